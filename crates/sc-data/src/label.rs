@@ -1,0 +1,1 @@
+//! The labels of a task: one table, index <-> name.

@@ -1,0 +1,1 @@
+//! Train, validation or test: a speaker is in exactly one.
