@@ -148,23 +148,25 @@ impl Classifier {
                 #[cfg(feature = "burn")]
                 Network::Burn(..) => None,
             },
-            logits: vec![0.0; self.header.labels.len()],
+            logits: vec![0.0; self.header.labels.names().len()],
         })
     }
 
     fn predict(&self, logits: &[f32]) -> Prediction {
         let probabilities = softmax(logits, self.header.temperature);
-        let mut predictions: Vec<Scored> = self
-            .header
-            .labels
-            .iter()
-            .zip(probabilities)
-            .map(|(label, probability)| Scored { label: label.clone(), probability })
+        let labels = &self.header.labels;
+        let scored = labels.names().iter().zip(probabilities).enumerate();
+        let mut scored: Vec<(usize, Scored)> = scored
+            .map(|(index, (label, probability))| (index, Scored { label: label.clone(), probability }))
             .collect();
-        predictions.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        let Scored { label, probability } = predictions[0].clone();
-        let accepted = sc_data::is_keyword(&label) && probability >= self.header.threshold;
-        Prediction { label, confidence: probability, accepted, predictions }
+        scored.sort_by(|(_, a), (_, b)| b.probability.total_cmp(&a.probability));
+        let (index, Scored { label, probability }) = scored[0].clone();
+        Prediction {
+            accepted: labels.is_keyword(index) && probability >= self.header.threshold,
+            label,
+            confidence: probability,
+            predictions: scored.into_iter().map(|(_, scored)| scored).collect(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use sc_data::{LogMelConfig, N_SAMPLES, Waveform};
+use sc_data::{Labels, LogMelConfig, N_SAMPLES, Waveform};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, KeywordCnnConfig, Values, Weights};
@@ -23,7 +23,7 @@ pub struct Header {
     /// [`FORMAT_VERSION`] of the program that wrote it.
     pub format_version: u32,
     /// Names in the order of the logits.
-    pub labels: Vec<String>,
+    pub labels: Labels,
     /// The front end the network was trained behind.
     pub log_mel: LogMelConfig,
     /// The network.
@@ -162,15 +162,12 @@ impl Header {
     fn validate(&self) -> Result<(), String> {
         self.log_mel.validate().map_err(|reason| format!("front end: {reason}"))?;
         self.network.validate().map_err(|reason| format!("network: {reason}"))?;
-        let (labels, network, log_mel) = (self.labels.len(), &self.network, &self.log_mel);
+        let (labels, network, log_mel) = (self.labels.names().len(), &self.network, &self.log_mel);
         if labels != network.n_labels {
             return Err(format!("{labels} labels for a network of {}", network.n_labels));
         }
         if self.self_test.len() != labels {
             return Err(format!("a self-test of {} logits for {labels} labels", self.self_test.len()));
-        }
-        if let Some(twice) = (1..labels).find(|i| self.labels[..*i].contains(&self.labels[*i])) {
-            return Err(format!("the label `{}` stands there twice", self.labels[twice]));
         }
         if [network.n_frames, network.n_mels] != [log_mel.n_frames(), log_mel.n_mels] {
             return Err(format!(
