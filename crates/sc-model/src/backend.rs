@@ -47,6 +47,10 @@ impl Backend {
 
     /// The Burn device it stands for; none for [`Backend::Native`].
     #[cfg(feature = "burn")]
+    #[cfg_attr(
+        feature = "ndarray",
+        allow(deprecated, reason = "ndarray stays a backend of this project while Burn has it")
+    )]
     pub fn device(self) -> Option<burn::tensor::Device> {
         match self {
             Self::Native => None,

@@ -1,7 +1,7 @@
 //! Which activations a network has, how each is padded, and which step makes which.
 
 use crate::KeywordCnnConfig;
-use crate::config::{ConvLayer, ConvShape};
+use crate::config::ConvLayer;
 
 /// An activation of one clip, `[time, frequency, channel]`, in memory with zeros around it.
 #[derive(Clone, Copy, Debug)]

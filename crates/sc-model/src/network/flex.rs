@@ -1,6 +1,6 @@
 //! Burn's CPU tensors as slices of floats.
 
-use burn::backend::{Backend, Flex, tensor::FloatTensor};
+use burn::backend::{Flex, ops::FloatTensorOps, tensor::FloatTensor};
 use burn::tensor::{Shape, TensorData};
 
 /// A float tensor as its backend holds it.
