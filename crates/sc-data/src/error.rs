@@ -53,6 +53,9 @@ pub enum Error {
         /// The highest rate accepted.
         max_hz: u32,
     },
+    /// Front-end settings out of range.
+    #[error("front-end settings: {0}")]
+    Settings(&'static str),
 }
 
 /// Why a folder could not be used as a dataset.

@@ -12,6 +12,7 @@ mod error;
 mod examples;
 mod label;
 mod log_mel;
+mod mel;
 mod split;
 mod waveform;
 
@@ -22,6 +23,6 @@ pub use decode::{Limits, decode};
 pub use error::{DatasetError, Error};
 pub use examples::{Example, Source};
 pub use label::{Labels, SILENCE, Task, UNKNOWN};
-pub use log_mel::{Features, LogMel, LogMelConfig};
+pub use log_mel::{Features, LogMel, LogMelConfig, Scratch};
 pub use split::Split;
 pub use waveform::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
