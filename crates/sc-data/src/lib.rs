@@ -4,18 +4,25 @@
 //! becomes a clip with its keyword, speaker and split; bytes become samples, samples one second of
 //! 16 kHz mono, and that second a log-mel spectrogram.
 
+mod cache;
 mod clip;
+mod dataset;
 mod decode;
 mod error;
+mod examples;
 mod label;
 mod log_mel;
+mod mel;
 mod split;
 mod waveform;
 
+pub use cache::SampleCache;
 pub use clip::Clip;
+pub use dataset::{SpeechCommands, labelled_clips};
 pub use decode::{Limits, decode};
-pub use error::Error;
-pub use label::{Labels, Task};
-pub use log_mel::{Features, LogMel, LogMelConfig};
+pub use error::{DatasetError, Error};
+pub use examples::{Example, Source};
+pub use label::{Labels, SILENCE, Task, UNKNOWN};
+pub use log_mel::{Features, LogMel, LogMelConfig, Scratch};
 pub use split::Split;
 pub use waveform::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
