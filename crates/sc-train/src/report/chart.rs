@@ -12,6 +12,7 @@ const TOP: f64 = 14.0;
 const BOTTOM: f64 = HEIGHT - 40.0;
 /// About so many lines of a grid read well at this size.
 const TICKS: f64 = 7.0;
+const MOST_LOST: f64 = 0.2;
 
 /// One line of a chart; its name is also the CSS class that colours it.
 pub(super) struct Series {
@@ -45,31 +46,26 @@ pub(super) fn by_epoch(
 }
 
 /// For every threshold, the share of keywords it loses and of other sounds it lets pass.
+///
+/// Thresholds that lose more than [`MOST_LOST`] are of no use to anyone, and left out.
 pub(super) fn trade_off(title: &str, acceptance: &Acceptance) -> String {
-    let points = acceptance.trade_off.iter().map(|point| (point.lost, point.others_accepted)).collect();
+    let useful = || acceptance.trade_off.iter().filter(|point| point.lost <= MOST_LOST);
+    let points = useful().map(|point| (point.lost, point.others_accepted)).collect();
     let series = Series { name: "threshold", points };
-    let x = Axis::around(series.points.iter().map(|point| point.0), LEFT, RIGHT);
-    let y = Axis::around(series.points.iter().map(|point| point.1), BOTTOM, TOP);
+    let (lost, false_alarms) = (acceptance.lost(), acceptance.false_alarms());
+    let x = Axis { low: 0.0, high: lost.max(MOST_LOST), start: LEFT, end: RIGHT };
+    let y = Axis::around(series.points.iter().map(|point| point.1).chain([0.0, false_alarms]), BOTTOM, TOP);
 
     let grid = grid(&y, |share| percent(share, 1));
-    let lost = join(x.ticks(), |share| below(x.at(share), &percent(share, 0)));
-    let dots = join(&acceptance.trade_off, |point| {
+    let shares = join(x.ticks(), |share| below(x.at(share), &percent(share, 0)));
+    let dots = join(useful(), |point| {
         let (lost, others) = (percent(point.lost, 1), percent(point.others_accepted, 1));
-        let tip = format!(
-            "threshold {:.2}: {lost} of keywords lost, {others} of other sounds accepted",
-            point.threshold
-        );
+        let tip = format!("threshold {:.2}: {lost} lost, {others} false alarms", point.threshold);
         dot(series.name, false, x.at(point.lost), y.at(point.others_accepted), &tip)
     });
-    let own = dot(
-        series.name,
-        true,
-        x.at(acceptance.lost()),
-        y.at(acceptance.false_alarms()),
-        "the model's threshold",
-    );
-    let body = format!("{grid}{lost}{}{}{dots}{own}", caption("keywords lost"), line(&series, &x, &y));
-    svg(title, &body, "<span>other sounds accepted, by keywords lost</span>")
+    let own = dot(series.name, true, x.at(lost), y.at(false_alarms), "the model's threshold");
+    let body = format!("{grid}{shares}{}{}{dots}{own}", caption("keywords lost"), line(&series, &x, &y));
+    svg(title, &body, "")
 }
 
 /// Accuracy by confidence: where the bars leave the diagonal, confidence misleads. Below, the share of clips.

@@ -75,7 +75,7 @@ fn tiles(evaluation: &Evaluation) -> String {
         tile(
             "Keywords accepted",
             &share(*accepted_correct, *commands),
-            &format!("{accepted_correct} of {commands}, as what they are"),
+            &format!("{accepted_correct} of {commands}, heard right"),
         ),
         tile(
             "Other sounds accepted",
@@ -120,7 +120,7 @@ fn confidence(evaluation: &Evaluation) -> String {
     format!(
         "<div class='pair'>{}{}</div>",
         chart::reliability("Accuracy by confidence", &evaluation.calibration.reliability),
-        chart::trade_off("False alarms against lost keywords", &evaluation.acceptance),
+        chart::trade_off("Other sounds accepted, by keywords lost", &evaluation.acceptance),
     )
 }
 
