@@ -112,7 +112,7 @@ fn folders(dir: &Path) -> Result<Vec<String>, DatasetError> {
 
 fn wav_files(dir: &Path) -> Result<Vec<String>, DatasetError> {
     let mut files = names(dir).map_err(DatasetError::io(dir))?;
-    files.retain(|name| name.ends_with(".wav"));
+    files.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "wav"));
     Ok(files)
 }
 

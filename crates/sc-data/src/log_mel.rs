@@ -28,13 +28,7 @@ pub struct LogMelConfig {
 
 impl Default for LogMelConfig {
     fn default() -> Self {
-        Self {
-            n_fft: 512,
-            win_length: 480,
-            hop_length: 160,
-            n_mels: 40,
-            log_offset: 1e-6,
-        }
+        Self { n_fft: 512, win_length: 480, hop_length: 160, n_mels: 40, log_offset: 1e-6 }
     }
 }
 
@@ -50,19 +44,10 @@ impl LogMelConfig {
                 self.n_fft.is_power_of_two() && (16..=8192).contains(&self.n_fft),
                 "n_fft must be a power of two from 16 to 8192",
             ),
-            (
-                (1..=self.n_fft).contains(&self.win_length),
-                "win_length must be 1 to n_fft",
-            ),
-            (
-                (16..=N_SAMPLES).contains(&self.hop_length),
-                "hop_length must be 16 to 16000",
-            ),
+            ((1..=self.n_fft).contains(&self.win_length), "win_length must be 1 to n_fft"),
+            ((16..=N_SAMPLES).contains(&self.hop_length), "hop_length must be 16 to 16000"),
             ((1..=256).contains(&self.n_mels), "n_mels must be 1 to 256"),
-            (
-                (1e-30..=1.0).contains(&self.log_offset),
-                "log_offset must be 1e-30 to 1",
-            ),
+            ((1e-30..=1.0).contains(&self.log_offset), "log_offset must be 1e-30 to 1"),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => Err(Error::Settings(rule)),
@@ -75,10 +60,7 @@ impl LogMelConfig {
     /// # Panics
     /// If the settings are not [valid](Self::validate).
     pub fn init(&self) -> LogMel {
-        assert!(
-            self.validate().is_ok(),
-            "invalid front-end settings: {self:?}"
-        );
+        assert!(self.validate().is_ok(), "invalid front-end settings: {self:?}");
         LogMel {
             config: self.clone(),
             window: padded_hann(self.win_length, self.n_fft),
@@ -181,17 +163,8 @@ impl LogMel {
     /// # Panics
     /// If `out` has another length, or `scratch` was made for other settings.
     pub fn compute_into(&self, waveform: &Waveform, scratch: &mut Scratch, out: &mut [f32]) {
-        let LogMelConfig {
-            n_fft,
-            hop_length,
-            n_mels,
-            ..
-        } = self.config;
-        assert_eq!(
-            out.len(),
-            self.config.n_frames() * n_mels,
-            "length of the features"
-        );
+        let LogMelConfig { n_fft, hop_length, n_mels, .. } = self.config;
+        assert_eq!(out.len(), self.config.n_frames() * n_mels, "length of the features");
         let samples = waveform.samples();
         let edge = n_fft / 2;
         let mut padded = std::mem::take(&mut scratch.padded);
@@ -218,11 +191,7 @@ impl LogMel {
             *power = bin.norm_sqr();
         }
         for (value, Filter { start, weights }) in row.iter_mut().zip(&self.filters) {
-            let power: f32 = scratch.power[*start..]
-                .iter()
-                .zip(weights)
-                .map(|(p, w)| p * w)
-                .sum();
+            let power: f32 = scratch.power[*start..].iter().zip(weights).map(|(p, w)| p * w).sum();
             *value = (power + self.config.log_offset).ln();
         }
     }
