@@ -106,6 +106,19 @@ impl SampleCache {
         })
     }
 
+    /// SHA-256 over every recording's path and number of samples, in hex: which recordings these are,
+    /// wherever and whenever they were unpacked.
+    pub fn digest(&self, dataset: &SpeechCommands) -> String {
+        let mut hasher = Sha256::new();
+        for (recording, path) in recordings(dataset).enumerate() {
+            hasher.update(path.as_os_str().as_encoded_bytes());
+            hasher.update([0]); // no path holds it: no two lists of files look the same
+            let range = self.range(recording);
+            hasher.update((range.end - range.start).to_le_bytes());
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Whether a clip could be decoded.
     pub fn is_readable(&self, clip: usize) -> bool {
         !self.range(clip).is_empty()

@@ -4,6 +4,7 @@
 //! becomes a clip with its keyword, speaker and split; bytes become samples, samples one second of
 //! 16 kHz mono, and that second a log-mel spectrogram.
 
+mod augment;
 mod cache;
 mod clip;
 mod dataset;
@@ -16,6 +17,7 @@ mod mel;
 mod split;
 mod waveform;
 
+pub use augment::{SpecAugment, add_noise, time_shift};
 pub use cache::SampleCache;
 pub use clip::Clip;
 pub use dataset::{SpeechCommands, labelled_clips};

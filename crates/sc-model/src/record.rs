@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::SafeTensors;
 use sc_data::{Labels, LogMelConfig, N_SAMPLES, Waveform};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, KeywordCnnConfig, Values, Weights};
+use crate::weights::not_safetensors;
+use crate::{Error, KeywordCnnConfig, Weights};
 
 /// Written into every record; another one is refused.
 pub const FORMAT_VERSION: u32 = 1;
@@ -72,14 +73,12 @@ impl Record {
     /// [`Error::Record`] names what is wrong: not a safetensors file, another format version,
     /// missing or extra tensors, wrong shapes, labels that do not fit, numbers that are not finite.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let (_, metadata) = SafeTensors::read_metadata(bytes)
-            .map_err(|error| Error::record(format!("not a safetensors file ({error})")))?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
         let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(HEADER_KEY));
         let header = header.ok_or_else(|| Error::record(format!("its metadata have no `{HEADER_KEY}`")))?;
         let header = Header::parse(header)?;
-        let file = SafeTensors::deserialize(bytes)
-            .map_err(|error| Error::record(format!("not a safetensors file ({error})")))?;
-        let weights = read_weights(&file, &header.network)?;
+        let weights = Weights::from_bytes(bytes)?;
+        weights.check(&header.network)?;
         Ok(Self { header, weights })
     }
 
@@ -124,19 +123,7 @@ impl Record {
     /// [`Error::Record`] if the header cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let header = serde_json::to_string(&self.header).map_err(|error| Error::record(error.to_string()))?;
-        let bytes: Vec<(&String, &Values, Vec<u8>)> = self
-            .weights
-            .iter()
-            .map(|(name, tensor)| (name, tensor, tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect()))
-            .collect();
-        let views: Result<Vec<_>, _> = bytes
-            .iter()
-            .map(|(name, tensor, bytes)| Ok((name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?)))
-            .collect();
-        let metadata = HashMap::from([(HEADER_KEY.to_owned(), header)]);
-        views
-            .and_then(|views| safetensors::serialize(views, Some(metadata)))
-            .map_err(|error| Error::record(error.to_string()))
+        self.weights.to_bytes_with(Some(HashMap::from([(HEADER_KEY.to_owned(), header)])))
     }
 }
 
@@ -183,33 +170,6 @@ impl Header {
         }
         Ok(())
     }
-}
-
-/// Reads exactly the tensors that `network` has.
-fn read_weights(file: &SafeTensors, network: &KeywordCnnConfig) -> Result<Weights, Error> {
-    let expected = network.tensors();
-    if let Some(extra) = file.names().into_iter().find(|name| expected.iter().all(|(n, _)| n != name)) {
-        return Err(Error::record(format!("an extra tensor `{extra}`")));
-    }
-    let mut weights = Weights::default();
-    for (name, shape) in expected {
-        let tensor = file.tensor(&name).map_err(|_| Error::record(format!("no tensor `{name}`")))?;
-        if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-            return Err(Error::record(format!(
-                "tensor `{name}` is {:?} {:?}: expected F32 {shape:?}",
-                tensor.dtype(),
-                tensor.shape()
-            )));
-        }
-        let values: Vec<f32> =
-            tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        let negative_variance = name.ends_with(".variance") && values.iter().any(|value| *value < 0.0);
-        if values.iter().any(|value| !value.is_finite()) || negative_variance {
-            return Err(Error::record(format!("tensor `{name}` holds a number that cannot be")));
-        }
-        weights.insert(name, Values { shape, values });
-    }
-    Ok(weights)
 }
 
 /// A second of sound that every record is tried on: five gliding harmonics that swell and fade,

@@ -8,6 +8,8 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use sc_data::{Split, Task};
 use sc_model::{Backend, Classifier};
 
+#[cfg(feature = "burn")]
+use crate::config::TrainConfig;
 use crate::{classify, evaluate};
 
 /// Trains, evaluates and tries a keyword recogniser.
@@ -39,8 +41,42 @@ impl Cli {
     }
 }
 
+#[cfg(not(feature = "burn"))]
+fn train(_: &TrainArgs) -> Result<ExitCode> {
+    anyhow::bail!("this build cannot train: build it with --features flex")
+}
+
+#[cfg(feature = "burn")]
 fn train(args: &TrainArgs) -> Result<ExitCode> {
-    anyhow::bail!("training is not part of this build: {}", args.out.display())
+    let model = args.out.join("model.safetensors");
+    if args.if_missing && Classifier::load(&model, Backend::Native).is_ok() {
+        println!("{} is there and loads: nothing to train", model.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let default = TrainConfig::default();
+    let config = TrainConfig {
+        task: args.task,
+        seed: args.seed.unwrap_or(default.seed),
+        epochs: args.epochs.unwrap_or(default.epochs),
+        batch_size: args.batch_size.unwrap_or(default.batch_size),
+        learning_rate: args.learning_rate.unwrap_or(default.learning_rate),
+        ..default
+    };
+    let evaluation = crate::train::train(&config, &args.data, &args.out, args.backend.unwrap_or_else(default_backend), args.resume)?;
+    println!(
+        "{}: {:.2} % of {} validation clips; the report is {}",
+        model.display(),
+        100.0 * evaluation.accuracy,
+        evaluation.n,
+        args.out.join("report.html").display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first that Burn runs: training needs its gradients.
+#[cfg(feature = "burn")]
+fn default_backend() -> Backend {
+    Backend::available().find(|backend| *backend != Backend::Native).unwrap_or_default()
 }
 
 /// Train on a data set, and leave a model and a report.

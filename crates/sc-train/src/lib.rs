@@ -17,8 +17,11 @@
 //! assert_eq!(evaluation.accuracy, 1.0);
 //! ```
 
+#[cfg(feature = "burn")]
+mod checkpoint;
 mod classify;
 pub mod cli;
+mod config;
 mod evaluate;
 mod evaluation;
 mod metrics;
@@ -26,7 +29,15 @@ mod open_set;
 mod progress;
 mod recording;
 mod report;
+#[cfg(feature = "burn")]
+mod sampler;
+#[cfg(feature = "burn")]
+mod schedule;
+#[cfg(feature = "burn")]
+mod sounds;
 mod table;
+#[cfg(feature = "burn")]
+mod train;
 
 pub use evaluate::evaluate_split;
 pub use evaluation::{

@@ -247,3 +247,46 @@ fn overlaps(shape: &ConvShape) -> impl Iterator<Item = Overlap> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tolerance};
+
+    use super::*;
+    use crate::network::tests::random;
+
+    /// Output and both gradients of `f`, for an output weighted at random.
+    fn with_gradients(
+        f: impl Fn(Tensor<4>, Tensor<4>, [usize; 2]) -> Tensor<4>,
+        [x, weight]: &[Tensor<4>; 2],
+        stride: [usize; 2],
+    ) -> [Tensor<4>; 3] {
+        let (x, weight) = (x.clone().require_grad(), weight.clone().require_grad());
+        let y = f(x.clone(), weight.clone(), stride);
+        let gradients = (y.clone() * random(y.dims(), 9)).sum().backward();
+        let device = Device::flex();
+        let inner = |t: Tensor<4>| t.to_device(&device);
+        [y.inner(), inner(x.grad(&gradients).unwrap()), inner(weight.grad(&gradients).unwrap())]
+    }
+
+    #[test]
+    fn output_and_gradients_are_those_of_stock_burn() {
+        // [batch, time, frequency, channel], kernel, stride, channels: every kind of layer there is.
+        let cases = [
+            ([3, 21, 12, 1], [5, 5], [2, 2], 16),
+            ([2, 11, 8, 16], [3, 3], [1, 2], 32),
+            ([9, 13, 1, 32], [3, 1], [1, 1], 16),
+            ([4, 14, 1, 16], [3, 1], [2, 1], 32),
+            ([4, 13, 1, 16], [1, 1], [2, 1], 16),
+        ];
+        for (input, kernel, stride, channels) in cases {
+            let x = random(input, 1);
+            let weight = random([kernel[0], kernel[1], input[3], channels], 2);
+            let own = with_gradients(conv, &[x.clone(), weight.clone()], stride);
+            let stock = with_gradients(stock_conv, &[x, weight], stride);
+            for (own, stock) in own.into_iter().zip(stock) {
+                own.into_data().assert_approx_eq::<f32>(&stock.into_data(), Tolerance::absolute(2e-3));
+            }
+        }
+    }
+}

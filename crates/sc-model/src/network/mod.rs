@@ -105,7 +105,8 @@ impl Reader<'_> {
 
     fn param<const D: usize>(&mut self, name: &str) -> Param<Tensor<D>> {
         self.next_id += 1;
-        let tensor = self.tensor(name).require_grad();
+        let tensor = self.tensor(name);
+        let tensor = if self.device.is_autodiff() { tensor.require_grad() } else { tensor };
         Param::initialized(ParamId::from(self.next_id), tensor)
     }
 }
@@ -117,4 +118,18 @@ fn write<const D: usize>(weights: &mut Weights, name: String, tensor: Tensor<D>)
 
 fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("a network of 32-bit floats")
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor, TensorData};
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    /// Numbers in [-1, 1] on the device that trains.
+    pub fn random<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
+        Tensor::from_data(TensorData::new(values, shape), &Device::flex().autodiff())
+    }
 }

@@ -263,3 +263,41 @@ fn backward(
     });
     (dx, dgamma, dbeta)
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{TensorData, Tolerance};
+
+    use super::*;
+    use crate::network::tests::random;
+
+    /// Output, statistics and all gradients, for an output weighted at random.
+    fn with_gradients(
+        f: impl Fn(Tensor<4>, Tensor<1>, Tensor<1>, bool) -> Normed,
+        with_relu: bool,
+    ) -> Vec<TensorData> {
+        let x = (random([5, 7, 3, 16], 1) * 2.0 + 30.0).require_grad();
+        let gamma = random([16], 2).require_grad();
+        let beta = random([16], 3).require_grad();
+        let Normed { y, mean, variance } = f(x.clone(), gamma.clone(), beta.clone(), with_relu);
+        let gradients = (y.clone() * random(y.dims(), 9)).sum().backward();
+        vec![
+            y.into_data(),
+            mean.into_data(),
+            variance.into_data(),
+            x.grad(&gradients).unwrap().into_data(),
+            gamma.grad(&gradients).unwrap().into_data(),
+            beta.grad(&gradients).unwrap().into_data(),
+        ]
+    }
+
+    #[test]
+    fn output_and_gradients_are_those_of_stock_burn() {
+        for with_relu in [false, true] {
+            let (own, stock) = (with_gradients(norm, with_relu), with_gradients(stock_norm, with_relu));
+            for (own, stock) in own.into_iter().zip(stock) {
+                own.assert_approx_eq::<f32>(&stock, Tolerance::absolute(2e-3));
+            }
+        }
+    }
+}

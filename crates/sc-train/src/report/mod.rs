@@ -38,13 +38,6 @@ impl Report {
     pub fn to_html(&self) -> String {
         page::render(self)
     }
-
-    /// The first epoch of the highest validation accuracy, as training chooses it.
-    fn best_epoch(&self) -> Option<&EpochMetrics> {
-        let higher =
-            |best: &EpochMetrics, next: &EpochMetrics| next.validation_accuracy > best.validation_accuracy;
-        self.epochs.iter().reduce(|best, next| if higher(best, next) { next } else { best })
-    }
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -51,7 +51,7 @@ pub(super) fn render(report: &Report) -> String {
 
 fn header(report: &Report) -> String {
     let labels = report.evaluation.confusion.labels.len();
-    let trained = match report.best_epoch() {
+    let trained = match EpochMetrics::best(&report.epochs) {
         Some(best) => format!("epoch {} of {}, the best on validation", best.epoch, report.epochs.len()),
         None => "not trained".into(),
     };
@@ -97,7 +97,7 @@ fn section(title: &str, note: &str, body: &str) -> String {
 }
 
 fn curves(report: &Report) -> String {
-    let marked = report.best_epoch().map_or(0, |best| best.epoch);
+    let marked = EpochMetrics::best(&report.epochs).map_or(0, |best| best.epoch);
     let both = |training: fn(&EpochMetrics) -> f64, validation: fn(&EpochMetrics) -> f64| {
         let points = |value: fn(&EpochMetrics) -> f64| {
             report.epochs.iter().map(|epoch| (epoch.epoch as f64, value(epoch))).collect()
