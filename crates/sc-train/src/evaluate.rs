@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use rayon::prelude::*;
 use sc_data::{
-    Example, Labels, Limits, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform,
-    labelled_clips,
+    Example, Limits, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform, labelled_clips,
 };
 use sc_model::Classifier;
 use serde::Serialize;
@@ -24,6 +23,8 @@ const EXAMPLES_SEED: u64 = 0;
 struct Scored {
     #[serde(flatten)]
     evaluation: Evaluation,
+    /// The confidence from which a keyword was accepted.
+    threshold: f32,
     unreadable: Vec<Unreadable>,
 }
 
@@ -31,16 +32,16 @@ struct Scored {
 pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
     let classifier = args.model.load()?;
     match (&args.data, args.split, &args.clips) {
-        (Some(data), Some(split), _) => print_scored(args, data_set(&classifier, data, split)?),
+        (Some(data), Some(split), _) => print_scored(args, &data_set(&classifier, data, split)?),
         (_, _, Some(clips)) if args.open_set => print_open_set(args, &open_set::listen(&classifier, clips)?),
-        (_, _, Some(clips)) => print_scored(args, own_clips(&classifier, clips)?),
+        (_, _, Some(clips)) => print_scored(args, &own_clips(&classifier, clips)?),
         _ => bail!("expected --data with --split, or --clips"),
     }
 }
 
-fn print_scored(args: &EvaluateArgs, scored: Scored) -> Result<()> {
+fn print_scored(args: &EvaluateArgs, scored: &Scored) -> Result<()> {
     if args.json {
-        return print(&serde_json::to_string(&scored)?);
+        return print(&serde_json::to_string(scored)?);
     }
     warn_unreadable(&scored.unreadable);
     print(&scored.evaluation.to_string())
@@ -70,7 +71,7 @@ fn data_set(classifier: &Classifier, data: &Path, split: Split) -> Result<Scored
     let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     let evaluation = evaluate_split(classifier, &dataset, &cache, split)?;
-    Ok(Scored { evaluation, unreadable: Vec::new() })
+    Ok(Scored { evaluation, threshold: classifier.header().threshold, unreadable: Vec::new() })
 }
 
 /// Evaluates a split, made up as the official test set is: see [`SpeechCommands::examples`].
@@ -83,8 +84,8 @@ pub fn evaluate_split(
     cache: &SampleCache,
     split: Split,
 ) -> Result<Evaluation> {
-    let labels = Labels::try_from(classifier.labels().to_vec())?;
-    let examples = dataset.examples(split, &labels, cache, EXAMPLES_SEED);
+    let labels = &classifier.header().labels;
+    let examples = dataset.examples(split, labels, cache, EXAMPLES_SEED);
     ensure!(!examples.is_empty(), "the {split} split of {} is empty", dataset.root().display());
 
     let bar = progress::bar(examples.len(), "evaluating");
@@ -96,7 +97,7 @@ pub fn evaluate_split(
     };
     let answers: Vec<Answer> = examples.par_iter().map(answer).collect::<Result<_>>()?;
     bar.finish_and_clear();
-    Ok(Evaluation::new(labels.names(), &answers))
+    Ok(Evaluation::new(labels, &answers))
 }
 
 /// The clip's path in the data set; for noise, also where in the recording and how loud.
@@ -112,8 +113,8 @@ fn describe(dataset: &SpeechCommands, source: Source) -> String {
 
 /// Evaluates the WAV files in `dir`, one folder a label.
 fn own_clips(classifier: &Classifier, dir: &Path) -> Result<Scored> {
-    let labels = Labels::try_from(classifier.labels().to_vec())?;
-    let clips = labelled_clips(dir, &labels)?;
+    let labels = &classifier.header().labels;
+    let clips = labelled_clips(dir, labels)?;
     let bar = progress::bar(clips.len(), "evaluating");
     let answer = |(path, label): &(PathBuf, usize)| {
         bar.inc(1);
@@ -127,7 +128,8 @@ fn own_clips(classifier: &Classifier, dir: &Path) -> Result<Scored> {
     if let Some(Unreadable { path, error }) = unreadable.first().filter(|_| answers.is_empty()) {
         bail!("no clip in {} can be read: {path}: {error}", dir.display());
     }
-    Ok(Scored { evaluation: Evaluation::new(labels.names(), &answers), unreadable })
+    let evaluation = Evaluation::new(labels, &answers);
+    Ok(Scored { evaluation, threshold: classifier.header().threshold, unreadable })
 }
 
 /// What went well and what did not, each in its order.

@@ -13,8 +13,10 @@
 //!     Prediction { label: "yes".into(), confidence: 1.0, accepted: true, predictions: vec![yes] };
 //! let answer = Answer { path: "yes/a.wav".into(), label: "yes".into(), prediction };
 //!
-//! let evaluation = Evaluation::new(&["yes".into(), "no".into()], &[answer]);
+//! let labels = vec!["yes".to_owned(), "no".to_owned()].try_into()?;
+//! let evaluation = Evaluation::new(&labels, &[answer]);
 //! assert_eq!(evaluation.accuracy, 1.0);
+//! # Ok::<(), sc_data::DatasetError>(())
 //! ```
 
 #[cfg(feature = "burn")]

@@ -1,18 +1,51 @@
 //! `sc-train` as a user runs it, on recordings made here. What a sound is taken for is not the matter.
+#![allow(clippy::unwrap_used)] // in what the tests share, too
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
+use sc_data::{LogMelConfig, Task};
+use sc_model::{
+    Backend, Classifier, FORMAT_VERSION, Header, KeywordCnnConfig, Record, Training, Weights,
+    self_test_waveform,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn sc_train() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_sc-train"))
+/// A model with random weights, which answers anything but answers.
+static MODEL: LazyLock<PathBuf> = LazyLock::new(|| {
+    let labels = Task::Commands.labels();
+    let log_mel = LogMelConfig::default();
+    let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
+    let weights = Weights::random(&network, 0);
+    let header = Header {
+        format_version: FORMAT_VERSION,
+        labels,
+        log_mel,
+        network,
+        threshold: 0.1,
+        temperature: 1.0,
+        training: Training::default(),
+        self_test: Vec::new(),
+    };
+    let mut record = Record { header, weights };
+    record.header.self_test = Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
+
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("random.safetensors");
+    record.save(&path).unwrap();
+    path
+});
+
+fn sc_train(command: &str) -> Command {
+    let mut sc_train = Command::new(env!("CARGO_BIN_EXE_sc-train"));
+    sc_train.arg(command).arg("--model").arg(&*MODEL);
+    sc_train
 }
 
-fn run(arguments: &[&str], path: &Path) -> Output {
-    sc_train().args(arguments).arg(path).output().unwrap()
+fn run(command: &str, arguments: &[&str], path: &Path) -> Output {
+    sc_train(command).args(arguments).arg(path).output().unwrap()
 }
 
 /// A folder of recordings.
@@ -69,7 +102,7 @@ fn assert_refused(output: &Output, expected: &str) {
 fn classify_answers_in_the_order_given_and_tells_of_what_it_could_not_read() {
     let folder = Folder::new();
     let files = [folder.wav("z.wav", 1), folder.file("broken.wav", b"no audio"), folder.wav("a.wav", 2)];
-    let output = sc_train().args(["classify", "--json"]).args(&files).output().unwrap();
+    let output = sc_train("classify").arg("--json").args(&files).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
 
     let stdout = String::from_utf8(output.stdout).unwrap();
@@ -88,7 +121,7 @@ fn classify_goes_through_folders() {
     let folder = Folder::new();
     folder.wav("b/1.wav", 1);
     folder.wav("a.wav", 1);
-    let output = run(&["classify"], folder.path());
+    let output = run("classify", &[], folder.path());
     assert!(output.status.success(), "{output:?}");
 
     let table = String::from_utf8(output.stdout).unwrap();
@@ -100,8 +133,8 @@ fn classify_goes_through_folders() {
 fn a_reader_that_leaves_early_is_no_error() {
     let folder = Folder::new();
     folder.wav("a.wav", 1);
-    let mut child = sc_train()
-        .args(["classify", "--json"])
+    let mut child = sc_train("classify")
+        .arg("--json")
         .arg(folder.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -116,7 +149,8 @@ fn a_reader_that_leaves_early_is_no_error() {
 fn a_missing_model_is_named() {
     let folder = Folder::new();
     let wav = folder.wav("a.wav", 1);
-    let output = run(&["classify", "--model", "missing.safetensors"], &wav);
+    let mut sc_train = Command::new(env!("CARGO_BIN_EXE_sc-train"));
+    let output = sc_train.args(["classify", "--model", "missing.safetensors"]).arg(wav).output().unwrap();
     assert_refused(&output, "missing.safetensors");
 }
 
@@ -126,7 +160,7 @@ fn clips_of_ones_own_are_evaluated_by_folder() {
     folder.wav("yes/1.wav", 1);
     folder.wav("no/1.wav", 1);
     folder.file("no/broken.wav", b"no audio");
-    let output = run(&["evaluate", "--json", "--clips"], folder.path());
+    let output = run("evaluate", &["--json", "--clips"], folder.path());
     assert!(output.status.success(), "{output:?}");
 
     let figures = json(&output);
@@ -142,7 +176,7 @@ fn clips_of_ones_own_are_evaluated_by_folder() {
 fn a_folder_that_is_no_label_is_named() {
     let folder = Folder::new();
     folder.wav("banana/1.wav", 1);
-    assert_refused(&run(&["evaluate", "--clips"], folder.path()), "banana");
+    assert_refused(&run("evaluate", &["--clips"], folder.path()), "banana");
 }
 
 #[test]
@@ -150,9 +184,9 @@ fn an_empty_split_is_an_error_that_says_so() {
     let folder = Folder::new();
     folder.wav("data/yes/067f61e2_nohash_0.wav", 1); // a speaker of the validation split
     let data = folder.path().join("data");
-    assert_refused(&run(&["evaluate", "--split", "testing", "--data"], &data), "the testing split");
+    assert_refused(&run("evaluate", &["--split", "testing", "--data"], &data), "the testing split");
 
-    let output = run(&["evaluate", "--split", "validation", "--json", "--data"], &data);
+    let output = run("evaluate", &["--split", "validation", "--json", "--data"], &data);
     assert_eq!(json(&output)["per_label"][0]["n"], 1, "{output:?}");
 }
 
@@ -162,7 +196,7 @@ fn an_open_set_hears_short_recordings_once_and_long_ones_every_half_second() {
     folder.wav("short.wav", 6);
     folder.wav("deep/er/long.wav", 10);
     folder.file("notes.txt", b"no audio");
-    let output = run(&["evaluate", "--open-set", "--json", "--clips"], folder.path());
+    let output = run("evaluate", &["--open-set", "--json", "--clips"], folder.path());
     assert!(output.status.success(), "{output:?}");
 
     let figures = json(&output);
@@ -176,5 +210,5 @@ fn an_open_set_hears_short_recordings_once_and_long_ones_every_half_second() {
 fn an_open_set_without_recordings_is_an_error() {
     let folder = Folder::new();
     folder.file("notes.txt", b"no audio");
-    assert_refused(&run(&["evaluate", "--open-set", "--clips"], folder.path()), "notes.txt");
+    assert_refused(&run("evaluate", &["--open-set", "--clips"], folder.path()), "notes.txt");
 }

@@ -1,6 +1,6 @@
 //! What acting on accepted answers alone would do.
 
-use sc_data::{SILENCE, UNKNOWN};
+use sc_data::Labels;
 use serde::Serialize;
 
 use super::{Answer, share};
@@ -37,11 +37,12 @@ pub struct OperatingPoint {
 }
 
 impl Acceptance {
-    pub(super) fn new(answers: &[Answer]) -> Self {
-        let own = Self::count(answers, |answer| answer.prediction.accepted);
+    pub(super) fn new(labels: &Labels, answers: &[Answer]) -> Self {
+        let is_keyword = |name: &str| labels.index(name).is_some_and(|index| labels.is_keyword(index));
+        let own = Self::count(answers, is_keyword, |answer| answer.prediction.accepted);
         let at = |step| {
             let threshold = step as f32 / N_STEPS as f32;
-            let counts = Self::count(answers, |answer| {
+            let counts = Self::count(answers, is_keyword, |answer| {
                 is_keyword(&answer.prediction.label) && answer.prediction.confidence >= threshold
             });
             OperatingPoint { threshold, lost: counts.lost(), others_accepted: counts.false_alarms() }
@@ -49,7 +50,11 @@ impl Acceptance {
         Self { trade_off: (0..=N_STEPS).map(at).collect(), ..own }
     }
 
-    fn count(answers: &[Answer], is_accepted: impl Fn(&Answer) -> bool) -> Self {
+    fn count(
+        answers: &[Answer],
+        is_keyword: impl Fn(&str) -> bool,
+        is_accepted: impl Fn(&Answer) -> bool,
+    ) -> Self {
         let mut counts = Self::default();
         for answer in answers {
             let accepted = is_accepted(answer);
@@ -76,24 +81,20 @@ impl Acceptance {
     }
 }
 
-/// Whether `label` is a word to act on.
-fn is_keyword(label: &str) -> bool {
-    label != SILENCE && label != UNKNOWN
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::answer;
+    use super::super::tests::{answer, labels};
     use super::*;
 
     fn acceptance() -> Acceptance {
-        Acceptance::new(&[
+        let answers = [
             answer("yes", "yes", 0.9),
             answer("yes", "yes", 0.4), // the tests' threshold is 0.5
             answer("yes", "no", 0.9),
             answer("_silence_", "no", 0.7),
             answer("_silence_", "_silence_", 0.9),
-        ])
+        ];
+        Acceptance::new(&labels(), &answers)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use sc_data::Labels;
 use serde::Serialize;
 
 use super::{Answer, share};
@@ -51,8 +52,9 @@ pub struct ConfusedPair {
 }
 
 impl Confusion {
-    pub(super) fn new(labels: &[String], answers: &[Answer]) -> Self {
+    pub(super) fn new(labels: &Labels, answers: &[Answer]) -> Self {
         let matrix = count(labels, answers);
+        let labels = labels.names();
         Self {
             labels: labels.to_vec(),
             per_label: (0..labels.len()).map(|i| LabelFigures::new(labels, &matrix, i)).collect(),
@@ -62,12 +64,13 @@ impl Confusion {
     }
 }
 
-fn count(labels: &[String], answers: &[Answer]) -> Vec<Vec<usize>> {
-    let index = |name: &String| {
-        let found = labels.iter().position(|label| label == name);
-        found.unwrap_or_else(|| panic!("`{name}` is not among the labels {labels:?}"))
+fn count(labels: &Labels, answers: &[Answer]) -> Vec<Vec<usize>> {
+    let index = |name: &str| {
+        let index = labels.index(name);
+        index.unwrap_or_else(|| panic!("`{name}` is not among the labels {:?}", labels.names()))
     };
-    let mut matrix = vec![vec![0; labels.len()]; labels.len()];
+    let n = labels.names().len();
+    let mut matrix = vec![vec![0; n]; n];
     for answer in answers {
         matrix[index(&answer.label)][index(&answer.prediction.label)] += 1;
     }

@@ -159,7 +159,7 @@ fn grid(y: &Axis, show: impl Fn(f64) -> String) -> String {
 }
 
 fn caption(text: &str) -> String {
-    let x = (LEFT + RIGHT) / 2.0;
+    let x = f64::midpoint(LEFT, RIGHT);
     format!("<text class='tick' x='{x}' y='{}' text-anchor='middle'>{text}</text>", HEIGHT - 2.0)
 }
 

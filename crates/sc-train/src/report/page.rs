@@ -188,27 +188,23 @@ fn table(class: &str, head: &[&str], rows: &str) -> String {
 }
 
 fn facts(training: &Value) -> String {
-    let mut rows = String::new();
-    add_facts(&mut rows, "", training);
-    format!("<div class='scroll'><table class='facts'><tbody>{rows}</tbody></table></div>")
+    format!("<div class='scroll'><table class='facts'><tbody>{}</tbody></table></div>", fact("", training))
 }
 
 /// A row for each plain value; the names of nested ones are joined.
-fn add_facts(rows: &mut String, name: &str, value: &Value) {
-    if let Value::Object(fields) = value {
-        for (field, value) in fields {
-            let field = field.replace('_', " ");
-            let name = if name.is_empty() { field } else { format!("{name}, {field}") };
-            add_facts(rows, &name, value);
-        }
-        return;
-    }
+fn fact(name: &str, value: &Value) -> String {
     let value = match value {
-        Value::Null => return,
+        Value::Null => return String::new(),
+        Value::Object(fields) => {
+            return join(fields, |(field, value)| {
+                let field = field.replace('_', " ");
+                fact(&if name.is_empty() { field } else { format!("{name}, {field}") }, value)
+            });
+        }
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    *rows += &format!("<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(&value));
+    format!("<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(&value))
 }
 
 /// A share, as a percentage with so many decimals.
