@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Bytes, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use sc_data::{SampleCache, SpeechCommands, Split};
 use sc_model::{
     Backend, Classifier, FORMAT_VERSION, Header, KeywordCnn, KeywordCnnConfig, Record, Training, Weights,
