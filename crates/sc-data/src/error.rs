@@ -46,4 +46,7 @@ pub enum Error {
         /// The highest rate accepted.
         max_hz: u32,
     },
+    /// Front-end settings out of range.
+    #[error("front-end settings: {0}")]
+    Settings(&'static str),
 }

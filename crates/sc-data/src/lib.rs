@@ -9,6 +9,7 @@ mod decode;
 mod error;
 mod label;
 mod log_mel;
+mod mel;
 mod split;
 mod waveform;
 
@@ -16,6 +17,6 @@ pub use clip::Clip;
 pub use decode::{Limits, decode};
 pub use error::Error;
 pub use label::{Labels, Task};
-pub use log_mel::{Features, LogMel, LogMelConfig};
+pub use log_mel::{Features, LogMel, LogMelConfig, Scratch};
 pub use split::Split;
 pub use waveform::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};

@@ -17,9 +17,24 @@ impl Waveform {
         Self(vec![0.0; N_SAMPLES].into_boxed_slice())
     }
 
-    /// Cuts 16 kHz mono samples to the loudest second, or pads them to one.
+    /// Cuts 16 kHz mono samples to their loudest second, or pads them to one with zeros at the end,
+    /// as the clips shorter than a second are padded in training.
+    ///
+    /// Samples are clamped to [-1, 1]; one that is not a number counts as 0. Of several seconds
+    /// equally loud the earliest is taken.
     pub fn from_samples(samples: &[f32]) -> Self {
-        todo!("{}", samples.len())
+        Self::collect(samples, |&sample| {
+            if sample.is_nan() {
+                0.0
+            } else {
+                sample.clamp(-1.0, 1.0)
+            }
+        })
+    }
+
+    /// The same from 16-bit samples, divided by their full scale of 32768.
+    pub fn from_i16(samples: &[i16]) -> Self {
+        Self::collect(samples, |&sample| f32::from(sample) / 32_768.0)
     }
 
     /// Decodes any recording [`decode`] understands and takes its loudest second.
@@ -38,5 +53,70 @@ impl Waveform {
     /// The samples, to be changed in place (augmentation).
     pub fn samples_mut(&mut self) -> &mut [f32] {
         &mut self.0
+    }
+
+    fn collect<T>(samples: &[T], to_f32: impl Fn(&T) -> f32) -> Self {
+        let start = loudest_second(samples, &to_f32);
+        let mut waveform = Self::silence();
+        for (to, from) in waveform.0.iter_mut().zip(&samples[start..]) {
+            *to = to_f32(from);
+        }
+        waveform
+    }
+}
+
+/// Where the second with the most energy begins, the earliest of equals; 0 if there is less than one.
+fn loudest_second<T>(samples: &[T], to_f32: impl Fn(&T) -> f32) -> usize {
+    // In f64 squares of 16-bit samples add up without rounding, so that equal seconds compare equal.
+    let energy = |sample| f64::from(to_f32(sample)).powi(2);
+    let mut gain = 0.0; // of the second that begins here over the first one
+    let mut loudest = (0, 0.0);
+    let entering = samples.iter().skip(N_SAMPLES);
+    for (start, (enters, leaves)) in (1..).zip(entering.zip(samples)) {
+        gain += energy(enters) - energy(leaves);
+        if gain > loudest.1 {
+            loudest = (start, gain);
+        }
+    }
+    loudest.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_recordings_are_padded_at_the_end() {
+        let waveform = Waveform::from_i16(&[16_384, -32_768]);
+        assert_eq!(waveform.samples()[..3], [0.5, -1.0, 0.0]);
+        assert_eq!(waveform.samples().len(), N_SAMPLES);
+        assert_eq!(Waveform::from_samples(&[]), Waveform::silence());
+    }
+
+    #[test]
+    fn long_recordings_are_cut_to_their_loudest_second() {
+        let mut samples = vec![100; 3 * N_SAMPLES];
+        samples[20_000..20_000 + N_SAMPLES].fill(-2_000);
+        assert_eq!(
+            Waveform::from_i16(&samples),
+            Waveform::from_i16(&[-2_000; N_SAMPLES])
+        );
+    }
+
+    #[test]
+    fn of_equally_loud_seconds_the_earliest_is_taken() {
+        let mut samples = vec![0.0; 3 * N_SAMPLES];
+        samples[..N_SAMPLES].fill(0.125);
+        samples[2 * N_SAMPLES..].fill(-0.125);
+        assert_eq!(
+            Waveform::from_samples(&samples),
+            Waveform::from_samples(&[0.125; N_SAMPLES])
+        );
+    }
+
+    #[test]
+    fn samples_out_of_range_are_clamped() {
+        let waveform = Waveform::from_samples(&[f32::NAN, f32::INFINITY, -3.0]);
+        assert_eq!(waveform.samples()[..3], [0.0, 1.0, -1.0]);
     }
 }

@@ -1,8 +1,14 @@
 //! Any recording's bytes to 16 kHz mono samples.
+//!
+//! What a recording costs is bounded by [`Limits`], each checked before memory is spent on it: the
+//! bytes may come from anyone.
 
-use crate::Error;
+mod resample;
+mod wav;
 
-/// What a recording may cost: checked while it is decoded, before memory is spent on it.
+use crate::{Error, SAMPLE_RATE_HZ};
+
+/// What a recording may cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Size of the file.
@@ -19,14 +25,81 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_bytes: 25 << 20, max_seconds: 60, max_channels: 8, min_rate_hz: 4_000, max_rate_hz: 192_000 }
+        Self {
+            max_bytes: 25 << 20,
+            max_seconds: 60,
+            max_channels: 8,
+            min_rate_hz: 4_000,
+            max_rate_hz: 192_000,
+        }
     }
 }
 
-/// Decodes a recording to 16 kHz mono samples in [-1, 1], of whatever length it has.
+impl Limits {
+    fn check_size(&self, n_bytes: usize) -> Result<(), Error> {
+        if n_bytes > self.max_bytes {
+            return Err(Error::TooManyBytes {
+                limit: self.max_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    /// Refuses what a header announces: no channels, too many, or a rate out of range (0 always is).
+    fn check_format(&self, channels: u16, rate_hz: u32) -> Result<(), Error> {
+        if channels == 0 || channels > self.max_channels {
+            return Err(Error::Channels {
+                channels,
+                limit: self.max_channels,
+            });
+        }
+        let min_hz = self.min_rate_hz.max(1);
+        let max_hz = self.max_rate_hz;
+        if rate_hz < min_hz || rate_hz > max_hz {
+            return Err(Error::SampleRate {
+                rate_hz,
+                min_hz,
+                max_hz,
+            });
+        }
+        Ok(())
+    }
+
+    fn check_length(&self, n_frames: usize, rate_hz: u32) -> Result<(), Error> {
+        if n_frames as u64 > u64::from(self.max_seconds) * u64::from(rate_hz) {
+            return Err(Error::TooLong {
+                limit_s: self.max_seconds,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// One channel of samples in [-1, 1] at the rate they were recorded with.
+struct Mono {
+    samples: Vec<f32>,
+    rate_hz: u32,
+}
+
+/// Decodes a recording to 16 kHz mono samples, of whatever length it has.
+///
+/// Understood is WAV: integers of 8, 16, 24 and 32 bits, divided by their full scale, and 32-bit
+/// floats, clamped to [-1, 1]; any rate and number of channels within `limits`, the channels mixed
+/// by their mean. A file that was cut off, or streamed with no sizes in its header, gives the
+/// samples that are there. Resampling may overshoot [-1, 1] a little.
 ///
 /// # Errors
-/// [`Error`] says what was wrong with `bytes`, or which of `limits` they exceed.
+/// [`Error::NotAudio`] if `bytes` do not begin as a recording, [`Error::Wav`] if the header is
+/// damaged or the encoding unknown, [`Error::Empty`] and [`Error::NotFinite`] for the samples;
+/// the others name the limit that was exceeded.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
-    todo!("{} {limits:?}", bytes.len())
+    limits.check_size(bytes.len())?;
+    let Mono { samples, rate_hz } = wav::decode(bytes, limits)?;
+    if samples.is_empty() {
+        return Err(Error::Empty);
+    }
+    if rate_hz == SAMPLE_RATE_HZ {
+        return Ok(samples);
+    }
+    Ok(resample::to_16_khz(&samples, rate_hz))
 }
