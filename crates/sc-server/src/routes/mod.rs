@@ -2,6 +2,7 @@
 
 mod health;
 mod info;
+mod page;
 mod predict;
 
 use std::future::{Ready, ready};
@@ -21,6 +22,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(get("/info", info::info))
         .service(post("/predict", predict::predict))
         .default_service(web::to(not_found));
+    for asset in &page::ASSETS {
+        config.service(get(asset.path, move |request| async move { asset.respond(&request) }));
+    }
 }
 
 /// Keeps the page to what this server sends: no foreign host, no inline script, no frame around it.

@@ -4,6 +4,7 @@
 
 mod helpers;
 mod limits;
+mod page;
 mod predict;
 mod shutdown;
 
@@ -51,6 +52,7 @@ fn a_wrong_method_is_405_and_names_the_right_one() {
     for (method, path, allowed) in [
         (Method::GET, "/predict", "POST"),
         (Method::POST, "/health", "GET, HEAD"),
+        (Method::DELETE, "/", "GET, HEAD"),
     ] {
         let response = server.request(method, path);
 
