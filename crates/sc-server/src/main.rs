@@ -2,7 +2,10 @@
 
 mod settings;
 
-use std::io::{self, IsTerminal};
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
 
 use actix_web::rt::{signal, spawn};
 use anyhow::Context;
@@ -14,7 +17,7 @@ use settings::Settings;
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
-    log_to_stderr();
+    log_to_stderr()?;
     let settings = Settings::parse();
     let classifier = settings.classifier()?;
     let listener = settings.listener()?;
@@ -37,13 +40,17 @@ async fn main() -> anyhow::Result<()> {
 }
 
 /// Logs what `RUST_LOG` asks for, or what an operator wants to see of a healthy server.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env();
+fn log_to_stderr() -> anyhow::Result<()> {
+    let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn".into());
+    let filter = EnvFilter::try_new(&levels).with_context(|| {
+        format!("RUST_LOG={levels}: expected levels such as `warn` or `info,sc_server=debug`")
+    })?;
     tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| "info,actix_server=warn".into()))
+        .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
+    Ok(())
 }
 
 /// Ends at Ctrl-C or SIGTERM, which is what `docker stop` sends.
