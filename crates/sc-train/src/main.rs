@@ -6,6 +6,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use sc_train::cli::Cli;
 
+// Each step of a training frees what the next one asks for again; the C library's allocator hands it
+// back to the system in between.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(code) => code,

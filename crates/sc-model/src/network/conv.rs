@@ -97,7 +97,7 @@ fn forward(shape: &ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
     y.par_chunks_mut(chunk * sizes.y).zip(x.par_chunks(chunk * sizes.x)).for_each_init(
         Vec::new,
         |patches, (y, x)| {
-            let patches = sizes.gather_all(shape, x, patches);
+            let patches = sizes.gather_all(x, patches);
             matmul(patches, weight, y, Into::Replace);
         },
     );
@@ -117,7 +117,7 @@ fn input_gradient(shape: &ConvShape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
             patches.resize(rows * sizes.patch, 0.0);
             matmul(Matrix::new(dy, rows, shape.channels), weight, patches, Into::Replace);
             let clips = dx.chunks_exact_mut(sizes.x).zip(patches.chunks_exact(sizes.patches()));
-            clips.for_each(|(dx, patches)| scatter(shape, patches, dx));
+            clips.for_each(|(dx, patches)| sizes.scatter(patches, dx));
         },
     );
     dx
@@ -134,7 +134,7 @@ fn weight_gradient(shape: &ConvShape, x: &[f32], dy: &[f32]) -> Vec<f32> {
         .map(|(x, dy)| {
             let (mut dw, mut patches) = (vec![0.0; n_weights], Vec::new());
             for (x, dy) in x.chunks(chunk * sizes.x).zip(dy.chunks(chunk * sizes.y)) {
-                let patches = sizes.gather_all(shape, x, &mut patches).transposed();
+                let patches = sizes.gather_all(x, &mut patches).transposed();
                 let dy = Matrix::new(dy, dy.len() / shape.channels, shape.channels);
                 matmul(patches, dy, &mut dw, Into::Add);
             }
@@ -153,7 +153,7 @@ fn sum(parts: Vec<Vec<f32>>) -> Vec<f32> {
     total
 }
 
-/// How many numbers each thing holds.
+/// How many numbers each thing holds, and where a clip's patches come from.
 struct Sizes {
     /// One clip's input.
     x: usize,
@@ -163,6 +163,10 @@ struct Sizes {
     patch: usize,
     /// One clip's places.
     places: usize,
+    /// Numbers in one row of a kernel, `[kernel frequency, channel]`.
+    run: usize,
+    /// Every row of every place's kernel, in the order `[time, frequency, kernel time]`.
+    overlaps: Vec<Overlap>,
 }
 
 impl Sizes {
@@ -172,6 +176,8 @@ impl Sizes {
             y: shape.output().iter().product(),
             patch: shape.patch_len(),
             places: shape.n_places(),
+            run: shape.kernel[1] * shape.input[2],
+            overlaps: overlaps(shape).collect(),
         }
     }
 
@@ -184,32 +190,30 @@ impl Sizes {
     }
 
     /// The patches of several clips, `[clip, place, patch]`, in a buffer used again and again.
-    fn gather_all<'a>(&self, shape: &ConvShape, x: &[f32], buffer: &'a mut Vec<f32>) -> Matrix<'a> {
+    fn gather_all<'a>(&self, x: &[f32], buffer: &'a mut Vec<f32>) -> Matrix<'a> {
         let rows = x.len() / self.x * self.places;
         buffer.resize(rows * self.patch, 0.0);
         let clips = x.chunks_exact(self.x).zip(buffer.chunks_exact_mut(self.patches()));
-        clips.for_each(|(x, patches)| gather(shape, x, patches));
+        clips.for_each(|(x, patches)| self.gather(x, patches));
         Matrix::new(buffer, rows, self.patch)
     }
-}
 
-/// A clip's patches, `[place, kernel time, kernel frequency, channel]`, zero beyond its edges.
-fn gather(shape: &ConvShape, x: &[f32], patches: &mut [f32]) {
-    let run_len = shape.kernel[1] * shape.input[2];
-    for (run, overlap) in patches.chunks_exact_mut(run_len).zip(overlaps(shape)) {
-        run[..overlap.start].fill(0.0);
-        run[overlap.start..overlap.end].copy_from_slice(&x[overlap.in_x()]);
-        run[overlap.end..].fill(0.0);
+    /// A clip's patches, `[place, kernel time, kernel frequency, channel]`, zero beyond its edges.
+    fn gather(&self, x: &[f32], patches: &mut [f32]) {
+        for (run, overlap) in patches.chunks_exact_mut(self.run).zip(&self.overlaps) {
+            run[..overlap.start].fill(0.0);
+            run[overlap.start..overlap.end].copy_from_slice(&x[overlap.in_x()]);
+            run[overlap.end..].fill(0.0);
+        }
     }
-}
 
-/// Adds patches' gradients to that of the clip they were gathered from.
-fn scatter(shape: &ConvShape, patches: &[f32], dx: &mut [f32]) {
-    let run_len = shape.kernel[1] * shape.input[2];
-    for (run, overlap) in patches.chunks_exact(run_len).zip(overlaps(shape)) {
-        let dx = &mut dx[overlap.in_x()];
-        for (dx, run) in dx.iter_mut().zip(&run[overlap.start..overlap.end]) {
-            *dx += run;
+    /// Adds patches' gradients to that of the clip they were gathered from.
+    fn scatter(&self, patches: &[f32], dx: &mut [f32]) {
+        for (run, overlap) in patches.chunks_exact(self.run).zip(&self.overlaps) {
+            let dx = &mut dx[overlap.in_x()];
+            for (dx, run) in dx.iter_mut().zip(&run[overlap.start..overlap.end]) {
+                *dx += run;
+            }
         }
     }
 }

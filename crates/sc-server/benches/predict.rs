@@ -1,0 +1,66 @@
+//! One request, end to end over loopback: connection kept, one second of 16 kHz mono.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that fails has nothing to measure")]
+
+use std::{net::TcpListener, thread};
+
+use actix_web::rt::System;
+use divan::Bencher;
+use reqwest::blocking::{
+    Client, Response,
+    multipart::{Form, Part},
+};
+use sc_model::{Backend, Classifier};
+use sc_server::{Capacity, run};
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn health(bencher: Bencher) {
+    let (url, client) = (start() + "/health", Client::new());
+    bencher.bench(|| client.get(&url).send().and_then(Response::bytes).unwrap());
+}
+
+#[divan::bench]
+fn predict(bencher: Bencher) {
+    let (url, client) = (start() + "/predict", Client::new());
+    let recording = recording();
+    bencher.bench(|| {
+        let form = Form::new().part("file", Part::bytes(recording.clone()));
+        let answer = client.post(&url).multipart(form).send().unwrap().error_for_status();
+        answer.and_then(Response::bytes).unwrap()
+    });
+}
+
+/// Starts a server that lives as long as the process, and returns where.
+fn start() -> String {
+    let classifier = Classifier::shipped(Backend::Native).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(|| {
+        let serve = async { run(listener, classifier, Capacity::default())?.await };
+        System::new().block_on(serve)
+    });
+    url
+}
+
+/// A chirp from 100 Hz to 3 kHz.
+fn recording() -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
+    for index in 0..16_000_u16 {
+        let time_s = f32::from(index) / 16_000.0;
+        let phase = std::f32::consts::TAU * (100.0 + 1_450.0 * time_s) * time_s;
+        writer.write_sample((8_000.0 * phase.sin()) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    file.into_inner()
+}

@@ -1,0 +1,117 @@
+//! The only place where an error becomes a status.
+
+use std::{error::Error, iter, time::Duration};
+
+use actix_multipart::MultipartError;
+use actix_web::{
+    HttpResponse, ResponseError,
+    error::PayloadError,
+    http::{
+        StatusCode,
+        header::{ALLOW, RETRY_AFTER},
+    },
+};
+use serde::Serialize;
+
+/// Seconds after which a refused client may try again; a full queue empties in less.
+const RETRY_AFTER_S: u32 = 1;
+
+/// Why a request got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// Nothing is served under the path.
+    #[error("nothing is here: try /, /health, /info or /predict")]
+    NotFound,
+    /// The path is served, by another method.
+    #[error("wrong method: use {allowed}")]
+    WrongMethod { allowed: &'static str },
+    /// The body is not a form.
+    #[error("expected a form (multipart/form-data) with the recording in its field `file`")]
+    Form(#[from] MultipartError),
+    /// The form lacks the recording.
+    #[error("the form has no field `file`: send the recording in it")]
+    NoFile,
+    /// The body broke off or was not encoded as its headers say.
+    #[error("the request's body could not be read")]
+    Body(#[from] PayloadError),
+    /// The body did not come in time.
+    #[error("the request's body did not arrive within {} s", limit.as_secs_f32())]
+    TooSlow { limit: Duration },
+    /// The body is larger than a recording may be.
+    #[error("the request is larger than {limit} bytes: send a shorter recording")]
+    TooLarge { limit: usize },
+    /// The recording cannot be used.
+    #[error(transparent)]
+    Recording(#[from] sc_data::Error),
+    /// As many recordings as allowed are being worked on and waited for.
+    #[error("too many recordings at once: try again in {RETRY_AFTER_S} s")]
+    Busy,
+    /// Our own mistake: told to the log alone.
+    #[error("the server failed to answer: its log says why")]
+    Internal(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl ApiError {
+    /// Wraps a failure that no client can cause or mend.
+    pub fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
+        Self::Internal(Box::new(cause))
+    }
+
+    /// What the client is told: the error and its causes, except of our own mistakes.
+    fn message(&self) -> String {
+        match self {
+            Self::Internal(_) => self.to_string(),
+            _ => with_causes(self),
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Form(_) | Self::NoFile | Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Recording(error) => recording_status(error),
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Internal(_) = self {
+            tracing::error!("{}", with_causes(self));
+        }
+        let mut response = HttpResponse::build(self.status_code());
+        match self {
+            Self::WrongMethod { allowed } => response.insert_header((ALLOW, *allowed)),
+            Self::Busy => response.insert_header((RETRY_AFTER, RETRY_AFTER_S)),
+            _ => &mut response,
+        };
+        response.json(Body { error: self.message() })
+    }
+}
+
+/// `{"error": "…"}`, as the Open Inference Protocol has it.
+#[derive(Serialize)]
+struct Body {
+    error: String,
+}
+
+fn recording_status(error: &sc_data::Error) -> StatusCode {
+    match error {
+        sc_data::Error::NotAudio => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        sc_data::Error::TooManyBytes { .. } | sc_data::Error::TooLong { .. } => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// `error: its cause: the cause's cause`.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

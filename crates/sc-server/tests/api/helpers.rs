@@ -1,0 +1,142 @@
+//! A server of one's own for each test, and recordings to send it.
+
+use std::{
+    f32::consts::TAU,
+    io::{self, Cursor},
+    net::{SocketAddr, TcpListener},
+    sync::mpsc,
+    thread::{self, JoinHandle},
+};
+
+use actix_web::{dev::ServerHandle, rt::System};
+use reqwest::{
+    Method,
+    blocking::{
+        Client, Response,
+        multipart::{Form, Part},
+    },
+};
+use sc_data::{Limits, Waveform};
+use sc_model::{Backend, Classifier};
+use sc_server::{Capacity, run};
+use serde_json::{Value, json};
+
+/// A server on a free port, stopped when dropped.
+pub struct TestServer {
+    pub address: SocketAddr,
+    client: Client,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl TestServer {
+    pub fn start() -> Self {
+        Self::with(Capacity::default())
+    }
+
+    pub fn with(capacity: Capacity) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (started, handle) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            System::new().block_on(async move {
+                let server = run(listener, classifier(), capacity)?;
+                started.send(server.handle()).unwrap();
+                server.await
+            })
+        });
+        let handle = handle.recv().unwrap();
+        Self { address, client: Client::new(), handle, thread: Some(thread) }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> Response {
+        self.client.request(method, self.url(path)).send().unwrap()
+    }
+
+    pub fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path)
+    }
+
+    pub fn get_unless(&self, path: &str, etag: &str) -> Response {
+        self.client.get(self.url(path)).header("If-None-Match", etag).send().unwrap()
+    }
+
+    /// Posts `recording` as every client should.
+    pub fn predict(&self, recording: Vec<u8>) -> Response {
+        self.predict_field("file", recording)
+    }
+
+    pub fn predict_field(&self, field: &'static str, recording: Vec<u8>) -> Response {
+        let form = Form::new().part(field, Part::bytes(recording).file_name("word.wav"));
+        self.client.post(self.url("/predict")).multipart(form).send().unwrap()
+    }
+
+    /// Posts `body` as it is.
+    pub fn predict_raw(&self, content_type: &str, body: Vec<u8>) -> Response {
+        let request = self.client.post(self.url("/predict")).header("Content-Type", content_type);
+        request.body(body).send().unwrap()
+    }
+
+    /// Asks the server to stop; the future it returns only waits.
+    pub fn ask_to_stop(&self) {
+        drop(self.handle.stop(true));
+    }
+
+    /// Waits until the server has stopped.
+    pub fn join(mut self) -> io::Result<()> {
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+    }
+}
+
+/// The status and the JSON of an answer.
+pub fn read(response: Response) -> (u16, Value) {
+    (response.status().as_u16(), response.json().unwrap())
+}
+
+pub fn error(text: &str) -> Value {
+    json!({ "error": text })
+}
+
+pub fn classifier() -> Classifier {
+    Classifier::shipped(Backend::Native).unwrap()
+}
+
+/// What the server should answer to `recording`: what the library answers.
+pub fn answer(classifier: &Classifier, recording: &[u8]) -> Value {
+    let waveform = Waveform::decode(recording, &Limits::default()).unwrap();
+    let mut prediction = classifier.classify(&waveform);
+    prediction.predictions.truncate(5);
+    // Through text, so that floats are as wide as those that come over the wire.
+    serde_json::from_str(&serde_json::to_string(&prediction).unwrap()).unwrap()
+}
+
+/// A 16-bit mono WAV file of a tone with harmonics, which swells and fades like a syllable.
+pub fn wav(pitch_hz: f32, seconds: f32, rate_hz: u32) -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: rate_hz,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
+    let n_samples = (seconds * rate_hz as f32) as u32;
+    for index in 0..n_samples {
+        let phase = TAU * pitch_hz * index as f32 / rate_hz as f32;
+        let swell = (TAU / 2.0 * index as f32 / n_samples as f32).sin();
+        let voice = phase.sin() + (2.0 * phase).sin() / 2.0 + (3.0 * phase).sin() / 3.0;
+        writer.write_sample((8_000.0 * swell * voice) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    file.into_inner()
+}

@@ -1,0 +1,64 @@
+//! What happens at the limits of size, time and number.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    num::NonZeroUsize,
+    thread,
+    time::Duration,
+};
+
+use sc_data::Limits;
+use sc_server::Capacity;
+
+use crate::helpers::{TestServer, error, read, wav};
+
+#[test]
+fn a_body_over_the_limit_is_413_and_the_client_hears_it() {
+    let recording = Limits { max_bytes: 100_000, ..Limits::default() };
+    let server = TestServer::with(Capacity { recording, ..Capacity::default() });
+
+    let response = server.predict(vec![0; 20 << 20]);
+
+    let expected = error("the request is larger than 100000 bytes: send a shorter recording");
+    assert_eq!(read(response), (413, expected));
+    assert_eq!(server.predict(wav(200.0, 1.0, 16_000)).status(), 200);
+}
+
+#[test]
+fn a_body_that_does_not_arrive_in_time_is_408() {
+    let body_deadline = Duration::from_millis(200);
+    let server = TestServer::with(Capacity { body_deadline, ..Capacity::default() });
+    let mut connection = TcpStream::connect(server.address).unwrap();
+
+    let head = "POST /predict HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n1234";
+    connection.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let expected = error("the request's body did not arrive within 0.2 s").to_string();
+    assert!(answer.ends_with(&expected), "{answer}");
+}
+
+#[test]
+fn more_recordings_than_the_queue_holds_are_refused_with_503() {
+    let capacity = Capacity { workers: NonZeroUsize::MIN, queue: 0, ..Capacity::default() };
+    let server = TestServer::with(capacity);
+    let slow_to_decode = wav(200.0, 60.0, 192_000);
+
+    let answers = thread::scope(|scope| {
+        let send = || server.predict(slow_to_decode.clone());
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(send)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>()
+    });
+
+    let (answered, refused): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status() == 200);
+    assert!(!answered.is_empty() && !refused.is_empty(), "{} answered", answered.len());
+    for answer in refused {
+        assert_eq!(answer.headers()["Retry-After"], "1");
+        let expected = error("too many recordings at once: try again in 1 s");
+        assert_eq!(read(answer), (503, expected));
+    }
+}

@@ -1,0 +1,72 @@
+//! The server over a real socket: whole answers, each error, and what happens at its limits.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by its panic, helpers included")]
+
+mod helpers;
+mod limits;
+mod page;
+mod predict;
+mod shutdown;
+
+use helpers::{TestServer, classifier, error, read};
+use reqwest::Method;
+use serde_json::json;
+
+#[test]
+fn health_is_what_the_original_service_answers() {
+    let response = TestServer::start().get("/health");
+
+    assert_eq!(response.status(), 200);
+    let expected = r#"{"status":"healthy","model_loaded":true,"device":"cpu"}"#;
+    assert_eq!(response.text().unwrap(), expected);
+}
+
+#[test]
+fn info_is_the_models_description_with_the_limits_and_the_version() {
+    let response = TestServer::start().get("/info");
+
+    let mut expected = classifier().description();
+    expected["version"] = json!(env!("CARGO_PKG_VERSION"));
+    expected["limits"] = json!({
+        "max_bytes": 25 << 20,
+        "max_seconds": 60,
+        "max_channels": 8,
+        "min_rate_hz": 4_000,
+        "max_rate_hz": 192_000,
+    });
+    assert_eq!(read(response), (200, expected));
+}
+
+#[test]
+fn an_unknown_path_is_404_and_names_those_there_are() {
+    let response = TestServer::start().get("/predictions");
+
+    let expected = error("nothing is here: try /, /health, /info or /predict");
+    assert_eq!(read(response), (404, expected));
+}
+
+#[test]
+fn a_wrong_method_is_405_and_names_the_right_one() {
+    let server = TestServer::start();
+
+    for (method, path, allowed) in [
+        (Method::GET, "/predict", "POST"),
+        (Method::POST, "/health", "GET, HEAD"),
+        (Method::DELETE, "/", "GET, HEAD"),
+    ] {
+        let response = server.request(method, path);
+
+        assert_eq!(response.headers()["Allow"], allowed, "{path}");
+        let expected = error(&format!("wrong method: use {allowed}"));
+        assert_eq!(read(response), (405, expected), "{path}");
+    }
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let response = TestServer::start().request(Method::HEAD, "/health");
+
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["Content-Length"], "55");
+    assert_eq!(response.text().unwrap(), "");
+}

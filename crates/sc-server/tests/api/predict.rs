@@ -1,0 +1,115 @@
+//! `POST /predict`: what it answers, and how it refuses.
+
+use std::thread;
+
+use sc_data::{Limits, Waveform};
+
+use crate::helpers::{TestServer, answer, classifier, error, read, wav};
+
+#[test]
+fn an_answer_is_the_librarys_answer() {
+    let server = TestServer::start();
+
+    for recording in [wav(200.0, 1.0, 16_000), wav(330.0, 2.5, 44_100), wav(150.0, 0.4, 8_000)] {
+        let expected = answer(&classifier(), &recording);
+        assert_eq!(expected["predictions"].as_array().unwrap().len(), 5);
+        assert_eq!(read(server.predict(recording)), (200, expected));
+    }
+}
+
+#[test]
+fn recordings_sent_at_once_are_answered_as_if_sent_in_turn() {
+    let server = TestServer::start();
+    let classifier = classifier();
+
+    thread::scope(|scope| {
+        for client in 0..16_u8 {
+            let (server, classifier) = (&server, &classifier);
+            scope.spawn(move || {
+                let recording = wav(120.0 + 30.0 * f32::from(client), 1.0, 16_000);
+                let expected = answer(classifier, &recording);
+                for _ in 0..4 {
+                    assert_eq!(read(server.predict(recording.clone())), (200, expected.clone()));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn other_fields_of_the_form_are_passed_over() {
+    let recording = wav(200.0, 1.0, 16_000);
+    let form = format!(
+        "--x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n{}",
+        "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n"
+    );
+    let body = [form.as_bytes(), &recording, b"\r\n--x--\r\n"].concat();
+
+    let response = TestServer::start().predict_raw("multipart/form-data; boundary=x", body);
+
+    assert_eq!(read(response), (200, answer(&classifier(), &recording)));
+}
+
+#[test]
+fn a_form_without_the_field_is_400() {
+    let response = TestServer::start().predict_field("audio", wav(200.0, 1.0, 16_000));
+
+    let expected = error("the form has no field `file`: send the recording in it");
+    assert_eq!(read(response), (400, expected));
+}
+
+#[test]
+fn a_body_that_is_no_form_is_400_and_says_what_is_wrong_with_it() {
+    let server = TestServer::start();
+    let expected = "expected a form (multipart/form-data) with the recording in its field `file`";
+
+    for (content_type, cause) in [
+        ("audio/wav", "Parsed Content-Type did not have 'multipart' top-level media type"),
+        ("multipart/form-data", "Multipart boundary is not found"),
+        ("multipart/form-data; boundary=x", "Multipart stream is incomplete"),
+    ] {
+        let response = server.predict_raw(content_type, wav(200.0, 1.0, 16_000));
+        assert_eq!(read(response), (400, error(&format!("{expected}: {cause}"))));
+    }
+}
+
+#[test]
+fn a_file_that_is_no_audio_is_415() {
+    let server = TestServer::start();
+
+    for file in ["", "plain text, and not a recording"] {
+        let expected = error("not an audio file: expected a WAV (RIFF) header");
+        assert_eq!(read(server.predict(file.into())), (415, expected), "{file:?}");
+    }
+}
+
+#[test]
+fn a_damaged_recording_is_422_and_says_why() {
+    let mut truncated = wav(200.0, 1.0, 16_000);
+    truncated.truncate(30);
+    let cause = Waveform::decode(&truncated, &Limits::default()).unwrap_err();
+
+    let (status, body) = read(TestServer::start().predict(truncated));
+
+    assert_eq!(status, 422);
+    let text = body["error"].as_str().unwrap();
+    assert!(text.starts_with(&cause.to_string()), "expected {cause}, got {text}");
+}
+
+#[test]
+fn a_recording_that_is_too_long_is_413() {
+    let response = TestServer::start().predict(wav(200.0, 61.0, 8_000));
+
+    assert_eq!(read(response), (413, error("the recording is longer than 60 s")));
+}
+
+#[test]
+fn the_request_after_a_refused_one_is_answered() {
+    let server = TestServer::start();
+    let recording = wav(200.0, 1.0, 16_000);
+
+    assert_eq!(server.predict(b"text".to_vec()).status(), 415);
+
+    let expected = answer(&classifier(), &recording);
+    assert_eq!(read(server.predict(recording)), (200, expected));
+}

@@ -1,0 +1,38 @@
+//! A stop finishes what has begun.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
+
+use crate::helpers::{TestServer, wav};
+
+#[test]
+fn a_request_in_flight_is_answered_before_the_server_stops() {
+    let server = TestServer::start();
+    let mut client = TcpStream::connect(server.address).unwrap();
+    let form = [
+        b"--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n".as_slice(),
+        &wav(200.0, 1.0, 16_000),
+        b"\r\n--x--\r\n",
+    ]
+    .concat();
+    let (sent_before, sent_after) = form.split_at(form.len() / 2);
+
+    write!(client, "POST /predict HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", form.len())
+        .unwrap();
+    write!(client, "Content-Type: multipart/form-data; boundary=x\r\n\r\n").unwrap();
+    client.write_all(sent_before).unwrap();
+    thread::sleep(Duration::from_millis(200)); // until the server has begun on it
+    server.ask_to_stop();
+    thread::sleep(Duration::from_millis(200)); // until it has heard that
+    assert!(TcpStream::connect(server.address).is_err(), "a new client is still taken");
+    client.write_all(sent_after).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    server.join().unwrap();
+}
