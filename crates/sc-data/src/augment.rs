@@ -23,7 +23,12 @@ pub fn time_shift(waveform: &mut Waveform, most: usize, rng: &mut impl Rng) {
 }
 
 /// Adds `noise` at a signal-to-noise ratio drawn from `snr_db`; nothing, if either is silent.
-pub fn add_noise(waveform: &mut Waveform, noise: &Waveform, snr_db: std::ops::Range<f32>, rng: &mut impl Rng) {
+pub fn add_noise(
+    waveform: &mut Waveform,
+    noise: &Waveform,
+    snr_db: std::ops::Range<f32>,
+    rng: &mut impl Rng,
+) {
     let ratio = 10.0_f32.powf(-rng.random_range(snr_db) / 10.0);
     let gain = (power(waveform) / power(noise) * ratio).sqrt();
     if gain.is_finite() {

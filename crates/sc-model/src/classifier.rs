@@ -72,7 +72,9 @@ impl Classifier {
             return Ok(classifier);
         }
         let furthest = furthest.fold(0.0, f32::max);
-        Err(Error::record(format!("its self-test is off by {furthest}: at most {SELF_TEST_TOLERANCE} is right")))
+        Err(Error::record(format!(
+            "its self-test is off by {furthest}: at most {SELF_TEST_TOLERANCE} is right"
+        )))
     }
 
     /// Loads a record from a file and checks that it answers as it did when it was written.
@@ -130,7 +132,9 @@ impl Classifier {
         match (&self.network, workspace) {
             (Network::Native(engine), Some(workspace)) => engine.logits(features, workspace, logits),
             #[cfg(feature = "burn")]
-            (Network::Burn(network, device), _) => *logits = network.logits(features, self.header.network.n_mels, device),
+            (Network::Burn(network, device), _) => {
+                *logits = network.logits(features, self.header.network.n_mels, device)
+            }
             (Network::Native(_), None) => unreachable!("the engine's scratch has a workspace"),
         }
         let logits = scratch.logits.clone();

@@ -63,11 +63,7 @@ impl KeywordCnnConfig {
         Self {
             n_frames,
             n_mels,
-            stem: vec![
-                conv(16, [5, 5], [2, 2]),
-                conv(32, [3, 3], [1, 2]),
-                conv(32, [3, 3], [1, 1]),
-            ],
+            stem: vec![conv(16, [5, 5], [2, 2]), conv(32, [3, 3], [1, 2]), conv(32, [3, 3], [1, 1])],
             entry: 128,
             blocks: vec![block(128, 1), block(160, 2), block(160, 1), block(160, 1)],
             n_labels,

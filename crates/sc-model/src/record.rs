@@ -159,7 +159,10 @@ impl Header {
         if [network.n_frames, network.n_mels] != [log_mel.n_frames(), log_mel.n_mels] {
             return Err(format!(
                 "a network for {} frames of {} mel bands behind a front end of {} frames of {}",
-                network.n_frames, network.n_mels, log_mel.n_frames(), log_mel.n_mels
+                network.n_frames,
+                network.n_mels,
+                log_mel.n_frames(),
+                log_mel.n_mels
             ));
         }
         if !(0.0..=1.0).contains(&self.threshold) {

@@ -95,8 +95,11 @@ impl Weights {
 
     /// The same with metadata.
     pub(crate) fn to_bytes_with(&self, metadata: Option<HashMap<String, String>>) -> Result<Vec<u8>, Error> {
-        let bytes: Vec<Vec<u8>> =
-            self.0.values().map(|tensor| tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+        let bytes: Vec<Vec<u8>> = self
+            .0
+            .values()
+            .map(|tensor| tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect())
+            .collect();
         let views = self.0.iter().zip(&bytes).map(|((name, tensor), bytes)| {
             Ok((name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?))
         });
@@ -113,7 +116,8 @@ impl Weights {
     /// number that is not finite.
     pub fn check(&self, config: &KeywordCnnConfig) -> Result<(), Error> {
         let expected = config.tensors();
-        if let Some(extra) = self.0.keys().find(|name| expected.iter().all(|(expected, _)| expected != *name)) {
+        if let Some(extra) = self.0.keys().find(|name| expected.iter().all(|(expected, _)| expected != *name))
+        {
             return Err(Error::record(format!("an extra tensor `{extra}`")));
         }
         for (name, shape) in expected {
@@ -122,7 +126,8 @@ impl Weights {
                 let reason = format!("tensor `{name}` is {:?}: expected {shape:?}", tensor.shape);
                 return Err(Error::record(reason));
             }
-            let negative_variance = name.ends_with(".variance") && tensor.values.iter().any(|value| *value < 0.0);
+            let negative_variance =
+                name.ends_with(".variance") && tensor.values.iter().any(|value| *value < 0.0);
             if negative_variance || tensor.values.iter().any(|value| !value.is_finite()) {
                 return Err(Error::record(format!("tensor `{name}` holds a number that cannot be")));
             }

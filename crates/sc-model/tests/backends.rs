@@ -79,7 +79,9 @@ fn a_batch_gives_each_clip_the_logits_it_has_alone() {
     let weights = trained_looking(&config);
     let x = spectrograms(3, config.n_frames * config.n_mels);
     let together = burn_logits(&config, &weights, &x, &Device::flex());
-    let alone: Vec<f32> =
-        x.iter().flat_map(|x| burn_logits(&config, &weights, std::slice::from_ref(x), &Device::flex())).collect();
+    let alone: Vec<f32> = x
+        .iter()
+        .flat_map(|x| burn_logits(&config, &weights, std::slice::from_ref(x), &Device::flex()))
+        .collect();
     assert_close(&together, &alone, 1e-5, "a batch");
 }

@@ -29,7 +29,8 @@ fn overfit(steps: usize, seed: u64) -> (f32, Weights) {
     let n = 16;
     let values: Vec<f32> = (0..n * 20 * 8).map(|_| rng.random_range(-1.0..1.0)).collect();
     let x = Tensor::<3>::from_data(TensorData::new(values, [n, 20, 8]), &device);
-    let wanted: Vec<f32> = (0..n * N_LABELS).map(|i| f32::from(i % N_LABELS == (i / N_LABELS) % N_LABELS)).collect();
+    let wanted: Vec<f32> =
+        (0..n * N_LABELS).map(|i| f32::from(i % N_LABELS == (i / N_LABELS) % N_LABELS)).collect();
     let wanted = Tensor::<2>::from_data(TensorData::new(wanted, [n, N_LABELS]), &device);
 
     let mut model = config.init(&Weights::random(&config, seed), &device);

@@ -103,9 +103,7 @@ struct Body {
 fn recording_status(error: &sc_data::Error) -> StatusCode {
     match error {
         sc_data::Error::NotAudio => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        sc_data::Error::TooManyBytes { .. } | sc_data::Error::TooLong { .. } => {
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
+        sc_data::Error::TooManyBytes { .. } | sc_data::Error::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

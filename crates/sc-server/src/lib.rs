@@ -43,11 +43,7 @@ const SHUTDOWN_S: u64 = 8;
 ///
 /// # Errors
 /// If the listener cannot be used, or a thread not be started.
-pub fn run(
-    listener: TcpListener,
-    classifier: Classifier,
-    capacity: Capacity,
-) -> io::Result<Server> {
+pub fn run(listener: TcpListener, classifier: Classifier, capacity: Capacity) -> io::Result<Server> {
     let classifier = Data::new(classifier);
     let pool = Data::new(Pool::new(&capacity));
     let capacity = Data::new(capacity);

@@ -59,9 +59,8 @@ impl Settings {
     /// If it cannot be loaded, naming the setting to change.
     pub fn classifier(&self) -> anyhow::Result<Classifier> {
         match &self.model {
-            None => Classifier::shipped(self.backend).context(
-                "cannot serve the model compiled in: name another with --model (SC_MODEL)",
-            ),
+            None => Classifier::shipped(self.backend)
+                .context("cannot serve the model compiled in: name another with --model (SC_MODEL)"),
             Some(file) => Classifier::load(file, self.backend)
                 .with_context(|| format!("cannot serve --model (SC_MODEL) {}", file.display())),
         }
@@ -81,9 +80,7 @@ impl Settings {
         let Self { host, port, .. } = self;
         TcpListener::bind((host.as_str(), *port)).map_err(|error| {
             let way_out = match error.kind() {
-                ErrorKind::AddrInUse => {
-                    "stop what listens there, or choose another --port (SC_PORT)"
-                }
+                ErrorKind::AddrInUse => "stop what listens there, or choose another --port (SC_PORT)",
                 ErrorKind::PermissionDenied => "choose a --port (SC_PORT) above 1023",
                 _ => "choose an address of this machine as --host (SC_HOST)",
             };
@@ -93,8 +90,7 @@ impl Settings {
 
     /// What one request, and all of them together, may ask.
     pub fn capacity(&self) -> Capacity {
-        let mut capacity =
-            Capacity { workers: self.workers, queue: self.queue, ..Capacity::default() };
+        let mut capacity = Capacity { workers: self.workers, queue: self.queue, ..Capacity::default() };
         capacity.recording.max_bytes = self.max_bytes;
         capacity
     }
@@ -110,8 +106,7 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Settings, String> {
-        Settings::try_parse_from([&["sc-server"], arguments].concat())
-            .map_err(|error| error.to_string())
+        Settings::try_parse_from([&["sc-server"], arguments].concat()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -62,7 +62,13 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         learning_rate: args.learning_rate.unwrap_or(default.learning_rate),
         ..default
     };
-    let evaluation = crate::train::train(&config, &args.data, &args.out, args.backend.unwrap_or_else(default_backend), args.resume)?;
+    let evaluation = crate::train::train(
+        &config,
+        &args.data,
+        &args.out,
+        args.backend.unwrap_or_else(default_backend),
+        args.resume,
+    )?;
     println!(
         "{}: {:.2} % of {} validation clips; the report is {}",
         model.display(),

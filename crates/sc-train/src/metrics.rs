@@ -31,7 +31,9 @@ pub struct EpochMetrics {
 impl EpochMetrics {
     /// The first epoch of the highest validation accuracy: the one whose weights are kept.
     pub fn best(epochs: &[Self]) -> Option<&Self> {
-        epochs.iter().reduce(|best, next| if next.validation_accuracy > best.validation_accuracy { next } else { best })
+        epochs.iter().reduce(
+            |best, next| if next.validation_accuracy > best.validation_accuracy { next } else { best },
+        )
     }
 
     /// Adds this epoch as a line at the end of the file `path`.

@@ -8,8 +8,8 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
-    DatasetError, Labels, LogMel, LogMelConfig, N_SAMPLES, SILENCE, SampleCache, Source, SpecAugment, SpeechCommands, Split, UNKNOWN,
-    Waveform, add_noise, time_shift,
+    DatasetError, Labels, LogMel, LogMelConfig, N_SAMPLES, SILENCE, SampleCache, Source, SpecAugment,
+    SpeechCommands, Split, UNKNOWN, Waveform, add_noise, time_shift,
 };
 
 use crate::config::TrainConfig;
@@ -136,13 +136,15 @@ impl<'a> Sampler<'a> {
         let mut rng = self.rng(epoch, 0);
         let mut draws = Vec::with_capacity(self.n_clips);
         let share = |share: f64| (share * self.n_clips as f64) as usize;
-        let others = [(UNKNOWN, share(self.config.unknown_share)), (SILENCE, share(self.config.silence_share))];
+        let others =
+            [(UNKNOWN, share(self.config.unknown_share)), (SILENCE, share(self.config.silence_share))];
         for (name, n) in others {
             if let Some(label) = self.labels.index(name) {
                 draws.extend(std::iter::repeat_n(Draw { label, clip: None }, n));
             }
         }
-        let keywords: Vec<usize> = (0..self.clips.len()).filter(|label| !self.clips[*label].is_empty()).collect();
+        let keywords: Vec<usize> =
+            (0..self.clips.len()).filter(|label| !self.clips[*label].is_empty()).collect();
         let n_left = self.n_clips - draws.len();
         for (i, label) in keywords.iter().enumerate() {
             let n = n_left * (i + 1) / keywords.len() - n_left * i / keywords.len();
@@ -170,7 +172,8 @@ impl<'a> Sampler<'a> {
     /// Speech as another speaker, at another distance, in another room would have said it.
     fn spoken(&self, mut waveform: Waveform, speeds: std::ops::Range<f32>, rng: &mut impl Rng) -> Sound {
         if rng.random_bool(0.6) {
-            waveform = Waveform::from_samples(&sounds::change_speed(waveform.samples(), rng.random_range(speeds)));
+            waveform =
+                Waveform::from_samples(&sounds::change_speed(waveform.samples(), rng.random_range(speeds)));
         }
         if rng.random_bool(0.8) {
             time_shift(&mut waveform, 1600, rng); // 100 ms, as in TensorFlow's example

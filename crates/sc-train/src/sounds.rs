@@ -92,7 +92,8 @@ fn hum(rng: &mut impl Rng) -> Vec<f32> {
     let harmonics: Vec<f32> = (1..=8).map(|k| rng.random_range(0.0..1.0) / k as f32).collect();
     let mut phase = 0.0;
     let sample = |i: usize| {
-        phase += TAU * pitch_hz / SAMPLE_RATE_HZ as f32 * (1.0 + wobble * (TAU * wobble_hz * seconds(i)).sin());
+        phase +=
+            TAU * pitch_hz / SAMPLE_RATE_HZ as f32 * (1.0 + wobble * (TAU * wobble_hz * seconds(i)).sin());
         harmonics.iter().zip(1..).map(|(loudness, k)| loudness * (k as f32 * phase).sin()).sum()
     };
     (0..N_SAMPLES).map(sample).collect()

@@ -27,7 +27,13 @@ const BATCHES_AHEAD: usize = 4;
 ///
 /// # Errors
 /// If a file cannot be read or written, or `resume` finds another run's checkpoint.
-pub fn train(config: &TrainConfig, data: &Path, out: &Path, backend: Backend, resume: bool) -> Result<Evaluation> {
+pub fn train(
+    config: &TrainConfig,
+    data: &Path,
+    out: &Path,
+    backend: Backend,
+    resume: bool,
+) -> Result<Evaluation> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let dataset = SpeechCommands::open(data)?;
     let bar = progress::bar(dataset.clips().len(), "reading");
@@ -94,8 +100,11 @@ impl<'a> Trainer<'a> {
     /// Begins, or goes on from a checkpoint.
     fn new(run: Run<'a>, backend: Backend, checkpoint: Option<Checkpoint>) -> Result<Self> {
         let config = run.config;
-        let network =
-            KeywordCnnConfig::new(config.log_mel.n_frames(), config.log_mel.n_mels, config.task.labels().names().len());
+        let network = KeywordCnnConfig::new(
+            config.log_mel.n_frames(),
+            config.log_mel.n_mels,
+            config.task.labels().names().len(),
+        );
         let device = backend.device().context("training needs --backend flex, ndarray or wgpu")?.autodiff();
         let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).with_epsilon(1e-8).init();
         let trainer = |weights: &Weights, optimizer| Self {
@@ -138,7 +147,8 @@ impl<'a> Trainer<'a> {
         let trained = self.pass(epoch)?;
         let seconds = start.elapsed().as_secs_f64();
 
-        let classifier = Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
+        let classifier =
+            Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
         let validation = evaluate_split(&classifier, self.run.dataset, self.run.cache, Split::Validation)?;
         self.epochs.push(EpochMetrics {
             epoch,
@@ -242,7 +252,8 @@ impl<'a> Trainer<'a> {
     /// The best epoch's record, and what is to be said of it.
     fn finish(self) -> Result<Evaluation> {
         let mut record = self.run.record(&self.best, &self.network);
-        record.header.self_test = Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
+        record.header.self_test =
+            Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
         record.header.training = Training {
             data_digest: self.run.data_digest(),
             n_clips: self.run.sampler.n_clips(),
@@ -292,7 +303,8 @@ struct Totals {
 
 impl Totals {
     fn of(logits: &Tensor<2>, loss: Tensor<1>, targets: &[usize]) -> Self {
-        let heard: Vec<i64> = logits.clone().argmax(1).into_data().convert::<i64>().try_to_vec().unwrap_or_default();
+        let heard: Vec<i64> =
+            logits.clone().argmax(1).into_data().convert::<i64>().try_to_vec().unwrap_or_default();
         let correct = heard.iter().zip(targets).filter(|(heard, target)| **heard == **target as i64).count();
         let examples = targets.len() as f64;
         Self { loss: loss.into_scalar::<f64>() * examples, correct: correct as f64, examples }

@@ -81,7 +81,8 @@ fn tiles(step: &Step, activations: &[Activation]) -> Tiles {
     let [st, sf] = shape.stride.map(|stride| stride as isize);
     let (row_len, run_len) = (input.row_len(), shape.kernel[1] * shape.input[2]);
     // Rows that follow each other without a gap are one long run.
-    let (runs, run_len) = if row_len == run_len { (1, run_len * shape.kernel[0]) } else { (shape.kernel[0], run_len) };
+    let (runs, run_len) =
+        if row_len == run_len { (1, run_len * shape.kernel[0]) } else { (shape.kernel[0], run_len) };
     Tiles {
         runs,
         run_len,

@@ -144,8 +144,8 @@ fn tile<const N: usize, const FUSED: bool>(
     let mut sums = [bias; N];
     let runs = panel.weights.chunks_exact(panel.tiles.run_len * LANES);
     for (run, weights) in runs.enumerate() {
-        let rows: [&[f32]; N] = starts
-            .map(|start| &input[start + run * panel.tiles.run_stride..][..panel.tiles.run_len]);
+        let rows: [&[f32]; N] =
+            starts.map(|start| &input[start + run * panel.tiles.run_stride..][..panel.tiles.run_len]);
         for (k, weights) in weights.as_chunks::<LANES>().0.iter().enumerate() {
             for (sums, row) in sums.iter_mut().zip(rows) {
                 let x = row[k];

@@ -49,12 +49,24 @@ pub fn matmul(a: Matrix, b: Matrix, out: &mut [f32], into: Into) {
     // walk exactly those; `out` holds m x n; it is borrowed alone, so it overlaps neither input.
     unsafe {
         gemm::gemm(
-            m, n, k,
-            out.as_mut_ptr(), 1, n as isize, add,
-            a.values.as_ptr(), a_column, a_row,
-            b.values.as_ptr(), b_column, b_row,
-            1.0, 1.0,
-            false, false, false,
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            add,
+            a.values.as_ptr(),
+            a_column,
+            a_row,
+            b.values.as_ptr(),
+            b_column,
+            b_row,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
             gemm::Parallelism::None,
         );
     }

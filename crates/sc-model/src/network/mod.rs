@@ -42,7 +42,13 @@ impl KeywordCnnConfig {
             reader.residual(&format!("blocks.{i}"), block.stride, has_skip)
         });
         let blocks = blocks.collect();
-        KeywordCnn { stem, entry, blocks, head_weight: reader.param("head.weight"), head_bias: reader.param("head.bias") }
+        KeywordCnn {
+            stem,
+            entry,
+            blocks,
+            head_weight: reader.param("head.weight"),
+            head_bias: reader.param("head.bias"),
+        }
     }
 }
 

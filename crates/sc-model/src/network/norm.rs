@@ -124,7 +124,8 @@ impl Backward<Flex, 3> for NormBackward {
         let (dx, dgamma, dbeta) = backward(values(&x), y, values(&gamma), &statistics, values(&dy));
         let [x_node, gamma_node, beta_node] = ops.parents;
         let shape = x.layout().shape().dims::<4>();
-        let gradients = [(x_node, dx, &shape[..]), (gamma_node, dgamma, &shape[3..]), (beta_node, dbeta, &shape[3..])];
+        let gradients =
+            [(x_node, dx, &shape[..]), (gamma_node, dgamma, &shape[3..]), (beta_node, dbeta, &shape[3..])];
         for (node, gradient, shape) in gradients {
             if let Some(node) = node {
                 grads.register::<Flex>(node.id, new_tensor(gradient, shape));
@@ -252,11 +253,15 @@ fn backward(
     // dx = scale * dy + slope * x + offset, channel by channel.
     let n_rows = (x.len() / channels) as f32;
     let scale = product(gamma, inverse_deviation);
-    let slope: Vec<f32> = product(&product(&scale, inverse_deviation), &dgamma).iter().map(|s| -s / n_rows).collect();
-    let offset: Vec<f32> = (0..channels).map(|c| -scale[c] * dbeta[c] / n_rows - slope[c] * mean[c]).collect();
+    let slope: Vec<f32> =
+        product(&product(&scale, inverse_deviation), &dgamma).iter().map(|s| -s / n_rows).collect();
+    let offset: Vec<f32> =
+        (0..channels).map(|c| -scale[c] * dbeta[c] / n_rows - slope[c] * mean[c]).collect();
     dx.par_chunks_mut(ROWS * channels).zip(x.par_chunks(ROWS * channels)).for_each(|(dx, x)| {
         for (dx, x) in dx.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-            for ((((dx, x), scale), slope), offset) in dx.iter_mut().zip(x).zip(&scale).zip(&slope).zip(&offset) {
+            for ((((dx, x), scale), slope), offset) in
+                dx.iter_mut().zip(x).zip(&scale).zip(&slope).zip(&offset)
+            {
                 *dx = scale * *dx + slope * x + offset;
             }
         }

@@ -58,9 +58,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    web::resource(path)
-        .route(web::post().to(handler))
-        .default_service(web::to(|| wrong_method("POST")))
+    web::resource(path).route(web::post().to(handler)).default_service(web::to(|| wrong_method("POST")))
 }
 
 async fn not_found() -> Result<HttpResponse, ApiError> {

@@ -21,8 +21,7 @@ fn a_request_in_flight_is_answered_before_the_server_stops() {
     .concat();
     let (sent_before, sent_after) = form.split_at(form.len() / 2);
 
-    write!(client, "POST /predict HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", form.len())
-        .unwrap();
+    write!(client, "POST /predict HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", form.len()).unwrap();
     write!(client, "Content-Type: multipart/form-data; boundary=x\r\n\r\n").unwrap();
     client.write_all(sent_before).unwrap();
     thread::sleep(Duration::from_millis(200)); // until the server has begun on it
