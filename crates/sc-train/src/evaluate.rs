@@ -70,20 +70,21 @@ fn data_set(classifier: &Classifier, data: &Path, split: Split) -> Result<Scored
     let bar = progress::bar(dataset.clips().len(), "reading");
     let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
-    let evaluation = evaluate_split(classifier, &dataset, &cache, split)?;
+    let answers = answer_split(classifier, &dataset, &cache, split)?;
+    let evaluation = Evaluation::new(&classifier.header().labels, &answers);
     Ok(Scored { evaluation, threshold: classifier.header().threshold, unreadable: Vec::new() })
 }
 
-/// Evaluates a split, made up as the official test set is: see [`SpeechCommands::examples`].
+/// Answers a split's examples, made up as the official test set is: see [`SpeechCommands::examples`].
 ///
 /// # Errors
 /// If the split is empty, or its clips cannot be read.
-pub fn evaluate_split(
+pub(crate) fn answer_split(
     classifier: &Classifier,
     dataset: &SpeechCommands,
     cache: &SampleCache,
     split: Split,
-) -> Result<Evaluation> {
+) -> Result<Vec<Answer>> {
     let labels = &classifier.header().labels;
     let examples = dataset.examples(split, labels, cache, EXAMPLES_SEED);
     ensure!(!examples.is_empty(), "the {split} split of {} is empty", dataset.root().display());
@@ -95,9 +96,9 @@ pub fn evaluate_split(
         let label = labels.names()[example.label].clone();
         Ok(Answer { path: describe(dataset, example.source), label, prediction })
     };
-    let answers: Vec<Answer> = examples.par_iter().map(answer).collect::<Result<_>>()?;
+    let answers = examples.par_iter().map(answer).collect();
     bar.finish_and_clear();
-    Ok(Evaluation::new(labels, &answers))
+    answers
 }
 
 /// The clip's path in the data set; for noise, also where in the recording and how loud.

@@ -23,9 +23,12 @@
 mod checkpoint;
 mod classify;
 pub mod cli;
+#[cfg(feature = "burn")]
 mod config;
 mod evaluate;
 mod evaluation;
+#[cfg(feature = "burn")]
+mod fit;
 mod metrics;
 mod open_set;
 mod progress;
@@ -41,12 +44,15 @@ mod table;
 #[cfg(feature = "burn")]
 mod train;
 
-pub use evaluate::evaluate_split;
 pub use evaluation::{
     Acceptance, Answer, Bin, Calibration, ConfusedPair, Confusion, Evaluation, LabelFigures, OperatingPoint,
     Suspect, wilson_interval,
 };
+#[cfg(feature = "burn")]
+pub use config::TrainConfig;
 pub use metrics::EpochMetrics;
 pub use open_set::{Heard, OpenSet};
 pub use recording::Unreadable;
 pub use report::Report;
+#[cfg(feature = "burn")]
+pub use train::train;

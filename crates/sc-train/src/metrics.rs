@@ -82,6 +82,14 @@ mod tests {
     }
 
     #[test]
+    fn the_best_epoch_is_the_first_of_the_highest_accuracy() {
+        let with = |accuracy, number| EpochMetrics { validation_accuracy: accuracy, ..epoch(number) };
+        let epochs = [with(0.6, 1), with(0.8, 2), with(0.8, 3)];
+        assert_eq!(EpochMetrics::best(&epochs).unwrap().epoch, 2);
+        assert_eq!(EpochMetrics::best(&[]), None);
+    }
+
+    #[test]
     fn appended_epochs_are_read_back_in_order() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");

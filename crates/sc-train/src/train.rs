@@ -18,7 +18,8 @@ use crate::checkpoint::{Checkpoint, State};
 use crate::config::TrainConfig;
 use crate::sampler::{Batch, Sampler};
 use crate::schedule::learning_rate;
-use crate::{EpochMetrics, Evaluation, Report, evaluate_split, progress};
+use crate::evaluate::answer_split;
+use crate::{Answer, EpochMetrics, Evaluation, Report, fit, progress};
 
 /// Batches made ahead of the step that needs them.
 const BATCHES_AHEAD: usize = 4;
@@ -64,6 +65,11 @@ struct Run<'a> {
 impl Run<'_> {
     fn data_digest(&self) -> String {
         self.cache.digest(self.dataset)
+    }
+
+    /// Answers to the validation examples.
+    fn validate(&self, classifier: &Classifier) -> Result<Vec<Answer>> {
+        answer_split(classifier, self.dataset, self.cache, Split::Validation)
     }
 
     /// A record of these weights, as the settings have it.
@@ -149,7 +155,7 @@ impl<'a> Trainer<'a> {
 
         let classifier =
             Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
-        let validation = evaluate_split(&classifier, self.run.dataset, self.run.cache, Split::Validation)?;
+        let validation = Evaluation::new(&self.run.config.task.labels(), &self.run.validate(&classifier)?);
         self.epochs.push(EpochMetrics {
             epoch,
             train_loss: trained.loss / trained.examples,
@@ -251,34 +257,41 @@ impl<'a> Trainer<'a> {
 
     /// The best epoch's record, and what is to be said of it.
     fn finish(self) -> Result<Evaluation> {
+        let labels = self.run.config.task.labels();
         let mut record = self.run.record(&self.best, &self.network);
-        record.header.self_test =
-            Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
+        let neutral = Classifier::untested(&record, Backend::Native);
+        record.header.self_test = neutral.logits(&self_test_waveform());
+        record.header.temperature = fit::temperature(&self.run.validate(&neutral)?);
+        let calibrated = self.run.validate(&Classifier::new(&record, Backend::Native)?)?;
+        record.header.threshold = fit::threshold(&labels, &calibrated);
+        let answers = self.run.validate(&Classifier::new(&record, Backend::Native)?)?;
+        let evaluation = Evaluation::new(&labels, &answers);
+
         record.header.training = Training {
             data_digest: self.run.data_digest(),
             n_clips: self.run.sampler.n_clips(),
             seed: self.run.config.seed,
             epochs: self.epochs.len(),
             best_epoch: self.best_epoch().map_or(0, |best| best.epoch),
-            validation: std::collections::BTreeMap::new(),
+            validation: evaluation.summary(),
         };
-        let classifier = Classifier::new(&record, Backend::Native)?;
-        let evaluation = evaluate_split(&classifier, self.run.dataset, self.run.cache, Split::Validation)?;
-        record.header.training.validation.insert("accuracy".into(), evaluation.accuracy);
         record.save(&self.run.out.join("model.safetensors"))?;
-        let report = Report {
-            training: serde_json::json!({
-                "settings": self.run.config,
-                "network": self.network,
-                "multiply_adds": self.network.multiply_adds(),
-                "weights": self.best.n_values(),
-                "training": record.header.training,
-            }),
-            epochs: self.epochs,
-            evaluation,
-        };
+        let report = Report { training: self.facts(&record.header), epochs: self.epochs, evaluation };
         report.write(self.run.out)?;
         Ok(report.evaluation)
+    }
+
+    /// How the record was made, for the report.
+    fn facts(&self, header: &Header) -> serde_json::Value {
+        serde_json::json!({
+            "settings": self.run.config,
+            "network": self.network,
+            "multiply_adds": self.network.multiply_adds(),
+            "weights": self.best.n_values(),
+            "temperature": header.temperature,
+            "threshold": header.threshold,
+            "training": header.training,
+        })
     }
 }
 

@@ -144,13 +144,15 @@ fn tile<const N: usize, const FUSED: bool>(
     let mut sums = [bias; N];
     let runs = panel.weights.chunks_exact(panel.tiles.run_len * LANES);
     for (run, weights) in runs.enumerate() {
-        let rows: [&[f32]; N] =
-            starts.map(|start| &input[start + run * panel.tiles.run_stride..][..panel.tiles.run_len]);
-        for (k, weights) in weights.as_chunks::<LANES>().0.iter().enumerate() {
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                let x = row[k];
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = if FUSED { x.mul_add(*weight, *sum) } else { x * weight + *sum };
+        let (offset, len) = (run * panel.tiles.run_stride, panel.tiles.run_len);
+        let rows: [&[f32]; N] = std::array::from_fn(|i| &input[starts[i] + offset..][..len]);
+        for (k, weights) in weights.as_chunks::<LANES>().0[..len].iter().enumerate() {
+            // Indices, not iterators: only so does the compiler keep the sums in registers.
+            for i in 0..N {
+                let x = rows[i][k];
+                for lane in 0..LANES {
+                    let sum = &mut sums[i][lane];
+                    *sum = if FUSED { x.mul_add(weights[lane], *sum) } else { x * weights[lane] + *sum };
                 }
             }
         }

@@ -5,6 +5,8 @@ mod calibration;
 mod confusion;
 mod wilson;
 
+use std::collections::BTreeMap;
+
 use sc_data::Labels;
 use sc_model::Prediction;
 use serde::Serialize;
@@ -83,6 +85,20 @@ impl Evaluation {
             calibration: Calibration::new(answers),
             suspects: suspects(answers),
         }
+    }
+}
+
+impl Evaluation {
+    /// The figures a record carries with it.
+    pub fn summary(&self) -> BTreeMap<String, f64> {
+        let figures = [
+            ("accuracy", self.accuracy),
+            ("clips", self.n as f64),
+            ("expected_calibration_error", self.calibration.ece),
+            ("keywords_lost", self.acceptance.lost()),
+            ("others_accepted", self.acceptance.false_alarms()),
+        ];
+        figures.map(|(name, figure)| (name.to_owned(), figure)).into()
     }
 }
 

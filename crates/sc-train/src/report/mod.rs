@@ -75,11 +75,6 @@ mod tests {
     }
 
     #[test]
-    fn the_best_epoch_is_the_first_of_the_highest_accuracy() {
-        assert_eq!(report().best_epoch().unwrap().epoch, 2);
-    }
-
-    #[test]
     fn both_files_are_written() {
         let dir = tempfile::tempdir().unwrap();
         report().write(dir.path()).unwrap();

@@ -1,0 +1,38 @@
+//! One clip through the network, by what runs it; and through the whole classifier.
+
+use divan::Bencher;
+use sc_data::LogMelConfig;
+use sc_model::{Engine, Kernel, KeywordCnnConfig, Weights};
+
+fn main() {
+    divan::main();
+}
+
+fn network() -> (KeywordCnnConfig, Weights) {
+    let log_mel = LogMelConfig::default();
+    let config = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, 12);
+    let weights = Weights::random(&config, 1);
+    (config, weights)
+}
+
+#[divan::bench(args = Kernel::available())]
+fn engine(bencher: Bencher, kernel: Kernel) {
+    let (config, weights) = network();
+    let engine = Engine::with_kernel(&config, &weights, kernel);
+    let features = vec![-5.0; config.n_frames * config.n_mels];
+    let (mut workspace, mut logits) = (engine.workspace(), vec![0.0; config.n_labels]);
+    bencher
+        .counter(divan::counter::ItemsCount::new(config.multiply_adds()))
+        .bench_local(|| engine.logits(&features, &mut workspace, &mut logits));
+}
+
+#[cfg(feature = "flex")]
+#[divan::bench(args = [1, 32])]
+fn flex(bencher: Bencher, batch: usize) {
+    use burn::tensor::{Device, Tensor};
+    let (config, weights) = network();
+    let device = Device::flex();
+    let model = config.init(&weights, &device);
+    let features = Tensor::<3>::zeros([batch, config.n_frames, config.n_mels], &device) - 5.0;
+    bencher.bench_local(|| model.forward(features.clone()).into_data());
+}

@@ -1,0 +1,5 @@
+//! Training as a user runs it, on a small data set of synthetic speech-like clips.
+#![allow(clippy::unwrap_used)] // in what the tests share, too
+
+mod dataset;
+mod resume;

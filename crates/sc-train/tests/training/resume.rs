@@ -1,0 +1,76 @@
+//! A run that was killed goes on as if it had not been.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::dataset;
+
+const THREE_EPOCHS: &[&str] = &["--epochs", "3"];
+
+fn train(data: &Path, out: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sc-train"));
+    command.arg("train").arg("--data").arg(data).arg("--out").arg(out);
+    command.args(["--batch-size", "16"]).args(more).stderr(Stdio::piped());
+    command
+}
+
+fn succeed(mut command: Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Waits for a file and kills the run at once, as `kill -9` does.
+fn kill_when_there(mut command: Command, file: &Path) {
+    let mut run = command.spawn().unwrap();
+    let start = Instant::now();
+    while !file.exists() {
+        assert!(start.elapsed() < Duration::from_secs(300), "{} did not come", file.display());
+        assert!(run.try_wait().unwrap().is_none(), "the run ended before {}", file.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_record_bit_for_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let [data, whole, killed] = ["data", "whole", "killed"].map(|name| dir.path().join(name));
+    dataset::write(&data);
+    succeed(train(&data, &whole, THREE_EPOCHS));
+
+    kill_when_there(train(&data, &killed, THREE_EPOCHS), &killed.join("checkpoint-0001"));
+    assert!(!killed.join("model.safetensors").exists(), "killed too late to prove anything");
+    succeed(train(&data, &killed, &["--epochs", "3", "--resume"]));
+
+    let read = |run: &Path, file: &str| fs::read(run.join(file)).unwrap();
+    assert!(
+        read(&whole, "model.safetensors") == read(&killed, "model.safetensors"),
+        "the resumed run's record differs from the uninterrupted run's"
+    );
+    let lines = String::from_utf8(read(&killed, "metrics.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 3);
+    assert!(killed.join("report.html").exists() && killed.join("report.json").exists());
+}
+
+#[test]
+fn a_run_is_not_resumed_with_other_settings_nor_trained_again_if_it_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let [data, out] = ["data", "out"].map(|name| dir.path().join(name));
+    dataset::write(&data);
+    succeed(train(&data, &out, &["--epochs", "1"]));
+    let trained = fs::metadata(out.join("model.safetensors")).unwrap().modified().unwrap();
+
+    let refused = train(&data, &out, &["--epochs", "1", "--resume", "--seed", "9"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(error.contains("other settings"), "{error}");
+
+    let skipped = succeed(train(&data, &out, &["--if-missing"]));
+    let said = String::from_utf8(skipped.stdout).unwrap();
+    assert!(said.contains("nothing to train"), "{said}");
+    assert_eq!(fs::metadata(out.join("model.safetensors")).unwrap().modified().unwrap(), trained);
+}
