@@ -7,6 +7,7 @@
 mod clip;
 mod decode;
 mod error;
+mod fft;
 mod label;
 mod log_mel;
 mod mel;

@@ -57,7 +57,7 @@ fn resampler(rate_hz: u32) -> Result<Box<dyn Resampler<f32>>, ResamplerConstruct
 fn sinc(rate_hz: u32) -> Result<Box<dyn Resampler<f32>>, ResamplerConstructionError> {
     let ratio = f64::from(SAMPLE_RATE_HZ) / f64::from(rate_hz);
     // Its length is counted in samples of the input.
-    let sinc_len = FILTER_LEN * rate_hz.div_ceil(SAMPLE_RATE_HZ) as usize / 2;
+    let sinc_len = FILTER_LEN / 4 * rate_hz.div_ceil(SAMPLE_RATE_HZ) as usize;
     let parameters = SincInterpolationParameters::new(sinc_len, WindowFunction::BlackmanHarris2);
     Ok(Box::new(Async::new_sinc(
         ratio,
