@@ -22,9 +22,7 @@ fn wav(rate_hz: u32) -> Vec<u8> {
     for n in 0..rate_hz {
         noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let tone = (f64::from(n) * 0.1).sin() * 8_000.0;
-        writer
-            .write_sample(tone as i16 + (noise >> 20) as i16)
-            .expect("a sample in memory");
+        writer.write_sample(tone as i16 + (noise >> 20) as i16).expect("a sample in memory");
     }
     writer.finalize().expect("a file in memory");
     bytes.into_inner()

@@ -1,5 +1,12 @@
 //! Why bytes, a file or an archive could not be used.
 
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::Split;
+
 /// Why a recording could not become a [`Waveform`](crate::Waveform).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,4 +56,79 @@ pub enum Error {
     /// Front-end settings out of range.
     #[error("front-end settings: {0}")]
     Settings(&'static str),
+}
+
+/// Why a folder could not be used as a dataset.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// There is no folder at this path.
+    #[error("no folder {0}: `sc-data fetch` downloads the dataset and says where it lies")]
+    Missing(PathBuf),
+    /// The folder holds no clip.
+    #[error(
+        "{0} holds no <word>/<speaker>_nohash_<take>.wav: expected the unpacked Speech Commands \
+         archive, as `sc-data fetch` leaves it"
+    )]
+    NoClips(PathBuf),
+    /// The folder holds no folder of clips.
+    #[error("{0} holds no WAV files: expected one folder of them for each label")]
+    NoLabelledClips(PathBuf),
+    /// Training and evaluation would share a voice.
+    #[error(
+        "speaker {speaker} is in both {} and {}: validation_list.txt and testing_list.txt must \
+         name all clips of a speaker or none",
+        .splits[0], .splits[1]
+    )]
+    SpeakerInTwoSplits {
+        /// As in the file names.
+        speaker: String,
+        /// Two of the splits.
+        splits: [Split; 2],
+    },
+    /// A folder of labelled clips whose name is not a label.
+    #[error("folder {folder} is not named after a label: expected one of {}", .expected.join(", "))]
+    NotALabel {
+        /// The folder.
+        folder: PathBuf,
+        /// The labels.
+        expected: Vec<String>,
+    },
+    /// So many clips cannot be decoded that the dataset must be damaged.
+    #[error(
+        "{n_unreadable} of {n_files} recordings are unreadable, {path} among them: fetch the dataset again"
+    )]
+    Unreadable {
+        /// The first of them.
+        path: PathBuf,
+        /// How many there are.
+        n_unreadable: usize,
+        /// Of how many.
+        n_files: usize,
+    },
+    /// A file or folder could not be read or written.
+    #[error("cannot read or write {path}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Not the name of a [`Task`](crate::Task).
+    #[error("unknown task {0:?}: expected 12 or 35")]
+    Task(String),
+    /// Not the name of a [`Split`].
+    #[error("unknown split {0:?}: expected training, validation or testing")]
+    Split(String),
+    /// Not a list of [`Labels`](crate::Labels).
+    #[error("labels must be at least one, each given once")]
+    Labels,
+}
+
+impl DatasetError {
+    /// For `map_err`: names the file that an input or output error is about.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
 }

@@ -3,10 +3,7 @@
 //! A transform of 512 samples is too short to fill wide registers by itself; frames side by side
 //! do, with no shuffling between lanes. Nothing is fused and no lane sees another, so that every
 //! machine computes the same bits, and a frame alone the same as among others.
-#![allow(
-    clippy::inline_always,
-    reason = "inlined into the caller that enables vector instructions"
-)]
+#![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 use std::f64::consts::TAU;
 use std::iter::successors;
@@ -83,10 +80,7 @@ struct Complex<S: Simd> {
 impl<S: Simd> Complex<S> {
     #[inline(always)]
     fn load(simd: S, [re, im]: [S::f32s; 2]) -> Self {
-        Self {
-            re: Lanes::new(simd, re),
-            im: Lanes::new(simd, im),
-        }
+        Self { re: Lanes::new(simd, re), im: Lanes::new(simd, im) }
     }
 
     #[inline(always)]
@@ -97,19 +91,13 @@ impl<S: Simd> Complex<S> {
     /// `self + i * other`
     #[inline(always)]
     fn add_i(self, other: Self) -> Self {
-        Self {
-            re: self.re - other.im,
-            im: self.im + other.re,
-        }
+        Self { re: self.re - other.im, im: self.im + other.re }
     }
 
     /// `self - i * other`
     #[inline(always)]
     fn sub_i(self, other: Self) -> Self {
-        Self {
-            re: self.re + other.im,
-            im: self.im - other.re,
-        }
+        Self { re: self.re + other.im, im: self.im - other.re }
     }
 
     #[inline(always)]
@@ -122,10 +110,7 @@ impl<S: Simd> Add for Complex<S> {
     type Output = Self;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        Self {
-            re: self.re + other.re,
-            im: self.im + other.im,
-        }
+        Self { re: self.re + other.re, im: self.im + other.im }
     }
 }
 
@@ -133,10 +118,7 @@ impl<S: Simd> Sub for Complex<S> {
     type Output = Self;
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        Self {
-            re: self.re - other.re,
-            im: self.im - other.im,
-        }
+        Self { re: self.re - other.re, im: self.im - other.im }
     }
 }
 
@@ -144,10 +126,7 @@ impl<S: Simd> Mul<Root> for Complex<S> {
     type Output = Self;
     #[inline(always)]
     fn mul(self, Root { re, im }: Root) -> Self {
-        Self {
-            re: self.re * re - self.im * im,
-            im: self.re * im + self.im * re,
-        }
+        Self { re: self.re * re - self.im * im, im: self.re * im + self.im * re }
     }
 }
 
@@ -162,10 +141,7 @@ impl Root {
     /// `e^(-2πi k / n)`
     fn new(k: usize, n: usize) -> Self {
         let angle = -TAU * k as f64 / n as f64;
-        Self {
-            re: angle.cos() as f32,
-            im: angle.sin() as f32,
-        }
+        Self { re: angle.cos() as f32, im: angle.sin() as f32 }
     }
 }
 
@@ -186,17 +162,8 @@ impl PowerSpectrum {
     pub fn new(n_fft: usize) -> Self {
         let n = n_fft / 2;
         let lengths = successors(Some(n), |len| Some(len / 4)).take_while(|&len| len >= 4);
-        let mirror = |k| {
-            (
-                position(k, n),
-                position((n - k) % n, n),
-                Root::new(k, n_fft),
-            )
-        };
-        Self {
-            passes: lengths.map(roots).collect(),
-            mirrored: (0..=n / 2).map(mirror).collect(),
-        }
+        let mirror = |k| (position(k, n), position((n - k) % n, n), Root::new(k, n_fft));
+        Self { passes: lengths.map(roots).collect(), mirrored: (0..=n / 2).map(mirror).collect() }
     }
 
     /// Four times the power of the frequencies 0 to `n_fft / 2`. The samples are overwritten.
@@ -211,11 +178,7 @@ impl PowerSpectrum {
             }
         }
         if samples.len().ilog2() % 2 == 1 {
-            samples
-                .as_chunks_mut()
-                .0
-                .iter_mut()
-                .for_each(|pair| radix_2(simd, pair));
+            samples.as_chunks_mut().0.iter_mut().for_each(|pair| radix_2(simd, pair));
         }
         self.untangle(simd, samples, power);
     }
@@ -228,14 +191,8 @@ impl PowerSpectrum {
         for (k, &(position, mirror, root)) in self.mirrored.iter().enumerate() {
             let Complex { re, im } = Complex::load(simd, numbers[position]);
             let mirrored = Complex::load(simd, numbers[mirror]);
-            let even = Complex {
-                re: re + mirrored.re,
-                im: im - mirrored.im,
-            };
-            let odd = Complex {
-                re: im + mirrored.im,
-                im: mirrored.re - re,
-            } * root;
+            let even = Complex { re: re + mirrored.re, im: im - mirrored.im };
+            let odd = Complex { re: im + mirrored.im, im: mirrored.re - re } * root;
             power[k] = (even + odd).norm_sqr().values();
             power[n - k] = (even - odd).norm_sqr().values();
         }
@@ -269,9 +226,7 @@ fn radix_2<S: Simd>(simd: S, pair: &mut [[S::f32s; 2]; 2]) {
 
 /// The roots of the pass over blocks of `len`.
 fn roots(len: usize) -> Vec<[Root; 3]> {
-    (0..len / 4)
-        .map(|j| [j, 2 * j, 3 * j].map(|k| Root::new(k, len)))
-        .collect()
+    (0..len / 4).map(|j| [j, 2 * j, 3 * j].map(|k| Root::new(k, len))).collect()
 }
 
 /// Where frequency `k` lies after the passes over blocks of `len` and less: its digits reversed.
@@ -297,39 +252,25 @@ mod tests {
 
         fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
             let splat = |&sample| simd.splat_f32s(sample);
-            let mut samples: Vec<_> = self
-                .0
-                .as_chunks()
-                .0
-                .iter()
-                .map(|pair: &[f32; 2]| pair.each_ref().map(splat))
-                .collect();
+            let mut samples: Vec<_> =
+                self.0.as_chunks().0.iter().map(|pair: &[f32; 2]| pair.each_ref().map(splat)).collect();
             let mut power = vec![simd.splat_f32s(0.0); samples.len() + 1];
             PowerSpectrum::new(self.0.len()).compute(simd, &mut samples, &mut power);
-            pulp::bytemuck::cast_slice(&power)
-                .iter()
-                .step_by(S::F32_LANES)
-                .copied()
-                .collect()
+            pulp::bytemuck::cast_slice(&power).iter().step_by(S::F32_LANES).copied().collect()
         }
     }
 
     #[test]
     fn the_power_is_what_the_definition_gives() {
         for n_fft in [4, 8, 16, 512, 1024] {
-            let samples: Vec<_> = (0..n_fft)
-                .map(|n| (n * n % 31) as f32 / 31.0 - 0.4)
-                .collect();
+            let samples: Vec<_> = (0..n_fft).map(|n| (n * n % 31) as f32 / 31.0 - 0.4).collect();
             let power = Arch::new().dispatch(Compute(&samples));
             assert_eq!(power.len(), n_fft / 2 + 1);
             for (k, &power) in power.iter().enumerate() {
                 let expected = 4.0 * definition(&samples, k);
                 let tolerance = 1e-5 * (n_fft as f64 + expected);
                 let got = f64::from(power);
-                assert!(
-                    (got - expected).abs() < tolerance,
-                    "n_fft {n_fft}, {k}: {got}, expected {expected}"
-                );
+                assert!((got - expected).abs() < tolerance, "n_fft {n_fft}, {k}: {got}, expected {expected}");
             }
         }
     }
@@ -338,11 +279,7 @@ mod tests {
     fn definition(samples: &[f32], k: usize) -> f64 {
         let angle = |n: usize| TAU * (n * k) as f64 / samples.len() as f64;
         let sum = |part: fn(f64) -> f64| -> f64 {
-            samples
-                .iter()
-                .enumerate()
-                .map(|(n, &sample)| f64::from(sample) * part(angle(n)))
-                .sum()
+            samples.iter().enumerate().map(|(n, &sample)| f64::from(sample) * part(angle(n))).sum()
         };
         sum(f64::cos).powi(2) + sum(f64::sin).powi(2)
     }

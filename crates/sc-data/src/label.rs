@@ -1,1 +1,179 @@
 //! The labels of a task: one table, index <-> name.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::DatasetError;
+
+/// The label of every word that is not a keyword.
+pub const UNKNOWN: &str = "_unknown_";
+/// The label of background noise without speech.
+pub const SILENCE: &str = "_silence_";
+
+/// The words of version 0.02 (arXiv:1804.03209): the ten commands first, then the others.
+const WORDS: [&str; 35] = [
+    "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go", "backward", "bed", "bird", "cat",
+    "dog", "eight", "five", "follow", "forward", "four", "happy", "house", "learn", "marvin", "nine", "one",
+    "seven", "sheila", "six", "three", "tree", "two", "visual", "wow", "zero",
+];
+const N_COMMANDS: usize = 10;
+
+/// What is to be told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Task {
+    /// `12`: ten commands, [`UNKNOWN`] for every other word, [`SILENCE`].
+    #[default]
+    Commands,
+    /// `35`: every word of version 0.02, and [`SILENCE`].
+    Words,
+}
+
+impl Task {
+    /// The task's labels.
+    pub fn labels(self) -> Labels {
+        let (words, rest): (_, &[_]) = match self {
+            Self::Commands => (&WORDS[..N_COMMANDS], &[UNKNOWN, SILENCE]),
+            Self::Words => (&WORDS[..], &[SILENCE]),
+        };
+        Labels(words.iter().chain(rest).map(ToString::to_string).collect())
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Commands => "12",
+            Self::Words => "35",
+        })
+    }
+}
+
+impl FromStr for Task {
+    type Err = DatasetError;
+
+    fn from_str(name: &str) -> Result<Self, DatasetError> {
+        match name {
+            "12" => Ok(Self::Commands),
+            "35" => Ok(Self::Words),
+            _ => Err(DatasetError::Task(name.to_owned())),
+        }
+    }
+}
+
+impl From<Task> for String {
+    fn from(task: Task) -> Self {
+        task.to_string()
+    }
+}
+
+impl TryFrom<String> for Task {
+    type Error = DatasetError;
+
+    fn try_from(name: String) -> Result<Self, DatasetError> {
+        name.parse()
+    }
+}
+
+/// Label names in the order of the network's outputs: at least one, each once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<String>", try_from = "Vec<String>")]
+pub struct Labels(Vec<String>);
+
+impl Labels {
+    /// The names, by index.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+
+    /// A label's index.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|known| known == name)
+    }
+
+    /// The index of the label that `word` goes by: its own or [`UNKNOWN`]'s, none if there is neither.
+    pub fn index_of_word(&self, word: &str) -> Option<usize> {
+        self.index(word).or_else(|| self.index(UNKNOWN))
+    }
+
+    /// Whether a label stands for one word, so neither [`UNKNOWN`] nor [`SILENCE`].
+    pub fn is_keyword(&self, index: usize) -> bool {
+        self.0.get(index).is_some_and(|name| name != UNKNOWN && name != SILENCE)
+    }
+}
+
+impl From<Labels> for Vec<String> {
+    fn from(labels: Labels) -> Self {
+        labels.0
+    }
+}
+
+impl TryFrom<Vec<String>> for Labels {
+    type Error = DatasetError;
+
+    fn try_from(names: Vec<String>) -> Result<Self, DatasetError> {
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        if names.is_empty() || sorted.len() != names.len() {
+            return Err(DatasetError::Labels);
+        }
+        Ok(Self(names))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn twelve_labels_are_ten_commands_then_unknown_and_silence() {
+        let labels = Task::Commands.labels();
+        assert_eq!(labels.names().len(), 12);
+        assert_eq!(labels.names()[9..], ["go", UNKNOWN, SILENCE]);
+        assert_eq!((0..20).filter(|&i| labels.is_keyword(i)).count(), 10);
+    }
+
+    #[test]
+    fn thirty_five_words_and_silence_have_no_unknown() {
+        let labels = Task::Words.labels();
+        assert_eq!(labels.names().len(), 36);
+        assert_eq!(labels.index_of_word("zero"), Some(34));
+        assert_eq!(labels.index_of_word("other"), None);
+    }
+
+    #[test]
+    fn a_word_without_a_label_of_its_own_is_unknown() {
+        let labels = Task::Commands.labels();
+        assert_eq!(labels.index_of_word("up"), labels.index("up"));
+        assert_eq!(labels.index_of_word("marvin"), labels.index(UNKNOWN));
+    }
+
+    #[test]
+    fn a_task_survives_being_written_and_read() {
+        for task in [Task::Commands, Task::Words] {
+            assert_eq!(task.to_string().parse::<Task>().unwrap(), task);
+        }
+        assert!("13".parse::<Task>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_label_survives_index_to_name_to_index(
+            names in proptest::collection::hash_set("[a-z_]{1,12}", 1..50),
+        ) {
+            let labels = Labels::try_from(Vec::from_iter(names)).unwrap();
+            for (index, name) in labels.names().iter().enumerate() {
+                prop_assert_eq!(labels.index(name), Some(index));
+            }
+        }
+
+        #[test]
+        fn a_label_given_twice_is_refused(name in "[a-z_]{1,12}") {
+            prop_assert!(Labels::try_from(vec![name.clone(), name]).is_err());
+        }
+    }
+}

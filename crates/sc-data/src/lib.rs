@@ -4,9 +4,13 @@
 //! becomes a clip with its keyword, speaker and split; bytes become samples, samples one second of
 //! 16 kHz mono, and that second a log-mel spectrogram.
 
+mod augment;
+mod cache;
 mod clip;
+mod dataset;
 mod decode;
 mod error;
+mod examples;
 mod fft;
 mod label;
 mod log_mel;
@@ -14,10 +18,14 @@ mod mel;
 mod split;
 mod waveform;
 
+pub use augment::{SpecAugment, add_noise, time_shift};
+pub use cache::SampleCache;
 pub use clip::Clip;
+pub use dataset::{SpeechCommands, labelled_clips};
 pub use decode::{Limits, decode};
-pub use error::Error;
-pub use label::{Labels, Task};
+pub use error::{DatasetError, Error};
+pub use examples::{Example, Source};
+pub use label::{Labels, SILENCE, Task, UNKNOWN};
 pub use log_mel::{Features, LogMel, LogMelConfig, Scratch};
 pub use split::Split;
 pub use waveform::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};

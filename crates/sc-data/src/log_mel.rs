@@ -1,8 +1,5 @@
 //! A waveform's log-mel spectrogram.
-#![allow(
-    clippy::inline_always,
-    reason = "inlined into the caller that enables vector instructions"
-)]
+#![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 use std::f64::consts::PI;
 
@@ -31,13 +28,7 @@ pub struct LogMelConfig {
 
 impl Default for LogMelConfig {
     fn default() -> Self {
-        Self {
-            n_fft: 512,
-            win_length: 480,
-            hop_length: 160,
-            n_mels: 40,
-            log_offset: 1e-6,
-        }
+        Self { n_fft: 512, win_length: 480, hop_length: 160, n_mels: 40, log_offset: 1e-6 }
     }
 }
 
@@ -53,19 +44,10 @@ impl LogMelConfig {
                 self.n_fft.is_power_of_two() && (16..=8192).contains(&self.n_fft),
                 "n_fft must be a power of two from 16 to 8192",
             ),
-            (
-                (1..=self.n_fft).contains(&self.win_length),
-                "win_length must be 1 to n_fft",
-            ),
-            (
-                (16..=N_SAMPLES).contains(&self.hop_length),
-                "hop_length must be 16 to 16000",
-            ),
+            ((1..=self.n_fft).contains(&self.win_length), "win_length must be 1 to n_fft"),
+            ((16..=N_SAMPLES).contains(&self.hop_length), "hop_length must be 16 to 16000"),
             ((1..=256).contains(&self.n_mels), "n_mels must be 1 to 256"),
-            (
-                (1e-30..=1.0).contains(&self.log_offset),
-                "log_offset must be 1e-30 to 1",
-            ),
+            ((1e-30..=1.0).contains(&self.log_offset), "log_offset must be 1e-30 to 1"),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => Err(Error::Settings(rule)),
@@ -78,10 +60,7 @@ impl LogMelConfig {
     /// # Panics
     /// If the settings are not [valid](Self::validate).
     pub fn init(&self) -> LogMel {
-        assert!(
-            self.validate().is_ok(),
-            "invalid front-end settings: {self:?}"
-        );
+        assert!(self.validate().is_ok(), "invalid front-end settings: {self:?}");
         LogMel {
             config: self.clone(),
             half_window: half_hann(self.win_length, self.n_fft),
@@ -170,9 +149,7 @@ impl LogMel {
 
     /// Working memory for [`compute_into`](Self::compute_into).
     pub fn scratch(&self) -> Scratch {
-        let LogMelConfig {
-            n_fft, hop_length, ..
-        } = self.config;
+        let LogMelConfig { n_fft, hop_length, .. } = self.config;
         Scratch {
             padded: vec![0.0; N_SAMPLES + n_fft],
             group: Group {
@@ -201,16 +178,8 @@ impl LogMel {
     /// # Panics
     /// If `out` has another length, or `scratch` was made for other settings.
     pub fn compute_into(&self, waveform: &Waveform, scratch: &mut Scratch, out: &mut [f32]) {
-        assert_eq!(
-            out.len(),
-            self.config.n_frames() * self.config.n_mels,
-            "length of the features"
-        );
-        reflect(
-            waveform.samples(),
-            self.config.n_fft / 2,
-            &mut scratch.padded,
-        );
+        assert_eq!(out.len(), self.config.n_frames() * self.config.n_mels, "length of the features");
+        reflect(waveform.samples(), self.config.n_fft / 2, &mut scratch.padded);
         self.transform(&scratch.padded, &mut scratch.group, out);
     }
 
@@ -227,12 +196,7 @@ impl LogMel {
     }
 
     fn transform(&self, samples: &[f32], group: &mut Group, rows: &mut [f32]) {
-        self.arch.dispatch(Transform {
-            log_mel: self,
-            samples,
-            group,
-            rows,
-        });
+        self.arch.dispatch(Transform { log_mel: self, samples, group, rows });
     }
 
     /// Columns of [`Group::columns`]: one for each frame, and those of the last frame's later hops.
@@ -254,18 +218,8 @@ impl WithSimd for Transform<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            log_mel,
-            samples,
-            group,
-            rows,
-        } = self;
-        let LogMelConfig {
-            n_fft,
-            hop_length,
-            n_mels,
-            ..
-        } = log_mel.config;
+        let Self { log_mel, samples, group, rows } = self;
+        let LogMelConfig { n_fft, hop_length, n_mels, .. } = log_mel.config;
         let numbers = &mut S::as_mut_simd_f32s(&mut group.samples).0.as_chunks_mut().0[..n_fft / 2];
         let power = &mut S::as_mut_simd_f32s(&mut group.power).0[..=n_fft / 2];
         for (i, rows) in rows.chunks_mut(S::F32_LANES * n_mels).enumerate() {
@@ -379,13 +333,7 @@ mod tests {
         let features = LogMelConfig::default().init().compute(&Waveform::silence());
         assert_eq!(features.shape(), [101, 40]);
         let floor = 1e-6_f32.ln();
-        assert!(
-            features
-                .values()
-                .iter()
-                .all(|value| (value - floor).abs() < 2e-6),
-            "{floor}"
-        );
+        assert!(features.values().iter().all(|value| (value - floor).abs() < 2e-6), "{floor}");
     }
 
     #[test]
@@ -396,10 +344,7 @@ mod tests {
         late.samples_mut()[160..].copy_from_slice(&early.samples()[..N_SAMPLES - 160]);
         // All but the frames that the edges reach into.
         let [early, late] = [early, late].map(|waveform| log_mel.compute(&waveform));
-        assert_eq!(
-            early.values()[2 * 40..97 * 40],
-            late.values()[3 * 40..98 * 40]
-        );
+        assert_eq!(early.values()[2 * 40..97 * 40], late.values()[3 * 40..98 * 40]);
     }
 
     #[test]
@@ -416,14 +361,9 @@ mod tests {
 
     #[test]
     fn a_scratch_used_before_gives_the_same_features() {
-        let log_mel = LogMelConfig {
-            n_fft: 1024,
-            win_length: 1000,
-            hop_length: 123,
-            n_mels: 64,
-            log_offset: 1e-6,
-        }
-        .init();
+        let log_mel =
+            LogMelConfig { n_fft: 1024, win_length: 1000, hop_length: 123, n_mels: 64, log_offset: 1e-6 }
+                .init();
         let mut scratch = log_mel.scratch();
         let mut values = vec![0.0; 131 * 64];
         log_mel.compute_into(&noise(3), &mut scratch, &mut values);
@@ -436,30 +376,12 @@ mod tests {
         let default = LogMelConfig::default;
         assert!(default().validate().is_ok());
         for config in [
-            LogMelConfig {
-                n_fft: 480,
-                ..default()
-            },
-            LogMelConfig {
-                n_fft: 1 << 40,
-                ..default()
-            },
-            LogMelConfig {
-                win_length: 513,
-                ..default()
-            },
-            LogMelConfig {
-                hop_length: 0,
-                ..default()
-            },
-            LogMelConfig {
-                n_mels: 0,
-                ..default()
-            },
-            LogMelConfig {
-                log_offset: f32::NAN,
-                ..default()
-            },
+            LogMelConfig { n_fft: 480, ..default() },
+            LogMelConfig { n_fft: 1 << 40, ..default() },
+            LogMelConfig { win_length: 513, ..default() },
+            LogMelConfig { hop_length: 0, ..default() },
+            LogMelConfig { n_mels: 0, ..default() },
+            LogMelConfig { log_offset: f32::NAN, ..default() },
         ] {
             assert!(config.validate().is_err(), "{config:?}");
         }

@@ -28,15 +28,7 @@ pub(crate) fn filter_bank(n_fft: usize, n_mels: usize, sample_rate_hz: u32) -> V
     let bin_hz = f64::from(sample_rate_hz) / n_fft as f64;
     let top_mel = hz_to_mel(f64::from(sample_rate_hz) / 2.0);
     let corner_hz = |i: usize| mel_to_hz(top_mel * i as f64 / (n_mels + 1) as f64);
-    (0..n_mels)
-        .map(|band| {
-            triangle(
-                [0, 1, 2].map(|i| corner_hz(band + i)),
-                bin_hz,
-                n_fft / 2 + 1,
-            )
-        })
-        .collect()
+    (0..n_mels).map(|band| triangle([0, 1, 2].map(|i| corner_hz(band + i)), bin_hz, n_fft / 2 + 1)).collect()
 }
 
 /// The triangle with these corners, in Hz, sampled at the bins that lie within.
@@ -46,10 +38,7 @@ fn triangle([left, centre, right]: [f64; 3], bin_hz: f64, n_bins: usize) -> Filt
         ((hz - left) / (centre - left)).min((right - hz) / (right - centre)) as f32
     };
     let start = (0..n_bins).find(|&bin| weight(bin) > 0.0).unwrap_or(0);
-    let weights = (start..n_bins)
-        .map(weight)
-        .take_while(|&weight| weight > 0.0)
-        .collect();
+    let weights = (start..n_bins).map(weight).take_while(|&weight| weight > 0.0).collect();
     Filter { start, weights }
 }
 
@@ -59,11 +48,7 @@ mod tests {
 
     #[test]
     fn a_thousand_hertz_is_a_thousand_mel() {
-        assert!(
-            (hz_to_mel(1000.0) - 1000.0).abs() < 0.02,
-            "{}",
-            hz_to_mel(1000.0)
-        );
+        assert!((hz_to_mel(1000.0) - 1000.0).abs() < 0.02, "{}", hz_to_mel(1000.0));
         assert!((mel_to_hz(hz_to_mel(440.0)) - 440.0).abs() < 1e-9);
     }
 

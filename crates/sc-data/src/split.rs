@@ -1,1 +1,194 @@
 //! Train, validation or test: a speaker is in exactly one.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt, fs, io,
+    ops::Range,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
+
+use crate::{Clip, DatasetError};
+
+/// A part of the dataset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Split {
+    /// What the network learns from.
+    #[serde(rename = "training")]
+    Train,
+    /// What choices are made by.
+    #[serde(rename = "validation")]
+    Validation,
+    /// What the result is measured on, once.
+    #[serde(rename = "testing")]
+    Test,
+}
+
+impl Split {
+    /// Every split, in the order it is used.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// The published rule (`which_set` in the archive's README): a tenth of the speakers each for
+    /// validation and testing, by the SHA-1 of their name.
+    pub fn of_speaker(speaker: &str) -> Self {
+        const MAX_WAVS_PER_CLASS: u32 = (1 << 27) - 1;
+        let [.., a, b, c, d] = <[u8; 20]>::from(Sha1::digest(speaker));
+        let hash = u32::from_be_bytes([a, b, c, d]) & MAX_WAVS_PER_CLASS;
+        let percent = f64::from(hash) * (100.0 / f64::from(MAX_WAVS_PER_CLASS));
+        match percent {
+            ..10.0 => Self::Validation,
+            ..20.0 => Self::Test,
+            _ => Self::Train,
+        }
+    }
+
+    /// The part of a noise recording of `n_samples` that this split may use: the first four fifths
+    /// train, the rest is never trained on.
+    pub fn noise_range(self, n_samples: usize) -> Range<usize> {
+        let boundary = n_samples / 5 * 4;
+        match self {
+            Self::Train => 0..boundary,
+            Self::Validation | Self::Test => boundary..n_samples,
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+            Self::Test => "testing",
+        })
+    }
+}
+
+impl FromStr for Split {
+    type Err = DatasetError;
+
+    fn from_str(name: &str) -> Result<Self, DatasetError> {
+        Self::ALL
+            .into_iter()
+            .find(|split| split.to_string() == name)
+            .ok_or_else(|| DatasetError::Split(name.to_owned()))
+    }
+}
+
+/// Assigns each clip its split: by the dataset's own lists, by [`Split::of_speaker`] unless it
+/// has both.
+///
+/// # Errors
+/// [`DatasetError::SpeakerInTwoSplits`] if the lists tear a speaker apart: results would be flattered.
+pub(crate) fn assign(root: &Path, clips: &[Clip]) -> Result<Vec<Split>, DatasetError> {
+    let validation = read_list(&root.join("validation_list.txt"))?;
+    let testing = read_list(&root.join("testing_list.txt"))?;
+    let lists = validation.zip(testing);
+    let splits: Vec<Split> = clips
+        .iter()
+        .map(|clip| match &lists {
+            None => Split::of_speaker(&clip.speaker),
+            Some((validation, _)) if validation.contains(&clip.path) => Split::Validation,
+            Some((_, testing)) if testing.contains(&clip.path) => Split::Test,
+            Some(_) => Split::Train,
+        })
+        .collect();
+    check_speakers(clips, &splits)?;
+    Ok(splits)
+}
+
+/// One path a line; none if there is no such file.
+fn read_list(path: &Path) -> Result<Option<HashSet<PathBuf>>, DatasetError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.lines().map(|line| line.trim().into()).collect())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DatasetError::io(path)(error)),
+    }
+}
+
+fn check_speakers(clips: &[Clip], splits: &[Split]) -> Result<(), DatasetError> {
+    let mut seen = HashMap::new();
+    for (clip, &split) in clips.iter().zip(splits) {
+        let first = *seen.entry(&clip.speaker).or_insert(split);
+        if first != split {
+            return Err(DatasetError::SpeakerInTwoSplits {
+                speaker: clip.speaker.clone(),
+                splits: [first, split],
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn clips(paths: &[&str]) -> Vec<Clip> {
+        paths.iter().filter_map(|path| Clip::parse(Path::new(path))).collect()
+    }
+
+    #[test]
+    fn the_rule_agrees_with_the_published_lists() {
+        // From validation_list.txt and testing_list.txt of v0.02; the last is in neither.
+        assert_eq!(Split::of_speaker("067f61e2"), Split::Validation);
+        assert_eq!(Split::of_speaker("bb05582b"), Split::Test);
+        assert_eq!(Split::of_speaker("0a7c2a8d"), Split::Train);
+    }
+
+    #[test]
+    fn about_a_tenth_of_all_speakers_goes_to_validation_and_to_testing() {
+        let splits: Vec<_> = (0..10_000).map(|n| Split::of_speaker(&format!("{n:08x}"))).collect();
+        for split in [Split::Validation, Split::Test] {
+            let n = splits.iter().filter(|&&s| s == split).count();
+            assert!((900..1100).contains(&n), "{n} of 10,000 speakers in {split}");
+        }
+    }
+
+    #[test]
+    fn the_lists_decide_where_there_are_any() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("validation_list.txt"), "yes/a_nohash_0.wav\r\n").unwrap();
+        fs::write(dir.path().join("testing_list.txt"), "yes/b_nohash_0.wav\n").unwrap();
+        let clips = clips(&["yes/a_nohash_0.wav", "yes/b_nohash_0.wav", "yes/067f61e2_nohash_0.wav"]);
+        let splits = assign(dir.path(), &clips).unwrap();
+        assert_eq!(splits, [Split::Validation, Split::Test, Split::Train]);
+    }
+
+    #[test]
+    fn a_speaker_torn_apart_by_the_lists_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("validation_list.txt"), "yes/ann_nohash_0.wav\n").unwrap();
+        fs::write(dir.path().join("testing_list.txt"), "").unwrap();
+        let error = assign(dir.path(), &clips(&["yes/ann_nohash_0.wav", "no/ann_nohash_0.wav"]));
+        assert!(error.unwrap_err().to_string().contains("speaker ann is in both"));
+    }
+
+    #[test]
+    fn noise_to_train_on_and_noise_to_validate_on_do_not_overlap() {
+        assert_eq!(Split::Train.noise_range(100), 0..80);
+        assert_eq!(Split::Validation.noise_range(100), 80..100);
+    }
+
+    #[test]
+    fn a_split_survives_being_written_and_read() {
+        for split in Split::ALL {
+            assert_eq!(split.to_string().parse::<Split>().unwrap(), split);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_speaker_never_changes_split(speaker in "[0-9a-f]{8}", words in proptest::collection::vec("[a-z]{2,8}", 2..9)) {
+            let dir = tempfile::tempdir().unwrap(); // without lists: the rule decides
+            let paths = words.iter().enumerate().map(|(n, word)| format!("{word}/{speaker}_nohash_{n}.wav"));
+            let clips: Vec<_> = paths.filter_map(|path| Clip::parse(Path::new(&path))).collect();
+            let splits = assign(dir.path(), &clips).unwrap();
+            prop_assert!(splits.iter().all(|&split| split == Split::of_speaker(&speaker)));
+        }
+    }
+}

@@ -23,13 +23,7 @@ impl Waveform {
     /// Samples are clamped to [-1, 1]; one that is not a number counts as 0. Of several seconds
     /// equally loud the earliest is taken.
     pub fn from_samples(samples: &[f32]) -> Self {
-        Self::collect(samples, |&sample| {
-            if sample.is_nan() {
-                0.0
-            } else {
-                sample.clamp(-1.0, 1.0)
-            }
-        })
+        Self::collect(samples, |&sample| if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) })
     }
 
     /// The same from 16-bit samples, divided by their full scale of 32768.
@@ -97,10 +91,7 @@ mod tests {
     fn long_recordings_are_cut_to_their_loudest_second() {
         let mut samples = vec![100; 3 * N_SAMPLES];
         samples[20_000..20_000 + N_SAMPLES].fill(-2_000);
-        assert_eq!(
-            Waveform::from_i16(&samples),
-            Waveform::from_i16(&[-2_000; N_SAMPLES])
-        );
+        assert_eq!(Waveform::from_i16(&samples), Waveform::from_i16(&[-2_000; N_SAMPLES]));
     }
 
     #[test]
@@ -108,10 +99,7 @@ mod tests {
         let mut samples = vec![0.0; 3 * N_SAMPLES];
         samples[..N_SAMPLES].fill(0.125);
         samples[2 * N_SAMPLES..].fill(-0.125);
-        assert_eq!(
-            Waveform::from_samples(&samples),
-            Waveform::from_samples(&[0.125; N_SAMPLES])
-        );
+        assert_eq!(Waveform::from_samples(&samples), Waveform::from_samples(&[0.125; N_SAMPLES]));
     }
 
     #[test]

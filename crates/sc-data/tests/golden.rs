@@ -16,25 +16,17 @@ struct Golden {
 
 /// Asserts that the features of `tests/golden/<name>.wav` are those of `<name>.json`.
 fn check(name: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let wav = fs::read(path.with_extension("wav")).unwrap();
-    let golden: Golden =
-        serde_json::from_slice(&fs::read(path.with_extension("json")).unwrap()).unwrap();
+    let golden: Golden = serde_json::from_slice(&fs::read(path.with_extension("json")).unwrap()).unwrap();
 
     let waveform = Waveform::decode(&wav, &Limits::default()).unwrap();
     let features = LogMelConfig::default().init().compute(&waveform);
-    assert_eq!(
-        features.shape(),
-        [golden.log_mel.len(), golden.log_mel[0].len()]
-    );
+    assert_eq!(features.shape(), [golden.log_mel.len(), golden.log_mel[0].len()]);
 
     let expected = golden.log_mel.concat();
     let difference = |i: &usize| (features.values()[*i] - expected[*i]).abs();
-    let worst = (0..expected.len())
-        .max_by(|a, b| difference(a).total_cmp(&difference(b)))
-        .unwrap();
+    let worst = (0..expected.len()).max_by(|a, b| difference(a).total_cmp(&difference(b))).unwrap();
     println!("{name}: {}", difference(&worst));
     assert!(
         difference(&worst) <= golden.tolerance,

@@ -38,9 +38,7 @@ impl Default for Limits {
 impl Limits {
     fn check_size(&self, n_bytes: usize) -> Result<(), Error> {
         if n_bytes > self.max_bytes {
-            return Err(Error::TooManyBytes {
-                limit: self.max_bytes,
-            });
+            return Err(Error::TooManyBytes { limit: self.max_bytes });
         }
         Ok(())
     }
@@ -48,28 +46,19 @@ impl Limits {
     /// Refuses what a header announces: no channels, too many, or a rate out of range (0 always is).
     fn check_format(&self, channels: u16, rate_hz: u32) -> Result<(), Error> {
         if channels == 0 || channels > self.max_channels {
-            return Err(Error::Channels {
-                channels,
-                limit: self.max_channels,
-            });
+            return Err(Error::Channels { channels, limit: self.max_channels });
         }
         let min_hz = self.min_rate_hz.max(1);
         let max_hz = self.max_rate_hz;
         if rate_hz < min_hz || rate_hz > max_hz {
-            return Err(Error::SampleRate {
-                rate_hz,
-                min_hz,
-                max_hz,
-            });
+            return Err(Error::SampleRate { rate_hz, min_hz, max_hz });
         }
         Ok(())
     }
 
     fn check_length(&self, n_frames: usize, rate_hz: u32) -> Result<(), Error> {
         if n_frames as u64 > u64::from(self.max_seconds) * u64::from(rate_hz) {
-            return Err(Error::TooLong {
-                limit_s: self.max_seconds,
-            });
+            return Err(Error::TooLong { limit_s: self.max_seconds });
         }
         Ok(())
     }

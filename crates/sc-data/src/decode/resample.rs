@@ -2,8 +2,8 @@
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
-    Async, Fft, FixedAsync, FixedSync, Resampler, ResamplerConstructionError,
-    SincInterpolationParameters, WindowFunction,
+    Async, Fft, FixedAsync, FixedSync, Resampler, ResamplerConstructionError, SincInterpolationParameters,
+    WindowFunction,
 };
 
 use crate::SAMPLE_RATE_HZ;
@@ -19,8 +19,7 @@ const MAX_BLOCK: u32 = 4096;
 /// `rate_hz` is not 0 and `samples` are finite: [`Limits`](super::Limits) and the decoder saw to it.
 pub(super) fn to_16_khz(samples: &[f32], rate_hz: u32) -> Vec<f32> {
     let n_samples = samples.len() as f64 * f64::from(SAMPLE_RATE_HZ) / f64::from(rate_hz);
-    let mono =
-        InterleavedSlice::new(samples, 1, samples.len()).expect("one channel fills its slice");
+    let mono = InterleavedSlice::new(samples, 1, samples.len()).expect("one channel fills its slice");
     let mut resampled = resampler(rate_hz)
         .expect("a rate above 0 has a resampler")
         .process_all(&mono, samples.len(), None)
@@ -39,18 +38,9 @@ fn resampler(rate_hz: u32) -> Result<Box<dyn Resampler<f32>>, ResamplerConstruct
         return sinc(rate_hz);
     }
     // An even number of blocks: half of it, the filter's delay, is then whole on both sides.
-    let n_blocks = (FILTER_LEN as u32)
-        .div_ceil(block_in.min(block_out))
-        .next_multiple_of(2);
-    let [rate_in, rate_out, chunk] =
-        [rate_hz, SAMPLE_RATE_HZ, n_blocks * block_in].map(|n| n as usize);
-    Ok(Box::new(Fft::new(
-        rate_in,
-        rate_out,
-        chunk,
-        1,
-        FixedSync::Both,
-    )?))
+    let n_blocks = (FILTER_LEN as u32).div_ceil(block_in.min(block_out)).next_multiple_of(2);
+    let [rate_in, rate_out, chunk] = [rate_hz, SAMPLE_RATE_HZ, n_blocks * block_in].map(|n| n as usize);
+    Ok(Box::new(Fft::new(rate_in, rate_out, chunk, 1, FixedSync::Both)?))
 }
 
 /// A windowed sinc, interpolated from a table: aligned to less than one sample.
@@ -59,14 +49,7 @@ fn sinc(rate_hz: u32) -> Result<Box<dyn Resampler<f32>>, ResamplerConstructionEr
     // Its length is counted in samples of the input.
     let sinc_len = FILTER_LEN / 4 * rate_hz.div_ceil(SAMPLE_RATE_HZ) as usize;
     let parameters = SincInterpolationParameters::new(sinc_len, WindowFunction::BlackmanHarris2);
-    Ok(Box::new(Async::new_sinc(
-        ratio,
-        1.0,
-        &parameters,
-        1024,
-        1,
-        FixedAsync::Input,
-    )?))
+    Ok(Box::new(Async::new_sinc(ratio, 1.0, &parameters, 1024, 1, FixedAsync::Input)?))
 }
 
 /// The greatest common divisor, by Euclid.

@@ -28,10 +28,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
 
     let spec = format.validate()?;
     let samples = mix(data, &spec, frame_len)?;
-    Ok(Mono {
-        samples,
-        rate_hz: spec.sample_rate,
-    })
+    Ok(Mono { samples, rate_hz: spec.sample_rate })
 }
 
 /// The two chunks that matter. RIFF: 4 bytes of name, 4 of length, the contents, padded to even length.
@@ -42,22 +39,7 @@ struct Chunks<'a> {
 
 impl<'a> Chunks<'a> {
     fn find(bytes: &'a [u8]) -> Result<Self, Error> {
-        let [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            s0,
-            s1,
-            s2,
-            s3,
-            b'W',
-            b'A',
-            b'V',
-            b'E',
-            rest @ ..,
-        ] = bytes
-        else {
+        let [b'R', b'I', b'F', b'F', s0, s1, s2, s3, b'W', b'A', b'V', b'E', rest @ ..] = bytes else {
             return Err(Error::NotAudio);
         };
         let riff_len = u32::from_le_bytes([*s0, *s1, *s2, *s3]) as usize;
@@ -71,10 +53,7 @@ impl<'a> Chunks<'a> {
                 b"fmt " => format = Some(Format::parse(body.get(..len).unwrap_or(body))?),
                 b"data" => {
                     let format = format.ok_or(damaged("no format chunk before the samples"))?;
-                    return Ok(Self {
-                        format,
-                        data: present(body, len, size_is_true),
-                    });
+                    return Ok(Self { format, data: present(body, len, size_is_true) });
                 }
                 _ => {}
             }
@@ -121,15 +100,8 @@ impl<'a> Format<'a> {
     /// Lets `hound` judge the format, from a header without the fields that writers get wrong.
     fn validate(&self) -> Result<WavSpec, Error> {
         let mut chunk = [0; EXTENSIBLE_LEN];
-        let len = if self.tag == EXTENSIBLE {
-            EXTENSIBLE_LEN
-        } else {
-            FORMAT_LEN
-        };
-        let given = self
-            .chunk
-            .get(..len)
-            .ok_or(damaged("the format chunk is cut off"))?;
+        let len = if self.tag == EXTENSIBLE { EXTENSIBLE_LEN } else { FORMAT_LEN };
+        let given = self.chunk.get(..len).ok_or(damaged("the format chunk is cut off"))?;
         chunk[..len].copy_from_slice(given);
 
         let bytes_a_second = self.rate_hz.wrapping_mul(u32::from(self.frame_len));
@@ -158,16 +130,12 @@ fn mix(data: &[u8], spec: &WavSpec, frame_len: usize) -> Result<Vec<f32>, Error>
     let width = frame_len / channels;
     match (spec.sample_format, spec.bits_per_sample, width) {
         (SampleFormat::Int, 8, 1) => Ok(mean(data, channels, |[b]| f32::from(b) / 128.0 - 1.0)),
-        (SampleFormat::Int, 16, 2) => Ok(mean(data, channels, |b| {
-            f32::from(i16::from_le_bytes(b)) / 32_768.0
-        })),
-        (SampleFormat::Int, 24, 3) => {
-            Ok(mean(data, channels, |[a, b, c]| full_scale([0, a, b, c])))
+        (SampleFormat::Int, 16, 2) => {
+            Ok(mean(data, channels, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0))
         }
+        (SampleFormat::Int, 24, 3) => Ok(mean(data, channels, |[a, b, c]| full_scale([0, a, b, c]))),
         // 24 bits in the lower part of a 32-bit container.
-        (SampleFormat::Int, 24, 4) => Ok(mean(data, channels, |[a, b, c, _]| {
-            full_scale([0, a, b, c])
-        })),
+        (SampleFormat::Int, 24, 4) => Ok(mean(data, channels, |[a, b, c, _]| full_scale([0, a, b, c]))),
         (SampleFormat::Int, 32, 4) => Ok(mean(data, channels, full_scale)),
         (SampleFormat::Float, 32, 4) => floats(data, channels),
         _ => Err(hound::Error::Unsupported.into()),
@@ -179,31 +147,19 @@ fn full_scale(bytes: [u8; 4]) -> f32 {
 }
 
 fn floats(data: &[u8], channels: usize) -> Result<Vec<f32>, Error> {
-    if !data
-        .as_chunks()
-        .0
-        .iter()
-        .all(|&b| f32::from_le_bytes(b).is_finite())
-    {
+    if !data.as_chunks().0.iter().all(|&b| f32::from_le_bytes(b).is_finite()) {
         return Err(Error::NotFinite);
     }
-    Ok(mean(data, channels, |b| {
-        f32::from_le_bytes(b).clamp(-1.0, 1.0)
-    }))
+    Ok(mean(data, channels, |b| f32::from_le_bytes(b).clamp(-1.0, 1.0)))
 }
 
-fn mean<const WIDTH: usize>(
-    data: &[u8],
-    channels: usize,
-    to_f32: impl Fn([u8; WIDTH]) -> f32,
-) -> Vec<f32> {
+fn mean<const WIDTH: usize>(data: &[u8], channels: usize, to_f32: impl Fn([u8; WIDTH]) -> f32) -> Vec<f32> {
     let (samples, _) = data.as_chunks::<WIDTH>();
     if channels == 1 {
         return samples.iter().map(|&bytes| to_f32(bytes)).collect();
     }
-    let mean = |frame: &[[u8; WIDTH]]| {
-        frame.iter().map(|&bytes| to_f32(bytes)).sum::<f32>() / channels as f32
-    };
+    let mean =
+        |frame: &[[u8; WIDTH]]| frame.iter().map(|&bytes| to_f32(bytes)).sum::<f32>() / channels as f32;
     samples.chunks_exact(channels).map(mean).collect()
 }
 

@@ -1,0 +1,306 @@
+//! Every recording's samples in one file: decoded once, then read in any order.
+//!
+//! The file, little-endian: [`MAGIC`]; the key (what it was made from); for each recording the index
+//! of the sample after its last, `u64`; the 16-bit samples of all recordings.
+//!
+//! It is read, not memory-mapped: a mapping would count the whole dataset as resident and turn a
+//! failing disk into a signal, and the copy of 32 kB costs little beside computing its features.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Seek, Write},
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::{
+    DatasetError, Limits, N_SAMPLES, Source, SpeechCommands, Waveform, dataset::NOISE_FOLDER, decode,
+};
+
+/// Ends in the format's version: change it with anything that changes the samples.
+const MAGIC: &[u8; 8] = b"sc-data1";
+const KEY_LEN: usize = 32;
+const INDEX_START: usize = MAGIC.len() + KEY_LEN;
+const BYTES_PER_SAMPLE: u64 = 2;
+/// Recordings decoded at a time: enough to keep every core busy, few enough to hold in memory.
+const BATCH: usize = 512;
+/// One unreadable recording in so many is bad luck, more a damaged dataset.
+const READABLE_PER_UNREADABLE: usize = 100;
+/// Far above the published noise recordings (95 s, 3 MB); clips of one's own may be of any format.
+const LIMITS: Limits = Limits {
+    max_bytes: 64 << 20,
+    max_seconds: 600,
+    max_channels: 8,
+    min_rate_hz: 4_000,
+    max_rate_hz: 192_000,
+};
+
+/// A dataset's recordings, clips first, then noise, each by its index in [`SpeechCommands`].
+#[derive(Debug)]
+pub struct SampleCache {
+    file: File,
+    path: PathBuf,
+    /// Where the samples begin, in bytes.
+    samples_start: u64,
+    /// The index of the sample after each recording's last.
+    ends: Vec<u64>,
+    n_clips: usize,
+}
+
+impl SpeechCommands {
+    /// Where the [`SampleCache`] lies unless told otherwise: beside the dataset, `<folder>.samples`.
+    pub fn cache_path(&self) -> PathBuf {
+        let root = self.root().canonicalize().unwrap_or_else(|_| self.root().to_owned());
+        root.with_added_extension("samples")
+    }
+}
+
+impl SampleCache {
+    /// Opens the cache at `path`, or builds it there if it is missing, damaged, or was made from other
+    /// files; `progress` hears how many recordings of how many are done.
+    ///
+    /// A recording that cannot be decoded is named in a warning and left out, see
+    /// [`SampleCache::is_readable`]. A clip longer than a second is cut to its loudest.
+    ///
+    /// # Errors
+    /// [`DatasetError`] if a file cannot be read or written, or more than one recording in a hundred
+    /// cannot be decoded.
+    pub fn open(
+        dataset: &SpeechCommands,
+        path: &Path,
+        progress: impl FnMut(usize, usize),
+    ) -> Result<Self, DatasetError> {
+        let key = key(dataset)?;
+        if let Some(cache) = Self::load(dataset, &key, path) {
+            return Ok(cache);
+        }
+        build(dataset, &key, path, progress)?;
+        Self::load(dataset, &key, path).ok_or_else(|| {
+            let error = io::Error::other("the cache is not what was just written there");
+            DatasetError::io(path)(error)
+        })
+    }
+
+    /// None if there is no file, or it is not the one wanted.
+    fn load(dataset: &SpeechCommands, key: &[u8; KEY_LEN], path: &Path) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let n_clips = dataset.clips().len();
+        let mut header = vec![0; INDEX_START + (n_clips + dataset.noise().len()) * size_of::<u64>()];
+        read_exact_at(&file, &mut header, 0).ok()?;
+        let (magic, rest) = header.split_at(MAGIC.len());
+        let (its_key, index) = rest.split_at(KEY_LEN);
+        let ends: Vec<u64> = index.as_chunks().0.iter().map(|&bytes| u64::from_le_bytes(bytes)).collect();
+        let samples_start = header.len() as u64;
+        let len = samples_start + ends.last()?.checked_mul(BYTES_PER_SAMPLE)?;
+        let whole = ends.is_sorted() && file.metadata().ok()?.len() == len;
+        (magic == MAGIC && its_key == key && whole).then(|| Self {
+            file,
+            path: path.to_owned(),
+            samples_start,
+            ends,
+            n_clips,
+        })
+    }
+
+    /// SHA-256 over every recording's path and number of samples, in hex: which recordings these are,
+    /// wherever and whenever they were unpacked.
+    pub fn digest(&self, dataset: &SpeechCommands) -> String {
+        let mut hasher = Sha256::new();
+        for (recording, path) in recordings(dataset).enumerate() {
+            hasher.update(path.as_os_str().as_encoded_bytes());
+            hasher.update([0]); // no path holds it: no two lists of files look the same
+            let range = self.range(recording);
+            hasher.update((range.end - range.start).to_le_bytes());
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether a clip could be decoded.
+    pub fn is_readable(&self, clip: usize) -> bool {
+        !self.range(clip).is_empty()
+    }
+
+    /// How many noise recordings there are.
+    pub fn n_noise(&self) -> usize {
+        self.ends.len() - self.n_clips
+    }
+
+    /// The length of a noise recording, in samples.
+    pub fn noise_len(&self, recording: usize) -> usize {
+        let range = self.range(self.n_clips + recording);
+        (range.end - range.start) as usize
+    }
+
+    /// One second of sound: a clip, padded, or a piece of noise at its level.
+    ///
+    /// # Errors
+    /// [`DatasetError::Io`] if the cache cannot be read.
+    pub fn waveform(&self, source: Source) -> Result<Waveform, DatasetError> {
+        let (range, gain) = match source {
+            Source::Clip(clip) => (self.range(clip), 1.0),
+            Source::Noise { recording, offset, gain } => {
+                let range = self.range(self.n_clips + recording);
+                let start = range.end.min(range.start + offset as u64);
+                (start..range.end.min(start + N_SAMPLES as u64), gain)
+            }
+        };
+        let samples = self.read(range).map_err(DatasetError::io(&self.path))?;
+        let samples: Vec<f32> = samples.into_iter().map(|s| to_f32(s) * gain).collect();
+        Ok(Waveform::from_samples(&samples))
+    }
+
+    fn range(&self, recording: usize) -> Range<u64> {
+        let start = recording.checked_sub(1).map_or(0, |previous| self.ends[previous]);
+        start..self.ends[recording]
+    }
+
+    fn read(&self, range: Range<u64>) -> io::Result<Vec<i16>> {
+        let mut bytes = vec![0; ((range.end - range.start) * BYTES_PER_SAMPLE) as usize];
+        read_exact_at(&self.file, &mut bytes, self.samples_start + range.start * BYTES_PER_SAMPLE)?;
+        Ok(bytes.as_chunks().0.iter().map(|&bytes| i16::from_le_bytes(bytes)).collect())
+    }
+}
+
+/// What a cache was made from: every recording's path, size and time of change.
+fn key(dataset: &SpeechCommands) -> Result<[u8; KEY_LEN], DatasetError> {
+    let mut hasher = Sha256::new();
+    for path in recordings(dataset) {
+        let full = dataset.root().join(path);
+        let (len, modified) = fs::metadata(&full)
+            .and_then(|file| Ok((file.len(), file.modified()?)))
+            .map_err(DatasetError::io(&full))?;
+        let modified = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        hasher.update(path.as_os_str().as_encoded_bytes());
+        hasher.update([0]); // no path holds it: no two lists of files look the same
+        hasher.update(len.to_le_bytes());
+        hasher.update(modified.as_nanos().to_le_bytes());
+    }
+    Ok(hasher.finalize().into())
+}
+
+fn recordings(dataset: &SpeechCommands) -> impl Iterator<Item = &Path> {
+    let clips = dataset.clips().iter().map(|clip| clip.path.as_path());
+    clips.chain(dataset.noise().iter().map(PathBuf::as_path))
+}
+
+/// Writes the cache aside and renames it, so that nobody ever opens half of one.
+fn build(
+    dataset: &SpeechCommands,
+    key: &[u8; KEY_LEN],
+    path: &Path,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<(), DatasetError> {
+    let paths: Vec<&Path> = recordings(dataset).collect();
+    let mut builder = Builder::create(path, key, paths.len()).map_err(DatasetError::io(path))?;
+    let mut unreadable = Vec::new();
+    for batch in paths.chunks(BATCH) {
+        for (path, decoded) in batch.iter().zip(decode_all(dataset, batch)) {
+            let samples = decoded.unwrap_or_else(|error| {
+                tracing::warn!(path = %path.display(), error, "left out: it cannot be decoded");
+                unreadable.push(*path);
+                Vec::new()
+            });
+            builder.append(&samples).map_err(DatasetError::io(&builder.path))?;
+        }
+        progress(builder.ends.len(), paths.len());
+    }
+    check_unreadable(&unreadable, paths.len())?;
+    builder.finish(key).map_err(DatasetError::io(path))
+}
+
+/// A cache being written.
+struct Builder {
+    path: PathBuf,
+    writer: BufWriter<NamedTempFile>,
+    ends: Vec<u64>,
+}
+
+impl Builder {
+    fn create(path: &Path, key: &[u8; KEY_LEN], n_recordings: usize) -> io::Result<Self> {
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        let mut writer = BufWriter::with_capacity(1 << 20, file);
+        write_header(&mut writer, key, &vec![0; n_recordings])?; // its place; filled in at the end
+        Ok(Self { path: path.to_owned(), writer, ends: Vec::with_capacity(n_recordings) })
+    }
+
+    fn append(&mut self, samples: &[i16]) -> io::Result<()> {
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        self.ends.push(self.ends.last().unwrap_or(&0) + samples.len() as u64);
+        self.writer.write_all(&bytes)
+    }
+
+    fn finish(mut self, key: &[u8; KEY_LEN]) -> io::Result<()> {
+        self.writer.rewind()?;
+        write_header(&mut self.writer, key, &self.ends)?;
+        self.writer.into_inner()?.persist(&self.path)?;
+        Ok(())
+    }
+}
+
+fn write_header(writer: &mut impl Write, key: &[u8; KEY_LEN], ends: &[u64]) -> io::Result<()> {
+    writer.write_all(MAGIC)?;
+    writer.write_all(key)?;
+    ends.iter().try_for_each(|end| writer.write_all(&end.to_le_bytes()))
+}
+
+type Decoded = Result<Vec<i16>, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Decodes clips, cut to a second, and noise recordings, whole, on every core.
+fn decode_all(dataset: &SpeechCommands, paths: &[&Path]) -> Vec<Decoded> {
+    let decode_one = |path: &&Path| {
+        let mut samples = decode(&fs::read(dataset.root().join(path))?, &LIMITS)?;
+        if samples.len() > N_SAMPLES && !path.starts_with(NOISE_FOLDER) {
+            samples = Waveform::from_samples(&samples).samples().to_vec();
+        }
+        Ok(samples.into_iter().map(to_i16).collect())
+    };
+    paths.par_iter().map(decode_one).collect()
+}
+
+fn check_unreadable(unreadable: &[&Path], n_files: usize) -> Result<(), DatasetError> {
+    match unreadable {
+        [first, ..] if unreadable.len() * READABLE_PER_UNREADABLE > n_files => {
+            Err(DatasetError::Unreadable {
+                path: first.to_path_buf(),
+                n_unreadable: unreadable.len(),
+                n_files,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Full scale of 16 bits, as decoding divides by it.
+const FULL_SCALE: f32 = 32_768.0;
+
+fn to_f32(sample: i16) -> f32 {
+    f32::from(sample) / FULL_SCALE
+}
+
+fn to_i16(sample: f32) -> i16 {
+    (sample * FULL_SCALE).round() as i16 // `as` saturates
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => {
+                bytes = &mut bytes[n..];
+                offset += n as u64;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! A folder of recordings to examples and samples, over the public interface.
+
+use std::{cell::Cell, collections::BTreeMap, fs, path::Path};
+
+use sc_data::{
+    DatasetError, Example, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, Task, UNKNOWN,
+    labelled_clips,
+};
+use tempfile::TempDir;
+
+/// Speakers by the published rule: see `split.rs`.
+const TRAINER: &str = "0a7c2a8d";
+const VALIDATOR: &str = "067f61e2";
+
+fn write_wav(path: &Path, samples: &[i16]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    samples.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    writer.finalize().unwrap();
+}
+
+/// Twenty takes of "yes", ten each of three other words, one trainer's "no", and ten seconds of noise.
+fn dataset() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (word, n) in [("yes", 20), ("dog", 10), ("marvin", 10), ("other", 10)] {
+        for take in 0..n {
+            let path = dir.path().join(format!("{word}/{VALIDATOR}_nohash_{take}.wav"));
+            write_wav(&path, &vec![take; N_SAMPLES / 2]);
+        }
+    }
+    write_wav(&dir.path().join(format!("no/{TRAINER}_nohash_0.wav")), &[-7; N_SAMPLES]);
+    write_wav(&dir.path().join("_background_noise_/hum.wav"), &vec![16_384; 10 * N_SAMPLES]);
+    dir
+}
+
+fn open(dir: &TempDir) -> (SpeechCommands, SampleCache) {
+    let dataset = SpeechCommands::open(dir.path()).unwrap();
+    let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+    (dataset, cache)
+}
+
+fn count_by_label(examples: &[Example]) -> BTreeMap<usize, usize> {
+    examples.iter().fold(BTreeMap::new(), |mut counts, example| {
+        *counts.entry(example.label).or_default() += 1;
+        counts
+    })
+}
+
+#[test]
+fn clips_come_in_the_order_of_their_paths_with_their_split() {
+    let dir = dataset();
+    let dataset = SpeechCommands::open(dir.path()).unwrap();
+    assert_eq!(dataset.clips().len(), 51);
+    assert!(dataset.clips().is_sorted_by_key(|clip| &clip.path));
+    assert_eq!(dataset.clips_in(Split::Train).count(), 1);
+    assert_eq!(dataset.noise(), [Path::new("_background_noise_/hum.wav")]);
+    assert_eq!(dataset.words_without_label(&Task::Words.labels()), ["other"]);
+}
+
+#[test]
+fn a_folder_that_is_no_dataset_is_named_with_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = SpeechCommands::open(dir.path().join("nowhere")).unwrap_err().to_string();
+    assert!(missing.contains("nowhere") && missing.contains("sc-data fetch"), "{missing}");
+    let empty = SpeechCommands::open(dir.path()).unwrap_err().to_string();
+    assert!(empty.contains("sc-data fetch"), "{empty}");
+}
+
+#[test]
+fn examples_are_made_as_the_official_test_is() {
+    let dir = dataset();
+    let (dataset, cache) = open(&dir);
+    let labels = Task::Commands.labels();
+    let examples = dataset.examples(Split::Validation, &labels, &cache, 1);
+
+    let index = |name| labels.index(name).unwrap();
+    let expected = [(index("yes"), 20), (index(UNKNOWN), 2), (index(SILENCE), 2)];
+    assert_eq!(count_by_label(&examples), BTreeMap::from(expected));
+    assert_eq!(examples, dataset.examples(Split::Validation, &labels, &cache, 1));
+    assert_ne!(examples, dataset.examples(Split::Validation, &labels, &cache, 2));
+}
+
+#[test]
+fn unknown_examples_are_spread_over_their_words() {
+    let dir = dataset();
+    let (dataset, cache) = open(&dir);
+    let labels = Task::Commands.labels();
+    let unknown = labels.index(UNKNOWN).unwrap();
+    let examples = dataset.examples(Split::Validation, &labels, &cache, 1);
+    let words = examples.iter().filter(|example| example.label == unknown).map(|example| {
+        let Source::Clip(clip) = example.source else { panic!("unknown is speech, got {example:?}") };
+        dataset.clips()[clip].word.as_str()
+    });
+    assert_eq!(words.collect::<Vec<_>>(), ["dog", "marvin"]);
+}
+
+#[test]
+fn silence_is_untrained_noise_from_none_to_full_level() {
+    let dir = dataset();
+    let (dataset, cache) = open(&dir);
+    let examples = dataset.examples(Split::Validation, &Task::Commands.labels(), &cache, 1);
+    let noise = examples.iter().filter_map(|example| match example.source {
+        Source::Noise { offset, gain, .. } => Some((offset, gain)),
+        Source::Clip(_) => None,
+    });
+    let (offsets, gains): (Vec<_>, Vec<_>) = noise.unzip();
+    assert!(offsets.iter().all(|offset| (8 * N_SAMPLES..=9 * N_SAMPLES).contains(offset)), "{offsets:?}");
+    assert_eq!(gains, [0.0, 1.0]);
+}
+
+#[test]
+fn the_cache_returns_what_the_files_hold() {
+    let dir = dataset();
+    let (dataset, cache) = open(&dir);
+    for (index, clip) in dataset.clips().iter().enumerate() {
+        let waveform = cache.waveform(Source::Clip(index)).unwrap();
+        let first = if clip.word == "no" { -7.0 } else { clip.take as f32 };
+        assert_eq!(waveform.samples()[0] * 32_768.0, first, "{}", clip.path.display());
+    }
+    let noise = Source::Noise { recording: 0, offset: 9 * N_SAMPLES, gain: 0.5 };
+    assert_eq!(cache.waveform(noise).unwrap().samples(), [0.25; N_SAMPLES]);
+    assert_eq!(cache.noise_len(0), 10 * N_SAMPLES);
+}
+
+#[test]
+fn the_cache_is_built_again_only_if_a_file_or_the_cache_changed() {
+    let dir = dataset();
+    let path = dir.path().join("samples");
+    let is_built = || {
+        let dataset = SpeechCommands::open(dir.path()).unwrap();
+        let heard = Cell::new(false);
+        SampleCache::open(&dataset, &path, |_, _| heard.set(true)).unwrap();
+        heard.get()
+    };
+    assert!(is_built(), "there is none yet");
+    assert!(!is_built(), "nothing changed");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 2]).unwrap();
+    assert!(is_built(), "it is truncated");
+    fs::write(&path, "not a cache").unwrap();
+    assert!(is_built(), "it is something else");
+    write_wav(&dir.path().join("yes/new.wav"), &[1; 100]);
+    assert!(is_built(), "a clip was added");
+    write_wav(&dir.path().join("yes/new.wav"), &[1; 200]);
+    assert!(is_built(), "a clip was changed");
+    assert!(!is_built(), "nothing changed since");
+}
+
+#[test]
+fn an_unreadable_clip_is_left_out() {
+    let dir = dataset();
+    for take in 0..50 {
+        write_wav(&dir.path().join(format!("go/{VALIDATOR}_nohash_{take}.wav")), &[1; 100]);
+    }
+    fs::write(dir.path().join(format!("go/{VALIDATOR}_nohash_7.wav")), "RIFF, but no more").unwrap();
+    let (dataset, cache) = open(&dir);
+    let unreadable: Vec<_> = (0..dataset.clips().len()).filter(|&clip| !cache.is_readable(clip)).collect();
+    let [clip] = unreadable[..] else { panic!("expected one, got {unreadable:?}") };
+    assert_eq!((dataset.clips()[clip].word.as_str(), dataset.clips()[clip].take), ("go", 7));
+
+    let labels = Task::Commands.labels();
+    let examples = dataset.examples(Split::Validation, &labels, &cache, 1);
+    assert_eq!(count_by_label(&examples)[&labels.index("go").unwrap()], 49);
+}
+
+#[test]
+fn a_dataset_with_many_unreadable_clips_is_refused() {
+    let dir = dataset();
+    fs::write(dir.path().join("yes/a.wav"), "").unwrap(); // one of 53: more than one in a hundred
+    let dataset = SpeechCommands::open(dir.path()).unwrap();
+    let error = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap_err();
+    assert!(matches!(error, DatasetError::Unreadable { n_unreadable: 1, n_files: 53, .. }), "{error}");
+}
+
+#[test]
+fn the_official_test_archive_is_one_folder_a_label() {
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["yes/a.wav", "_silence_/b_nohash_0.wav", "_unknown_/c.wav"] {
+        write_wav(&dir.path().join(file), &[1]);
+    }
+    let labels = Task::Commands.labels();
+    let clips = labelled_clips(dir.path(), &labels).unwrap();
+    let found: Vec<_> = clips.iter().map(|&(_, label)| labels.names()[label].as_str()).collect();
+    assert_eq!(found, [SILENCE, UNKNOWN, "yes"]);
+
+    fs::create_dir(dir.path().join("marvin")).unwrap();
+    let error = labelled_clips(dir.path(), &labels).unwrap_err().to_string();
+    assert!(error.contains("marvin") && error.contains("yes, no, up"), "{error}");
+}

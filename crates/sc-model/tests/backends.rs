@@ -1,0 +1,85 @@
+//! Every way of running the network gives the same logits.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sc_data::LogMelConfig;
+use sc_model::{Engine, Kernel, KeywordCnnConfig, Weights};
+
+/// Weights as training leaves them: no norm is neutral.
+fn trained_looking(config: &KeywordCnnConfig) -> Weights {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut weights = Weights::random(config, 1);
+    for (name, shape) in config.tensors() {
+        let range = match name.rsplit('.').next() {
+            Some("gamma") => 0.5..1.5,
+            Some("variance") => 0.3..3.0,
+            Some("beta" | "mean" | "bias") => -0.5..0.5,
+            _ => continue,
+        };
+        let values = (0..shape.iter().product()).map(|_| rng.random_range(range.clone())).collect();
+        weights.insert(name, sc_model::Values { shape, values });
+    }
+    weights
+}
+
+fn spectrograms(n: usize, len: usize) -> Vec<Vec<f32>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    (0..n).map(|_| (0..len).map(|_| rng.random_range(-13.0..3.0)).collect()).collect()
+}
+
+fn config() -> KeywordCnnConfig {
+    let log_mel = LogMelConfig::default();
+    KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, 12)
+}
+
+fn burn_logits(config: &KeywordCnnConfig, weights: &Weights, x: &[Vec<f32>], device: &Device) -> Vec<f32> {
+    let data = TensorData::new(x.concat(), [x.len(), config.n_frames, config.n_mels]);
+    let logits = config.init(weights, device).forward(Tensor::from_data(data, device));
+    logits.into_data().try_to_vec().unwrap()
+}
+
+fn assert_close(a: &[f32], b: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(a.len(), b.len(), "{what}");
+    let furthest = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(furthest <= tolerance, "{what}: furthest apart {furthest}, expected at most {tolerance}");
+}
+
+#[test]
+fn every_kernel_gives_the_logits_of_flex() {
+    let config = config();
+    let weights = trained_looking(&config);
+    let x = spectrograms(20, config.n_frames * config.n_mels);
+    let expected = burn_logits(&config, &weights, &x, &Device::flex());
+    for kernel in Kernel::available() {
+        let engine = Engine::with_kernel(&config, &weights, kernel);
+        let mut workspace = engine.workspace();
+        let mut logits = vec![0.0; x.len() * config.n_labels];
+        for (x, logits) in x.iter().zip(logits.chunks_exact_mut(config.n_labels)) {
+            engine.logits(x, &mut workspace, logits);
+        }
+        assert_close(&logits, &expected, 1e-4, &format!("{kernel:?}"));
+    }
+}
+
+#[cfg(feature = "ndarray")]
+#[test]
+#[allow(deprecated, reason = "ndarray stays a backend of this project while Burn has it")]
+fn ndarray_gives_the_logits_of_flex() {
+    let config = config();
+    let weights = trained_looking(&config);
+    let x = spectrograms(4, config.n_frames * config.n_mels);
+    let expected = burn_logits(&config, &weights, &x, &Device::flex());
+    assert_close(&burn_logits(&config, &weights, &x, &Device::ndarray()), &expected, 1e-4, "ndarray");
+}
+
+#[test]
+fn a_batch_gives_each_clip_the_logits_it_has_alone() {
+    let config = config();
+    let weights = trained_looking(&config);
+    let x = spectrograms(3, config.n_frames * config.n_mels);
+    let together = burn_logits(&config, &weights, &x, &Device::flex());
+    let alone: Vec<f32> =
+        x.iter().flat_map(|x| burn_logits(&config, &weights, std::slice::from_ref(x), &Device::flex())).collect();
+    assert_close(&together, &alone, 1e-5, "a batch");
+}

@@ -1,0 +1,109 @@
+//! What an epoch leaves behind, so that a run killed at any moment goes on as if it had not been.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use sc_model::Weights;
+use serde::{Deserialize, Serialize};
+
+use crate::EpochMetrics;
+use crate::config::TrainConfig;
+
+/// The run as it stood after an epoch.
+pub struct Checkpoint {
+    /// The settings, the epochs done, and the best so far.
+    pub state: State,
+    /// The weights that are trained.
+    pub weights: Weights,
+    /// Their moving average.
+    pub average: Weights,
+    /// The average as it was after the best epoch.
+    pub best: Weights,
+    /// The optimiser's moments, as Burn writes them.
+    pub optimizer: Vec<u8>,
+}
+
+/// The part of a [`Checkpoint`] that people can read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Settings of the run: another run's are refused.
+    pub config: TrainConfig,
+    /// SHA-256 over the recordings' names and sizes: other recordings are refused.
+    pub data_digest: String,
+    /// One entry an epoch done.
+    pub epochs: Vec<EpochMetrics>,
+}
+
+impl Checkpoint {
+    /// Writes the checkpoint into `run` aside, renames it into place and removes the one before.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn save(&self, run: &Path) -> Result<()> {
+        let dir = run.join(format!("checkpoint-{:04}", self.state.epochs.len()));
+        let aside = run.join("checkpoint.part");
+        let write = || -> Result<()> {
+            if aside.exists() {
+                fs::remove_dir_all(&aside)?;
+            }
+            fs::create_dir_all(&aside)?;
+            fs::write(aside.join("state.json"), serde_json::to_vec_pretty(&self.state)?)?;
+            fs::write(aside.join("weights.safetensors"), self.weights.to_bytes()?)?;
+            fs::write(aside.join("average.safetensors"), self.average.to_bytes()?)?;
+            fs::write(aside.join("best.safetensors"), self.best.to_bytes()?)?;
+            fs::write(aside.join("optimizer.bpk"), &self.optimizer)?;
+            Ok(fs::rename(&aside, &dir)?)
+        };
+        write().with_context(|| format!("cannot write {}", dir.display()))?;
+        for older in all(run)?.into_iter().filter(|other| *other != dir) {
+            fs::remove_dir_all(&older).with_context(|| format!("cannot remove {}", older.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The newest checkpoint in `run`, if there is any.
+    ///
+    /// # Errors
+    /// If it cannot be read, or belongs to a run with other settings or recordings.
+    pub fn load(run: &Path, config: &TrainConfig, data_digest: &str) -> Result<Option<Self>> {
+        let Some(dir) = all(run)?.pop() else { return Ok(None) };
+        let read = |name: &str| {
+            let path = dir.join(name);
+            fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let state: State = serde_json::from_slice(&read("state.json")?)
+            .with_context(|| format!("{}/state.json", dir.display()))?;
+        if state.config != *config || state.data_digest != data_digest {
+            bail!(
+                "{} was trained with other settings or recordings: give those of state.json, or leave --resume \
+                 out and name another --out",
+                dir.display()
+            );
+        }
+        let weights = |name: &str| {
+            Weights::from_bytes(&read(name)?).with_context(|| format!("{}/{name}", dir.display()))
+        };
+        Ok(Some(Self {
+            state,
+            weights: weights("weights.safetensors")?,
+            average: weights("average.safetensors")?,
+            best: weights("best.safetensors")?,
+            optimizer: read("optimizer.bpk")?,
+        }))
+    }
+}
+
+/// The checkpoints in a run, oldest first.
+fn all(run: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(run).with_context(|| format!("cannot read {}", run.display()))? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("checkpoint-") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,56 @@
+//! Every setting of a training, its default, and where the default comes from.
+
+use sc_data::{LogMelConfig, Task};
+use serde::{Deserialize, Serialize};
+
+/// What a training follows. With the same settings and recordings it gives the same weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// What is told apart.
+    pub task: Task,
+    /// Everything drawn at random follows from it.
+    pub seed: u64,
+    /// Epochs, each of as many examples as the training split has clips.
+    pub epochs: usize,
+    /// Examples a step.
+    pub batch_size: usize,
+    /// Highest learning rate, reached after the warm-up.
+    pub learning_rate: f64,
+    /// Epochs over which the learning rate rises from zero; a cosine brings it back there.
+    pub warmup_epochs: f64,
+    /// Decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101).
+    pub weight_decay: f32,
+    /// Share of the target spread over all labels (Szegedy et al., arXiv:1512.00567).
+    pub label_smoothing: f32,
+    /// What the averaged weights keep of themselves at each step.
+    pub average_decay: f32,
+    /// Epochs without a better validation accuracy after which training stops.
+    pub patience: usize,
+    /// Share of the examples that are `_unknown_`.
+    pub unknown_share: f64,
+    /// Share of the examples that are `_silence_`.
+    pub silence_share: f64,
+    /// The front end.
+    pub log_mel: LogMelConfig,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            task: Task::default(),
+            seed: 1,
+            epochs: 40,
+            batch_size: 64,
+            learning_rate: 2e-3,
+            warmup_epochs: 1.0,
+            weight_decay: 0.05,
+            label_smoothing: 0.1,
+            average_decay: 0.999,
+            patience: 15,
+            unknown_share: 0.2,
+            silence_share: 0.08,
+            log_mel: LogMelConfig::default(),
+        }
+    }
+}

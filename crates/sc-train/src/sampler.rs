@@ -1,0 +1,285 @@
+//! What the network is shown: which sounds an epoch holds, and how each is disturbed.
+//!
+//! Every example follows from the run's seed, the epoch and its place in it, so it is the same on
+//! any number of threads and after any interruption.
+
+use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use sc_data::{
+    DatasetError, Labels, LogMel, LogMelConfig, N_SAMPLES, SILENCE, SampleCache, Source, SpecAugment, SpeechCommands, Split, UNKNOWN,
+    Waveform, add_noise, time_shift,
+};
+
+use crate::config::TrainConfig;
+use crate::sounds;
+
+/// A second of sound, unless the cache could not be read.
+type Sound = Result<Waveform, DatasetError>;
+
+/// Examples of a step, one after another.
+pub struct Batch {
+    /// `[batch, n_frames, n_mels]`.
+    pub features: Vec<f32>,
+    /// `[batch]`, indices of labels.
+    pub targets: Vec<usize>,
+}
+
+/// Draws training examples.
+pub struct Sampler<'a> {
+    config: &'a TrainConfig,
+    labels: Labels,
+    log_mel: LogMel,
+    cache: &'a SampleCache,
+    /// For every label, its clips.
+    clips: Vec<Vec<usize>>,
+    /// The clips of `_unknown_`, by word.
+    other_words: Vec<Vec<usize>>,
+    /// The parts of noise recordings that training may hear: recording, first offset, last offset.
+    noises: Vec<(usize, usize, usize)>,
+    n_clips: usize,
+}
+
+/// An example before it is made.
+#[derive(Clone, Copy)]
+struct Draw {
+    label: usize,
+    /// The clip of a keyword; other labels choose when they are made.
+    clip: Option<usize>,
+}
+
+impl<'a> Sampler<'a> {
+    /// Sorts the training split by what its clips are good for.
+    pub fn new(dataset: &SpeechCommands, cache: &'a SampleCache, config: &'a TrainConfig) -> Self {
+        let labels = config.task.labels();
+        let mut clips = vec![Vec::new(); labels.names().len()];
+        let mut other_words: Vec<(&str, Vec<usize>)> = Vec::new();
+        let mut n_clips = 0;
+        for clip in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
+            let word = dataset.clips()[clip].word.as_str();
+            n_clips += 1;
+            match labels.index(word) {
+                Some(label) => clips[label].push(clip),
+                None => match other_words.last_mut() {
+                    Some((last, clips)) if *last == word => clips.push(clip), // clips are sorted by word
+                    _ => other_words.push((word, vec![clip])),
+                },
+            }
+        }
+        let noises = (0..cache.n_noise()).filter_map(|recording| {
+            let range = Split::Train.noise_range(cache.noise_len(recording));
+            (range.len() > N_SAMPLES).then(|| (recording, range.start, range.end - N_SAMPLES))
+        });
+        Self {
+            config,
+            log_mel: config.log_mel.init(),
+            cache,
+            clips,
+            other_words: other_words.into_iter().map(|(_, clips)| clips).collect(),
+            noises: noises.collect(),
+            n_clips,
+            labels,
+        }
+    }
+
+    /// Clips in the training split.
+    pub fn n_clips(&self) -> usize {
+        self.n_clips
+    }
+
+    /// Steps in an epoch of as many examples as there are clips.
+    pub fn n_steps(&self) -> usize {
+        self.n_clips.div_ceil(self.config.batch_size)
+    }
+
+    /// An epoch's batches in order, each made on all threads when it is asked for.
+    ///
+    /// # Errors
+    /// If the sample cache cannot be read.
+    pub fn batches(&self, epoch: usize) -> impl Iterator<Item = Result<Batch, DatasetError>> {
+        let draws = self.draws(epoch);
+        let size = self.config.batch_size;
+        (0..self.n_steps()).map(move |step| {
+            let first = step * size;
+            self.batch(epoch, first, &draws[first..draws.len().min(first + size)])
+        })
+    }
+
+    fn batch(&self, epoch: usize, first: usize, draws: &[Draw]) -> Result<Batch, DatasetError> {
+        let n_values = self.config.log_mel.n_frames() * self.config.log_mel.n_mels;
+        let mut features = vec![0.0; draws.len() * n_values];
+        let examples = features.par_chunks_exact_mut(n_values).zip(draws).enumerate();
+        examples.try_for_each_init(
+            || self.log_mel.scratch(),
+            |scratch, (i, (features, draw))| {
+                let mut rng = self.rng(epoch, first + i + 1);
+                let waveform = self.sound(*draw, &mut rng)?;
+                self.log_mel.compute_into(&waveform, scratch, features);
+                self.disturb(features, &mut rng);
+                Ok(())
+            },
+        )?;
+        Ok(Batch { features, targets: draws.iter().map(|draw| draw.label).collect() })
+    }
+
+    /// Stream 0 of an epoch draws its examples, every other one disturbs one of them.
+    fn rng(&self, epoch: usize, stream: usize) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.config.seed ^ ((epoch as u64 + 1) << 32));
+        rng.set_stream(stream as u64);
+        rng
+    }
+
+    /// Each keyword as often as any other, however many clips it has, and the shares that the
+    /// settings give to unknown words and silence; in random order.
+    fn draws(&self, epoch: usize) -> Vec<Draw> {
+        let mut rng = self.rng(epoch, 0);
+        let mut draws = Vec::with_capacity(self.n_clips);
+        let share = |share: f64| (share * self.n_clips as f64) as usize;
+        let others = [(UNKNOWN, share(self.config.unknown_share)), (SILENCE, share(self.config.silence_share))];
+        for (name, n) in others {
+            if let Some(label) = self.labels.index(name) {
+                draws.extend(std::iter::repeat_n(Draw { label, clip: None }, n));
+            }
+        }
+        let keywords: Vec<usize> = (0..self.clips.len()).filter(|label| !self.clips[*label].is_empty()).collect();
+        let n_left = self.n_clips - draws.len();
+        for (i, label) in keywords.iter().enumerate() {
+            let n = n_left * (i + 1) / keywords.len() - n_left * i / keywords.len();
+            let mut clips = self.clips[*label].clone();
+            clips.shuffle(&mut rng);
+            let clips = clips.iter().cycle().take(n);
+            draws.extend(clips.map(|clip| Draw { label: *label, clip: Some(*clip) }));
+        }
+        draws.shuffle(&mut rng);
+        draws
+    }
+
+    fn sound(&self, draw: Draw, rng: &mut impl Rng) -> Sound {
+        match draw.clip {
+            Some(clip) => self.spoken(self.load(clip)?, 0.87..1.15, rng),
+            None if self.labels.names()[draw.label] == SILENCE => self.silence(rng),
+            None => self.unknown(rng),
+        }
+    }
+
+    fn load(&self, clip: usize) -> Sound {
+        self.cache.waveform(Source::Clip(clip))
+    }
+
+    /// Speech as another speaker, at another distance, in another room would have said it.
+    fn spoken(&self, mut waveform: Waveform, speeds: std::ops::Range<f32>, rng: &mut impl Rng) -> Sound {
+        if rng.random_bool(0.6) {
+            waveform = Waveform::from_samples(&sounds::change_speed(waveform.samples(), rng.random_range(speeds)));
+        }
+        if rng.random_bool(0.8) {
+            time_shift(&mut waveform, 1600, rng); // 100 ms, as in TensorFlow's example
+        }
+        if rng.random_bool(0.5) {
+            let gain_db: f32 = rng.random_range(-15.0..6.0);
+            scale(&mut waveform, 10.0_f32.powf(gain_db / 20.0));
+        }
+        if rng.random_bool(0.8) {
+            add_noise(&mut waveform, &self.noise(rng)?, 0.0..30.0, rng);
+        }
+        Ok(waveform)
+    }
+
+    /// A word that is not a keyword, or speech that is no word.
+    fn unknown(&self, rng: &mut impl Rng) -> Sound {
+        let (waveform, speeds) = match rng.random_range(0..100) {
+            0..60 => (self.other_word(rng)?, 0.87..1.15),
+            60..75 => (self.other_word(rng)?, 0.65..1.5),
+            75..90 => {
+                let [first, second] = self.two_words(rng)?;
+                let spliced = sounds::splice(first.samples(), second.samples(), rng);
+                (Waveform::from_samples(&spliced), 0.87..1.15)
+            }
+            90..95 => {
+                let shuffled = sounds::shuffle_thirds(self.other_word(rng)?.samples(), rng);
+                (Waveform::from_samples(&shuffled), 0.87..1.15)
+            }
+            _ => {
+                let mut waveform = self.other_word(rng)?;
+                waveform.samples_mut().reverse();
+                (waveform, 0.87..1.15)
+            }
+        };
+        self.spoken(waveform, speeds, rng)
+    }
+
+    /// A clip of `_unknown_`: words with few clips come more often than their share.
+    fn other_word(&self, rng: &mut impl Rng) -> Sound {
+        let weight = |clips: &Vec<usize>| (clips.len() as f64).sqrt();
+        let clips = self.other_words.choose_weighted(rng, weight).ok().and_then(|clips| clips.choose(rng));
+        clips.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))
+    }
+
+    /// Clips of two different words, keywords or not.
+    fn two_words(&self, rng: &mut impl Rng) -> Result<[Waveform; 2], DatasetError> {
+        let words = self.clips.iter().chain(&self.other_words).filter(|clips| !clips.is_empty());
+        let words = words.sample(rng, 2);
+        let mut load = |i: usize| {
+            let clip = words.get(i).and_then(|clips| clips.choose(rng));
+            clip.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))
+        };
+        Ok([load(0)?, load(1)?])
+    }
+
+    /// Background noise, at any level from none to full.
+    fn silence(&self, rng: &mut impl Rng) -> Sound {
+        let mut waveform = match rng.random_range(0..10) {
+            0 => Waveform::silence(),
+            1 => self.babble(rng)?,
+            _ => self.noise(rng)?,
+        };
+        scale(&mut waveform, rng.random_range(0.0..1.0));
+        Ok(waveform)
+    }
+
+    /// A second of recorded noise, or of a noise that was never recorded.
+    fn noise(&self, rng: &mut impl Rng) -> Sound {
+        match self.noises.choose(rng) {
+            Some((recording, first, last)) if rng.random_bool(0.65) => {
+                let offset = rng.random_range(*first..=*last);
+                self.cache.waveform(Source::Noise { recording: *recording, offset, gain: 1.0 })
+            }
+            _ => Ok(Waveform::from_samples(&sounds::noise(rng))),
+        }
+    }
+
+    /// Many people at once, none to be understood.
+    fn babble(&self, rng: &mut impl Rng) -> Sound {
+        let mut babble = Waveform::silence();
+        for _ in 0..rng.random_range(6..12) {
+            let mut voice = self.other_word(rng)?;
+            time_shift(&mut voice, N_SAMPLES / 2, rng);
+            babble.samples_mut().iter_mut().zip(voice.samples()).for_each(|(sum, voice)| *sum += voice);
+        }
+        Ok(babble)
+    }
+
+    /// Other microphones and gaps, on the spectrogram.
+    fn disturb(&self, features: &mut [f32], rng: &mut impl Rng) {
+        let LogMelConfig { n_mels, log_offset, .. } = self.config.log_mel;
+        if rng.random_bool(0.5) {
+            // A microphone's frequency response, as a tilt of up to 9 dB (2.1 in ln of power) a side.
+            let tilt = rng.random_range(-2.1..2.1);
+            let response = |band: usize| tilt * (2.0 * band as f32 / n_mels as f32 - 1.0);
+            let floor = log_offset.ln();
+            for frame in features.chunks_exact_mut(n_mels) {
+                frame.iter_mut().enumerate().for_each(|(band, x)| *x = (*x + response(band)).max(floor));
+            }
+        }
+        if rng.random_bool(0.1) {
+            // A telephone or a low sample rate: nothing above 2.2 to 7 kHz.
+            let cut = rng.random_range(n_mels * 6 / 10..n_mels);
+            features.chunks_exact_mut(n_mels).for_each(|frame| frame[cut..].fill(log_offset.ln()));
+        }
+        SpecAugment::default().apply(features, n_mels, rng);
+    }
+}
+
+fn scale(waveform: &mut Waveform, gain: f32) {
+    waveform.samples_mut().iter_mut().for_each(|sample| *sample *= gain);
+}

@@ -1,0 +1,136 @@
+//! Sounds that no recording holds: words that nobody says, and noises of many kinds.
+//!
+//! A network that has heard few words and six noises takes the next for a command. These give it
+//! more of both.
+
+use std::f32::consts::TAU;
+
+use rand::seq::IndexedRandom;
+use rand::{Rng, RngExt};
+use sc_data::{N_SAMPLES, SAMPLE_RATE_HZ};
+
+/// Samples over which two pieces of speech melt into each other: 10 ms.
+const CROSSFADE: usize = 160;
+
+/// The beginning of one word and the end of another: speech that is neither.
+pub fn splice(first: &[f32], second: &[f32], rng: &mut impl Rng) -> Vec<f32> {
+    let cut = rng.random_range(N_SAMPLES * 35 / 100..N_SAMPLES * 65 / 100);
+    let share = |i: usize| ((i as f32 - cut as f32) / CROSSFADE as f32).clamp(0.0, 1.0);
+    let mix = |(i, (a, b)): (usize, (&f32, &f32))| a + share(i) * (b - a);
+    first.iter().zip(second).enumerate().map(mix).collect()
+}
+
+/// A word's thirds in another order.
+pub fn shuffle_thirds(word: &[f32], rng: &mut impl Rng) -> Vec<f32> {
+    const ORDERS: [[usize; 3]; 4] = [[1, 0, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]];
+    let third = word.len() / 3;
+    let order = ORDERS.choose(rng).unwrap_or(&ORDERS[0]);
+    let mut shuffled = Vec::with_capacity(word.len());
+    order.iter().for_each(|part| shuffled.extend_from_slice(&word[part * third..(part + 1) * third]));
+    shuffled.extend_from_slice(&word[3 * third..]);
+    shuffled
+}
+
+/// A sound `factor` times as fast and as high, about the middle of the second.
+pub fn change_speed(sound: &[f32], factor: f32) -> Vec<f32> {
+    let middle = sound.len() as f32 / 2.0;
+    let at = |i: isize| usize::try_from(i).ok().and_then(|i| sound.get(i)).copied().unwrap_or(0.0);
+    let sample = |i: usize| {
+        let position = middle + (i as f32 - middle) * factor;
+        let before = position.floor();
+        let share = position - before;
+        let before = before as isize;
+        at(before) * (1.0 - share) + at(before + 1) * share
+    };
+    (0..sound.len()).map(sample).collect()
+}
+
+/// A second of a noise that was never recorded, at full scale or less.
+pub fn noise(rng: &mut impl Rng) -> Vec<f32> {
+    let mut noise = match rng.random_range(0..5) {
+        0 => coloured(rng),
+        1 => hum(rng),
+        2 => clicks(rng),
+        3 => notes(rng),
+        _ => coloured(rng).iter().zip(hum(rng)).map(|(a, b)| a + b).collect(),
+    };
+    scale_to_peak(&mut noise, 1.0);
+    if rng.random_bool(0.1) {
+        let drive = rng.random_range(2.0..10.0);
+        noise.iter_mut().for_each(|x| *x = (*x * drive).clamp(-1.0, 1.0)); // an overdriven input
+    }
+    noise
+}
+
+fn scale_to_peak(sound: &mut [f32], peak: f32) {
+    let loudest = sound.iter().fold(1e-9_f32, |loudest, x| loudest.max(x.abs()));
+    sound.iter_mut().for_each(|x| *x *= peak / loudest);
+}
+
+/// White noise through one or two first-order filters, swelling slowly.
+fn coloured(rng: &mut impl Rng) -> Vec<f32> {
+    let mut noise: Vec<f32> = (0..N_SAMPLES).map(|_| rng.random_range(-1.0..1.0)).collect();
+    for _ in 0..rng.random_range(0..3) {
+        let (keep, high_pass) = (rng.random_range(0.0..0.99), rng.random_bool(0.3));
+        let mut low = 0.0;
+        for x in &mut noise {
+            low = keep * low + (1.0 - keep) * *x;
+            *x = if high_pass { *x - low } else { low };
+        }
+    }
+    let (rate_hz, depth) = (rng.random_range(0.2..8.0), rng.random_range(0.0..0.9));
+    let phase: f32 = rng.random_range(0.0..TAU);
+    let swell = |i: usize| 1.0 + depth * (TAU * rate_hz * seconds(i) + phase).sin();
+    noise.iter_mut().enumerate().for_each(|(i, x)| *x *= swell(i));
+    noise
+}
+
+/// A motor or the mains: a tone with harmonics, a little unsteady.
+fn hum(rng: &mut impl Rng) -> Vec<f32> {
+    let pitch_hz = rng.random_range(40.0..500.0);
+    let (wobble_hz, wobble) = (rng.random_range(0.1..6.0), rng.random_range(0.0..0.05));
+    let harmonics: Vec<f32> = (1..=8).map(|k| rng.random_range(0.0..1.0) / k as f32).collect();
+    let mut phase = 0.0;
+    let sample = |i: usize| {
+        phase += TAU * pitch_hz / SAMPLE_RATE_HZ as f32 * (1.0 + wobble * (TAU * wobble_hz * seconds(i)).sin());
+        harmonics.iter().zip(1..).map(|(loudness, k)| loudness * (k as f32 * phase).sin()).sum()
+    };
+    (0..N_SAMPLES).map(sample).collect()
+}
+
+/// Knocks, keys and dishes: short decaying tones at random moments.
+fn clicks(rng: &mut impl Rng) -> Vec<f32> {
+    let mut noise = vec![0.0; N_SAMPLES];
+    for _ in 0..rng.random_range(1..12) {
+        let (start, pitch_hz) = (rng.random_range(0..N_SAMPLES), rng.random_range(100.0..6000.0));
+        let (decay_s, loudness) = (rng.random_range(0.002..0.06), rng.random_range(0.1..1.0));
+        for (i, x) in noise[start..].iter_mut().enumerate() {
+            let t = seconds(i);
+            let grain: f32 = rng.random_range(-0.5..0.5);
+            *x += loudness * (-t / decay_s).exp() * ((TAU * pitch_hz * t).sin() + grain);
+        }
+    }
+    noise
+}
+
+/// A little music: notes of a few harmonics, one after another and together.
+fn notes(rng: &mut impl Rng) -> Vec<f32> {
+    let mut music = vec![0.0; N_SAMPLES];
+    for _ in 0..rng.random_range(1..6) {
+        let start = rng.random_range(0..N_SAMPLES * 3 / 4);
+        let pitch_hz = 55.0 * 2.0_f32.powf(rng.random_range(0..48) as f32 / 12.0);
+        let (attack_s, decay_s) = (rng.random_range(0.005..0.1), rng.random_range(0.05..0.6));
+        let brightness = rng.random_range(0.2..0.8_f32);
+        for (i, x) in music[start..].iter_mut().enumerate() {
+            let t = seconds(i);
+            let envelope = (t / attack_s).min(1.0) * (-t / decay_s).exp();
+            let tone: f32 = (1..=4).map(|k| brightness.powi(k) * (TAU * pitch_hz * k as f32 * t).sin()).sum();
+            *x += envelope * tone;
+        }
+    }
+    music
+}
+
+fn seconds(sample: usize) -> f32 {
+    sample as f32 / SAMPLE_RATE_HZ as f32
+}

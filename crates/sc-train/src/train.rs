@@ -1,0 +1,313 @@
+//! The training loop.
+
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use sc_data::{SampleCache, SpeechCommands, Split};
+use sc_model::{
+    Backend, Classifier, FORMAT_VERSION, Header, KeywordCnn, KeywordCnnConfig, Record, Training, Weights,
+    self_test_waveform,
+};
+
+use crate::checkpoint::{Checkpoint, State};
+use crate::config::TrainConfig;
+use crate::sampler::{Batch, Sampler};
+use crate::schedule::learning_rate;
+use crate::{EpochMetrics, Evaluation, Report, evaluate_split, progress};
+
+/// Batches made ahead of the step that needs them.
+const BATCHES_AHEAD: usize = 4;
+
+/// Trains on `data` and leaves the record and its report in `out`.
+///
+/// # Errors
+/// If a file cannot be read or written, or `resume` finds another run's checkpoint.
+pub fn train(config: &TrainConfig, data: &Path, out: &Path, backend: Backend, resume: bool) -> Result<Evaluation> {
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let dataset = SpeechCommands::open(data)?;
+    let bar = progress::bar(dataset.clips().len(), "reading");
+    let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    let sampler = Sampler::new(&dataset, &cache, config);
+    ensure!(sampler.n_clips() > 0, "the training split of {} is empty", data.display());
+
+    let run = Run { config, dataset: &dataset, cache: &cache, sampler: &sampler, out };
+    let checkpoint = if resume { Checkpoint::load(out, config, &run.data_digest())? } else { None };
+    let mut trainer = Trainer::new(run, backend, checkpoint)?;
+    while !trainer.is_done() {
+        trainer.epoch()?;
+    }
+    trainer.finish()
+}
+
+/// What a training works on.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    config: &'a TrainConfig,
+    dataset: &'a SpeechCommands,
+    cache: &'a SampleCache,
+    sampler: &'a Sampler<'a>,
+    out: &'a Path,
+}
+
+impl Run<'_> {
+    fn data_digest(&self) -> String {
+        self.cache.digest(self.dataset)
+    }
+
+    /// A record of these weights, as the settings have it.
+    fn record(&self, weights: &Weights, network: &KeywordCnnConfig) -> Record {
+        let header = Header {
+            format_version: FORMAT_VERSION,
+            labels: self.config.task.labels(),
+            log_mel: self.config.log_mel.clone(),
+            network: network.clone(),
+            threshold: 0.0,
+            temperature: 1.0,
+            training: Training::default(),
+            self_test: Vec::new(),
+        };
+        Record { header, weights: weights.clone() }
+    }
+}
+
+/// A training under way.
+struct Trainer<'a> {
+    run: Run<'a>,
+    network: KeywordCnnConfig,
+    device: Device,
+    model: KeywordCnn,
+    optimizer: ModuleOptimizer,
+    /// Moving average of the weights: what is validated and kept.
+    average: Weights,
+    /// The average after the best epoch.
+    best: Weights,
+    epochs: Vec<EpochMetrics>,
+}
+
+impl<'a> Trainer<'a> {
+    /// Begins, or goes on from a checkpoint.
+    fn new(run: Run<'a>, backend: Backend, checkpoint: Option<Checkpoint>) -> Result<Self> {
+        let config = run.config;
+        let network =
+            KeywordCnnConfig::new(config.log_mel.n_frames(), config.log_mel.n_mels, config.task.labels().names().len());
+        let device = backend.device().context("training needs --backend flex, ndarray or wgpu")?.autodiff();
+        let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).with_epsilon(1e-8).init();
+        let trainer = |weights: &Weights, optimizer| Self {
+            run,
+            model: network.init(weights, &device),
+            network: network.clone(),
+            device: device.clone(),
+            optimizer,
+            average: weights.clone(),
+            best: weights.clone(),
+            epochs: Vec::new(),
+        };
+        let Some(checkpoint) = checkpoint else {
+            return Ok(trainer(&Weights::random(&network, config.seed), optimizer));
+        };
+        let optimizer = optimizer
+            .from_bytes(Bytes::from_bytes_vec(checkpoint.optimizer))
+            .context("cannot read the checkpoint's optimiser")?;
+        Ok(Self {
+            average: checkpoint.average,
+            best: checkpoint.best,
+            epochs: checkpoint.state.epochs,
+            ..trainer(&checkpoint.weights, optimizer)
+        })
+    }
+
+    /// The epoch of the highest validation accuracy, the first of them.
+    fn best_epoch(&self) -> Option<&EpochMetrics> {
+        EpochMetrics::best(&self.epochs)
+    }
+
+    fn is_done(&self) -> bool {
+        let since_best = self.best_epoch().map_or(0, |best| self.epochs.len() - best.epoch);
+        self.epochs.len() >= self.run.config.epochs || since_best >= self.run.config.patience
+    }
+
+    /// One pass, its validation and its checkpoint.
+    fn epoch(&mut self) -> Result<()> {
+        let (epoch, start) = (self.epochs.len() + 1, Instant::now());
+        let trained = self.pass(epoch)?;
+        let seconds = start.elapsed().as_secs_f64();
+
+        let classifier = Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
+        let validation = evaluate_split(&classifier, self.run.dataset, self.run.cache, Split::Validation)?;
+        self.epochs.push(EpochMetrics {
+            epoch,
+            train_loss: trained.loss / trained.examples,
+            train_accuracy: trained.correct / trained.examples,
+            validation_loss: validation.loss,
+            validation_accuracy: validation.accuracy,
+            learning_rate: self.learning_rate(epoch * self.run.sampler.n_steps() - 1),
+            clips_per_s: trained.examples / seconds,
+            seconds: start.elapsed().as_secs_f64(),
+        });
+        if self.best_epoch().is_some_and(|best| best.epoch == epoch) {
+            self.best = self.average.clone();
+        }
+        self.report_epoch();
+        self.save()
+    }
+
+    /// One line an epoch, for people and for logs.
+    fn report_epoch(&self) {
+        let (Some(last), Some(best)) = (self.epochs.last(), self.best_epoch()) else { return };
+        eprintln!(
+            "epoch {:>3}/{}  loss {:.4}  accuracy {:.2} %  validation {:.2} % (best {:.2} %, epoch {})  {:.0} clips/s  {:.0} s",
+            last.epoch,
+            self.run.config.epochs,
+            last.train_loss,
+            100.0 * last.train_accuracy,
+            100.0 * last.validation_accuracy,
+            100.0 * best.validation_accuracy,
+            best.epoch,
+            last.clips_per_s,
+            last.seconds,
+        );
+    }
+
+    /// All steps of an epoch; the next batches are made while a step runs.
+    fn pass(&mut self, epoch: usize) -> Result<Totals> {
+        let sampler = self.run.sampler;
+        let bar = progress::bar(sampler.n_clips(), "training");
+        let mut totals = Totals::default();
+        std::thread::scope(|scope| -> Result<()> {
+            let (sender, batches) = sync_channel(BATCHES_AHEAD);
+            scope.spawn(move || {
+                // A closed channel means that training has stopped.
+                let _ = sampler.batches(epoch).try_for_each(|batch| sender.send(batch));
+            });
+            let first = (epoch - 1) * sampler.n_steps();
+            for (step, batch) in batches.iter().enumerate() {
+                let batch = batch?;
+                bar.inc(batch.targets.len() as u64);
+                totals.add(&self.step(first + step, batch));
+                bar.set_message(format!("epoch {epoch} {totals}"));
+            }
+            Ok(())
+        })?;
+        bar.finish_and_clear();
+        Ok(totals)
+    }
+
+    fn learning_rate(&self, step: usize) -> f64 {
+        let (config, steps) = (self.run.config, self.run.sampler.n_steps());
+        let warmup = (config.warmup_epochs * steps as f64) as usize;
+        learning_rate(step, warmup, config.epochs * steps, config.learning_rate)
+    }
+
+    /// Forward, backward, optimiser, average.
+    fn step(&mut self, step: usize, batch: Batch) -> Totals {
+        let n = batch.targets.len();
+        let shape = [n, self.network.n_frames, self.network.n_mels];
+        let features = Tensor::<3>::from_data(TensorData::new(batch.features, shape), &self.device);
+        let logits = self.model.forward(features);
+        let loss = cross_entropy(logits.clone(), &batch.targets, self.run.config.label_smoothing);
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        let model = self.model.clone();
+        self.model = self.optimizer.step(self.learning_rate(step), model, gradients);
+
+        // Early averages forget faster, so that they are not held back by random weights.
+        let decay = self.run.config.average_decay.min((1 + step) as f32 / (10 + step) as f32);
+        self.average.approach(&self.model.weights(), 1.0 - decay);
+        Totals::of(&logits, loss, &batch.targets)
+    }
+
+    fn save(&self) -> Result<()> {
+        let lines: Vec<String> = self.epochs.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        std::fs::write(self.run.out.join("metrics.jsonl"), lines.join("\n") + "\n")?;
+        let optimizer = self.optimizer.into_bytes().context("cannot write the optimiser's state")?;
+        let checkpoint = Checkpoint {
+            state: State {
+                config: self.run.config.clone(),
+                data_digest: self.run.data_digest(),
+                epochs: self.epochs.clone(),
+            },
+            weights: self.model.weights(),
+            average: self.average.clone(),
+            best: self.best.clone(),
+            optimizer: optimizer.to_vec(),
+        };
+        checkpoint.save(self.run.out)
+    }
+
+    /// The best epoch's record, and what is to be said of it.
+    fn finish(self) -> Result<Evaluation> {
+        let mut record = self.run.record(&self.best, &self.network);
+        record.header.self_test = Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
+        record.header.training = Training {
+            data_digest: self.run.data_digest(),
+            n_clips: self.run.sampler.n_clips(),
+            seed: self.run.config.seed,
+            epochs: self.epochs.len(),
+            best_epoch: self.best_epoch().map_or(0, |best| best.epoch),
+            validation: std::collections::BTreeMap::new(),
+        };
+        let classifier = Classifier::new(&record, Backend::Native)?;
+        let evaluation = evaluate_split(&classifier, self.run.dataset, self.run.cache, Split::Validation)?;
+        record.header.training.validation.insert("accuracy".into(), evaluation.accuracy);
+        record.save(&self.run.out.join("model.safetensors"))?;
+        let report = Report {
+            training: serde_json::json!({
+                "settings": self.run.config,
+                "network": self.network,
+                "multiply_adds": self.network.multiply_adds(),
+                "weights": self.best.n_values(),
+                "training": record.header.training,
+            }),
+            epochs: self.epochs,
+            evaluation,
+        };
+        report.write(self.run.out)?;
+        Ok(report.evaluation)
+    }
+}
+
+/// Mean cross-entropy with a share of every target spread over all labels.
+fn cross_entropy(logits: Tensor<2>, targets: &[usize], smoothing: f32) -> Tensor<1> {
+    let [n, n_labels] = logits.dims();
+    let mut wanted = vec![smoothing / n_labels as f32; n * n_labels];
+    for (row, target) in wanted.chunks_exact_mut(n_labels).zip(targets) {
+        row[*target] += 1.0 - smoothing;
+    }
+    let wanted = Tensor::<2>::from_data(TensorData::new(wanted, [n, n_labels]), &logits.device());
+    (log_softmax(logits, 1) * wanted).sum().neg() / n as f32
+}
+
+/// What an epoch's steps add up to.
+#[derive(Default)]
+struct Totals {
+    loss: f64,
+    correct: f64,
+    examples: f64,
+}
+
+impl Totals {
+    fn of(logits: &Tensor<2>, loss: Tensor<1>, targets: &[usize]) -> Self {
+        let heard: Vec<i64> = logits.clone().argmax(1).into_data().convert::<i64>().try_to_vec().unwrap_or_default();
+        let correct = heard.iter().zip(targets).filter(|(heard, target)| **heard == **target as i64).count();
+        let examples = targets.len() as f64;
+        Self { loss: loss.into_scalar::<f64>() * examples, correct: correct as f64, examples }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.loss += other.loss;
+        self.correct += other.correct;
+        self.examples += other.examples;
+    }
+}
+
+impl std::fmt::Display for Totals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { loss, correct, examples } = self;
+        write!(f, "loss {:.3} accuracy {:.1} %", loss / examples, 100.0 * correct / examples)
+    }
+}
