@@ -1,6 +1,8 @@
 //! Disturbances that leave a word what it is: shifts in time, noise behind it, gaps in what is heard.
 //!
-//! Each draws from the `Rng` it is given, so a seed repeats it.
+//! Each draws from the `Rng` it is given, so that a seed repeats it.
+
+use std::ops::Range;
 
 use rand::{Rng, RngExt};
 
@@ -8,36 +10,40 @@ use crate::Waveform;
 
 /// Moves a sound by up to `most` samples either way; what enters is silence.
 pub fn time_shift(waveform: &mut Waveform, most: usize, rng: &mut impl Rng) {
-    let by = rng.random_range(0..=2 * most).min(2 * waveform.samples().len());
     let samples = waveform.samples_mut();
-    let n_samples = samples.len();
-    if by >= most {
-        let later = (by - most).min(n_samples);
-        samples.copy_within(..n_samples - later, later);
-        samples[..later].fill(0.0);
+    let n_shifted = rng.random_range(0..=most).min(samples.len());
+    if rng.random() {
+        delay(samples, n_shifted);
     } else {
-        let earlier = (most - by).min(n_samples);
-        samples.copy_within(earlier.., 0);
-        samples[n_samples - earlier..].fill(0.0);
+        advance(samples, n_shifted);
     }
 }
 
-/// Adds `noise` at a signal-to-noise ratio drawn from `snr_db`; nothing, if either is silent.
-pub fn add_noise(
-    waveform: &mut Waveform,
-    noise: &Waveform,
-    snr_db: std::ops::Range<f32>,
-    rng: &mut impl Rng,
-) {
-    let ratio = 10.0_f32.powf(-rng.random_range(snr_db) / 10.0);
-    let gain = (power(waveform) / power(noise) * ratio).sqrt();
-    if gain.is_finite() {
-        let samples = waveform.samples_mut().iter_mut();
-        samples.zip(noise.samples()).for_each(|(sample, noise)| *sample += gain * noise);
+fn delay(samples: &mut [f32], by: usize) {
+    samples.copy_within(..samples.len() - by, by);
+    samples[..by].fill(0.0);
+}
+
+fn advance(samples: &mut [f32], by: usize) {
+    samples.copy_within(by.., 0);
+    let n_left = samples.len() - by;
+    samples[n_left..].fill(0.0);
+}
+
+/// Adds `noise` at a signal-to-noise ratio drawn from `snr_db`, clipped to [-1, 1]; nothing, if either
+/// is silent.
+pub fn add_noise(waveform: &mut Waveform, noise: &Waveform, snr_db: Range<f32>, rng: &mut impl Rng) {
+    let power_ratio = 10.0_f32.powf(-rng.random_range(snr_db) / 10.0);
+    let gain = (energy(waveform) / energy(noise) * power_ratio).sqrt();
+    if !gain.is_finite() {
+        return;
+    }
+    for (sample, noise) in waveform.samples_mut().iter_mut().zip(noise.samples()) {
+        *sample = (*sample + gain * noise).clamp(-1.0, 1.0);
     }
 }
 
-fn power(waveform: &Waveform) -> f32 {
+fn energy(waveform: &Waveform) -> f32 {
     waveform.samples().iter().map(|sample| sample * sample).sum()
 }
 
@@ -45,13 +51,13 @@ fn power(waveform: &Waveform) -> f32 {
 /// (Park et al., arXiv:1904.08779).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpecAugment {
-    /// Stripes along time, and the most frames each hides.
+    /// Stripes along time.
     pub time_masks: usize,
-    /// See `time_masks`.
+    /// The most frames that each of them hides.
     pub max_frames: usize,
-    /// Stripes along frequency, and the most bands each hides.
+    /// Stripes along frequency.
     pub frequency_masks: usize,
-    /// See `frequency_masks`.
+    /// The most bands that each of them hides.
     pub max_bands: usize,
 }
 
@@ -63,7 +69,8 @@ impl Default for SpecAugment {
 }
 
 impl SpecAugment {
-    /// Fills stripes of `features`, `[n_frames, n_mels]`, with their mean.
+    /// Fills stripes of `features`, `[n_frames, n_mels]`, with their mean: neither loud nor silent, it
+    /// leaves no edge that a network could learn to look for.
     pub fn apply(&self, features: &mut [f32], n_mels: usize, rng: &mut impl Rng) {
         let n_frames = features.len() / n_mels;
         let mean = features.iter().sum::<f32>() / features.len() as f32;
@@ -79,8 +86,79 @@ impl SpecAugment {
 }
 
 /// A stripe of none to `most` of `size`, anywhere.
-fn stripe(size: usize, most: usize, rng: &mut impl Rng) -> std::ops::Range<usize> {
+fn stripe(size: usize, most: usize, rng: &mut impl Rng) -> Range<usize> {
     let width = rng.random_range(0..=most.min(size));
     let start = rng.random_range(0..=size - width);
     start..start + width
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::N_SAMPLES;
+
+    fn tone(hz: f32, amplitude: f32) -> Waveform {
+        let radians = std::f32::consts::TAU * hz / N_SAMPLES as f32;
+        let sample = |n| amplitude * (radians * n as f32).sin();
+        Waveform::from_samples(&(0..N_SAMPLES).map(sample).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_shift_moves_an_impulse_and_fills_with_silence() {
+        for seed in 0..50 {
+            let mut waveform = Waveform::silence();
+            waveform.samples_mut()[8_000] = 1.0;
+            time_shift(&mut waveform, 1_600, &mut ChaCha8Rng::seed_from_u64(seed));
+            let position = waveform.samples().iter().position(|&sample| sample == 1.0).unwrap();
+            assert!((6_400..=9_600).contains(&position), "seed {seed}: {position}");
+            assert_eq!(waveform.samples().iter().sum::<f32>(), 1.0, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn noise_is_added_at_the_ratio_asked_for() {
+        let (signal, noise) = (tone(440.0, 0.25), tone(1_000.0, 0.01));
+        let mut noisy = signal.clone();
+        add_noise(&mut noisy, &noise, 9.999..10.001, &mut ChaCha8Rng::seed_from_u64(1));
+        let mut added = noisy;
+        added.samples_mut().iter_mut().zip(signal.samples()).for_each(|(noisy, signal)| *noisy -= signal);
+        let snr_db = 10.0 * (energy(&signal) / energy(&added)).log10();
+        assert!((snr_db - 10.0).abs() < 0.01, "{snr_db} dB");
+    }
+
+    #[test]
+    fn silence_neither_drowns_in_noise_nor_disturbs() {
+        let rng = &mut ChaCha8Rng::seed_from_u64(1);
+        let mut waveform = Waveform::silence();
+        add_noise(&mut waveform, &Waveform::silence(), 0.0..30.0, rng);
+        add_noise(&mut waveform, &tone(440.0, 0.5), 0.0..30.0, rng);
+        assert_eq!(waveform, Waveform::silence());
+        let mut waveform = tone(440.0, 0.5);
+        add_noise(&mut waveform, &Waveform::silence(), 0.0..30.0, rng);
+        assert_eq!(waveform, tone(440.0, 0.5));
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_is_hidden_than_the_masks_allow(seed: u64) {
+            let mut features: Vec<f32> = (0..101 * 40).map(|i| i as f32).collect();
+            SpecAugment::default().apply(&mut features, 40, &mut ChaCha8Rng::seed_from_u64(seed));
+            let rows = features.chunks_exact(40).filter(|row| row.iter().all(|value| *value == row[0])).count();
+            prop_assert!(rows <= 2 * 20, "{rows} frames");
+            let changed = features.iter().enumerate().filter(|&(i, &value)| value != i as f32).count();
+            prop_assert!(changed <= 2 * 20 * 40 + 2 * 7 * 101, "{changed} values");
+        }
+
+        #[test]
+        fn any_masks_fit_any_features(
+            seed: u64, masks in 0..4_usize, most in 0..300_usize, n_frames in 0..50_usize, n_mels in 1..50_usize
+        ) {
+            let masks = SpecAugment { time_masks: masks, max_frames: most, frequency_masks: masks, max_bands: most };
+            masks.apply(&mut vec![1.0; n_frames * n_mels], n_mels, &mut ChaCha8Rng::seed_from_u64(seed));
+        }
+    }
 }

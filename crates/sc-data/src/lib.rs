@@ -11,6 +11,7 @@ mod dataset;
 mod decode;
 mod error;
 mod examples;
+mod fft;
 mod label;
 mod log_mel;
 mod mel;

@@ -1,12 +1,12 @@
 //! A waveform's log-mel spectrogram.
+#![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 use std::f64::consts::PI;
-use std::sync::Arc;
 
-use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
+use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
 
+use crate::fft::{Lanes, MAX_LANES, PowerSpectrum};
 use crate::mel::{Filter, filter_bank};
 use crate::{Error, N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
 
@@ -63,9 +63,10 @@ impl LogMelConfig {
         assert!(self.validate().is_ok(), "invalid front-end settings: {self:?}");
         LogMel {
             config: self.clone(),
-            window: padded_hann(self.win_length, self.n_fft),
+            half_window: half_hann(self.win_length, self.n_fft),
+            spectrum: PowerSpectrum::new(self.n_fft),
             filters: filter_bank(self.n_fft, self.n_mels, SAMPLE_RATE_HZ),
-            fft: RealFftPlanner::new().plan_fft_forward(self.n_fft),
+            arch: Arch::new(),
         }
     }
 
@@ -75,12 +76,12 @@ impl LogMelConfig {
     }
 }
 
-/// The periodic Hann window `sin²(πn / win_length)`, centred between zeros, `[n_fft]`.
-fn padded_hann(win_length: usize, n_fft: usize) -> Vec<f32> {
+/// Half of the periodic Hann window `sin²(πn / win_length)`, centred between zeros, `[n_fft]`.
+fn half_hann(win_length: usize, n_fft: usize) -> Vec<f32> {
     let mut window = vec![0.0; n_fft];
     let start = (n_fft - win_length) / 2;
     for (n, weight) in window[start..start + win_length].iter_mut().enumerate() {
-        *weight = (PI * n as f64 / win_length as f64).sin().powi(2) as f32;
+        *weight = (0.5 * (PI * n as f64 / win_length as f64).sin().powi(2)) as f32;
     }
     window
 }
@@ -110,22 +111,34 @@ impl Features {
 }
 
 /// The front end: waveform to log-mel spectrogram. Shared freely between threads.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct LogMel {
     config: LogMelConfig,
-    window: Vec<f32>,
+    /// Halved, because [`PowerSpectrum`] gives four times the power. `[n_fft]`
+    half_window: Vec<f32>,
+    spectrum: PowerSpectrum,
     filters: Vec<Filter>,
-    fft: Arc<dyn RealToComplex<f32>>,
+    arch: Arch,
 }
 
 /// What [`LogMel::compute_into`] works in, so that it allocates nothing: one a thread.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Scratch {
+    /// The waveform between its reflected edges, `[16000 + n_fft]`.
     padded: Vec<f32>,
-    frame: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
+    group: Group,
+}
+
+/// Memory for the frames that are transformed at once, a lane each.
+#[derive(Clone, Debug)]
+struct Group {
+    /// `[hop_length, n_columns]`: sample `n` of a frame lies in row `n % hop_length`, in the column
+    /// `n / hop_length` after the frame's own, next to those of the other frames.
+    columns: Vec<f32>,
+    /// `[n_fft / 2, 2, n_lanes]`: windowed samples, then their spectra.
+    samples: Vec<f32>,
+    /// `[n_fft / 2 + 1, n_lanes]`
     power: Vec<f32>,
-    fft: Vec<Complex<f32>>,
 }
 
 impl LogMel {
@@ -136,12 +149,14 @@ impl LogMel {
 
     /// Working memory for [`compute_into`](Self::compute_into).
     pub fn scratch(&self) -> Scratch {
+        let LogMelConfig { n_fft, hop_length, .. } = self.config;
         Scratch {
-            padded: vec![0.0; N_SAMPLES + self.config.n_fft],
-            frame: self.fft.make_input_vec(),
-            spectrum: self.fft.make_output_vec(),
-            power: vec![0.0; self.config.n_fft / 2 + 1],
-            fft: self.fft.make_scratch_vec(),
+            padded: vec![0.0; N_SAMPLES + n_fft],
+            group: Group {
+                columns: vec![0.0; hop_length * self.n_columns()],
+                samples: vec![0.0; n_fft * MAX_LANES],
+                power: vec![0.0; (n_fft / 2 + 1) * MAX_LANES],
+            },
         }
     }
 
@@ -163,36 +178,249 @@ impl LogMel {
     /// # Panics
     /// If `out` has another length, or `scratch` was made for other settings.
     pub fn compute_into(&self, waveform: &Waveform, scratch: &mut Scratch, out: &mut [f32]) {
-        let LogMelConfig { n_fft, hop_length, n_mels, .. } = self.config;
-        assert_eq!(out.len(), self.config.n_frames() * n_mels, "length of the features");
-        let samples = waveform.samples();
-        let edge = n_fft / 2;
-        let mut padded = std::mem::take(&mut scratch.padded);
-        padded[edge..edge + N_SAMPLES].copy_from_slice(samples);
-        for n in 1..=edge {
-            padded[edge - n] = samples[n];
-            padded[edge + N_SAMPLES - 1 + n] = samples[N_SAMPLES - 1 - n];
-        }
-        for (i, row) in out.chunks_exact_mut(n_mels).enumerate() {
-            self.frame(&padded[i * hop_length..][..n_fft], scratch, row);
-        }
-        scratch.padded = padded;
+        assert_eq!(out.len(), self.config.n_frames() * self.config.n_mels, "length of the features");
+        reflect(waveform.samples(), self.config.n_fft / 2, &mut scratch.padded);
+        self.transform(&scratch.padded, &mut scratch.group, out);
     }
 
-    /// One frame: `n_fft` samples to `n_mels` values.
-    fn frame(&self, samples: &[f32], scratch: &mut Scratch, row: &mut [f32]) {
-        for ((to, sample), weight) in scratch.frame.iter_mut().zip(samples).zip(&self.window) {
-            *to = sample * weight;
+    /// The frames that begin with `samples`, one every hop, neither centred nor reflected: a live
+    /// stream has the same values as a recording, to the bit, however many frames come at once.
+    ///
+    /// # Shapes
+    /// `rows` is `[n, n_mels]`, row-major, of `samples` `[(n - 1) * hop_length + n_fft]` or more.
+    ///
+    /// # Panics
+    /// If there are fewer samples, or `scratch` was made for other settings.
+    pub fn frames_into(&self, samples: &[f32], scratch: &mut Scratch, rows: &mut [f32]) {
+        self.transform(samples, &mut scratch.group, rows);
+    }
+
+    fn transform(&self, samples: &[f32], group: &mut Group, rows: &mut [f32]) {
+        self.arch.dispatch(Transform { log_mel: self, samples, group, rows });
+    }
+
+    /// Columns of [`Group::columns`]: one for each frame, and those of the last frame's later hops.
+    fn n_columns(&self) -> usize {
+        MAX_LANES + (self.config.n_fft - 1) / self.config.hop_length
+    }
+}
+
+/// A call of [`LogMel::frames_into`], to be compiled for each kind of processor.
+struct Transform<'a> {
+    log_mel: &'a LogMel,
+    samples: &'a [f32],
+    group: &'a mut Group,
+    rows: &'a mut [f32],
+}
+
+impl WithSimd for Transform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { log_mel, samples, group, rows } = self;
+        let LogMelConfig { n_fft, hop_length, n_mels, .. } = log_mel.config;
+        let numbers = &mut S::as_mut_simd_f32s(&mut group.samples).0.as_chunks_mut().0[..n_fft / 2];
+        let power = &mut S::as_mut_simd_f32s(&mut group.power).0[..=n_fft / 2];
+        for (i, rows) in rows.chunks_mut(S::F32_LANES * n_mels).enumerate() {
+            let first = &samples[i * S::F32_LANES * hop_length..];
+            let n_samples = (rows.len() / n_mels - 1) * hop_length + n_fft;
+            log_mel.gather(&first[..n_samples], &mut group.columns);
+            log_mel.window(simd, &group.columns, numbers);
+            log_mel.spectrum.compute(simd, numbers, power);
+            log_mel.sum_bands(simd, power, rows);
         }
-        self.fft
-            .process_with_scratch(&mut scratch.frame, &mut scratch.spectrum, &mut scratch.fft)
-            .expect("the plan made these buffers");
-        for (power, bin) in scratch.power.iter_mut().zip(&scratch.spectrum) {
-            *power = bin.norm_sqr();
+        rows.iter_mut().for_each(|value| *value = ln(*value));
+    }
+}
+
+impl LogMel {
+    /// Turns each hop of samples into a column.
+    #[inline(always)]
+    fn gather(&self, samples: &[f32], columns: &mut [f32]) {
+        for (column, hop) in samples.chunks(self.config.hop_length).enumerate() {
+            let column = columns[column..].iter_mut().step_by(self.n_columns());
+            column.zip(hop).for_each(|(to, from)| *to = *from);
         }
-        for (value, Filter { start, weights }) in row.iter_mut().zip(&self.filters) {
-            let power: f32 = scratch.power[*start..].iter().zip(weights).map(|(p, w)| p * w).sum();
-            *value = (power + self.config.log_offset).ln();
+    }
+
+    /// Weighs the samples of each frame: even ones to the real parts, odd ones to the imaginary.
+    #[inline(always)]
+    fn window<S: Simd>(&self, simd: S, columns: &[f32], numbers: &mut [[S::f32s; 2]]) {
+        let hop_length = self.config.hop_length;
+        let hops = numbers.as_flattened_mut().chunks_mut(hop_length);
+        for (hop, (values, weights)) in hops.zip(self.half_window.chunks(hop_length)).enumerate() {
+            let rows = columns.chunks_exact(self.n_columns());
+            for ((value, &weight), row) in values.iter_mut().zip(weights).zip(rows) {
+                let samples = S::as_simd_f32s(&row[hop..hop + S::F32_LANES]).0[0];
+                *value = (Lanes::new(simd, samples) * weight).values();
+            }
+        }
+    }
+
+    /// Sums the power of each band, and the offset.
+    #[inline(always)]
+    fn sum_bands<S: Simd>(&self, simd: S, power: &[S::f32s], rows: &mut [f32]) {
+        for (band, Filter { start, weights }) in self.filters.iter().enumerate() {
+            let mut sum = [Lanes::splat(simd, self.config.log_offset).values()];
+            for (&power, &weight) in power[*start..].iter().zip(weights) {
+                sum[0] = (Lanes::new(simd, sum[0]) + Lanes::new(simd, power) * weight).values();
+            }
+            let sum = pulp::bytemuck::cast_slice::<_, f32>(&sum);
+            for (row, &sum) in rows.chunks_exact_mut(self.config.n_mels).zip(sum) {
+                row[band] = sum;
+            }
+        }
+    }
+}
+
+/// Copies `samples` to the middle of `padded`, and on both sides `edge` samples mirrored at the
+/// first and the last one, which are not repeated.
+fn reflect(samples: &[f32], edge: usize, padded: &mut [f32]) {
+    let end = edge + samples.len();
+    padded[edge..end].copy_from_slice(samples);
+    for n in 1..=edge {
+        padded[edge - n] = samples[n];
+        padded[end - 1 + n] = samples[samples.len() - 1 - n];
+    }
+}
+
+/// Natural logarithm of a normal positive number, to 1e-6 from e^-16 to e^16; vectorises, as `f32::ln` does not.
+///
+/// The polynomial is that of `logf` in the Cephes library (S. L. Moshier, netlib.org/cephes).
+#[inline(always)]
+fn ln(x: f32) -> f32 {
+    const SQRT_HALF_BITS: i32 = 0x3F35_04F3;
+    const POLYNOMIAL: [f32; 9] = [
+        7.037_683_6e-2,
+        -1.151_461_03e-1,
+        1.167_699_87e-1,
+        -1.242_014_1e-1,
+        1.424_932_3e-1,
+        -1.666_805_8e-1,
+        2.000_071_5e-1,
+        -2.499_999_4e-1,
+        3.333_333_1e-1,
+    ];
+    // x = 2^exponent * (1 + f), with 1 + f in [sqrt(1/2), sqrt(2)).
+    let bits = x.to_bits() as i32;
+    let exponent = bits.wrapping_sub(SQRT_HALF_BITS) >> 23;
+    let f = f32::from_bits(bits.wrapping_sub(exponent << 23) as u32) - 1.0;
+    let tail = POLYNOMIAL.iter().fold(0.0, |sum, c| sum * f + c);
+    let square = f * f;
+    // ln 2 in two parts, of which the first times any exponent is exact.
+    let exponent = exponent as f32;
+    (f + (f * square * tail - 0.5 * square - exponent * 2.121_944_4e-4)) + exponent * 0.693_359_375
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn noise(seed: u32) -> Waveform {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / 16_777_216.0 - 0.5
+        };
+        Waveform::from_samples(&(0..N_SAMPLES).map(|_| next()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn silence_is_the_logarithm_of_the_offset_everywhere() {
+        let features = LogMelConfig::default().init().compute(&Waveform::silence());
+        assert_eq!(features.shape(), [101, 40]);
+        let floor = 1e-6_f32.ln();
+        assert!(features.values().iter().all(|value| (value - floor).abs() < 2e-6), "{floor}");
+    }
+
+    #[test]
+    fn a_delay_of_one_hop_moves_the_frames_by_one() {
+        let log_mel = LogMelConfig::default().init();
+        let early = noise(1);
+        let mut late = Waveform::silence();
+        late.samples_mut()[160..].copy_from_slice(&early.samples()[..N_SAMPLES - 160]);
+        // All but the frames that the edges reach into.
+        let [early, late] = [early, late].map(|waveform| log_mel.compute(&waveform));
+        assert_eq!(early.values()[2 * 40..97 * 40], late.values()[3 * 40..98 * 40]);
+    }
+
+    #[test]
+    fn a_live_frame_has_the_bits_of_the_recorded_one() {
+        let log_mel = LogMelConfig::default().init();
+        let waveform = noise(2);
+        let recorded = log_mel.compute(&waveform);
+        let mut live = [0.0; 40];
+        // Frame 7 is centred on sample 7 * 160.
+        let samples = &waveform.samples()[7 * 160 - 256..][..512];
+        log_mel.frames_into(samples, &mut log_mel.scratch(), &mut live);
+        assert_eq!(live, recorded.values()[7 * 40..8 * 40]);
+    }
+
+    #[test]
+    fn a_scratch_used_before_gives_the_same_features() {
+        let log_mel =
+            LogMelConfig { n_fft: 1024, win_length: 1000, hop_length: 123, n_mels: 64, log_offset: 1e-6 }
+                .init();
+        let mut scratch = log_mel.scratch();
+        let mut values = vec![0.0; 131 * 64];
+        log_mel.compute_into(&noise(3), &mut scratch, &mut values);
+        log_mel.compute_into(&noise(4), &mut scratch, &mut values);
+        assert_eq!(values, log_mel.compute(&noise(4)).values());
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused() {
+        let default = LogMelConfig::default;
+        assert!(default().validate().is_ok());
+        for config in [
+            LogMelConfig { n_fft: 480, ..default() },
+            LogMelConfig { n_fft: 1 << 40, ..default() },
+            LogMelConfig { win_length: 513, ..default() },
+            LogMelConfig { hop_length: 0, ..default() },
+            LogMelConfig { n_mels: 0, ..default() },
+            LogMelConfig { log_offset: f32::NAN, ..default() },
+        ] {
+            assert!(config.validate().is_err(), "{config:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn twice_the_amplitude_adds_two_ln_2_above_the_floor(seed: u32, gain in 0.01_f32..0.5) {
+            let log_mel = LogMelConfig::default().init();
+            let features = [gain, 2.0 * gain].map(|gain| {
+                let mut waveform = noise(seed);
+                waveform.samples_mut().iter_mut().for_each(|sample| *sample *= gain);
+                log_mel.compute(&waveform)
+            });
+            for (quiet, loud) in features[0].values().iter().zip(features[1].values()) {
+                // ln(4p + o) - ln(p + o) falls short of ln 4 by less than o / p.
+                let slack = 1e-6 / (quiet.exp() - 1e-6).max(1e-9) + 1e-5;
+                prop_assert!((loud - quiet - 4_f32.ln()).abs() < slack, "{quiet} {loud}");
+            }
+        }
+
+        #[test]
+        fn ln_is_within_a_millionth_of_the_exact_one(x in 1e-7_f32..1e7) {
+            let exact = f64::from(x).ln();
+            prop_assert!((f64::from(ln(x)) - exact).abs() < 1e-6, "{x}: {}, expected {exact}", ln(x));
+        }
+
+        #[test]
+        fn any_valid_settings_give_finite_features(
+            n_fft in (4..11_u32).prop_map(|bits| 1 << bits),
+            win_length in 1..2048_usize,
+            hop_length in 16..=N_SAMPLES,
+            n_mels in 1..=256_usize,
+        ) {
+            let win_length = win_length.min(n_fft);
+            let config = LogMelConfig { n_fft, win_length, hop_length, n_mels, log_offset: 1e-6 };
+            let features = config.init().compute(&noise(5));
+            prop_assert_eq!(features.shape(), [config.n_frames(), n_mels]);
+            prop_assert!(features.values().iter().all(|value| value.is_finite()));
         }
     }
 }
