@@ -1,22 +1,17 @@
 //! The one path from a waveform to an answer: for evaluation, command line and server.
 
 use std::path::Path;
+use std::sync::Mutex;
 
-use sc_data::Waveform;
+use sc_data::{LogMel, Waveform};
 use serde::Serialize;
 
-use crate::Error;
+use crate::engine::{Engine, Workspace};
+use crate::record::{Header, Record, self_test_waveform};
+use crate::{Backend, Error};
 
-/// What runs the network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Backend {
-    /// This crate's own loops over floats.
-    #[default]
-    Native,
-    /// Burn's default CPU backend.
-    #[cfg(feature = "flex")]
-    Flex,
-}
+/// Furthest a logit of the self-test may be from what the record says.
+const SELF_TEST_TOLERANCE: f32 = 2e-3;
 
 /// A label and how likely it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,39 +35,145 @@ pub struct Prediction {
     pub predictions: Vec<Scored>,
 }
 
-/// A loaded record, ready to answer. Shared between threads without a lock.
-pub struct Classifier;
+/// A loaded record, ready to answer; threads share it.
+pub struct Classifier {
+    header: Header,
+    log_mel: LogMel,
+    network: Network,
+    /// Room for clips on their way: one for each thread that ever answered at the same time.
+    scratch: Mutex<Vec<Scratch>>,
+}
+
+/// The network on what was chosen to run it.
+enum Network {
+    Native(Engine),
+    #[cfg(feature = "burn")]
+    Burn(Box<crate::KeywordCnn>, burn::tensor::Device),
+}
+
+struct Scratch {
+    log_mel: sc_data::Scratch,
+    features: Vec<f32>,
+    workspace: Option<Workspace>,
+    logits: Vec<f32>,
+}
 
 impl Classifier {
+    /// Readies a record and checks that it answers as it did when it was written.
+    ///
+    /// # Errors
+    /// [`Error::Record`] if the self-test fails.
+    pub fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
+        let classifier = Self::untested(record, backend);
+        let logits = classifier.logits(&self_test_waveform());
+        let furthest = logits.iter().zip(&record.header.self_test).map(|(a, b)| (a - b).abs());
+        // `max` passes over what is not a number; a failed comparison does not.
+        if furthest.clone().all(|distance| distance <= SELF_TEST_TOLERANCE) {
+            return Ok(classifier);
+        }
+        let furthest = furthest.fold(0.0, f32::max);
+        Err(Error::record(format!("its self-test is off by {furthest}: at most {SELF_TEST_TOLERANCE} is right")))
+    }
+
     /// Loads a record from a file and checks that it answers as it did when it was written.
     ///
     /// # Errors
     /// [`Error`] names what differs from what was expected.
     pub fn load(path: &Path, backend: Backend) -> Result<Self, Error> {
-        todo!("{path:?} {backend:?}")
+        Self::new(&Record::load(path)?, backend)
     }
 
     /// The record compiled in, `assets/model.safetensors`.
     ///
     /// # Errors
-    /// As [`Classifier::load`]; also if the crate was built without the file.
+    /// As [`Classifier::load`]; [`Error::NotShipped`] if the crate was built without the file.
     pub fn shipped(backend: Backend) -> Result<Self, Error> {
-        todo!("{backend:?}")
+        Self::new(&Record::shipped()?, backend)
     }
 
-    /// The labels, in the order of the logits.
-    pub fn labels(&self) -> &[String] {
-        todo!()
+    /// Readies a record that has no self-test yet.
+    pub fn untested(record: &Record, backend: Backend) -> Self {
+        let Record { header, weights } = record;
+        let network = match backend {
+            Backend::Native => Network::Native(Engine::new(&header.network, weights)),
+            #[cfg(feature = "burn")]
+            other => {
+                let device = other.device().unwrap_or_default();
+                Network::Burn(Box::new(header.network.init(weights, &device)), device)
+            }
+        };
+        Self { header: header.clone(), log_mel: header.log_mel.init(), network, scratch: Mutex::default() }
     }
 
-    /// What the record says of itself: format version, labels, front end, network, training facts,
-    /// threshold, as JSON for `GET /info`.
-    pub fn description(&self) -> serde_json::Value {
-        todo!()
+    /// The same with another threshold: the least confidence at which a keyword is accepted.
+    #[must_use]
+    pub fn with_threshold(mut self, threshold: f32) -> Self {
+        self.header.threshold = threshold;
+        self
+    }
+
+    /// What the record says of itself.
+    pub fn header(&self) -> &Header {
+        &self.header
     }
 
     /// Answers one waveform on the calling thread.
     pub fn classify(&self, waveform: &Waveform) -> Prediction {
-        todo!("{waveform:?}")
+        self.predict(&self.logits(waveform))
     }
+
+    /// One number a label, before they become probabilities.
+    pub fn logits(&self, waveform: &Waveform) -> Vec<f32> {
+        let mut scratch = self.borrow_scratch();
+        let Scratch { log_mel, features, workspace, logits } = &mut scratch;
+        self.log_mel.compute_into(waveform, log_mel, features);
+        match (&self.network, workspace) {
+            (Network::Native(engine), Some(workspace)) => engine.logits(features, workspace, logits),
+            #[cfg(feature = "burn")]
+            (Network::Burn(network, device), _) => *logits = network.logits(features, self.header.network.n_mels, device),
+            (Network::Native(_), None) => unreachable!("the engine's scratch has a workspace"),
+        }
+        let logits = scratch.logits.clone();
+        self.scratch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(scratch);
+        logits
+    }
+
+    fn borrow_scratch(&self) -> Scratch {
+        let free = self.scratch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        free.unwrap_or_else(|| Scratch {
+            log_mel: self.log_mel.scratch(),
+            features: vec![0.0; self.header.network.n_frames * self.header.network.n_mels],
+            workspace: match &self.network {
+                Network::Native(engine) => Some(engine.workspace()),
+                #[cfg(feature = "burn")]
+                Network::Burn(..) => None,
+            },
+            logits: vec![0.0; self.header.labels.names().len()],
+        })
+    }
+
+    fn predict(&self, logits: &[f32]) -> Prediction {
+        let probabilities = softmax(logits, self.header.temperature);
+        let labels = &self.header.labels;
+        let scored = labels.names().iter().zip(probabilities).enumerate();
+        let mut scored: Vec<(usize, Scored)> = scored
+            .map(|(index, (label, probability))| (index, Scored { label: label.clone(), probability }))
+            .collect();
+        scored.sort_by(|(_, a), (_, b)| b.probability.total_cmp(&a.probability));
+        let (index, Scored { label, probability }) = scored[0].clone();
+        Prediction {
+            accepted: labels.is_keyword(index) && probability >= self.header.threshold,
+            label,
+            confidence: probability,
+            predictions: scored.into_iter().map(|(_, scored)| scored).collect(),
+        }
+    }
+}
+
+/// `exp(logit / temperature)`, scaled to add up to 1.
+pub fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = logits.iter().map(|logit| ((logit - largest) / temperature).exp()).collect();
+    let sum: f32 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
 }

@@ -1,1 +1,23 @@
-fn main() {}
+//! `sc-train`: trains, evaluates and tries a keyword recogniser.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use sc_train::cli::Cli;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS, // `| head` has seen enough
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

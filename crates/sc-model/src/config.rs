@@ -1,0 +1,247 @@
+//! The network's shape: what it is made of, what it costs, which tensors it holds.
+
+use serde::{Deserialize, Serialize};
+
+/// A convolution over `[time, frequency, channel]`, padded so that stride 1 keeps the size.
+///
+/// Kernels are odd; each side is padded with `(kernel - 1) / 2` zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvConfig {
+    /// Output channels.
+    pub channels: usize,
+    /// Kernel, `[time, frequency]`.
+    pub kernel: [usize; 2],
+    /// Stride, `[time, frequency]`.
+    pub stride: [usize; 2],
+}
+
+/// Two convolutions over time, added to their input: `relu(conv2(relu(conv1(x))) + skip(x))`.
+///
+/// `skip` is a 1x1 convolution where the width or the frame rate changes, else the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockConfig {
+    /// Output channels.
+    pub channels: usize,
+    /// Kernel over time.
+    pub kernel: usize,
+    /// Stride over time, of the first convolution and of the skip.
+    pub stride: usize,
+}
+
+/// A keyword-spotting CNN: a two-dimensional stem, then a one-dimensional residual trunk.
+///
+/// The stem sees the spectrogram as a picture, so that a voice a little higher or lower looks alike;
+/// its channels and bands then become the channels of a trunk over time (as in TC-ResNet,
+/// arXiv:1904.03814), which ends in a mean over time and a linear layer. Every convolution is
+/// followed by batch norm and, but for a block's last and its skip, `ReLU`.
+///
+/// All widths are multiples of 16, so that a vector register holds whole channels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeywordCnnConfig {
+    /// Frames of the spectrogram.
+    pub n_frames: usize,
+    /// Mel bands of the spectrogram.
+    pub n_mels: usize,
+    /// Convolutions over time and frequency.
+    pub stem: Vec<ConvConfig>,
+    /// Width of the 1x1 convolution from the stem's channels and bands to the trunk.
+    pub entry: usize,
+    /// The residual trunk.
+    pub blocks: Vec<BlockConfig>,
+    /// Labels told apart.
+    pub n_labels: usize,
+}
+
+impl KeywordCnnConfig {
+    /// The network this project trains: 25.6 M multiply-adds and 0.6 M weights for 12 labels.
+    pub fn new(n_frames: usize, n_mels: usize, n_labels: usize) -> Self {
+        let conv = |channels, kernel, stride| ConvConfig { channels, kernel, stride };
+        let block = |channels, stride| BlockConfig { channels, kernel: 3, stride };
+        Self {
+            n_frames,
+            n_mels,
+            stem: vec![
+                conv(16, [5, 5], [2, 2]),
+                conv(32, [3, 3], [1, 2]),
+                conv(32, [3, 3], [1, 1]),
+            ],
+            entry: 128,
+            blocks: vec![block(128, 1), block(160, 2), block(160, 1), block(160, 1)],
+            n_labels,
+        }
+    }
+
+    /// Every convolution, in the order of the data.
+    pub fn layers(&self) -> Vec<ConvLayer> {
+        let mut layers = Vec::new();
+        let mut input = [self.n_frames, self.n_mels, 1];
+        for (i, conv) in self.stem.iter().enumerate() {
+            input = push(&mut layers, format!("stem.{i}"), input, *conv, true);
+        }
+        let [n_frames, n_bands, channels] = input;
+        let mut input = [n_frames, 1, n_bands * channels];
+        input = push(&mut layers, "entry".into(), input, over_time(self.entry, 1, 1), true);
+        for (i, block) in self.blocks.iter().enumerate() {
+            let BlockConfig { channels, kernel, stride } = *block;
+            if block.has_skip(input[2]) {
+                let conv = over_time(channels, 1, stride);
+                push(&mut layers, format!("blocks.{i}.skip"), input, conv, false);
+            }
+            let conv = over_time(channels, kernel, stride);
+            input = push(&mut layers, format!("blocks.{i}.conv1"), input, conv, true);
+            let conv = over_time(channels, kernel, 1);
+            input = push(&mut layers, format!("blocks.{i}.conv2"), input, conv, false);
+        }
+        layers
+    }
+
+    /// Channels of the last block: inputs of the linear layer.
+    pub fn n_features(&self) -> usize {
+        self.blocks.last().map_or(self.entry, |block| block.channels)
+    }
+
+    /// Multiply-adds for one clip.
+    pub fn multiply_adds(&self) -> usize {
+        let convolutions: usize = self.layers().iter().map(|layer| layer.shape.multiply_adds()).sum();
+        convolutions + self.n_features() * self.n_labels
+    }
+
+    /// The name and shape of every tensor of a record.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let mut tensors = Vec::new();
+        for ConvLayer { name, shape, .. } in self.layers() {
+            let [kt, kf] = shape.kernel;
+            tensors.push((format!("{name}.weight"), vec![kt, kf, shape.input[2], shape.channels]));
+            for part in NORM_TENSORS {
+                tensors.push((format!("{name}.{part}"), vec![shape.channels]));
+            }
+        }
+        tensors.push(("head.weight".into(), vec![self.n_features(), self.n_labels]));
+        tensors.push(("head.bias".into(), vec![self.n_labels]));
+        tensors
+    }
+
+    /// Refuses a shape that cannot be built, or that would cost more than any network of this
+    /// project: the settings come out of a file.
+    ///
+    /// # Errors
+    /// Says which setting is wrong and what would be right.
+    pub fn validate(&self) -> Result<(), String> {
+        let widths = self.stem.iter().map(|conv| conv.channels).chain([self.entry]);
+        let widths = widths.chain(self.blocks.iter().map(|block| block.channels));
+        for width in widths {
+            if !(16..=1024).contains(&width) || width % 16 != 0 {
+                return Err(format!("{width} channels: expected a multiple of 16, at most 1024"));
+            }
+        }
+        let kernels = self.stem.iter().flat_map(|conv| conv.kernel);
+        for kernel in kernels.chain(self.blocks.iter().map(|block| block.kernel)) {
+            if !(1..=31).contains(&kernel) || kernel % 2 == 0 {
+                return Err(format!("a kernel of {kernel}: expected an odd number, at most 31"));
+            }
+        }
+        let strides = self.stem.iter().flat_map(|conv| conv.stride);
+        for stride in strides.chain(self.blocks.iter().map(|block| block.stride)) {
+            if !(1..=8).contains(&stride) {
+                return Err(format!("a stride of {stride}: expected 1 to 8"));
+            }
+        }
+        let sizes = [(self.n_frames, "frames", 1000), (self.n_mels, "mel bands", 256)];
+        for (size, what, most) in sizes.into_iter().chain([(self.n_labels, "labels", 1000)]) {
+            if !(1..=most).contains(&size) {
+                return Err(format!("{size} {what}: expected 1 to {most}"));
+            }
+        }
+        if self.stem.len() + self.blocks.len() > 64 {
+            return Err("more than 64 stem convolutions and blocks".into());
+        }
+        Ok(())
+    }
+}
+
+impl BlockConfig {
+    /// Whether the block's input has to be brought to its output's shape.
+    pub fn has_skip(&self, input_channels: usize) -> bool {
+        self.channels != input_channels || self.stride != 1
+    }
+}
+
+/// The tensors of a batch norm, each of one number a channel.
+pub const NORM_TENSORS: [&str; 4] = ["gamma", "beta", "mean", "variance"];
+
+/// Added to a batch norm's variance before its root is taken.
+pub const NORM_EPSILON: f32 = 1e-5;
+
+/// One convolution of a network, with the batch norm behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConvLayer {
+    /// Where its tensors are found in a record: `name.weight`, `name.gamma`, ...
+    pub name: String,
+    /// What goes in and comes out.
+    pub shape: ConvShape,
+    /// Whether `ReLU` follows the norm at once.
+    pub relu: bool,
+}
+
+/// The sizes of a convolution over one clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvShape {
+    /// `[time, frequency, channel]`.
+    pub input: [usize; 3],
+    /// Output channels.
+    pub channels: usize,
+    /// `[time, frequency]`.
+    pub kernel: [usize; 2],
+    /// `[time, frequency]`.
+    pub stride: [usize; 2],
+}
+
+impl ConvShape {
+    /// `[time, frequency, channel]`.
+    pub fn output(&self) -> [usize; 3] {
+        let size = |axis: usize| (self.input[axis] - 1) / self.stride[axis] + 1;
+        [size(0), size(1), self.channels]
+    }
+
+    /// Zeros before the first and after the last element, `[time, frequency]`.
+    pub fn padding(&self) -> [usize; 2] {
+        self.kernel.map(|kernel| (kernel - 1) / 2)
+    }
+
+    /// Places in time and frequency at which the kernel is applied.
+    pub fn n_places(&self) -> usize {
+        let [time, frequency, _] = self.output();
+        time * frequency
+    }
+
+    /// Numbers the kernel sees at each place.
+    pub fn patch_len(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * self.input[2]
+    }
+
+    /// Multiply-adds for one clip.
+    pub fn multiply_adds(&self) -> usize {
+        self.n_places() * self.patch_len() * self.channels
+    }
+}
+
+fn over_time(channels: usize, kernel: usize, stride: usize) -> ConvConfig {
+    ConvConfig { channels, kernel: [kernel, 1], stride: [stride, 1] }
+}
+
+/// Appends a layer and returns its output's shape.
+fn push(
+    layers: &mut Vec<ConvLayer>,
+    name: String,
+    input: [usize; 3],
+    conv: ConvConfig,
+    relu: bool,
+) -> [usize; 3] {
+    let ConvConfig { channels, kernel, stride } = conv;
+    let shape = ConvShape { input, channels, kernel, stride };
+    layers.push(ConvLayer { name, shape, relu });
+    shape.output()
+}

@@ -1,0 +1,91 @@
+//! Which activations a network has, how each is padded, and which step makes which.
+
+use crate::KeywordCnnConfig;
+use crate::config::{ConvLayer, ConvShape};
+
+/// An activation of one clip, `[time, frequency, channel]`, in memory with zeros around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Activation {
+    shape: [usize; 3],
+    /// Zeros before and after, `[time, frequency]`: what the widest kernel that reads it wants.
+    padding: [usize; 2],
+}
+
+impl Activation {
+    /// Numbers in memory, padding included.
+    pub fn len(&self) -> usize {
+        (self.shape[0] + 2 * self.padding[0]) * self.row_len()
+    }
+
+    /// Numbers from one time to the next.
+    pub fn row_len(&self) -> usize {
+        (self.shape[1] + 2 * self.padding[1]) * self.shape[2]
+    }
+
+    /// Writes `values`, `[time, frequency, channel]`, between the padding of `memory`.
+    pub fn fill(&self, values: &[f32], memory: &mut [f32]) {
+        let [_, frequency, channels] = self.shape;
+        for (time, row) in values.chunks_exact(frequency * channels).enumerate() {
+            memory[self.offset([time as isize, 0], channels)..][..row.len()].copy_from_slice(row);
+        }
+    }
+
+    /// Where the `channels` of a place begin; negative places lie in the padding.
+    pub fn offset(&self, [time, frequency]: [isize; 2], channels: usize) -> usize {
+        let [pt, pf] = self.padding.map(|padding| padding as isize);
+        ((time + pt) * self.row_len() as isize + (frequency + pf) * channels as isize) as usize
+    }
+}
+
+/// One convolution, from one activation to another.
+pub struct Step {
+    pub layer: ConvLayer,
+    pub from: usize,
+    pub to: usize,
+    /// An activation added to the result; `ReLU` follows.
+    pub skip: Option<usize>,
+}
+
+/// All steps of a network and the activations between them; the first is the spectrogram.
+pub struct Plan {
+    pub steps: Vec<Step>,
+    pub activations: Vec<Activation>,
+}
+
+impl Plan {
+    pub fn new(config: &KeywordCnnConfig) -> Self {
+        let mut plan = Self { steps: Vec::new(), activations: Vec::new() };
+        let input = [config.n_frames, config.n_mels, 1];
+        plan.activations.push(Activation { shape: input, padding: [0, 0] });
+        let mut layers = config.layers().into_iter();
+        for layer in layers.by_ref().take(config.stem.len() + 1) {
+            plan.push(layer, plan.activations.len() - 1, None);
+        }
+        let mut input_channels = config.entry;
+        for block in &config.blocks {
+            let input = plan.activations.len() - 1;
+            let skip = block.has_skip(input_channels).then(|| layers.next()).flatten();
+            let skip = skip.map_or(input, |layer| plan.push(layer, input, None));
+            let conv1 = layers.next().map(|layer| plan.push(layer, input, None));
+            if let (Some(conv1), Some(conv2)) = (conv1, layers.next()) {
+                plan.push(conv2, conv1, Some(skip));
+            }
+            input_channels = block.channels;
+        }
+        plan
+    }
+
+    /// Adds a step and the activation it makes, and returns that one's index.
+    fn push(&mut self, layer: ConvLayer, from: usize, skip: Option<usize>) -> usize {
+        let input = &mut self.activations[from];
+        let padding = layer.shape.padding();
+        input.padding = [0, 1].map(|axis| input.padding[axis].max(padding[axis]));
+        // The stem's last activation is `[time, frequency, channel]` when it is made and
+        // `[time, 1, frequency * channel]` to the layer after: unpadded, these are the same memory.
+        input.shape = layer.shape.input;
+        let to = self.activations.len();
+        self.activations.push(Activation { shape: layer.shape.output(), padding: [0, 0] });
+        self.steps.push(Step { layer, from, to, skip });
+        to
+    }
+}

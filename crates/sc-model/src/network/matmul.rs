@@ -1,0 +1,61 @@
+//! Matrix products over slices: the only door to the `gemm` crate.
+#![allow(unsafe_code, reason = "gemm takes pointers; each call below checks its slices first")]
+
+/// A row-major matrix, or a row-major matrix read as its transpose.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
+    transposed: bool,
+}
+
+impl<'a> Matrix<'a> {
+    /// `[rows, columns]`, row-major.
+    pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(values.len(), rows * columns, "a matrix of {rows} x {columns}");
+        Self { values, rows, columns, transposed: false }
+    }
+
+    /// The same values with rows and columns exchanged.
+    pub fn transposed(self) -> Self {
+        let Self { values, rows, columns, transposed } = self;
+        Self { values, rows: columns, columns: rows, transposed: !transposed }
+    }
+
+    /// Distance in memory to the next row and to the next column.
+    fn strides(&self) -> [isize; 2] {
+        if self.transposed { [1, self.rows as isize] } else { [self.columns as isize, 1] }
+    }
+}
+
+/// What becomes of the numbers a product is written over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Into {
+    /// They are replaced.
+    Replace,
+    /// The product is added to them.
+    Add,
+}
+
+/// `out (+)= a * b`, on the calling thread; `out` is row-major, `[a.rows, b.columns]`.
+pub fn matmul(a: Matrix, b: Matrix, out: &mut [f32], into: Into) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    assert_eq!(k, b.rows, "inner sizes of a product");
+    assert_eq!(out.len(), m * n, "a product of {m} x {n}");
+    let ([a_row, a_column], [b_row, b_column]) = (a.strides(), b.strides());
+    let add = into == Into::Add;
+    // SAFETY: `Matrix::new` checked that both inputs hold rows x columns values and the strides
+    // walk exactly those; `out` holds m x n; it is borrowed alone, so it overlaps neither input.
+    unsafe {
+        gemm::gemm(
+            m, n, k,
+            out.as_mut_ptr(), 1, n as isize, add,
+            a.values.as_ptr(), a_column, a_row,
+            b.values.as_ptr(), b_column, b_row,
+            1.0, 1.0,
+            false, false, false,
+            gemm::Parallelism::None,
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! `sc-train evaluate`: a model's answers to clips whose label is known.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail, ensure};
+use rayon::prelude::*;
+use sc_data::{
+    Example, Limits, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform, labelled_clips,
+};
+use sc_model::Classifier;
+use serde::Serialize;
+
+use crate::cli::EvaluateArgs;
+use crate::recording::{self, Unreadable};
+use crate::{Answer, Evaluation, OpenSet, open_set, progress};
+
+/// Which unknown words and which noise stand for a split: any number will do, if it never changes.
+const EXAMPLES_SEED: u64 = 0;
+
+/// What is printed: an evaluation, and the clips that could not take part.
+#[derive(Serialize)]
+struct Scored {
+    #[serde(flatten)]
+    evaluation: Evaluation,
+    /// The confidence from which a keyword was accepted.
+    threshold: f32,
+    unreadable: Vec<Unreadable>,
+}
+
+/// Prints the figures of the source that `args` name.
+pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
+    let classifier = args.model.load()?;
+    match (&args.data, args.split, &args.clips) {
+        (Some(data), Some(split), _) => print_scored(args, &data_set(&classifier, data, split)?),
+        (_, _, Some(clips)) if args.open_set => print_open_set(args, &open_set::listen(&classifier, clips)?),
+        (_, _, Some(clips)) => print_scored(args, &own_clips(&classifier, clips)?),
+        _ => bail!("expected --data with --split, or --clips"),
+    }
+}
+
+fn print_scored(args: &EvaluateArgs, scored: &Scored) -> Result<()> {
+    if args.json {
+        return print(&serde_json::to_string(scored)?);
+    }
+    warn_unreadable(&scored.unreadable);
+    print(&scored.evaluation.to_string())
+}
+
+fn print_open_set(args: &EvaluateArgs, open_set: &OpenSet) -> Result<()> {
+    if args.json {
+        return print(&serde_json::to_string(open_set)?);
+    }
+    warn_unreadable(&open_set.unreadable);
+    print(&open_set.to_string())
+}
+
+fn warn_unreadable(files: &[Unreadable]) {
+    for Unreadable { path, error } in files {
+        eprintln!("left out: {path}: {error}");
+    }
+}
+
+fn print(text: &str) -> Result<()> {
+    Ok(writeln!(io::stdout().lock(), "{}", text.trim_end())?)
+}
+
+fn data_set(classifier: &Classifier, data: &Path, split: Split) -> Result<Scored> {
+    let dataset = SpeechCommands::open(data)?;
+    let bar = progress::bar(dataset.clips().len(), "reading");
+    let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    let evaluation = evaluate_split(classifier, &dataset, &cache, split)?;
+    Ok(Scored { evaluation, threshold: classifier.header().threshold, unreadable: Vec::new() })
+}
+
+/// Evaluates a split, made up as the official test set is: see [`SpeechCommands::examples`].
+///
+/// # Errors
+/// If the split is empty, or its clips cannot be read.
+pub fn evaluate_split(
+    classifier: &Classifier,
+    dataset: &SpeechCommands,
+    cache: &SampleCache,
+    split: Split,
+) -> Result<Evaluation> {
+    let labels = &classifier.header().labels;
+    let examples = dataset.examples(split, labels, cache, EXAMPLES_SEED);
+    ensure!(!examples.is_empty(), "the {split} split of {} is empty", dataset.root().display());
+
+    let bar = progress::bar(examples.len(), "evaluating");
+    let answer = |example: &Example| -> Result<Answer> {
+        let prediction = classifier.classify(&cache.waveform(example.source)?);
+        bar.inc(1);
+        let label = labels.names()[example.label].clone();
+        Ok(Answer { path: describe(dataset, example.source), label, prediction })
+    };
+    let answers: Vec<Answer> = examples.par_iter().map(answer).collect::<Result<_>>()?;
+    bar.finish_and_clear();
+    Ok(Evaluation::new(labels, &answers))
+}
+
+/// The clip's path in the data set; for noise, also where in the recording and how loud.
+fn describe(dataset: &SpeechCommands, source: Source) -> String {
+    match source {
+        Source::Clip(index) => dataset.clips()[index].path.display().to_string(),
+        Source::Noise { recording, offset, gain } => {
+            let path = dataset.noise()[recording].display();
+            format!("{path} at {:.1} s, gain {gain:.2}", offset as f64 / f64::from(SAMPLE_RATE_HZ))
+        }
+    }
+}
+
+/// Evaluates the WAV files in `dir`, one folder a label.
+fn own_clips(classifier: &Classifier, dir: &Path) -> Result<Scored> {
+    let labels = &classifier.header().labels;
+    let clips = labelled_clips(dir, labels)?;
+    let bar = progress::bar(clips.len(), "evaluating");
+    let answer = |(path, label): &(PathBuf, usize)| {
+        bar.inc(1);
+        let samples =
+            recording::read(path, &Limits::default()).map_err(|error| Unreadable::new(path, &error))?;
+        let prediction = classifier.classify(&Waveform::from_samples(&samples));
+        Ok(Answer { path: path.display().to_string(), label: labels.names()[*label].clone(), prediction })
+    };
+    let (answers, unreadable) = split_results(clips.par_iter().map(answer).collect());
+    bar.finish_and_clear();
+    if let Some(Unreadable { path, error }) = unreadable.first().filter(|_| answers.is_empty()) {
+        bail!("no clip in {} can be read: {path}: {error}", dir.display());
+    }
+    let evaluation = Evaluation::new(labels, &answers);
+    Ok(Scored { evaluation, threshold: classifier.header().threshold, unreadable })
+}
+
+/// What went well and what did not, each in its order.
+pub(crate) fn split_results<T, E>(results: Vec<Result<T, E>>) -> (Vec<T>, Vec<E>) {
+    let mut well = Vec::new();
+    let mut ill = Vec::new();
+    for result in results {
+        match result {
+            Ok(value) => well.push(value),
+            Err(error) => ill.push(error),
+        }
+    }
+    (well, ill)
+}

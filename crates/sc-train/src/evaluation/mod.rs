@@ -1,0 +1,196 @@
+//! How right a classifier is: figures from clips whose label is known. Pure: no files, no network.
+
+mod acceptance;
+mod calibration;
+mod confusion;
+mod wilson;
+
+use sc_data::Labels;
+use sc_model::Prediction;
+use serde::Serialize;
+
+pub use acceptance::{Acceptance, OperatingPoint};
+pub use calibration::{Bin, Calibration};
+pub use confusion::{ConfusedPair, Confusion, LabelFigures};
+pub use wilson::wilson_interval;
+
+/// The clips listed as most likely mislabelled: what a person can listen to in a few minutes.
+const N_SUSPECTS: usize = 40;
+
+/// A clip whose label is known, and what the classifier made of it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Where the clip came from, for the reader of a report.
+    pub path: String,
+    /// What was said.
+    pub label: String,
+    /// What was heard.
+    pub prediction: Prediction,
+}
+
+impl Answer {
+    fn is_correct(&self) -> bool {
+        self.prediction.label == self.label
+    }
+
+    /// Cross-entropy: the negative logarithm of the probability given to the true label.
+    fn loss(&self) -> f32 {
+        let scored = self.prediction.predictions.iter().find(|scored| scored.label == self.label);
+        let probability = scored.map_or(0.0, |scored| scored.probability);
+        -probability.max(f32::MIN_POSITIVE).ln() // finite, since JSON knows no infinity
+    }
+}
+
+/// Every figure that [`Answer`]s add up to; what `sc-train evaluate --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Share of clips that got their label.
+    pub accuracy: f64,
+    /// 95 % interval of the accuracy, by Wilson's score.
+    pub interval: [f64; 2],
+    /// Clips that got their label.
+    pub correct: usize,
+    /// Clips in all.
+    pub n: usize,
+    /// Mean cross-entropy, in nats.
+    pub loss: f64,
+    /// Which labels were confused, and precision, recall and F1 of each.
+    #[serde(flatten)]
+    pub confusion: Confusion,
+    /// What acting on accepted answers alone would do.
+    #[serde(flatten)]
+    pub acceptance: Acceptance,
+    /// How far confidence is from accuracy.
+    #[serde(flatten)]
+    pub calibration: Calibration,
+    /// Clips the classifier contradicts with the most conviction, worst first: often the label is wrong.
+    pub suspects: Vec<Suspect>,
+}
+
+impl Evaluation {
+    /// Adds up `answers`, each of which has one of `labels`, those of the classifier.
+    pub fn new(labels: &Labels, answers: &[Answer]) -> Self {
+        let n = answers.len();
+        let correct = answers.iter().filter(|answer| answer.is_correct()).count();
+        Self {
+            accuracy: share(correct, n),
+            interval: wilson_interval(correct, n),
+            correct,
+            n,
+            loss: answers.iter().map(|answer| f64::from(answer.loss())).sum::<f64>() / n.max(1) as f64,
+            confusion: Confusion::new(labels, answers),
+            acceptance: Acceptance::new(labels, answers),
+            calibration: Calibration::new(answers),
+            suspects: suspects(answers),
+        }
+    }
+}
+
+/// A clip whose label is doubtful.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Suspect {
+    /// The clip.
+    pub path: String,
+    /// What its label says.
+    pub label: String,
+    /// What the classifier heard.
+    pub heard: String,
+    /// How sure it was.
+    pub confidence: f32,
+    /// Cross-entropy of the label, in nats.
+    pub loss: f32,
+}
+
+fn suspects(answers: &[Answer]) -> Vec<Suspect> {
+    let mut wrong: Vec<&Answer> = answers.iter().filter(|answer| !answer.is_correct()).collect();
+    wrong.sort_by(|a, b| b.loss().total_cmp(&a.loss()));
+    wrong.into_iter().take(N_SUSPECTS).map(Suspect::from).collect()
+}
+
+impl From<&Answer> for Suspect {
+    fn from(answer: &Answer) -> Self {
+        Self {
+            path: answer.path.clone(),
+            label: answer.label.clone(),
+            heard: answer.prediction.label.clone(),
+            confidence: answer.prediction.confidence,
+            loss: answer.loss(),
+        }
+    }
+}
+
+/// `part / whole`, and 0 of nothing.
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use sc_model::Scored;
+
+    use super::*;
+
+    pub(crate) fn labels() -> Labels {
+        ["yes", "no", "_silence_"].map(String::from).to_vec().try_into().unwrap()
+    }
+
+    /// A clip of `label` heard as `heard`; what is left of the probability goes to the others evenly.
+    pub(crate) fn answer(label: &str, heard: &str, confidence: f32) -> Answer {
+        let rest = (1.0 - confidence) / 2.0;
+        let scored =
+            |name: String| Scored { probability: if name == heard { confidence } else { rest }, label: name };
+        let prediction = Prediction {
+            label: heard.into(),
+            confidence,
+            accepted: !heard.starts_with('_') && confidence >= 0.5,
+            predictions: labels().names().iter().cloned().map(scored).collect(),
+        };
+        Answer { path: format!("{label}/a.wav"), label: label.into(), prediction }
+    }
+
+    #[test]
+    fn accuracy_is_the_share_of_clips_that_got_their_label() {
+        let answers = [answer("yes", "yes", 0.9), answer("no", "yes", 0.6), answer("no", "no", 0.8)];
+        let evaluation = Evaluation::new(&labels(), &answers);
+        assert_eq!((evaluation.correct, evaluation.n), (2, 3));
+        assert!((evaluation.accuracy - 2.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_to_evaluate_gives_finite_figures() {
+        let evaluation = Evaluation::new(&labels(), &[]);
+        assert_eq!((evaluation.accuracy, evaluation.loss, evaluation.calibration.ece), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn suspects_are_the_wrong_answers_the_surest_first() {
+        let answers = [answer("yes", "yes", 0.9), answer("yes", "no", 0.6), answer("no", "yes", 0.99)];
+        let suspects = suspects(&answers);
+        let heard: Vec<&str> = suspects.iter().map(|suspect| suspect.heard.as_str()).collect();
+        assert_eq!(heard, ["yes", "no"]);
+    }
+
+    #[test]
+    fn a_label_without_any_probability_has_a_finite_loss() {
+        let loss = answer("no", "yes", 1.0).loss();
+        assert!(loss > 80.0 && loss.is_finite(), "{loss}");
+    }
+
+    #[test]
+    fn the_json_is_one_flat_object() {
+        let json = serde_json::to_value(Evaluation::new(&labels(), &[answer("yes", "yes", 0.9)])).unwrap();
+        for key in [
+            "accuracy",
+            "correct",
+            "n",
+            "labels",
+            "confusion",
+            "per_label",
+            "interval",
+            "ece",
+            "accepted_correct",
+        ] {
+            assert!(json.get(key).is_some(), "no `{key}` in {json}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What each epoch of training came to, one JSON object a line in `metrics.jsonl`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+/// One epoch's figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochMetrics {
+    /// From 1.
+    pub epoch: usize,
+    /// Mean loss over the epoch's batches, augmented as they were, while the weights moved.
+    pub train_loss: f64,
+    /// Share of the same clips that got their label.
+    pub train_accuracy: f64,
+    /// Mean loss over the validation clips, after the epoch.
+    pub validation_loss: f64,
+    /// Share of the validation clips that got their label, after the epoch.
+    pub validation_accuracy: f64,
+    /// The epoch's last learning rate.
+    pub learning_rate: f64,
+    /// Clips trained on a second.
+    pub clips_per_s: f64,
+    /// Duration of the epoch, validation included.
+    pub seconds: f64,
+}
+
+impl EpochMetrics {
+    /// Adds this epoch as a line at the end of the file `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn append_to(&self, path: &Path) -> Result<()> {
+        let line = serde_json::to_string(self)? + "\n";
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(line.as_bytes()))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Every epoch in the file `path`, in order.
+    ///
+    /// # Errors
+    /// If the file cannot be read or a line is no such object.
+    pub fn read_all(path: &Path) -> Result<Vec<Self>> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let parse = |(i, line)| {
+            serde_json::from_str(line).with_context(|| format!("{}, line {}", path.display(), i + 1))
+        };
+        text.lines().enumerate().map(parse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(epoch: usize) -> EpochMetrics {
+        EpochMetrics {
+            epoch,
+            train_loss: 0.5,
+            train_accuracy: 0.8,
+            validation_loss: 0.4,
+            validation_accuracy: 0.9,
+            learning_rate: 0.001,
+            clips_per_s: 1000.0,
+            seconds: 20.0,
+        }
+    }
+
+    #[test]
+    fn appended_epochs_are_read_back_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        epoch(1).append_to(&path).unwrap();
+        epoch(2).append_to(&path).unwrap();
+        assert_eq!(EpochMetrics::read_all(&path).unwrap(), [epoch(1), epoch(2)]);
+    }
+
+    #[test]
+    fn a_torn_line_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        epoch(1).append_to(&path).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"epoch\":2,").unwrap();
+        let error = EpochMetrics::read_all(&path).unwrap_err();
+        assert!(error.to_string().ends_with("metrics.jsonl, line 2"), "{error}");
+    }
+}

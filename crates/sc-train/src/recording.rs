@@ -1,0 +1,111 @@
+//! Recordings of one's own, found in folders and read.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use sc_data::{Limits, decode};
+use serde::Serialize;
+use walkdir::{DirEntry, WalkDir};
+
+/// A recording that gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unreadable {
+    /// The file, or folder.
+    pub path: String,
+    /// What was wrong with it.
+    pub error: String,
+}
+
+impl Unreadable {
+    /// With the causes of `error`.
+    pub(crate) fn new(path: &Path, error: &anyhow::Error) -> Self {
+        Self { path: path.display().to_string(), error: format!("{error:#}") }
+    }
+}
+
+/// The file `path`, or every file in and below the folder `path`, sorted by name; hidden ones are passed over.
+pub(crate) fn files_below(path: &Path) -> impl Iterator<Item = Result<PathBuf, Unreadable>> {
+    let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
+    walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry)).filter_map(|entry| match entry {
+        Ok(entry) if is_recording(&entry) => Some(Ok(entry.into_path())),
+        Ok(_) => None,
+        Err(error) => Some(Err(unlistable(error))),
+    })
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+/// A regular file; if the user named it, also a pipe or the like.
+fn is_recording(entry: &DirEntry) -> bool {
+    entry.file_type().is_file() || entry.depth() == 0 && !entry.file_type().is_dir()
+}
+
+fn unlistable(error: walkdir::Error) -> Unreadable {
+    let path = error.path().unwrap_or(Path::new("")).to_owned();
+    let cause = match error.into_io_error() {
+        Some(error) => error.into(),
+        None => anyhow::anyhow!("a link that leads back to a folder around it"),
+    };
+    Unreadable::new(&path, &cause)
+}
+
+/// Reads a recording as 16 kHz mono samples.
+pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<f32>> {
+    let mut bytes = Vec::new();
+    // One byte more than allowed is enough for `decode` to refuse it; a device would never end.
+    File::open(path)?.take(limits.max_bytes as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(decode(&bytes, limits)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn names(root: &Path) -> Vec<String> {
+        let relative = |path: PathBuf| path.strip_prefix(root).unwrap().display().to_string();
+        files_below(root).map(|file| file.map_or_else(|unreadable| unreadable.error, relative)).collect()
+    }
+
+    #[test]
+    fn files_come_sorted_from_every_depth_without_hidden_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["b/2.wav", "b/1.wav", "a.wav", ".hidden/c.wav", "b/.DS_Store"] {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        assert_eq!(names(dir.path()), ["a.wav", "b/1.wav", "b/2.wav"]);
+    }
+
+    #[test]
+    fn a_file_stands_for_itself_and_a_missing_one_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.wav");
+        fs::write(&file, "").unwrap();
+        assert_eq!(files_below(&file).collect::<Vec<_>>(), [Ok(file)]);
+
+        let missing = files_below(&dir.path().join("b.wav")).next().unwrap().unwrap_err();
+        assert!(missing.path.ends_with("b.wav"), "{missing:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_folder_around_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("loop")).unwrap();
+        assert_eq!(names(dir.path()), ["a link that leads back to a folder around it"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_end_is_refused() {
+        let error = read(Path::new("/dev/zero"), &Limits::default()).unwrap_err();
+        assert!(error.to_string().contains("larger"), "{error}");
+    }
+}

@@ -1,0 +1,121 @@
+//! What a training run came to: `report.json` for programs, `report.html` for people.
+
+mod chart;
+mod matrix;
+mod page;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{EpochMetrics, Evaluation};
+
+/// A training run and how good its model is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// How it was trained, as the record says it: nested objects of plain values.
+    pub training: Value,
+    /// Every epoch, in order.
+    pub epochs: Vec<EpochMetrics>,
+    /// The best epoch's model on the validation split.
+    pub evaluation: Evaluation,
+}
+
+impl Report {
+    /// Writes `report.json` and `report.html` into `dir`.
+    ///
+    /// # Errors
+    /// If either cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        write(&dir.join("report.json"), &serde_json::to_string_pretty(self)?)?;
+        write(&dir.join("report.html"), &self.to_html())
+    }
+
+    /// One page that needs no other file, and no script.
+    pub fn to_html(&self) -> String {
+        page::render(self)
+    }
+
+    /// The first epoch of the highest validation accuracy, as training chooses it.
+    fn best_epoch(&self) -> Option<&EpochMetrics> {
+        let higher =
+            |best: &EpochMetrics, next: &EpochMetrics| next.validation_accuracy > best.validation_accuracy;
+        self.epochs.iter().reduce(|best, next| if higher(best, next) { next } else { best })
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::evaluation::tests::{answer, labels};
+
+    fn epoch(epoch: usize, validation_accuracy: f64) -> EpochMetrics {
+        EpochMetrics {
+            epoch,
+            train_loss: 1.0 / epoch as f64,
+            train_accuracy: 0.5,
+            validation_loss: 1.0 / epoch as f64,
+            validation_accuracy,
+            learning_rate: 0.001,
+            clips_per_s: 900.0,
+            seconds: 30.0,
+        }
+    }
+
+    fn report() -> Report {
+        let mut answers = vec![answer("yes", "yes", 0.9), answer("no", "yes", 0.7)];
+        answers[1].path = "no/<script>.wav".into();
+        Report {
+            training: json!({ "seed": 7, "data": { "clips": 2, "digest": "ab&cd" } }),
+            epochs: vec![epoch(1, 0.6), epoch(2, 0.8), epoch(3, 0.8)],
+            evaluation: Evaluation::new(&labels(), &answers),
+        }
+    }
+
+    #[test]
+    fn the_best_epoch_is_the_first_of_the_highest_accuracy() {
+        assert_eq!(report().best_epoch().unwrap().epoch, 2);
+    }
+
+    #[test]
+    fn both_files_are_written() {
+        let dir = tempfile::tempdir().unwrap();
+        report().write(dir.path()).unwrap();
+        let json: Value = serde_json::from_slice(&fs::read(dir.path().join("report.json")).unwrap()).unwrap();
+        assert_eq!(json["training"]["seed"], 7);
+        assert_eq!(json["evaluation"]["correct"], 1);
+        assert!(fs::read_to_string(dir.path().join("report.html")).unwrap().starts_with("<!doctype html>"));
+    }
+
+    #[test]
+    fn names_cannot_become_markup() {
+        let html = report().to_html();
+        assert!(html.contains("no/&lt;script&gt;.wav") && html.contains("ab&amp;cd"));
+        assert!(!html.contains("<script"));
+    }
+
+    #[test]
+    fn the_page_asks_for_nothing_else() {
+        let html = report().to_html();
+        for reference in ["src=", "href=", "url(", "@import"] {
+            assert!(!html.contains(reference), "{reference}");
+        }
+    }
+
+    #[test]
+    fn a_run_without_epochs_or_clips_has_a_page() {
+        let evaluation = Evaluation::new(&labels(), &[]);
+        let html = Report { training: Value::Null, epochs: Vec::new(), evaluation }.to_html();
+        assert!(html.ends_with("</html>\n"));
+        assert!(!html.contains("NaN") && !html.contains("inf"));
+    }
+}

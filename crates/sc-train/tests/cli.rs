@@ -1,0 +1,214 @@
+//! `sc-train` as a user runs it, on recordings made here. What a sound is taken for is not the matter.
+#![allow(clippy::unwrap_used)] // in what the tests share, too
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use sc_data::{LogMelConfig, Task};
+use sc_model::{
+    Backend, Classifier, FORMAT_VERSION, Header, KeywordCnnConfig, Record, Training, Weights,
+    self_test_waveform,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A model with random weights, which answers anything but answers.
+static MODEL: LazyLock<PathBuf> = LazyLock::new(|| {
+    let labels = Task::Commands.labels();
+    let log_mel = LogMelConfig::default();
+    let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
+    let weights = Weights::random(&network, 0);
+    let header = Header {
+        format_version: FORMAT_VERSION,
+        labels,
+        log_mel,
+        network,
+        threshold: 0.1,
+        temperature: 1.0,
+        training: Training::default(),
+        self_test: Vec::new(),
+    };
+    let mut record = Record { header, weights };
+    record.header.self_test = Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
+
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("random.safetensors");
+    record.save(&path).unwrap();
+    path
+});
+
+fn sc_train(command: &str) -> Command {
+    let mut sc_train = Command::new(env!("CARGO_BIN_EXE_sc-train"));
+    sc_train.arg(command).arg("--model").arg(&*MODEL);
+    sc_train
+}
+
+fn run(command: &str, arguments: &[&str], path: &Path) -> Output {
+    sc_train(command).args(arguments).arg(path).output().unwrap()
+}
+
+/// A folder of recordings.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A tone of so many seconds.
+    fn wav(&self, name: &str, seconds: u32) -> PathBuf {
+        let path = self.file(name, b"");
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 16_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+        for i in 0..seconds * spec.sample_rate {
+            let phase = i as f32 / 16_000.0 * 440.0 * std::f32::consts::TAU;
+            writer.write_sample((phase.sin() * 8_000.0) as i16).unwrap();
+        }
+        writer.finalize().unwrap();
+        path
+    }
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[track_caller]
+fn assert_refused(output: &Output, expected: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(expected), "expected `{expected}` in: {stderr}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+}
+
+#[test]
+fn classify_answers_in_the_order_given_and_tells_of_what_it_could_not_read() {
+    let folder = Folder::new();
+    let files = [folder.wav("z.wav", 1), folder.file("broken.wav", b"no audio"), folder.wav("a.wav", 2)];
+    let output = sc_train("classify").arg("--json").args(&files).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let paths: Vec<_> = lines.iter().map(|line| PathBuf::from(line["path"].as_str().unwrap())).collect();
+    assert_eq!(paths, files);
+    for line in [&lines[0], &lines[2]] {
+        assert_eq!(line["label"], line["predictions"][0]["label"]);
+        assert!(line["confidence"].is_number() && line["accepted"].is_boolean(), "{line}");
+    }
+    assert!(lines[1]["error"].is_string() && lines[1].get("label").is_none(), "{}", lines[1]);
+}
+
+#[test]
+fn classify_goes_through_folders() {
+    let folder = Folder::new();
+    folder.wav("b/1.wav", 1);
+    folder.wav("a.wav", 1);
+    let output = run("classify", &[], folder.path());
+    assert!(output.status.success(), "{output:?}");
+
+    let table = String::from_utf8(output.stdout).unwrap();
+    let order: Vec<bool> = table.lines().map(|line| line.ends_with("a.wav")).collect();
+    assert_eq!(order, [true, false], "{table}");
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let folder = Folder::new();
+    folder.wav("a.wav", 1);
+    let mut child = sc_train("classify")
+        .arg("--json")
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_missing_model_is_named() {
+    let folder = Folder::new();
+    let wav = folder.wav("a.wav", 1);
+    let mut sc_train = Command::new(env!("CARGO_BIN_EXE_sc-train"));
+    let output = sc_train.args(["classify", "--model", "missing.safetensors"]).arg(wav).output().unwrap();
+    assert_refused(&output, "missing.safetensors");
+}
+
+#[test]
+fn clips_of_ones_own_are_evaluated_by_folder() {
+    let folder = Folder::new();
+    folder.wav("yes/1.wav", 1);
+    folder.wav("no/1.wav", 1);
+    folder.file("no/broken.wav", b"no audio");
+    let output = run("evaluate", &["--json", "--clips"], folder.path());
+    assert!(output.status.success(), "{output:?}");
+
+    let figures = json(&output);
+    let rows = figures["confusion"].as_array().unwrap();
+    let total: u64 = rows.iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!((figures["n"].as_u64(), total), (Some(2), 2));
+    assert_eq!(rows.len(), figures["labels"].as_array().unwrap().len());
+    assert_eq!(rows.len(), figures["per_label"].as_array().unwrap().len());
+    assert_eq!(figures["unreadable"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_folder_that_is_no_label_is_named() {
+    let folder = Folder::new();
+    folder.wav("banana/1.wav", 1);
+    assert_refused(&run("evaluate", &["--clips"], folder.path()), "banana");
+}
+
+#[test]
+fn an_empty_split_is_an_error_that_says_so() {
+    let folder = Folder::new();
+    folder.wav("data/yes/067f61e2_nohash_0.wav", 1); // a speaker of the validation split
+    let data = folder.path().join("data");
+    assert_refused(&run("evaluate", &["--split", "testing", "--data"], &data), "the testing split");
+
+    let output = run("evaluate", &["--split", "validation", "--json", "--data"], &data);
+    assert_eq!(json(&output)["per_label"][0]["n"], 1, "{output:?}");
+}
+
+#[test]
+fn an_open_set_hears_short_recordings_once_and_long_ones_every_half_second() {
+    let folder = Folder::new();
+    folder.wav("short.wav", 6);
+    folder.wav("deep/er/long.wav", 10);
+    folder.file("notes.txt", b"no audio");
+    let output = run("evaluate", &["--open-set", "--json", "--clips"], folder.path());
+    assert!(output.status.success(), "{output:?}");
+
+    let figures = json(&output);
+    assert_eq!((&figures["recordings"], &figures["windows"]), (&2.into(), &20.into()));
+    let share = figures["accepted"].as_f64().unwrap() / 20.0;
+    assert!((figures["share"].as_f64().unwrap() - share).abs() < 1e-12, "{figures}");
+    assert!(figures["unreadable"][0]["path"].as_str().unwrap().ends_with("notes.txt"), "{figures}");
+}
+
+#[test]
+fn an_open_set_without_recordings_is_an_error() {
+    let folder = Folder::new();
+    folder.file("notes.txt", b"no audio");
+    assert_refused(&run("evaluate", &["--open-set", "--clips"], folder.path()), "notes.txt");
+}
