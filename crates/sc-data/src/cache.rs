@@ -149,8 +149,9 @@ impl SampleCache {
             }
         };
         let samples = self.read(range).map_err(DatasetError::io(&self.path))?;
-        let samples: Vec<f32> = samples.into_iter().map(|s| to_f32(s) * gain).collect();
-        Ok(Waveform::from_samples(&samples))
+        let mut waveform = Waveform::from_i16(&samples);
+        waveform.samples_mut().iter_mut().for_each(|sample| *sample *= gain);
+        Ok(waveform)
     }
 
     fn range(&self, recording: usize) -> Range<u64> {
@@ -275,15 +276,9 @@ fn check_unreadable(unreadable: &[&Path], n_files: usize) -> Result<(), DatasetE
     }
 }
 
-/// Full scale of 16 bits, as decoding divides by it.
-const FULL_SCALE: f32 = 32_768.0;
-
-fn to_f32(sample: i16) -> f32 {
-    f32::from(sample) / FULL_SCALE
-}
-
+/// The inverse of [`Waveform::from_i16`], and of decoding for files of 16 bits.
 fn to_i16(sample: f32) -> i16 {
-    (sample * FULL_SCALE).round() as i16 // `as` saturates
+    (sample * 32_768.0).round() as i16 // `as` saturates
 }
 
 #[cfg(unix)]

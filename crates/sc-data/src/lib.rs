@@ -4,6 +4,8 @@
 //! becomes a clip with its keyword, speaker and split; bytes become samples, samples one second of
 //! 16 kHz mono, and that second a log-mel spectrogram.
 
+#[cfg(feature = "fetch")]
+mod archive;
 mod augment;
 mod cache;
 mod clip;
@@ -18,11 +20,18 @@ mod mel;
 mod split;
 mod waveform;
 
+#[cfg(feature = "fetch")]
+pub use archive::{
+    ArchiveSource, Event, Fetch, Outcome, SPEECH_COMMANDS_SHA256, SPEECH_COMMANDS_URL, Sha256Digest, Stage,
+    UnpackLimits, unpack,
+};
 pub use augment::{SpecAugment, add_noise, time_shift};
 pub use cache::SampleCache;
 pub use clip::Clip;
 pub use dataset::{SpeechCommands, labelled_clips};
 pub use decode::{Limits, decode};
+#[cfg(feature = "fetch")]
+pub use error::FetchError;
 pub use error::{DatasetError, Error};
 pub use examples::{Example, Source};
 pub use label::{Labels, SILENCE, Task, UNKNOWN};

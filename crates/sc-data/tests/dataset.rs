@@ -1,10 +1,12 @@
 //! A folder of recordings to examples and samples, over the public interface.
 
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot be made is a failed test")]
+
 use std::{cell::Cell, collections::BTreeMap, fs, path::Path};
 
 use sc_data::{
     DatasetError, Example, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, Task, UNKNOWN,
-    labelled_clips,
+    Waveform, labelled_clips,
 };
 use tempfile::TempDir;
 
@@ -21,7 +23,9 @@ fn write_wav(path: &Path, samples: &[i16]) {
         sample_format: hound::SampleFormat::Int,
     };
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    samples.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    for &sample in samples {
+        writer.write_sample(sample).unwrap();
+    }
     writer.finalize().unwrap();
 }
 
@@ -34,7 +38,7 @@ fn dataset() -> TempDir {
             write_wav(&path, &vec![take; N_SAMPLES / 2]);
         }
     }
-    write_wav(&dir.path().join(format!("no/{TRAINER}_nohash_0.wav")), &[-7; N_SAMPLES]);
+    write_wav(&dir.path().join(format!("no/{TRAINER}_nohash_0.wav")), &vec![-7; N_SAMPLES]);
     write_wav(&dir.path().join("_background_noise_/hum.wav"), &vec![16_384; 10 * N_SAMPLES]);
     dir
 }
@@ -120,11 +124,12 @@ fn the_cache_returns_what_the_files_hold() {
     let (dataset, cache) = open(&dir);
     for (index, clip) in dataset.clips().iter().enumerate() {
         let waveform = cache.waveform(Source::Clip(index)).unwrap();
-        let first = if clip.word == "no" { -7.0 } else { clip.take as f32 };
-        assert_eq!(waveform.samples()[0] * 32_768.0, first, "{}", clip.path.display());
+        let expected =
+            if clip.word == "no" { vec![-7; N_SAMPLES] } else { vec![clip.take as i16; N_SAMPLES / 2] };
+        assert_eq!(waveform, Waveform::from_i16(&expected), "{}", clip.path.display());
     }
     let noise = Source::Noise { recording: 0, offset: 9 * N_SAMPLES, gain: 0.5 };
-    assert_eq!(cache.waveform(noise).unwrap().samples(), [0.25; N_SAMPLES]);
+    assert_eq!(cache.waveform(noise).unwrap().samples(), vec![0.25; N_SAMPLES]);
     assert_eq!(cache.noise_len(0), 10 * N_SAMPLES);
 }
 

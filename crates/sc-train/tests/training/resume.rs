@@ -9,14 +9,16 @@ use crate::dataset;
 
 const THREE_EPOCHS: &[&str] = &["--epochs", "3"];
 
-fn train(data: &Path, out: &Path, more: &[&str]) -> Command {
+/// `sc-train train` with a small batch.
+pub fn train(data: &Path, out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sc-train"));
     command.arg("train").arg("--data").arg(data).arg("--out").arg(out);
     command.args(["--batch-size", "16"]).args(more).stderr(Stdio::piped());
     command
 }
 
-fn succeed(mut command: Command) -> Output {
+/// Runs to the end, which must be a good one.
+pub fn succeed(mut command: Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output

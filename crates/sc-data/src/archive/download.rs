@@ -1,0 +1,205 @@
+//! One file over HTTP, resumed where it broke off.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use reqwest::{
+    Certificate, StatusCode,
+    blocking::{Client, Response},
+    header::{CONTENT_LENGTH, ETAG, HeaderMap, IF_RANGE, LAST_MODIFIED, RANGE},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Stage};
+use crate::FetchError;
+
+/// Tries in a row that bring nothing before a mirror is given up.
+const MAX_TRIES: u32 = 4;
+/// How long a server may say nothing.
+const TIMEOUT: Duration = Duration::from_mins(1);
+const BUFFER_LEN: usize = 1 << 17;
+
+/// A download in a folder: `archive.part`, and in `archive.json` what it is part of.
+pub(super) struct Download<'a> {
+    url: &'a str,
+    client: Client,
+    part: PathBuf,
+    origin: PathBuf,
+    retry_delay: Duration,
+}
+
+/// What a part belongs to, so that it is never continued with another file's bytes.
+#[derive(Serialize, Deserialize)]
+struct Origin {
+    url: String,
+    /// The server's `ETag` or `Last-Modified`.
+    validator: String,
+    len: Option<u64>,
+}
+
+/// Told how much of how much is here before anything is written.
+type CheckSpace<'a> = dyn FnMut(u64, u64) -> Result<(), FetchError> + 'a;
+
+impl<'a> Download<'a> {
+    pub(super) fn new(url: &'a str, folder: &Path, retry_delay: Duration) -> Result<Self, FetchError> {
+        let client = client().map_err(|source| FetchError::Connection { url: url.to_owned(), source })?;
+        let (part, origin) = (folder.join("archive.part"), folder.join("archive.json"));
+        Ok(Self { url, client, part, origin, retry_delay })
+    }
+
+    /// The whole file's path. A try that came further than those before does not count as failed.
+    pub(super) fn run(
+        &self,
+        check_space: &mut CheckSpace,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<PathBuf, FetchError> {
+        let mut tries = 0;
+        let mut most = self.have();
+        loop {
+            let error = match self.attempt(check_space, on_event) {
+                Ok(()) => return Ok(self.part.clone()),
+                Err(error) => error,
+            };
+            tries = if self.have() > most { 1 } else { tries + 1 };
+            most = most.max(self.have());
+            if !error.may_pass() || tries >= MAX_TRIES {
+                return Err(error);
+            }
+            let delay = self.retry_delay * 2_u32.pow(tries - 1);
+            let cause = error.with_causes();
+            on_event(Event::Note(format!("{cause}; trying again in {} s", delay.as_secs_f32())));
+            thread::sleep(delay);
+        }
+    }
+
+    /// Forgets what was downloaded.
+    pub(super) fn discard(&self) {
+        let _ = fs::remove_file(&self.origin); // first: a part without its origin is not continued
+        let _ = fs::remove_file(&self.part);
+    }
+
+    fn have(&self) -> u64 {
+        fs::metadata(&self.part).map_or(0, |part| part.len())
+    }
+
+    /// One request: the rest of the file, or all of it.
+    fn attempt(
+        &self,
+        check_space: &mut CheckSpace,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), FetchError> {
+        let have = self.have();
+        let origin = self.origin().filter(|_| have > 0);
+        if origin.as_ref().is_some_and(|origin| origin.len == Some(have)) {
+            return Ok(()); // killed between the last byte and the check of the digest
+        }
+        let response = self.request(origin.as_ref())?;
+        let is_rest = response.status() == StatusCode::PARTIAL_CONTENT;
+        if !is_rest && have > 0 {
+            on_event(Event::Note(
+                "starting over: the file is another one now, or its server cannot resume".to_owned(),
+            ));
+        }
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            self.discard();
+            return self.attempt(check_space, on_event); // without a range this time
+        }
+        self.receive(response, is_rest, check_space, on_event)
+    }
+
+    /// What the part belongs to, if it can be continued from this URL.
+    fn origin(&self) -> Option<Origin> {
+        let origin: Origin = serde_json::from_slice(&fs::read(&self.origin).ok()?).ok()?;
+        (origin.url == self.url).then_some(origin)
+    }
+
+    fn request(&self, origin: Option<&Origin>) -> Result<Response, FetchError> {
+        let mut request = self.client.get(self.url);
+        if let Some(origin) = origin {
+            let range = format!("bytes={}-", self.have());
+            request = request.header(RANGE, range).header(IF_RANGE, &origin.validator);
+        }
+        let response =
+            request.send().map_err(|source| FetchError::Connection { url: self.url.to_owned(), source })?;
+        match response.status() {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(response),
+            StatusCode::RANGE_NOT_SATISFIABLE if origin.is_some() => Ok(response),
+            status => Err(FetchError::Status { url: self.url.to_owned(), status }),
+        }
+    }
+
+    /// Writes a response's body after what is there, or over it.
+    fn receive(
+        &self,
+        response: Response,
+        is_rest: bool,
+        check_space: &mut CheckSpace,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), FetchError> {
+        if !is_rest {
+            self.discard();
+        }
+        let have = self.have();
+        // Not `Response::content_length`: it is what is left of the body, and 0 after it.
+        let total = header(response.headers(), CONTENT_LENGTH)
+            .and_then(|len| len.parse().ok())
+            .and_then(|len: u64| len.checked_add(have));
+        check_space(have, total.unwrap_or(have))?;
+        if !is_rest {
+            self.remember(response.headers(), total)?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(&self.part);
+        self.copy(response, file.map_err(FetchError::io(&self.part))?, have, total, on_event)
+    }
+
+    /// Writes down what the bytes to come belong to, if the server lets it be recognised.
+    fn remember(&self, headers: &HeaderMap, len: Option<u64>) -> Result<(), FetchError> {
+        // A weak ETag ("W/...") promises like content, not like bytes: If-Range does not take it.
+        let etag = header(headers, ETAG).filter(|etag| !etag.starts_with("W/"));
+        let Some(validator) = etag.or_else(|| header(headers, LAST_MODIFIED)) else { return Ok(()) };
+        let origin = Origin { url: self.url.to_owned(), validator: validator.to_owned(), len };
+        let json = serde_json::to_vec(&origin).map_err(io::Error::from);
+        json.and_then(|json| fs::write(&self.origin, json)).map_err(FetchError::io(&self.origin))
+    }
+
+    fn copy(
+        &self,
+        mut response: Response,
+        mut file: File,
+        mut done: u64,
+        total: Option<u64>,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), FetchError> {
+        let mut buffer = vec![0; BUFFER_LEN];
+        loop {
+            let broken = |source| FetchError::Broken { url: self.url.to_owned(), source };
+            let n = response.read(&mut buffer).map_err(broken)?;
+            if n == 0 {
+                return Ok(()); // reading fails if the body ends before its length
+            }
+            file.write_all(&buffer[..n]).map_err(FetchError::io(&self.part))?;
+            done += n as u64;
+            on_event(Event::Progress { stage: Stage::Downloading, done, total });
+        }
+    }
+}
+
+fn header(headers: &HeaderMap, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Trusts the machine's own certificates (a company's among them), or Mozilla's where it has none, as
+/// in a bare container. Proxies are taken from the environment.
+fn client() -> reqwest::Result<Client> {
+    // Fails only if the process has chosen a provider before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let native = rustls_native_certs::load_native_certs().certs;
+    let roots: &[_] = if native.is_empty() { webpki_root_certs::TLS_SERVER_ROOT_CERTS } else { &native };
+    let roots = roots.iter().map(|root| Certificate::from_der(root)).collect::<reqwest::Result<Vec<_>>>()?;
+    Client::builder().tls_certs_only(roots).timeout(TIMEOUT).build()
+}

@@ -1,0 +1,222 @@
+//! The published archive: downloaded, its digest checked, unpacked.
+//!
+//! Everything unfinished lies in one folder beside the destination, `<dest>.fetch`; the destination
+//! appears whole, by a rename, with the digest of what it was made from in it.
+
+mod digest;
+mod download;
+mod unpack;
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::FetchError;
+
+pub use digest::Sha256Digest;
+pub use unpack::{UnpackLimits, unpack};
+
+/// Version 0.02, 2.4 GB.
+pub const SPEECH_COMMANDS_URL: &str =
+    "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz";
+/// The digest of version 0.02, as TensorFlow Datasets records it.
+pub const SPEECH_COMMANDS_SHA256: &str = "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58";
+
+/// Holds the archive's digest; written last, so that its presence means "complete".
+const MARKER: &str = ".sc-data-sha256";
+/// What unpacked clips take on the disk, in tenths of their archive: 14 for version 0.02.
+const UNPACKED_TENTHS: u64 = 15;
+
+/// Where the archive comes from and where it is unpacked.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// The folder to be made.
+    pub dest: PathBuf,
+    /// Where to download from, tried in turn.
+    pub source: ArchiveSource,
+    /// What the archive must hash to.
+    pub sha256: Sha256Digest,
+    /// How long to wait before a broken download is tried again; doubles each time.
+    pub retry_delay: Duration,
+}
+
+/// Where an archive comes from.
+#[derive(Clone, Debug)]
+pub enum ArchiveSource {
+    /// Mirrors, tried in turn.
+    Urls(Vec<String>),
+    /// A file that is already here. It is left as it is.
+    File(PathBuf),
+}
+
+/// What a fetch is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Bytes from a server.
+    Downloading,
+    /// Hashing the archive.
+    Checking,
+    /// Writing the clips.
+    Unpacking,
+}
+
+/// What a fetch tells while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// So many bytes of the archive are done.
+    Progress {
+        /// With what.
+        stage: Stage,
+        /// Bytes done.
+        done: u64,
+        /// Bytes in all; none if the server did not say.
+        total: Option<u64>,
+    },
+    /// Something its reader should know: a retry, a mirror given up.
+    Note(String),
+}
+
+/// How a fetch ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The dataset was fetched.
+    Fetched,
+    /// It was there already: nothing was done.
+    AlreadyThere,
+}
+
+impl Fetch {
+    /// Downloads, checks and unpacks the archive, going on where an earlier run stopped.
+    ///
+    /// # Errors
+    /// [`FetchError`] says what to do about it. A file with a wrong digest is never unpacked.
+    pub fn run(&self, on_event: &mut dyn FnMut(Event)) -> Result<Outcome, FetchError> {
+        if self.is_complete()? {
+            return Ok(Outcome::AlreadyThere);
+        }
+        let work = self.sibling(".fetch");
+        fs::create_dir_all(&work).map_err(FetchError::io(&work))?;
+        let _lock = self.lock(&work.join("lock"))?;
+        if self.is_complete()? {
+            return Ok(Outcome::AlreadyThere); // another run finished while this one began
+        }
+        let archive = match &self.source {
+            ArchiveSource::File(path) => {
+                self.check_digest(path, &path.to_string_lossy(), on_event)?;
+                path.clone()
+            }
+            ArchiveSource::Urls(urls) => self.download(urls, &work, on_event)?,
+        };
+        self.unpack_aside(&archive, &work.join("unpacked"), on_event)?;
+        fs::remove_dir_all(&work).map_err(FetchError::io(&work))?;
+        Ok(Outcome::Fetched)
+    }
+
+    /// Whether the destination holds the dataset whole.
+    fn is_complete(&self) -> Result<bool, FetchError> {
+        let is_free = fs::read_dir(&self.dest).map_or(true, |mut entries| entries.next().is_none());
+        match fs::read_to_string(self.dest.join(MARKER)) {
+            Ok(digest) if digest.trim() == self.sha256.to_string() => Ok(true),
+            _ if is_free => Ok(false),
+            _ => Err(FetchError::Occupied(self.dest.clone())),
+        }
+    }
+
+    fn lock(&self, path: &Path) -> Result<File, FetchError> {
+        let file = File::create(path).map_err(FetchError::io(path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(FetchError::Busy(self.dest.clone())),
+            Err(TryLockError::Error(error)) => Err(FetchError::io(path)(error)),
+        }
+    }
+
+    /// The first mirror that yields the right file.
+    fn download(
+        &self,
+        urls: &[String],
+        work: &Path,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<PathBuf, FetchError> {
+        let mut last_error = FetchError::NoUrl;
+        for url in urls {
+            match self.download_one(url, work, on_event) {
+                Err(error) if error.is_the_servers() => {
+                    on_event(Event::Note(format!("giving up {url}: {}", error.with_causes())));
+                    last_error = error;
+                }
+                result => return result,
+            }
+        }
+        Err(last_error)
+    }
+
+    fn download_one(
+        &self,
+        url: &str,
+        work: &Path,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<PathBuf, FetchError> {
+        let download = download::Download::new(url, work, self.retry_delay)?;
+        let archive = download.run(&mut |have, total| self.check_space(total - have, total), on_event)?;
+        let checked = self.check_digest(&archive, url, on_event);
+        if let Err(FetchError::Digest { .. }) = checked {
+            download.discard();
+        }
+        checked.map(|()| archive)
+    }
+
+    fn check_digest(
+        &self,
+        archive: &Path,
+        origin: &str,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), FetchError> {
+        let got = Sha256Digest::of_file(archive, on_event).map_err(FetchError::io(archive))?;
+        if got != self.sha256 {
+            return Err(FetchError::Digest { origin: origin.to_owned(), expected: self.sha256, got });
+        }
+        Ok(())
+    }
+
+    fn unpack_aside(
+        &self,
+        archive: &Path,
+        aside: &Path,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), FetchError> {
+        if aside.exists() {
+            fs::remove_dir_all(aside).map_err(FetchError::io(aside))?; // an earlier run was killed here
+        }
+        let file = File::open(archive).map_err(FetchError::io(archive))?;
+        let len = file.metadata().map_err(FetchError::io(archive))?.len();
+        self.check_space(0, len)?;
+        let mut progress =
+            |done| on_event(Event::Progress { stage: Stage::Unpacking, done, total: Some(len) });
+        unpack(file, aside, &UnpackLimits::default(), &mut progress)?;
+        let marker = aside.join(MARKER);
+        fs::write(&marker, self.sha256.to_string()).map_err(FetchError::io(&marker))?;
+        fs::rename(aside, &self.dest).map_err(FetchError::io(&self.dest))
+    }
+
+    /// Whether the rest of the archive, and what it unpacks to, will fit.
+    fn check_space(&self, download: u64, archive: u64) -> Result<(), FetchError> {
+        let needed = download + archive / 10 * UNPACKED_TENTHS;
+        let work = self.sibling(".fetch");
+        let free = fs4::available_space(&work).map_err(FetchError::io(&work))?;
+        if free < needed {
+            return Err(FetchError::Space { dest: self.dest.clone(), needed, free });
+        }
+        Ok(())
+    }
+
+    /// The destination's path with `suffix` at its end.
+    fn sibling(&self, suffix: &str) -> PathBuf {
+        let mut path: OsString = self.dest.components().as_path().into(); // without a slash at its end
+        path.push(suffix);
+        path.into()
+    }
+}

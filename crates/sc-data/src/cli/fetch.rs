@@ -1,0 +1,43 @@
+//! `sc-data fetch`.
+
+use std::{path::PathBuf, time::Duration};
+
+use sc_data::{ArchiveSource, Fetch, Outcome, SPEECH_COMMANDS_SHA256, SPEECH_COMMANDS_URL, Sha256Digest};
+
+use super::progress::Progress;
+
+/// Arguments of `sc-data fetch`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Folder to unpack into; unfinished work lies beside it, in DIR.fetch.
+    #[arg(long, value_name = "DIR", default_value = "data/speech_commands")]
+    dest: PathBuf,
+    /// Where to download from; given several times, mirrors are tried in turn.
+    #[arg(long, value_name = "URL", default_value = SPEECH_COMMANDS_URL)]
+    url: Vec<String>,
+    /// Unpack this file instead of downloading one.
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    archive: Option<PathBuf>,
+    /// What the archive must hash to: version 0.02 unless given, whatever the URL or file.
+    #[arg(long, value_name = "HEX", default_value = SPEECH_COMMANDS_SHA256)]
+    sha256: Sha256Digest,
+}
+
+/// Fetches, showing how far it is, and prints where the dataset lies.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let fetch = Fetch {
+        dest: args.dest,
+        source: args.archive.map_or(ArchiveSource::Urls(args.url), ArchiveSource::File),
+        sha256: args.sha256,
+        retry_delay: Duration::from_secs(1),
+    };
+    let mut progress = Progress::default();
+    let outcome = fetch.run(&mut |event| progress.show(event))?;
+    drop(progress); // clears the line
+    let dest = fetch.dest.display();
+    match outcome {
+        Outcome::Fetched => println!("the dataset lies in {dest}"),
+        Outcome::AlreadyThere => println!("nothing to do: the dataset lies in {dest} already"),
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! A bar on a terminal, a line now and then elsewhere.
+
+use std::io::{IsTerminal, stderr};
+
+use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sc_data::{Event, Stage};
+
+const TEMPLATE: &str = "{msg:11} [{bar:30}] {percent:>3} %  {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
+/// Without a terminal, a line at each such step.
+const PERCENT_PER_LINE: u64 = 10;
+
+/// Shows a fetch's events on standard error.
+#[derive(Default)]
+pub struct Progress {
+    current: Option<(Stage, ProgressBar)>,
+    /// The next percentage to print a line at.
+    next_line: u64,
+}
+
+impl Progress {
+    /// Shows one event.
+    pub fn show(&mut self, event: Event) {
+        match event {
+            Event::Note(note) => match &self.current {
+                Some((_, bar)) => bar.suspend(|| eprintln!("{note}")),
+                None => eprintln!("{note}"),
+            },
+            Event::Progress { stage, done, total } => self.advance(stage, done, total),
+        }
+    }
+
+    fn advance(&mut self, stage: Stage, done: u64, total: Option<u64>) {
+        let bar = match self.current.take() {
+            Some((current, bar)) if current == stage && done >= bar.position() => bar,
+            _ => self.start(stage, done, total),
+        };
+        bar.set_position(done);
+        if !stderr().is_terminal() {
+            self.print_line(&bar, total);
+        }
+        self.current = Some((stage, bar));
+    }
+
+    /// A new stage, or one that starts over.
+    fn start(&mut self, stage: Stage, done: u64, total: Option<u64>) -> ProgressBar {
+        self.next_line = 0;
+        let name = match stage {
+            Stage::Downloading => "downloading",
+            Stage::Checking => "checking",
+            Stage::Unpacking => "unpacking",
+        };
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()).with_message(name);
+        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_position(done);
+        bar.reset_eta(); // what an earlier run downloaded is not this one's speed
+        bar
+    }
+
+    fn print_line(&mut self, bar: &ProgressBar, total: Option<u64>) {
+        let Some(percent) = total.and_then(|total| (bar.position() * 100).checked_div(total)) else { return };
+        if percent < self.next_line {
+            return;
+        }
+        self.next_line = (percent / PERCENT_PER_LINE + 1) * PERCENT_PER_LINE;
+        let (name, done) = (bar.message(), DecimalBytes(bar.position()));
+        let (rate, left) = (DecimalBytes(bar.per_sec() as u64), HumanDuration(bar.eta()));
+        eprintln!("{name}: {percent} %, {done}, {rate}/s, {left} left");
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((_, bar)) = &self.current {
+            bar.finish_and_clear();
+        }
+    }
+}

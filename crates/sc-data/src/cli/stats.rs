@@ -1,0 +1,113 @@
+//! `sc-data stats`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::ensure;
+use rayon::{iter::Either, prelude::*};
+use sc_data::{Limits, SAMPLE_RATE_HZ, SpeechCommands, Split, decode};
+use serde::Serialize;
+
+/// Arguments of `sc-data stats`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The unpacked dataset.
+    dir: PathBuf,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints what the dataset holds.
+///
+/// # Errors
+/// If it is no dataset, or some of its files are unreadable: they are named first.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let stats = Stats::of(&SpeechCommands::open(&args.dir)?);
+    match args.json {
+        true => println!("{}", serde_json::to_string_pretty(&stats)?),
+        false => print!("{stats}"),
+    }
+    let n = stats.unreadable.len();
+    ensure!(n == 0, "{n} files cannot be read; `sc-data fetch` into a new folder restores them");
+    Ok(())
+}
+
+type BySplit = BTreeMap<Split, usize>;
+
+/// What a dataset holds.
+#[derive(Serialize)]
+struct Stats {
+    clips: usize,
+    clips_by_word: BTreeMap<String, BySplit>,
+    speakers: BySplit,
+    noise_seconds: BTreeMap<PathBuf, f64>,
+    /// Each file that cannot be decoded, and why.
+    unreadable: BTreeMap<PathBuf, String>,
+}
+
+impl Stats {
+    /// Counts, and decodes every file to see that it can be.
+    fn of(dataset: &SpeechCommands) -> Self {
+        let mut clips_by_word: BTreeMap<String, BySplit> = BTreeMap::new();
+        let mut speakers: BTreeMap<Split, BTreeSet<&str>> = BTreeMap::new();
+        for (clip, &split) in dataset.clips().iter().zip(dataset.splits()) {
+            *clips_by_word.entry(clip.word.clone()).or_default().entry(split).or_default() += 1;
+            speakers.entry(split).or_default().insert(&clip.speaker);
+        }
+        let clip_paths: Vec<_> = dataset.clips().iter().map(|clip| clip.path.clone()).collect();
+        let (_, unreadable_clips) = seconds(dataset.root(), &clip_paths);
+        let (noise_seconds, unreadable_noise) = seconds(dataset.root(), dataset.noise());
+        Self {
+            clips: dataset.clips().len(),
+            clips_by_word,
+            speakers: speakers.into_iter().map(|(split, names)| (split, names.len())).collect(),
+            noise_seconds,
+            unreadable: unreadable_clips.into_iter().chain(unreadable_noise).collect(),
+        }
+    }
+}
+
+/// The lengths of those that can be decoded, and what is wrong with the others.
+fn seconds(root: &Path, paths: &[PathBuf]) -> (BTreeMap<PathBuf, f64>, BTreeMap<PathBuf, String>) {
+    let limits = Limits { max_bytes: 64 << 20, max_seconds: 600, ..Limits::default() };
+    let length = |path: &PathBuf| -> anyhow::Result<f64> {
+        let samples = decode(&fs::read(root.join(path))?, &limits)?;
+        Ok(samples.len() as f64 / f64::from(SAMPLE_RATE_HZ))
+    };
+    let with_path = |path: &PathBuf| match length(path) {
+        Ok(seconds) => Either::Left((path.clone(), seconds)),
+        Err(error) => Either::Right((path.clone(), format!("{error:#}"))),
+    };
+    paths.par_iter().partition_map(with_path)
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [train, validation, test] = Split::ALL;
+        writeln!(f, "{:<16} {train:>10} {validation:>10} {test:>10}", "word")?;
+        for (word, counts) in &self.clips_by_word {
+            write_row(f, word, counts)?;
+        }
+        let total = self.clips_by_word.values().flatten().fold(BySplit::new(), |mut total, (&split, n)| {
+            *total.entry(split).or_default() += n;
+            total
+        });
+        write_row(f, "all clips", &total)?;
+        write_row(f, "speakers", &self.speakers)?;
+        let n = self.noise_seconds.len();
+        writeln!(f, "\n{:.0} s of background noise in {n} files", self.noise_seconds.values().sum::<f64>())?;
+        for (path, reason) in &self.unreadable {
+            writeln!(f, "unreadable: {}: {reason}", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+fn write_row(f: &mut fmt::Formatter<'_>, name: &str, counts: &BySplit) -> fmt::Result {
+    let [train, validation, test] = Split::ALL.map(|split| counts.get(&split).copied().unwrap_or(0));
+    writeln!(f, "{name:<16} {train:>10} {validation:>10} {test:>10}")
+}

@@ -1,0 +1,28 @@
+//! `sc-data`: fetches the dataset, and says what is in it.
+
+mod cli;
+
+use clap::{Parser, Subcommand};
+
+/// Fetch Google Speech Commands, and see what is in it.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Download the archive, check its digest and unpack it; run again to go on after a break.
+    Fetch(cli::fetch::Args),
+    /// Count a dataset's clips and speakers, and name the files that cannot be read.
+    Stats(cli::stats::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Fetch(args) => cli::fetch::run(args),
+        Command::Stats(args) => cli::stats::run(&args),
+    }
+}

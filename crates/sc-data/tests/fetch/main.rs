@@ -1,0 +1,278 @@
+//! An archive from a server, or from a file, to a folder.
+
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot be made is a failed test")]
+
+mod server;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use sc_data::{ArchiveSource, Event, Fetch, FetchError, Outcome, Sha256Digest};
+use server::{Served, Server};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+const CLIP: &str = "yes/0a7c2a8d_nohash_0.wav";
+
+/// An archive of one clip that holds `content`, not compressed, so that it is long enough to be cut.
+fn archive(content: u8) -> Vec<u8> {
+    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(100_000);
+    header.set_cksum();
+    builder.append_data(&mut header, format!("./{CLIP}"), &vec![content; 100_000][..]).unwrap();
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn served(bytes: &[u8]) -> Served {
+    Served { bytes: bytes.to_vec(), etag: "\"v1\"", ranges: true, ..Served::default() }
+}
+
+/// A fetch into a temporary folder.
+struct Case {
+    dir: TempDir,
+    fetch: Fetch,
+    notes: Vec<String>,
+}
+
+impl Case {
+    fn new(source: ArchiveSource, expected: &[u8]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let fetch = Fetch {
+            dest: dir.path().join("clips"),
+            source,
+            sha256: sha256(expected).parse::<Sha256Digest>().unwrap(),
+            retry_delay: Duration::from_millis(1),
+        };
+        Self { dir, fetch, notes: Vec::new() }
+    }
+
+    fn from_servers(servers: &[&Server], expected: &[u8]) -> Self {
+        let urls = servers.iter().map(|server| server.url.clone()).collect();
+        Self::new(ArchiveSource::Urls(urls), expected)
+    }
+
+    fn run(&mut self) -> Result<Outcome, FetchError> {
+        self.fetch.run(&mut |event| {
+            if let Event::Note(note) = event {
+                self.notes.push(note);
+            }
+        })
+    }
+
+    /// The first byte of the only clip, once all is in its place and nothing else is left.
+    fn content(&self) -> u8 {
+        assert_eq!(names(self.dir.path()), ["clips"]);
+        fs::read(self.fetch.dest.join(CLIP)).unwrap()[0]
+    }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn command(dest: &Path, archive: &[u8]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sc-data"));
+    command.args(["fetch", "--sha256", &sha256(archive), "--dest"]).arg(dest);
+    command
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_second_run_does_nothing() {
+    let server = Server::start(served(&archive(1)));
+    let mut case = Case::from_servers(&[&server], &archive(1));
+    assert_eq!(case.run().unwrap(), Outcome::Fetched);
+    assert_eq!(case.content(), 1);
+    assert_eq!(case.run().unwrap(), Outcome::AlreadyThere);
+    assert_eq!(server.served().requests.len(), 1);
+}
+
+#[test]
+fn a_download_that_breaks_off_goes_on_where_it_broke() {
+    let server = Server::start(Served { cuts: vec![40_000, 30_000], ..served(&archive(1)) });
+    let mut case = Case::from_servers(&[&server], &archive(1));
+    case.run().unwrap();
+    assert_eq!(case.content(), 1);
+    let requests = &server.served().requests;
+    assert!(requests[1].contains("range: bytes=40000-\r\n"), "{}", requests[1]);
+    assert!(requests[1].contains("if-range: \"v1\"\r\n"), "{}", requests[1]);
+    assert!(requests[2].contains("range: bytes=70000-\r\n"), "{}", requests[2]);
+}
+
+#[test]
+fn a_download_that_is_killed_goes_on_in_the_next_run() {
+    let server = Server::start(Served { cuts: vec![40_000], stalls: true, ..served(&archive(1)) });
+    let dir = tempfile::tempdir().unwrap();
+    let dest = dir.path().join("clips");
+    let mut child =
+        command(&dest, &archive(1)).args(["--url", &server.url]).stderr(Stdio::null()).spawn().unwrap();
+    let part = dir.path().join("clips.fetch/archive.part");
+    while fs::metadata(&part).map_or(0, |part| part.len()) < 40_000 {
+        assert_eq!(child.try_wait().unwrap(), None);
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let output = command(&dest, &archive(1)).args(["--url", &server.url]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(server.served().requests[1].contains("range: bytes=40000-\r\n"));
+    assert_eq!(fs::read(dest.join(CLIP)).unwrap(), [1; 100_000]);
+}
+
+#[test]
+fn a_server_without_ranges_sends_the_file_again() {
+    let server = Server::start(Served { ranges: false, cuts: vec![40_000], ..served(&archive(1)) });
+    let mut case = Case::from_servers(&[&server], &archive(1));
+    case.run().unwrap();
+    assert_eq!(case.content(), 1);
+    assert!(case.notes.iter().any(|note| note.contains("starting over")), "{:?}", case.notes);
+}
+
+#[test]
+fn a_server_that_always_breaks_off_at_the_same_place_is_given_up() {
+    let server = Server::start(Served { ranges: false, cuts: vec![40_000; 10], ..served(&archive(1)) });
+    let mut case = Case::from_servers(&[&server], &archive(1));
+    assert!(matches!(case.run(), Err(FetchError::Broken { .. })));
+    assert!(server.served().requests.len() < 10);
+}
+
+#[test]
+fn a_file_that_changed_is_downloaded_from_its_start() {
+    let server = Server::start(Served { cuts: vec![40_000; 4], ranges: false, ..served(&archive(1)) });
+    let mut case = Case::from_servers(&[&server], &archive(2));
+    case.run().unwrap_err();
+    *server.served() = Served { etag: "\"v2\"", ..served(&archive(2)) };
+    case.run().unwrap();
+    assert_eq!(case.content(), 2);
+    assert!(case.notes.iter().any(|note| note.contains("starting over")), "{:?}", case.notes);
+}
+
+#[test]
+fn a_range_beyond_the_end_starts_over() {
+    let long = [archive(1), vec![0; 100_000]].concat();
+    let server = Server::start(Served { cuts: vec![150_000, 0, 0, 0], ..served(&long) });
+    let mut case = Case::from_servers(&[&server], &archive(1));
+    case.run().unwrap_err();
+    *server.served() = served(&archive(1)); // shorter than what is here, under the same name
+    case.run().unwrap();
+    assert_eq!(case.content(), 1);
+}
+
+#[test]
+fn a_wrong_digest_turns_to_the_next_mirror() {
+    let servers = [Server::start(served(&archive(1))), Server::start(served(&archive(2)))];
+    let mut case = Case::from_servers(&[&servers[0], &servers[1]], &archive(2));
+    case.run().unwrap();
+    assert_eq!(case.content(), 2);
+    let note = &case.notes[0];
+    assert!(note.contains(&sha256(&archive(1))) && note.contains(&sha256(&archive(2))), "{note}");
+}
+
+#[test]
+fn a_file_with_a_wrong_digest_is_neither_unpacked_nor_kept() {
+    let server = Server::start(served(&archive(1)));
+    let mut case = Case::from_servers(&[&server], &archive(2));
+    let message = case.run().unwrap_err().to_string();
+    assert!(message.contains(&sha256(&archive(1))) && message.contains(&server.url), "{message}");
+    assert!(!case.fetch.dest.exists());
+    assert_eq!(names(&case.dir.path().join("clips.fetch")), ["lock"]);
+}
+
+#[test]
+fn a_busy_server_is_asked_again_but_not_one_without_the_file() {
+    let server = Server::start(Served { errors: vec!["503 Unavailable"], ..served(&archive(1)) });
+    let mut case = Case::from_servers(&[&server], &archive(1));
+    case.run().unwrap();
+    assert_eq!(case.content(), 1);
+
+    let server = Server::start(Served { errors: vec!["404 Not Found"; 2], ..served(&archive(1)) });
+    let message = Case::from_servers(&[&server], &archive(1)).run().unwrap_err().to_string();
+    assert!(message.contains(&server.url) && message.contains("404"), "{message}");
+    assert_eq!(server.served().requests.len(), 1);
+}
+
+#[test]
+fn a_file_too_large_for_the_disk_is_not_begun() {
+    let server = Server::start(Served { claimed_len: Some(1 << 60), ..served(&archive(1)) });
+    let mut case = Case::from_servers(&[&server], &archive(1));
+    assert!(matches!(case.run(), Err(FetchError::Space { .. })));
+}
+
+#[test]
+fn two_runs_at_once_do_not_meet() {
+    let mut case = Case::new(ArchiveSource::Urls(Vec::new()), &archive(1));
+    let work = case.dir.path().join("clips.fetch");
+    fs::create_dir(&work).unwrap();
+    let lock = fs::File::create(work.join("lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(matches!(case.run(), Err(FetchError::Busy(_))));
+}
+
+#[test]
+fn a_folder_that_holds_something_else_is_left_alone() {
+    let mut case = Case::new(ArchiveSource::Urls(Vec::new()), &archive(1));
+    let file = case.fetch.dest.join("thesis.txt");
+    fs::create_dir(&case.fetch.dest).unwrap();
+    fs::write(&file, "four years").unwrap();
+    assert!(matches!(case.run(), Err(FetchError::Occupied(_))));
+    assert!(file.exists());
+}
+
+#[test]
+fn an_archive_that_is_already_here_is_checked_unpacked_and_kept() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let source = || ArchiveSource::File(PathBuf::from(file.path()));
+    fs::write(file.path(), archive(1)).unwrap();
+    assert!(matches!(Case::new(source(), &archive(2)).run(), Err(FetchError::Digest { .. })));
+    let mut case = Case::new(source(), &archive(1));
+    case.run().unwrap();
+    assert_eq!(case.content(), 1);
+    assert!(file.path().exists());
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_used() {
+    let proxy = Server::start(served(&archive(1)));
+    let dir = tempfile::tempdir().unwrap();
+    let output = command(&dir.path().join("clips"), &archive(1))
+        .args(["--url", "http://speech.invalid/a.tar.gz"])
+        .env("http_proxy", &proxy.url)
+        .env_remove("no_proxy")
+        .env_remove("NO_PROXY")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let request = &proxy.served().requests[0];
+    assert!(request.starts_with("get http://speech.invalid/a.tar.gz "), "{request}");
+}
+
+#[test]
+fn a_mistyped_option_is_answered_with_the_right_one() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_sc-data")).args(["fetch", "--sha25", "x"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("'--sha256'"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_error_names_the_file_and_exits_with_1() {
+    let output = Command::new(env!("CARGO_BIN_EXE_sc-data")).args(["stats", "/nowhere"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/nowhere"), "{}", stderr(&output));
+}

@@ -1,0 +1,105 @@
+//! A web server with one file, which can misbehave.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex, MutexGuard},
+    thread,
+};
+
+/// The file, and how the server treats whoever asks for it.
+#[derive(Clone, Default)]
+pub struct Served {
+    pub bytes: Vec<u8>,
+    pub etag: &'static str,
+    /// Whether ranges are understood.
+    pub ranges: bool,
+    /// The next responses break off after so many bytes of the body.
+    pub cuts: Vec<usize>,
+    /// Whether a response that breaks off leaves the connection open, silent.
+    pub stalls: bool,
+    /// The next responses are errors.
+    pub errors: Vec<&'static str>,
+    /// What the server says is the file's length, if not the truth.
+    pub claimed_len: Option<u64>,
+    /// The requests' heads, in small letters.
+    pub requests: Vec<String>,
+}
+
+/// Runs until the test ends.
+pub struct Server {
+    pub url: String,
+    served: Arc<Mutex<Served>>,
+}
+
+impl Server {
+    pub fn start(served: Served) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/archive.tar.gz", listener.local_addr().unwrap());
+        let served = Arc::new(Mutex::new(served));
+        let shared = Arc::clone(&served);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || answer(stream.unwrap(), &shared));
+            }
+        });
+        Self { url, served }
+    }
+
+    /// What is served from now on.
+    pub fn served(&self) -> MutexGuard<'_, Served> {
+        self.served.lock().unwrap()
+    }
+}
+
+fn answer(mut stream: TcpStream, served: &Mutex<Served>) {
+    let request = read_head(&mut stream);
+    let (head, body, stalls) = respond(&request, &mut served.lock().unwrap());
+    // A client that was killed is gone: so be it.
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+    if stalls {
+        let _ = stream.read(&mut [0]); // until the client goes
+    }
+}
+
+fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap().to_lowercase()
+}
+
+/// Head, as much of the body as is to be sent, and whether to fall silent then.
+fn respond(request: &str, served: &mut Served) -> (String, Vec<u8>, bool) {
+    served.requests.push(request.to_owned());
+    if !served.errors.is_empty() {
+        let status = served.errors.remove(0);
+        return (
+            format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+            vec![],
+            false,
+        );
+    }
+    let value = |name: &str| request.lines().find_map(|line| line.strip_prefix(name));
+    let is_same = value("if-range: ") == Some(&served.etag.to_lowercase());
+    let offset = value("range: bytes=").and_then(|range| range.strip_suffix('-')?.parse::<usize>().ok());
+    let offset = offset.filter(|_| served.ranges && is_same);
+    let (status, start) = match offset {
+        Some(offset) if offset >= served.bytes.len() => ("416 Range Not Satisfiable", served.bytes.len()),
+        Some(offset) => ("206 Partial Content", offset),
+        None => ("200 OK", 0),
+    };
+    let mut body = served.bytes[start..].to_vec();
+    let len = served.claimed_len.unwrap_or(body.len() as u64);
+    let is_cut = !served.cuts.is_empty();
+    if is_cut {
+        body.truncate(served.cuts.remove(0));
+    }
+    let etag = served.etag;
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {len}\r\nETag: {etag}\r\nConnection: close\r\n\r\n");
+    (head, body, is_cut && served.stalls)
+}

@@ -1,0 +1,76 @@
+//! The whole path: an archive on a web server, a broken download, a training, a service that answers.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+use actix_web::rt::System;
+use reqwest::blocking::Client;
+use reqwest::blocking::multipart::{Form, Part};
+use sc_data::{ArchiveSource, Fetch, Outcome};
+use sc_model::{Backend, Classifier};
+use sc_server::{Capacity, run};
+use sha2::{Digest, Sha256};
+
+use crate::archive_server::{Served, Server};
+use crate::dataset;
+use crate::resume::{succeed, train};
+
+/// The data set as the published archive is packed.
+fn archive(root: &Path) -> Vec<u8> {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    tar.append_dir_all(".", root).unwrap();
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+/// Fetches from a server whose first answer breaks off half-way.
+fn fetch(bytes: Vec<u8>, dest: &Path) {
+    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let half = bytes.len() / 2;
+    let served = Served { bytes, etag: "\"1\"", ranges: true, cuts: vec![half], ..Served::default() };
+    let server = Server::start(served);
+    let fetch = Fetch {
+        dest: dest.to_owned(),
+        source: ArchiveSource::Urls(vec![server.url.clone()]),
+        sha256: sha256.parse().unwrap(),
+        retry_delay: Duration::from_millis(1),
+    };
+    assert_eq!(fetch.run(&mut |_| ()).unwrap(), Outcome::Fetched);
+    let requests = &server.served().requests;
+    assert!(requests.len() == 2 && requests[1].contains(&format!("bytes={half}-")), "{requests:?}");
+}
+
+/// Serves a model for as long as the test runs, and returns where.
+fn serve(model: &Path) -> String {
+    let classifier = Classifier::load(model, Backend::Native).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        System::new().block_on(async { run(listener, classifier, Capacity::default())?.await })
+    });
+    url
+}
+
+fn heard(url: &str, wav: Vec<u8>) -> String {
+    let form = Form::new().part("file", Part::bytes(wav).file_name("word.wav"));
+    let response = Client::new().post(format!("{url}/predict")).multipart(form).send().unwrap();
+    let answer: serde_json::Value = response.json().unwrap();
+    answer["label"].as_str().unwrap_or_else(|| panic!("no label in {answer}")).to_owned()
+}
+
+#[test]
+fn an_archive_becomes_a_service_that_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let [made, fetched, run, word] = ["made", "fetched", "run", "word.wav"].map(|name| dir.path().join(name));
+    dataset::write(&made);
+    fetch(archive(&made), &fetched);
+    succeed(train(&fetched, &run, &["--epochs", "12"]));
+
+    let url = serve(&run.join("model.safetensors"));
+    for name in ["yes", "no", "stop"] {
+        // A voice between those that were trained on.
+        dataset::wav(&word, &dataset::spoken(dataset::word(name), 165.0));
+        assert_eq!(heard(&url, std::fs::read(&word).unwrap()), name);
+    }
+}
