@@ -158,3 +158,29 @@ fn normal(rng: &mut impl Rng, n_values: usize, variance: f32) -> Vec<f32> {
     };
     (0..n_values).map(draw).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_weights_are_those_of_their_seed_and_network() {
+        let config = KeywordCnnConfig::new(101, 40, 12);
+        let weights = Weights::random(&config, 3);
+        assert_eq!(weights, Weights::random(&config, 3));
+        assert_ne!(weights, Weights::random(&config, 4));
+        weights.check(&config).unwrap();
+        let values = &weights.get("blocks.0.conv1.weight").values;
+        let variance = values.iter().map(|value| value * value).sum::<f32>() / values.len() as f32;
+        assert!((variance * 384.0 / 2.0 - 1.0).abs() < 0.05, "2 / 384 expected, got {variance}");
+    }
+
+    #[test]
+    fn an_average_approaches_what_it_follows() {
+        let config = KeywordCnnConfig::new(101, 40, 12);
+        let (mut average, target) = (Weights::random(&config, 1), Weights::random(&config, 2));
+        average.approach(&target, 1.0);
+        let distances = average.iter().zip(target.iter()).flat_map(|((_, a), (_, b))| a.values.iter().zip(&b.values));
+        assert!(distances.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 1e-6);
+    }
+}

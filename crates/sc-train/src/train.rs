@@ -277,7 +277,7 @@ impl<'a> Trainer<'a> {
         };
         record.save(&self.run.out.join("model.safetensors"))?;
         let report = Report { training: self.facts(&record.header), epochs: self.epochs, evaluation };
-        report.write(self.run.out)?;
+        report.write(self.run.out, &record.header)?;
         Ok(report.evaluation)
     }
 

@@ -1,4 +1,4 @@
-//! What the model is and what the server takes.
+//! `GET /info`: what answers, and what it accepts.
 
 use actix_web::web::{Data, Json};
 use sc_model::Classifier;
@@ -6,12 +6,20 @@ use serde_json::{Value, json};
 
 use crate::Capacity;
 
-/// `GET /info`: the model's description of itself, the limits on a recording, and the version.
+/// What the record says of itself, what is accepted, and by which version of the program.
 pub async fn info(classifier: Data<Classifier>, capacity: Data<Capacity>) -> Json<Value> {
-    let mut description = classifier.description();
-    description["version"] = json!(env!("CARGO_PKG_VERSION"));
-    description["limits"] = limits(&capacity);
-    Json(description)
+    let header = classifier.header();
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "labels": header.labels,
+        "threshold": header.threshold,
+        "temperature": header.temperature,
+        "log_mel": header.log_mel,
+        "network": header.network,
+        "multiply_adds": header.network.multiply_adds(),
+        "training": header.training,
+        "limits": limits(&capacity),
+    }))
 }
 
 fn limits(capacity: &Capacity) -> Value {

@@ -1,5 +1,6 @@
 //! What a training run came to: `report.json` for programs, `report.html` for people.
 
+mod card;
 mod chart;
 mod matrix;
 mod page;
@@ -8,6 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use sc_model::Header;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,11 +27,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Writes `report.json` and `report.html` into `dir`.
+    /// Writes `report.json`, `report.html` and the `MODEL_CARD.md` of `header`'s record into `dir`.
     ///
     /// # Errors
-    /// If either cannot be written.
-    pub fn write(&self, dir: &Path) -> Result<()> {
+    /// If one cannot be written.
+    pub fn write(&self, dir: &Path, header: &Header) -> Result<()> {
+        write(&dir.join("MODEL_CARD.md"), &card::render(self, header))?;
         write(&dir.join("report.json"), &serde_json::to_string_pretty(self)?)?;
         write(&dir.join("report.html"), &self.to_html())
     }
@@ -45,7 +48,9 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use sc_data::LogMelConfig;
+    use sc_model::{FORMAT_VERSION, KeywordCnnConfig, Training};
     use serde_json::json;
 
     use super::*;
@@ -64,7 +69,21 @@ mod tests {
         }
     }
 
-    fn report() -> Report {
+    pub fn header() -> Header {
+        let labels = labels();
+        Header {
+            format_version: FORMAT_VERSION,
+            log_mel: LogMelConfig::default(),
+            network: KeywordCnnConfig::new(101, 40, labels.names().len()),
+            labels,
+            threshold: 0.5,
+            temperature: 1.0,
+            training: Training { seed: 7, ..Training::default() },
+            self_test: Vec::new(),
+        }
+    }
+
+    pub fn report() -> Report {
         let mut answers = vec![answer("yes", "yes", 0.9), answer("no", "yes", 0.7)];
         answers[1].path = "no/<script>.wav".into();
         Report {
@@ -77,7 +96,7 @@ mod tests {
     #[test]
     fn both_files_are_written() {
         let dir = tempfile::tempdir().unwrap();
-        report().write(dir.path()).unwrap();
+        report().write(dir.path(), &header()).unwrap();
         let json: Value = serde_json::from_slice(&fs::read(dir.path().join("report.json")).unwrap()).unwrap();
         assert_eq!(json["training"]["seed"], 7);
         assert_eq!(json["evaluation"]["correct"], 1);

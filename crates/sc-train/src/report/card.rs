@@ -1,0 +1,108 @@
+//! The model card: what a model is, for whoever is to decide whether to use it (Mitchell et al.,
+//! arXiv:1810.03993).
+
+use std::fmt::Write;
+
+use sc_model::Header;
+
+use super::Report;
+use crate::wilson_interval;
+
+/// The card of the record that `header` belongs to, in Markdown.
+pub(super) fn render(report: &Report, header: &Header) -> String {
+    let names = header.labels.names();
+    let keywords = (0..names.len()).filter(|index| header.labels.is_keyword(*index));
+    let keywords: Vec<&str> = keywords.map(|index| names[index].as_str()).collect();
+    let n_weights: usize = header.network.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let training = &header.training;
+    format!(
+        "# Model card
+
+A keyword recogniser: one second of 16 kHz sound in, one of {n_labels} labels out. It knows {keywords}.
+
+| | |
+|---|---|
+| network | convolutions over time and frequency, then a residual trunk over time |
+| cost | {mega_macs:.1} M multiply-adds a second of sound, {n_weights} weights |
+| input | {n_mels} log-mel bands, {n_frames} frames |
+| acceptance | a keyword of at least {threshold:.3} confidence, at temperature {temperature:.3} |
+
+## Data
+
+Trained on {n_clips} clips of Speech Commands (Pete Warden, [arXiv:1804.03209](https://arxiv.org/abs/1804.03209), \
+[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)), split by speaker as published; silence and noises partly \
+synthesised, unknown words partly spliced from others. SHA-256 over the recordings' names and lengths: `{digest}`.
+
+## Figures
+
+On the validation split, made up as the official test is: every clip of a keyword, other words and silence a tenth as \
+many each. No speaker is in both splits.
+
+{figures}
+## What it can do, and what it cannot
+
+- It tells these words apart when they are said alone, in English, near a microphone. It does not transcribe speech.
+- It was taught to stay silent at noise and other words. It will still take some for a keyword: the figures say how many.
+- The speakers are volunteers, mostly adults. Children, far microphones and strong accents have not been measured.
+- It says nothing about who speaks. A keyword that must never be missed or imagined needs a second confirmation.
+
+## How to repeat it
+
+    sc-train train --data DIR --out OUT --task {task} --seed {seed} --epochs {epochs}
+
+The same program, recordings and settings give the same weights; epoch {best_epoch} of {done} was the best.
+",
+        n_labels = names.len(),
+        keywords = keywords.join(", "),
+        mega_macs = header.network.multiply_adds() as f64 / 1e6,
+        n_mels = header.network.n_mels,
+        n_frames = header.network.n_frames,
+        threshold = header.threshold,
+        temperature = header.temperature,
+        n_clips = training.n_clips,
+        digest = training.data_digest,
+        figures = figures(report),
+        task = report.training["settings"]["task"].as_str().unwrap_or("12"),
+        seed = training.seed,
+        epochs = report.training["settings"]["epochs"],
+        best_epoch = training.best_epoch,
+        done = training.epochs,
+    )
+}
+
+/// Every share with its 95 % interval.
+fn figures(report: &Report) -> String {
+    let evaluation = &report.evaluation;
+    let acceptance = &evaluation.acceptance;
+    let lost = acceptance.commands - acceptance.accepted_correct;
+    let mut table = "| figure | % | 95 % interval | clips |\n|---|---|---|---|\n".to_owned();
+    let mut row = |what: &str, part: usize, n: usize| {
+        let [low, high] = wilson_interval(part, n).map(|share| 100.0 * share);
+        let share = 100.0 * part as f64 / n.max(1) as f64;
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| {what} | {share:.2} | {low:.2} to {high:.2} | {n} |");
+    };
+    row("accuracy", evaluation.correct, evaluation.n);
+    row("keywords not accepted as what they are", lost, acceptance.commands);
+    row("other sounds accepted as a keyword", acceptance.others_accepted, acceptance.others);
+    let rows = evaluation.confusion.per_label.iter().zip(&evaluation.confusion.confusion);
+    for (i, (label, heard)) in rows.enumerate() {
+        row(&format!("`{}` heard", label.label), heard[i], label.n);
+    }
+    let _ = writeln!(table, "\nExpected calibration error, 15 bins: {:.2} %.", 100.0 * evaluation.calibration.ece);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{header, report};
+
+    #[test]
+    fn the_card_names_keywords_figures_and_the_command() {
+        let card = render(&report(), &header());
+        for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "--seed 7", "| `yes` heard | 100.00 |"] {
+            assert!(card.contains(part), "no {part:?} in\n{card}");
+        }
+    }
+}
