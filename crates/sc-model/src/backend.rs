@@ -46,7 +46,7 @@ impl Backend {
     }
 
     /// The Burn device it stands for; none for [`Backend::Native`].
-    #[cfg(feature = "burn")]
+    #[cfg(feature = "flex")]
     #[cfg_attr(
         feature = "ndarray",
         allow(deprecated, reason = "ndarray stays a backend of this project while Burn has it")

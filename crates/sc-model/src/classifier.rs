@@ -47,7 +47,7 @@ pub struct Classifier {
 /// The network on what was chosen to run it.
 enum Network {
     Native(Engine),
-    #[cfg(feature = "burn")]
+    #[cfg(feature = "flex")]
     Burn(Box<crate::KeywordCnn>, burn::tensor::Device),
 }
 
@@ -98,7 +98,7 @@ impl Classifier {
         let Record { header, weights } = record;
         let network = match backend {
             Backend::Native => Network::Native(Engine::new(&header.network, weights)),
-            #[cfg(feature = "burn")]
+            #[cfg(feature = "flex")]
             other => {
                 let device = other.device().unwrap_or_default();
                 Network::Burn(Box::new(header.network.init(weights, &device)), device)
@@ -131,7 +131,7 @@ impl Classifier {
         self.log_mel.compute_into(waveform, log_mel, features);
         match (&self.network, workspace) {
             (Network::Native(engine), Some(workspace)) => engine.logits(features, workspace, logits),
-            #[cfg(feature = "burn")]
+            #[cfg(feature = "flex")]
             (Network::Burn(network, device), _) => {
                 *logits = network.logits(features, self.header.network.n_mels, device)
             }
@@ -149,7 +149,7 @@ impl Classifier {
             features: vec![0.0; self.header.network.n_frames * self.header.network.n_mels],
             workspace: match &self.network {
                 Network::Native(engine) => Some(engine.workspace()),
-                #[cfg(feature = "burn")]
+                #[cfg(feature = "flex")]
                 Network::Burn(..) => None,
             },
             logits: vec![0.0; self.header.labels.names().len()],

@@ -253,7 +253,8 @@ mod tests {
 
     #[test]
     fn the_shipped_network_costs_what_its_documentation_says() {
-        let n_weights: usize = shipped().tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        let n_weights: usize =
+            shipped().tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
         assert_eq!((shipped().multiply_adds() + 50_000) / 100_000, 267);
         assert_eq!((n_weights + 5_000) / 10_000, 63);
     }

@@ -25,7 +25,7 @@ mod classifier;
 mod config;
 mod engine;
 mod error;
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 mod network;
 mod record;
 mod weights;
@@ -35,7 +35,7 @@ pub use classifier::{Classifier, Prediction, Scored, softmax};
 pub use config::{BlockConfig, ConvConfig, ConvLayer, ConvShape, KeywordCnnConfig};
 pub use engine::{Engine, Kernel, Workspace};
 pub use error::Error;
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 pub use network::KeywordCnn;
 pub use record::{FORMAT_VERSION, Header, Record, Training, self_test_waveform};
 pub use weights::{Values, Weights};

@@ -180,7 +180,8 @@ mod tests {
         let config = KeywordCnnConfig::new(101, 40, 12);
         let (mut average, target) = (Weights::random(&config, 1), Weights::random(&config, 2));
         average.approach(&target, 1.0);
-        let distances = average.iter().zip(target.iter()).flat_map(|((_, a), (_, b))| a.values.iter().zip(&b.values));
+        let distances =
+            average.iter().zip(target.iter()).flat_map(|((_, a), (_, b))| a.values.iter().zip(&b.values));
         assert!(distances.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 1e-6);
     }
 }

@@ -109,7 +109,8 @@ fn a_file_that_is_not_there_is_named() {
 
 #[test]
 fn probabilities_add_up_and_the_threshold_decides() {
-    let classifier = |threshold| Classifier::new(&record(), Backend::Native).unwrap().with_threshold(threshold);
+    let classifier =
+        |threshold| Classifier::new(&record(), Backend::Native).unwrap().with_threshold(threshold);
     for waveform in [Waveform::silence(), self_test_waveform()] {
         let prediction = classifier(0.0).classify(&waveform);
         let sum: f32 = prediction.predictions.iter().map(|scored| scored.probability).sum();

@@ -95,7 +95,7 @@ impl Checkpoint {
 }
 
 /// The checkpoints in a run, oldest first.
-fn all(run: &Path) -> Result<Vec<PathBuf>> {
+pub fn all(run: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(run).with_context(|| format!("cannot read {}", run.display()))? {
         let path = entry?.path();

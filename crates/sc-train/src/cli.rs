@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use sc_data::{Split, Task};
 use sc_model::{Backend, Classifier};
 
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 use crate::config::TrainConfig;
 use crate::{classify, evaluate};
 
@@ -41,12 +41,12 @@ impl Cli {
     }
 }
 
-#[cfg(not(feature = "burn"))]
+#[cfg(not(feature = "flex"))]
 fn train(_: &TrainArgs) -> Result<ExitCode> {
     anyhow::bail!("this build cannot train: build it with --features flex")
 }
 
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 fn train(args: &TrainArgs) -> Result<ExitCode> {
     let model = args.out.join("model.safetensors");
     if args.if_missing && Classifier::load(&model, Backend::Native).is_ok() {
@@ -80,7 +80,7 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
 }
 
 /// The first that Burn runs: training needs its gradients.
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 fn default_backend() -> Backend {
     Backend::available().find(|backend| *backend != Backend::Native).unwrap_or_default()
 }

@@ -19,40 +19,40 @@
 //! # Ok::<(), sc_data::DatasetError>(())
 //! ```
 
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 mod checkpoint;
 mod classify;
 pub mod cli;
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 mod config;
 mod evaluate;
 mod evaluation;
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 mod fit;
 mod metrics;
 mod open_set;
 mod progress;
 mod recording;
 mod report;
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 mod sampler;
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 mod schedule;
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 mod sounds;
 mod table;
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 mod train;
 
 pub use evaluation::{
     Acceptance, Answer, Bin, Calibration, ConfusedPair, Confusion, Evaluation, LabelFigures, OperatingPoint,
     Suspect, wilson_interval,
 };
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 pub use config::TrainConfig;
 pub use metrics::EpochMetrics;
 pub use open_set::{Heard, OpenSet};
 pub use recording::Unreadable;
 pub use report::Report;
-#[cfg(feature = "burn")]
+#[cfg(feature = "flex")]
 pub use train::train;

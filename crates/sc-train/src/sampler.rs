@@ -286,3 +286,50 @@ impl<'a> Sampler<'a> {
 fn scale(waveform: &mut Waveform, gain: f32) {
     waveform.samples_mut().iter_mut().for_each(|sample| *sample *= gain);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[path = "../../tests/training/dataset.rs"]
+    mod dataset;
+
+    /// Calls `check` with a sampler over a small data set.
+    fn with_sampler(check: impl Fn(&Sampler)) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("data");
+        dataset::write(&root);
+        let dataset = SpeechCommands::open(&root).unwrap();
+        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+        let config = TrainConfig { batch_size: 16, ..TrainConfig::default() };
+        check(&Sampler::new(&dataset, &cache, &config));
+    }
+
+    #[test]
+    fn an_epoch_shows_every_keyword_as_often_and_others_by_their_share() {
+        with_sampler(|sampler| {
+            let mut counts = [0; 12];
+            sampler.draws(1).iter().for_each(|draw| counts[draw.label] += 1);
+            // 96 clips; 20 % unknown, 8 % silence; yes, no and stop are the keywords there are.
+            let label = |name: &str| sampler.labels.index(name).unwrap();
+            let of = |name: &str| counts[label(name)];
+            assert_eq!(counts.iter().sum::<usize>(), 96);
+            assert_eq!((of(UNKNOWN), of(SILENCE), of("up")), (19, 7, 0));
+            assert!([of("yes"), of("no"), of("stop")].iter().all(|n| (23..=24).contains(n)), "{counts:?}");
+        });
+    }
+
+    #[test]
+    fn an_example_follows_from_seed_epoch_and_place_alone() {
+        with_sampler(|sampler| {
+            let epoch = |epoch| -> Vec<Batch> { sampler.batches(epoch).map(Result::unwrap).collect() };
+            let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+            let (first, again) = (epoch(1), one_thread.install(|| epoch(1)));
+            assert_eq!(first.len(), 6);
+            for (a, b) in first.iter().zip(&again) {
+                assert!(a.features == b.features && a.targets == b.targets);
+            }
+            assert!(epoch(2)[0].features != first[0].features);
+        });
+    }
+}

@@ -135,3 +135,54 @@ fn notes(rng: &mut impl Rng) -> Vec<f32> {
 fn seconds(sample: usize) -> f32 {
     sample as f32 / SAMPLE_RATE_HZ as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn rng(seed: u64) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(seed)
+    }
+
+    #[test]
+    fn a_splice_begins_as_one_word_and_ends_as_the_other() {
+        let spliced = splice(&[1.0; N_SAMPLES], &[-1.0; N_SAMPLES], &mut rng(1));
+        assert_eq!(spliced.len(), N_SAMPLES);
+        assert_eq!((spliced[0], spliced[N_SAMPLES - 1]), (1.0, -1.0));
+        let steepest = spliced.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+        assert!(steepest < 0.02, "a step of {steepest} would click");
+    }
+
+    #[test]
+    fn shuffled_thirds_hold_every_sample_once() {
+        let word: Vec<f32> = (0..N_SAMPLES).map(|i| i as f32).collect();
+        let mut shuffled = shuffle_thirds(&word, &mut rng(2));
+        assert_ne!(shuffled, word);
+        shuffled.sort_by(f32::total_cmp);
+        assert_eq!(shuffled, word);
+    }
+
+    #[test]
+    fn twice_the_speed_is_twice_the_pitch_in_half_the_time() {
+        let tone: Vec<f32> = (0..N_SAMPLES).map(|i| (TAU * 100.0 * seconds(i)).sin()).collect();
+        let crossings = |sound: &[f32]| sound.windows(2).filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0).count();
+        let fast = change_speed(&tone, 2.0);
+        let middle = &fast[N_SAMPLES / 4 + 10..N_SAMPLES * 3 / 4 - 10];
+        assert!(crossings(middle).abs_diff(100) <= 1, "{} periods in half a second", crossings(middle));
+        assert!(fast[..N_SAMPLES / 4 - 10].iter().all(|x| *x == 0.0));
+        assert_eq!(change_speed(&tone, 1.0), tone);
+    }
+
+    #[test]
+    fn every_noise_is_a_second_of_numbers_within_full_scale() {
+        for seed in 0..200 {
+            let noise = noise(&mut rng(seed));
+            assert_eq!(noise.len(), N_SAMPLES);
+            assert!(noise.iter().all(|x| x.abs() <= 1.0 + 1e-6), "seed {seed}");
+            assert!(noise.iter().any(|x| x.abs() > 0.9), "seed {seed} is silent");
+        }
+    }
+}

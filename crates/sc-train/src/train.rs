@@ -1,10 +1,11 @@
 //! The training loop.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
@@ -14,7 +15,7 @@ use sc_model::{
     self_test_waveform,
 };
 
-use crate::checkpoint::{Checkpoint, State};
+use crate::checkpoint::{self, Checkpoint, State};
 use crate::config::TrainConfig;
 use crate::sampler::{Batch, Sampler};
 use crate::schedule::learning_rate;
@@ -36,6 +37,10 @@ pub fn train(
     resume: bool,
 ) -> Result<Evaluation> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let _lock = lock(out)?;
+    if let (false, Some(earlier)) = (resume, checkpoint::all(out)?.last()) {
+        bail!("{} is of an earlier run: go on with --resume, or name another --out", earlier.display());
+    }
     let dataset = SpeechCommands::open(data)?;
     let bar = progress::bar(dataset.clips().len(), "reading");
     let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
@@ -50,6 +55,14 @@ pub fn train(
         trainer.epoch()?;
     }
     trainer.finish()
+}
+
+/// Holds a run's folder for as long as the file lives: two trainings in one would spoil each other.
+fn lock(out: &Path) -> Result<File> {
+    let path = out.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.try_lock().with_context(|| format!("another training works in {}: name another --out", out.display()))?;
+    Ok(file)
 }
 
 /// What a training works on.
@@ -206,6 +219,7 @@ impl<'a> Trainer<'a> {
                 let batch = batch?;
                 bar.inc(batch.targets.len() as u64);
                 totals.add(&self.step(first + step, batch));
+                ensure!(totals.loss.is_finite(), "the loss is no number at step {step} of epoch {epoch}: try a lower --learning-rate");
                 bar.set_message(format!("epoch {epoch} {totals}"));
             }
             Ok(())

@@ -71,6 +71,10 @@ fn a_run_is_not_resumed_with_other_settings_nor_trained_again_if_it_is_there() {
     let error = String::from_utf8(refused.stderr).unwrap();
     assert!(error.contains("other settings"), "{error}");
 
+    let refused = train(&data, &out, &["--epochs", "1"]).output().unwrap();
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && error.contains("--resume"), "{error}");
+
     let skipped = succeed(train(&data, &out, &["--if-missing"]));
     let said = String::from_utf8(skipped.stdout).unwrap();
     assert!(said.contains("nothing to train"), "{said}");
