@@ -230,7 +230,9 @@ impl WithSimd for Transform<'_> {
             log_mel.spectrum.compute(simd, numbers, power);
             log_mel.sum_bands(simd, power, rows);
         }
-        rows.iter_mut().for_each(|value| *value = ln(*value));
+        for value in rows {
+            *value = ln(*value);
+        }
     }
 }
 
@@ -291,26 +293,28 @@ fn reflect(samples: &[f32], edge: usize, padded: &mut [f32]) {
 #[inline(always)]
 fn ln(x: f32) -> f32 {
     const SQRT_HALF_BITS: i32 = 0x3F35_04F3;
+    // ln 2 in two parts: the first times any exponent is exact.
+    const LN_2_HIGH: f32 = 355.0 / 512.0;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
     const POLYNOMIAL: [f32; 9] = [
         7.037_683_6e-2,
-        -1.151_461_03e-1,
+        -1.151_461e-1,
         1.167_699_87e-1,
         -1.242_014_1e-1,
         1.424_932_3e-1,
         -1.666_805_8e-1,
         2.000_071_5e-1,
         -2.499_999_4e-1,
-        3.333_333_1e-1,
+        3.333_333e-1,
     ];
     // x = 2^exponent * (1 + f), with 1 + f in [sqrt(1/2), sqrt(2)).
-    let bits = x.to_bits() as i32;
+    let bits = x.to_bits().cast_signed();
     let exponent = bits.wrapping_sub(SQRT_HALF_BITS) >> 23;
-    let f = f32::from_bits(bits.wrapping_sub(exponent << 23) as u32) - 1.0;
+    let f = f32::from_bits(bits.wrapping_sub(exponent << 23).cast_unsigned()) - 1.0;
     let tail = POLYNOMIAL.iter().fold(0.0, |sum, c| sum * f + c);
     let square = f * f;
-    // ln 2 in two parts, of which the first times any exponent is exact.
     let exponent = exponent as f32;
-    (f + (f * square * tail - 0.5 * square - exponent * 2.121_944_4e-4)) + exponent * 0.693_359_375
+    (f + (f * square * tail - 0.5 * square + exponent * LN_2_LOW)) + exponent * LN_2_HIGH
 }
 
 #[cfg(test)]
@@ -352,7 +356,7 @@ mod tests {
         let log_mel = LogMelConfig::default().init();
         let waveform = noise(2);
         let recorded = log_mel.compute(&waveform);
-        let mut live = [0.0; 40];
+        let mut live = vec![0.0; 40];
         // Frame 7 is centred on sample 7 * 160.
         let samples = &waveform.samples()[7 * 160 - 256..][..512];
         log_mel.frames_into(samples, &mut log_mel.scratch(), &mut live);

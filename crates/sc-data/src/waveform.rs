@@ -91,7 +91,7 @@ mod tests {
     fn long_recordings_are_cut_to_their_loudest_second() {
         let mut samples = vec![100; 3 * N_SAMPLES];
         samples[20_000..20_000 + N_SAMPLES].fill(-2_000);
-        assert_eq!(Waveform::from_i16(&samples), Waveform::from_i16(&[-2_000; N_SAMPLES]));
+        assert_eq!(Waveform::from_i16(&samples), Waveform::from_i16(&vec![-2_000; N_SAMPLES]));
     }
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
         let mut samples = vec![0.0; 3 * N_SAMPLES];
         samples[..N_SAMPLES].fill(0.125);
         samples[2 * N_SAMPLES..].fill(-0.125);
-        assert_eq!(Waveform::from_samples(&samples), Waveform::from_samples(&[0.125; N_SAMPLES]));
+        assert_eq!(Waveform::from_samples(&samples), Waveform::from_samples(&vec![0.125; N_SAMPLES]));
     }
 
     #[test]

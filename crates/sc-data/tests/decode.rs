@@ -1,4 +1,5 @@
 //! WAV files as recorders write them, as they break, and as nobody should.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::io::Cursor;
 
@@ -21,7 +22,9 @@ mod at {
 fn wav<T: Sample + Copy>(spec: WavSpec, samples: &[T]) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     let mut writer = WavWriter::new(&mut bytes, spec).unwrap();
-    samples.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    for &sample in samples {
+        writer.write_sample(sample).unwrap();
+    }
     writer.finalize().unwrap();
     bytes.into_inner()
 }
@@ -159,8 +162,8 @@ fn a_header_out_of_limits_is_refused() {
 #[test]
 fn a_recording_beyond_the_limits_is_refused() {
     let limits = Limits { max_seconds: 1, ..Limits::default() };
-    assert_eq!(decode(&wav_16(1, &[1; 16_000]), &limits).unwrap().len(), 16_000);
-    let longer = wav_16(1, &[1; 16_001]);
+    assert_eq!(decode(&wav_16(1, &vec![1; 16_000]), &limits).unwrap().len(), 16_000);
+    let longer = wav_16(1, &vec![1; 16_001]);
     assert!(matches!(decode(&longer, &limits), Err(Error::TooLong { limit_s: 1 })));
     let limits = Limits { max_bytes: longer.len() - 1, ..Limits::default() };
     assert!(matches!(decode(&longer, &limits), Err(Error::TooManyBytes { .. })));
@@ -168,8 +171,8 @@ fn a_recording_beyond_the_limits_is_refused() {
 
 #[test]
 fn a_rate_of_44100_hz_becomes_16000() {
-    let wav = wav(WavSpec { sample_rate: 44_100, ..spec(16, SampleFormat::Int) }, &[0_i16; 44_100]);
-    assert_eq!(decoded(&wav).unwrap(), [0.0; 16_000]);
+    let wav = wav(WavSpec { sample_rate: 44_100, ..spec(16, SampleFormat::Int) }, &vec![0_i16; 44_100]);
+    assert_eq!(decoded(&wav).unwrap(), vec![0.0; 16_000]);
 }
 
 proptest! {
