@@ -44,12 +44,12 @@ mod table;
 #[cfg(feature = "flex")]
 mod train;
 
+#[cfg(feature = "flex")]
+pub use config::TrainConfig;
 pub use evaluation::{
     Acceptance, Answer, Bin, Calibration, ConfusedPair, Confusion, Evaluation, LabelFigures, OperatingPoint,
     Suspect, wilson_interval,
 };
-#[cfg(feature = "flex")]
-pub use config::TrainConfig;
 pub use metrics::EpochMetrics;
 pub use open_set::{Heard, OpenSet};
 pub use recording::Unreadable;

@@ -288,11 +288,13 @@ fn scale(waveform: &mut Waveform, gain: f32) {
 }
 
 #[cfg(test)]
+#[path = "../tests/training/dataset.rs"]
+#[allow(dead_code, reason = "the integration tests use all of it")]
+mod dataset;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    #[path = "../../tests/training/dataset.rs"]
-    mod dataset;
 
     /// Calls `check` with a sampler over a small data set.
     fn with_sampler(check: impl Fn(&Sampler)) {

@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn twice_the_speed_is_twice_the_pitch_in_half_the_time() {
         let tone: Vec<f32> = (0..N_SAMPLES).map(|i| (TAU * 100.0 * seconds(i)).sin()).collect();
-        let crossings = |sound: &[f32]| sound.windows(2).filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0).count();
+        let crossings =
+            |sound: &[f32]| sound.windows(2).filter(|pair| pair[0] < 0.0 && pair[1] >= 0.0).count();
         let fast = change_speed(&tone, 2.0);
         let middle = &fast[N_SAMPLES / 4 + 10..N_SAMPLES * 3 / 4 - 10];
         assert!(crossings(middle).abs_diff(100) <= 1, "{} periods in half a second", crossings(middle));

@@ -17,9 +17,9 @@ use sc_model::{
 
 use crate::checkpoint::{self, Checkpoint, State};
 use crate::config::TrainConfig;
+use crate::evaluate::answer_split;
 use crate::sampler::{Batch, Sampler};
 use crate::schedule::learning_rate;
-use crate::evaluate::answer_split;
 use crate::{Answer, EpochMetrics, Evaluation, Report, fit, progress};
 
 /// Batches made ahead of the step that needs them.
@@ -61,7 +61,8 @@ pub fn train(
 fn lock(out: &Path) -> Result<File> {
     let path = out.join("lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    file.try_lock().with_context(|| format!("another training works in {}: name another --out", out.display()))?;
+    file.try_lock()
+        .with_context(|| format!("another training works in {}: name another --out", out.display()))?;
     Ok(file)
 }
 
@@ -219,7 +220,10 @@ impl<'a> Trainer<'a> {
                 let batch = batch?;
                 bar.inc(batch.targets.len() as u64);
                 totals.add(&self.step(first + step, batch));
-                ensure!(totals.loss.is_finite(), "the loss is no number at step {step} of epoch {epoch}: try a lower --learning-rate");
+                ensure!(
+                    totals.loss.is_finite(),
+                    "the loss is no number at step {step} of epoch {epoch}: try a lower --learning-rate"
+                );
                 bar.set_message(format!("epoch {epoch} {totals}"));
             }
             Ok(())

@@ -13,7 +13,8 @@ pub(super) fn render(report: &Report, header: &Header) -> String {
     let names = header.labels.names();
     let keywords = (0..names.len()).filter(|index| header.labels.is_keyword(*index));
     let keywords: Vec<&str> = keywords.map(|index| names[index].as_str()).collect();
-    let n_weights: usize = header.network.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let n_weights: usize =
+        header.network.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
     let training = &header.training;
     format!(
         "# Model card
@@ -89,7 +90,11 @@ fn figures(report: &Report) -> String {
     for (i, (label, heard)) in rows.enumerate() {
         row(&format!("`{}` heard", label.label), heard[i], label.n);
     }
-    let _ = writeln!(table, "\nExpected calibration error, 15 bins: {:.2} %.", 100.0 * evaluation.calibration.ece);
+    let _ = writeln!(
+        table,
+        "\nExpected calibration error, 15 bins: {:.2} %.",
+        100.0 * evaluation.calibration.ece
+    );
     table
 }
 
@@ -101,7 +106,8 @@ mod tests {
     #[test]
     fn the_card_names_keywords_figures_and_the_command() {
         let card = render(&report(), &header());
-        for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "--seed 7", "| `yes` heard | 100.00 |"] {
+        for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "--seed 7", "| `yes` heard | 100.00 |"]
+        {
             assert!(card.contains(part), "no {part:?} in\n{card}");
         }
     }
