@@ -223,7 +223,7 @@ struct Builder {
 impl Builder {
     fn create(path: &Path, key: &[u8; KEY_LEN], n_recordings: usize) -> io::Result<Self> {
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        let file = create_aside(folder.unwrap_or(Path::new(".")))?;
         let mut writer = BufWriter::with_capacity(1 << 20, file);
         write_header(&mut writer, key, &vec![0; n_recordings])?; // its place; filled in at the end
         Ok(Self { path: path.to_owned(), writer, ends: Vec::with_capacity(n_recordings) })
@@ -241,6 +241,14 @@ impl Builder {
         self.writer.into_inner()?.persist(&self.path)?;
         Ok(())
     }
+}
+
+/// A temporary file that others may read as far as the umask lets them: datasets are shared.
+fn create_aside(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 fn write_header(writer: &mut impl Write, key: &[u8; KEY_LEN], ends: &[u64]) -> io::Result<()> {

@@ -43,7 +43,7 @@ impl Progress {
 
     /// A new stage, or one that starts over.
     fn start(&mut self, stage: Stage, done: u64, total: Option<u64>) -> ProgressBar {
-        self.next_line = 0;
+        self.next_line = next_step(percent(done, total));
         let name = match stage {
             Stage::Downloading => "downloading",
             Stage::Checking => "checking",
@@ -59,15 +59,24 @@ impl Progress {
     }
 
     fn print_line(&mut self, bar: &ProgressBar, total: Option<u64>) {
-        let Some(percent) = total.and_then(|total| (bar.position() * 100).checked_div(total)) else { return };
+        let percent = percent(bar.position(), total);
         if percent < self.next_line {
             return;
         }
-        self.next_line = (percent / PERCENT_PER_LINE + 1) * PERCENT_PER_LINE;
+        self.next_line = next_step(percent);
         let (name, done) = (bar.message(), DecimalBytes(bar.position()));
         let (rate, left) = (DecimalBytes(bar.per_sec() as u64), HumanDuration(bar.eta()));
         eprintln!("{name}: {percent} %, {done}, {rate}/s, {left} left");
     }
+}
+
+/// Zero if the server did not say how much there is.
+fn percent(done: u64, total: Option<u64>) -> u64 {
+    total.and_then(|total| (done * 100).checked_div(total)).unwrap_or(0)
+}
+
+fn next_step(percent: u64) -> u64 {
+    (percent / PERCENT_PER_LINE + 1) * PERCENT_PER_LINE
 }
 
 impl Drop for Progress {

@@ -27,9 +27,10 @@ pub struct Args {
 /// If it is no dataset, or some of its files are unreadable: they are named first.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let stats = Stats::of(&SpeechCommands::open(&args.dir)?);
-    match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&stats)?),
-        false => print!("{stats}"),
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&stats)?);
+    } else {
+        print!("{stats}");
     }
     let n = stats.unreadable.len();
     ensure!(n == 0, "{n} files cannot be read; `sc-data fetch` into a new folder restores them");
