@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::{
-    DatasetError, Limits, N_SAMPLES, Source, SpeechCommands, Waveform, dataset::NOISE_FOLDER, decode,
+    DatasetError, Limits, N_SAMPLES, Sha256Digest, Source, SpeechCommands, Waveform, dataset::NOISE_FOLDER,
+    decode,
 };
 
 /// Ends in the format's version: change it with anything that changes the samples.
@@ -116,7 +117,7 @@ impl SampleCache {
             let range = self.range(recording);
             hasher.update((range.end - range.start).to_le_bytes());
         }
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256Digest::finish(hasher).to_string()
     }
 
     /// Whether a clip could be decoded.

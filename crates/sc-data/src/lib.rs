@@ -11,6 +11,7 @@ mod cache;
 mod clip;
 mod dataset;
 mod decode;
+mod digest;
 mod error;
 mod examples;
 mod fft;
@@ -22,14 +23,15 @@ mod waveform;
 
 #[cfg(feature = "fetch")]
 pub use archive::{
-    ArchiveSource, Event, Fetch, Outcome, SPEECH_COMMANDS_SHA256, SPEECH_COMMANDS_URL, Sha256Digest, Stage,
-    UnpackLimits, unpack,
+    ArchiveSource, Event, Fetch, Outcome, SPEECH_COMMANDS_SHA256, SPEECH_COMMANDS_URL, Stage, UnpackLimits,
+    unpack,
 };
 pub use augment::{SpecAugment, add_noise, time_shift};
 pub use cache::SampleCache;
 pub use clip::Clip;
 pub use dataset::{SpeechCommands, labelled_clips};
 pub use decode::{Limits, decode};
+pub use digest::Sha256Digest;
 #[cfg(feature = "fetch")]
 pub use error::FetchError;
 pub use error::{DatasetError, Error};

@@ -133,7 +133,7 @@ impl Classifier {
             (Network::Native(engine), Some(workspace)) => engine.logits(features, workspace, logits),
             #[cfg(feature = "flex")]
             (Network::Burn(network, device), _) => {
-                *logits = network.logits(features, self.header.network.n_mels, device)
+                *logits = network.logits(features, self.header.network.n_mels, device);
             }
             (Network::Native(_), None) => unreachable!("the engine's scratch has a workspace"),
         }

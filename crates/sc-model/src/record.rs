@@ -73,7 +73,7 @@ impl Record {
     /// [`Error::Record`] names what is wrong: not a safetensors file, another format version,
     /// missing or extra tensors, wrong shapes, labels that do not fit, numbers that are not finite.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| not_safetensors(&error))?;
         let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(HEADER_KEY));
         let header = header.ok_or_else(|| Error::record(format!("its metadata have no `{HEADER_KEY}`")))?;
         let header = Header::parse(header)?;

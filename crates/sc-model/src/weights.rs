@@ -73,7 +73,7 @@ impl Weights {
     /// # Errors
     /// [`Error::Record`] if the bytes are no such file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let file = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
+        let file = SafeTensors::deserialize(bytes).map_err(|error| not_safetensors(&error))?;
         let mut weights = Self::default();
         for (name, tensor) in file.tensors() {
             if tensor.dtype() != Dtype::F32 {
@@ -146,7 +146,7 @@ impl Weights {
     }
 }
 
-pub(crate) fn not_safetensors(error: safetensors::SafeTensorError) -> Error {
+pub(crate) fn not_safetensors(error: &safetensors::SafeTensorError) -> Error {
     Error::record(format!("not a safetensors file ({error})"))
 }
 

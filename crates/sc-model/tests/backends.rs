@@ -1,4 +1,5 @@
 //! Every way of running the network gives the same logits.
+#![allow(clippy::unwrap_used)] // in what the tests share, too
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};

@@ -26,7 +26,9 @@ pub fn shuffle_thirds(word: &[f32], rng: &mut impl Rng) -> Vec<f32> {
     let third = word.len() / 3;
     let order = ORDERS.choose(rng).unwrap_or(&ORDERS[0]);
     let mut shuffled = Vec::with_capacity(word.len());
-    order.iter().for_each(|part| shuffled.extend_from_slice(&word[part * third..(part + 1) * third]));
+    for part in order {
+        shuffled.extend_from_slice(&word[part * third..(part + 1) * third]);
+    }
     shuffled.extend_from_slice(&word[3 * third..]);
     shuffled
 }
@@ -57,14 +59,18 @@ pub fn noise(rng: &mut impl Rng) -> Vec<f32> {
     scale_to_peak(&mut noise, 1.0);
     if rng.random_bool(0.1) {
         let drive = rng.random_range(2.0..10.0);
-        noise.iter_mut().for_each(|x| *x = (*x * drive).clamp(-1.0, 1.0)); // an overdriven input
+        for x in &mut noise {
+            *x = (*x * drive).clamp(-1.0, 1.0); // an overdriven input
+        }
     }
     noise
 }
 
 fn scale_to_peak(sound: &mut [f32], peak: f32) {
     let loudest = sound.iter().fold(1e-9_f32, |loudest, x| loudest.max(x.abs()));
-    sound.iter_mut().for_each(|x| *x *= peak / loudest);
+    for x in sound {
+        *x *= peak / loudest;
+    }
 }
 
 /// White noise through one or two first-order filters, swelling slowly.
@@ -149,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_splice_begins_as_one_word_and_ends_as_the_other() {
-        let spliced = splice(&[1.0; N_SAMPLES], &[-1.0; N_SAMPLES], &mut rng(1));
+        let spliced = splice(&vec![1.0; N_SAMPLES], &vec![-1.0; N_SAMPLES], &mut rng(1));
         assert_eq!(spliced.len(), N_SAMPLES);
         assert_eq!((spliced[0], spliced[N_SAMPLES - 1]), (1.0, -1.0));
         let steepest = spliced.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);

@@ -15,7 +15,6 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sc_data::{ArchiveSource, Event, Fetch, FetchError, Outcome, Sha256Digest};
 use server::{Served, Server};
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 const CLIP: &str = "yes/0a7c2a8d_nohash_0.wav";
@@ -31,7 +30,7 @@ fn archive(content: u8) -> Vec<u8> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256Digest::of(bytes).to_string()
 }
 
 fn served(bytes: &[u8]) -> Served {
@@ -51,7 +50,7 @@ impl Case {
         let fetch = Fetch {
             dest: dir.path().join("clips"),
             source,
-            sha256: sha256(expected).parse::<Sha256Digest>().unwrap(),
+            sha256: Sha256Digest::of(expected),
             retry_delay: Duration::from_millis(1),
         };
         Self { dir, fetch, notes: Vec::new() }
@@ -132,7 +131,7 @@ fn a_download_that_is_killed_goes_on_in_the_next_run() {
     let output = command(&dest, &archive(1)).args(["--url", &server.url]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(server.served().requests[1].contains("range: bytes=40000-\r\n"));
-    assert_eq!(fs::read(dest.join(CLIP)).unwrap(), [1; 100_000]);
+    assert_eq!(fs::read(dest.join(CLIP)).unwrap(), vec![1; 100_000]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The inner loop: a tile of places by a register's width of channels, over all of the patch.
 #![allow(unsafe_code, reason = "functions compiled for more of the processor than the rest")]
+#![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 /// Channels computed together: one 512-bit register, two of 256 bits, four of 128.
 pub const LANES: usize = 16;

@@ -1,6 +1,10 @@
 //! Burn's CPU tensors as slices of floats.
 
-use burn::backend::{Flex, ops::FloatTensorOps, tensor::FloatTensor};
+use burn::backend::{
+    Flex,
+    ops::FloatTensorOps,
+    tensor::{Device, FloatTensor},
+};
 use burn::tensor::{Shape, TensorData};
 
 /// A float tensor as its backend holds it.
@@ -14,5 +18,5 @@ pub fn values(tensor: &Primitive<Flex>) -> &[f32] {
 /// A tensor that takes over `values`.
 pub fn new_tensor(values: Vec<f32>, shape: &[usize]) -> Primitive<Flex> {
     let data = TensorData::new(values, Shape::from(shape.to_vec()));
-    Flex::float_from_data(data, &Default::default())
+    Flex::float_from_data(data, &Device::<Flex>::default())
 }

@@ -40,21 +40,21 @@ pub enum Into {
 
 /// `out (+)= a * b`, on the calling thread; `out` is row-major, `[a.rows, b.columns]`.
 pub fn matmul(a: Matrix, b: Matrix, out: &mut [f32], into: Into) {
-    let (m, k, n) = (a.rows, a.columns, b.columns);
-    assert_eq!(k, b.rows, "inner sizes of a product");
-    assert_eq!(out.len(), m * n, "a product of {m} x {n}");
+    let (rows, inner, columns) = (a.rows, a.columns, b.columns);
+    assert_eq!(inner, b.rows, "inner sizes of a product");
+    assert_eq!(out.len(), rows * columns, "a product of {rows} x {columns}");
     let ([a_row, a_column], [b_row, b_column]) = (a.strides(), b.strides());
     let add = into == Into::Add;
     // SAFETY: `Matrix::new` checked that both inputs hold rows x columns values and the strides
-    // walk exactly those; `out` holds m x n; it is borrowed alone, so it overlaps neither input.
+    // walk exactly those; `out` holds rows x columns; it is borrowed alone, so it overlaps neither input.
     unsafe {
         gemm::gemm(
-            m,
-            n,
-            k,
+            rows,
+            columns,
+            inner,
             out.as_mut_ptr(),
             1,
-            n as isize,
+            columns as isize,
             add,
             a.values.as_ptr(),
             a_column,

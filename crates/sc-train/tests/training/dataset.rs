@@ -28,7 +28,7 @@ pub fn write(root: &Path) {
                 let name = format!("{}/{speaker}_nohash_0.wav", word.0);
                 wav(&root.join(&name), &spoken(word, 110.0 + 7.0 * i as f32));
                 if split == Split::Validation {
-                    list += &format!("{name}\n");
+                    list.extend([&name, "\n"]);
                 }
             }
         }
@@ -85,6 +85,8 @@ pub fn wav(path: &Path, samples: &[f32]) {
         sample_format: hound::SampleFormat::Int,
     };
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    samples.iter().for_each(|sample| writer.write_sample((sample * 32_767.0) as i16).unwrap());
+    for sample in samples {
+        writer.write_sample((sample * 32_767.0) as i16).unwrap();
+    }
     writer.finalize().unwrap();
 }

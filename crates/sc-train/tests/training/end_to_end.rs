@@ -7,10 +7,9 @@ use std::time::Duration;
 use actix_web::rt::System;
 use reqwest::blocking::Client;
 use reqwest::blocking::multipart::{Form, Part};
-use sc_data::{ArchiveSource, Fetch, Outcome};
+use sc_data::{ArchiveSource, Fetch, Outcome, Sha256Digest};
 use sc_model::{Backend, Classifier};
 use sc_server::{Capacity, run};
-use sha2::{Digest, Sha256};
 
 use crate::archive_server::{Served, Server};
 use crate::dataset;
@@ -26,14 +25,14 @@ fn archive(root: &Path) -> Vec<u8> {
 
 /// Fetches from a server whose first answer breaks off half-way.
 fn fetch(bytes: Vec<u8>, dest: &Path) {
-    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let sha256 = Sha256Digest::of(&bytes);
     let half = bytes.len() / 2;
-    let served = Served { bytes, etag: "\"1\"", ranges: true, cuts: vec![half], ..Served::default() };
-    let server = Server::start(served);
+    let archive = Served { bytes, etag: "\"1\"", ranges: true, cuts: vec![half], ..Served::default() };
+    let server = Server::start(archive);
     let fetch = Fetch {
         dest: dest.to_owned(),
         source: ArchiveSource::Urls(vec![server.url.clone()]),
-        sha256: sha256.parse().unwrap(),
+        sha256,
         retry_delay: Duration::from_millis(1),
     };
     assert_eq!(fetch.run(&mut |_| ()).unwrap(), Outcome::Fetched);
