@@ -46,7 +46,7 @@ impl TestServer {
             })
         });
         let handle = handle.recv().unwrap();
-        Self { address, client: Client::new(), handle, thread: Some(thread) }
+        Self { address, client: client(), handle, thread: Some(thread) }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -96,6 +96,12 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         drop(self.handle.stop(false));
     }
+}
+
+/// A client. Where the workspace builds `reqwest` with TLS, it wants to be told by whom.
+fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default(); // fails from the second time on
+    Client::new()
 }
 
 /// The status and the JSON of an answer.
