@@ -8,7 +8,6 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use sc_data::{Split, Task};
 use sc_model::{Backend, Classifier};
 
-#[cfg(feature = "flex")]
 use crate::config::TrainConfig;
 use crate::{classify, evaluate};
 
@@ -53,15 +52,8 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         println!("{} is there and loads: nothing to train", model.display());
         return Ok(ExitCode::SUCCESS);
     }
-    let default = TrainConfig::default();
-    let config = TrainConfig {
-        task: args.task,
-        seed: args.seed.unwrap_or(default.seed),
-        epochs: args.epochs.unwrap_or(default.epochs),
-        batch_size: args.batch_size.unwrap_or(default.batch_size),
-        learning_rate: args.learning_rate.unwrap_or(default.learning_rate),
-        ..default
-    };
+    let TrainArgs { task, seed, epochs, batch_size, learning_rate, .. } = *args;
+    let config = TrainConfig { task, seed, epochs, batch_size, learning_rate, ..TrainConfig::default() };
     let evaluation = crate::train::train(
         &config,
         &args.data,
@@ -98,17 +90,17 @@ pub struct TrainArgs {
     #[arg(long, value_name = "12|35", default_value_t)]
     pub task: Task,
     /// Times to go through the training clips.
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().epochs, value_parser = parse_count)]
+    pub epochs: usize,
     /// Clips a step.
-    #[arg(long, value_name = "N")]
-    pub batch_size: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().batch_size, value_parser = parse_count)]
+    pub batch_size: usize,
     /// The highest learning rate of the schedule.
-    #[arg(long, value_name = "X")]
-    pub learning_rate: Option<f64>,
+    #[arg(long, value_name = "X", default_value_t = TrainConfig::default().learning_rate, value_parser = parse_rate)]
+    pub learning_rate: f64,
     /// Makes the run repeatable: the same seed gives the same weights.
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().seed)]
+    pub seed: u64,
     /// What runs the network: flex, ndarray or wgpu, if this program was built with it.
     #[arg(long)]
     pub backend: Option<Backend>,
@@ -146,6 +138,16 @@ impl ModelArgs {
             None => classifier,
         })
     }
+}
+
+fn parse_count(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number from 1".into())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0.0 && *number <= 1.0);
+    number.ok_or_else(|| "expected a number above 0, up to 1".into())
 }
 
 fn parse_probability(text: &str) -> Result<f32, String> {
@@ -208,6 +210,14 @@ mod tests {
         assert_eq!(parse_probability("0.5"), Ok(0.5));
         for text in ["-0.1", "1.1", "NaN", "half"] {
             assert!(parse_probability(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_training_that_could_not_learn_is_refused() {
+        for wrong in ["--epochs=0", "--batch-size=0", "--learning-rate=0", "--learning-rate=NaN"] {
+            let parsed = Cli::try_parse_from(["sc-train", "train", "--data=a", "--out=b", wrong]);
+            assert!(parsed.is_err_and(|error| error.to_string().contains("expected a")), "{wrong}");
         }
     }
 

@@ -47,8 +47,8 @@ impl Default for TrainConfig {
             weight_decay: 0.05,
             label_smoothing: 0.1,
             average_decay: 0.999,
-            patience: 15,
-            unknown_share: 0.2,
+            patience: 20,
+            unknown_share: 0.22,
             silence_share: 0.08,
             log_mel: LogMelConfig::default(),
         }

@@ -23,7 +23,6 @@
 mod checkpoint;
 mod classify;
 pub mod cli;
-#[cfg(feature = "flex")]
 mod config;
 mod evaluate;
 mod evaluation;
@@ -44,7 +43,6 @@ mod table;
 #[cfg(feature = "flex")]
 mod train;
 
-#[cfg(feature = "flex")]
 pub use config::TrainConfig;
 pub use evaluation::{
     Acceptance, Answer, Bin, Calibration, ConfusedPair, Confusion, Evaluation, LabelFigures, OperatingPoint,

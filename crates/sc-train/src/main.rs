@@ -12,6 +12,7 @@ use sc_train::cli::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(io::stderr).without_time().with_target(false).init();
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS, // `| head` has seen enough

@@ -12,12 +12,36 @@ use sc_data::{N_SAMPLES, SAMPLE_RATE_HZ};
 /// Samples over which two pieces of speech melt into each other: 10 ms.
 const CROSSFADE: usize = 160;
 
-/// The beginning of one word and the end of another: speech that is neither.
+/// The beginning of one word and the end of another, cut within each by about the same share of it:
+/// a word that nobody says, about as long as those it is made of.
 pub fn splice(first: &[f32], second: &[f32], rng: &mut impl Rng) -> Vec<f32> {
-    let cut = rng.random_range(N_SAMPLES * 35 / 100..N_SAMPLES * 65 / 100);
-    let share = |i: usize| ((i as f32 - cut as f32) / CROSSFADE as f32).clamp(0.0, 1.0);
-    let mix = |(i, (a, b)): (usize, (&f32, &f32))| a + share(i) * (b - a);
-    first.iter().zip(second).enumerate().map(mix).collect()
+    let share: f32 = rng.random_range(0.25..0.75);
+    let cut = |word: &[f32], share: f32| {
+        let spoken = spoken(word);
+        spoken.start + (share * spoken.len() as f32) as usize
+    };
+    let leave = cut(first, share);
+    let enter = cut(second, share + rng.random_range(-0.1..0.1));
+    let sample = |i: usize| {
+        let share = ((i as f32 - leave as f32) / CROSSFADE as f32).clamp(0.0, 1.0);
+        let [a, b] = [first.get(i), second.get((i + enter).wrapping_sub(leave))];
+        let [a, b] = [a, b].map(|sample| sample.copied().unwrap_or(0.0));
+        a + share * (b - a)
+    };
+    (0..first.len()).map(sample).collect()
+}
+
+/// Where in a clip the word is: from the first 10 ms that are at most 20 dB softer than the loudest to
+/// the last.
+fn spoken(word: &[f32]) -> std::ops::Range<usize> {
+    const FRAME: usize = SAMPLE_RATE_HZ as usize / 100;
+    let energy = |frame: &[f32]| frame.iter().map(|x| x * x).sum::<f32>();
+    let energies: Vec<f32> = word.chunks(FRAME).map(energy).collect();
+    let floor = 0.01 * energies.iter().copied().fold(0.0, f32::max);
+    let is_loud = |energy: &f32| *energy >= floor;
+    let first = energies.iter().position(is_loud).unwrap_or(0);
+    let last = energies.iter().rposition(is_loud).unwrap_or(0);
+    first * FRAME..word.len().min((last + 1) * FRAME)
 }
 
 /// A word's thirds in another order.
@@ -153,13 +177,32 @@ mod tests {
         ChaCha8Rng::seed_from_u64(seed)
     }
 
+    /// Half a second of `level` that begins at `start`, in a clip that is silent around it.
+    fn word(start: usize, level: f32) -> Vec<f32> {
+        let mut word = vec![0.0; N_SAMPLES];
+        word[start..start + N_SAMPLES / 2].fill(level);
+        word
+    }
+
+    #[test]
+    fn a_word_is_found_in_its_clip() {
+        assert_eq!(spoken(&word(1600, 0.5)), 1600..9600);
+        assert_eq!(spoken(&[0.0; 320]), 0..320);
+    }
+
     #[test]
     fn a_splice_begins_as_one_word_and_ends_as_the_other() {
-        let spliced = splice(&vec![1.0; N_SAMPLES], &vec![-1.0; N_SAMPLES], &mut rng(1));
-        assert_eq!(spliced.len(), N_SAMPLES);
-        assert_eq!((spliced[0], spliced[N_SAMPLES - 1]), (1.0, -1.0));
-        let steepest = spliced.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
-        assert!(steepest < 0.02, "a step of {steepest} would click");
+        for seed in 0..50 {
+            let spliced = splice(&word(1600, 1.0), &word(6400, -1.0), &mut rng(seed));
+            let middle = spliced.iter().position(|x| *x < 0.0).unwrap();
+            assert!((1600 + 2000..=1600 + 6000 + CROSSFADE).contains(&middle), "cut at {middle}");
+            assert!(spliced[1600..middle - CROSSFADE].iter().all(|x| x.to_bits() == 1.0_f32.to_bits()));
+            let n_spoken = spliced.iter().filter(|x| **x != 0.0).count();
+            assert!(n_spoken.abs_diff(N_SAMPLES / 2) < N_SAMPLES / 2 / 8, "{n_spoken} samples of speech");
+            let steps = spliced[1600..].windows(2).map(|pair| (pair[1] - pair[0]).abs());
+            let steep = steps.filter(|step| *step > 0.02).count();
+            assert!(steep <= 1, "{steep} clicks beside the word's end");
+        }
     }
 
     #[test]

@@ -36,12 +36,16 @@ pub fn train(
     backend: Backend,
     resume: bool,
 ) -> Result<Evaluation> {
+    let dataset = SpeechCommands::open(data)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let _lock = lock(out)?;
     if let (false, Some(earlier)) = (resume, checkpoint::all(out)?.last()) {
         bail!("{} is of an earlier run: go on with --resume, or name another --out", earlier.display());
     }
-    let dataset = SpeechCommands::open(data)?;
+    let left_out = dataset.words_without_label(&config.task.labels());
+    if !left_out.is_empty() {
+        tracing::warn!("left out, since task {} has no label for them: {}", config.task, left_out.join(", "));
+    }
     let bar = progress::bar(dataset.clips().len(), "reading");
     let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();

@@ -7,7 +7,7 @@ use sc_data::{Limits, Waveform};
 use crate::helpers::{TestServer, answer, classifier, error, read, wav};
 
 #[test]
-fn an_answer_is_the_librarys_answer() {
+fn an_answer_is_that_of_the_library() {
     let server = TestServer::start();
 
     for recording in [wav(200.0, 1.0, 16_000), wav(330.0, 2.5, 44_100), wav(150.0, 0.4, 8_000)] {
