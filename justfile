@@ -11,9 +11,20 @@ _default:
 fetch *args:
     cargo run --release -p sc-data -- fetch --dest {{ data }} {{ args }}
 
+# Add words spoken by synthesisers to the data set, as the shipped model's had (needs espeak-ng and flite)
+speak *args:
+    crates/sc-train/scripts/speak.py {{ data }} {{ args }}
+
 # Train on it; a second call goes on where the first was interrupted
 train *args:
     cargo run --release -p sc-train -- train --data {{ data }} --out {{ run }} --resume {{ args }}
+
+# Train with three seeds, and print the mean and the spread of each validation figure
+train-seeds *args:
+    for seed in 1 2 3; do \
+        cargo run --release -p sc-train -- train --data {{ data }} --out {{ run }}-seed-$seed --seed $seed --resume {{ args }} || exit; \
+    done
+    crates/sc-train/scripts/spread.py {{ run }}-seed-1 {{ run }}-seed-2 {{ run }}-seed-3
 
 # Score a model on the testing split
 evaluate *args:

@@ -33,6 +33,12 @@ impl Clip {
             path: path.to_owned(),
         })
     }
+
+    /// Whether the clip is named as those of the published archive are, whose speakers are eight
+    /// hexadecimal digits; else somebody added it.
+    pub fn is_published(&self) -> bool {
+        self.speaker.len() == 8 && self.speaker.bytes().all(|digit| digit.is_ascii_hexdigit())
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +49,7 @@ mod tests {
     fn a_path_names_word_speaker_and_take() {
         let path = PathBuf::from("yes/0a7c2a8d_nohash_3.wav");
         let expected = Clip { word: "yes".into(), speaker: "0a7c2a8d".into(), take: 3, path: path.clone() };
+        assert!(expected.is_published());
         assert_eq!(Clip::parse(&path), Some(expected));
     }
 
@@ -50,6 +57,7 @@ mod tests {
     fn a_name_without_nohash_is_a_speaker_of_its_own() {
         let clip = Clip::parse(Path::new("lamp/kitchen.wav")).unwrap();
         assert_eq!((clip.speaker.as_str(), clip.take), ("kitchen", 0));
+        assert!(!clip.is_published());
     }
 
     #[test]

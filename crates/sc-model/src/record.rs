@@ -47,6 +47,8 @@ pub struct Training {
     pub data_digest: String,
     /// Recordings in the training split.
     pub n_clips: usize,
+    /// Those of them that are not the published archive's: somebody's own, or synthetic voices.
+    pub n_added: usize,
     /// Everything drawn at random follows from it.
     pub seed: u64,
     /// Epochs trained, and the one whose weights these are.

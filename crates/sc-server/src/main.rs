@@ -5,6 +5,7 @@ mod settings;
 use std::{
     env,
     io::{self, IsTerminal},
+    process::ExitCode,
 };
 
 use actix_web::rt::{signal, spawn};
@@ -16,7 +17,17 @@ use tracing_subscriber::EnvFilter;
 use settings::Settings;
 
 #[actix_web::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> anyhow::Result<()> {
     log_to_stderr()?;
     let settings = Settings::parse();
     let classifier = settings.classifier()?;

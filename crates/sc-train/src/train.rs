@@ -85,6 +85,12 @@ impl Run<'_> {
         self.cache.digest(self.dataset)
     }
 
+    /// Training clips that are not the published archive's.
+    fn n_added(&self) -> usize {
+        let clips = self.dataset.clips_in(Split::Train).filter(|clip| self.cache.is_readable(*clip));
+        clips.filter(|clip| !self.dataset.clips()[*clip].is_published()).count()
+    }
+
     /// Answers to the validation examples.
     fn validate(&self, classifier: &Classifier) -> Result<Vec<Answer>> {
         answer_split(classifier, self.dataset, self.cache, Split::Validation)
@@ -292,6 +298,7 @@ impl<'a> Trainer<'a> {
         record.header.training = Training {
             data_digest: self.run.data_digest(),
             n_clips: self.run.sampler.n_clips(),
+            n_added: self.run.n_added(),
             seed: self.run.config.seed,
             epochs: self.epochs.len(),
             best_epoch: self.best_epoch().map_or(0, |best| best.epoch),

@@ -32,7 +32,7 @@ A keyword recogniser: one second of 16 kHz sound in, one of {n_labels} labels ou
 
 Trained on {n_clips} clips of Speech Commands (Pete Warden, [arXiv:1804.03209](https://arxiv.org/abs/1804.03209), \
 [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)), split by speaker as published; silence and noises partly \
-synthesised, unknown words partly spliced from others. SHA-256 over the recordings' names and lengths: `{digest}`.
+synthesised, unknown words partly spliced from others.{added} SHA-256 over the recordings' names and lengths: `{digest}`.
 
 ## Figures
 
@@ -60,7 +60,8 @@ The same program, recordings and settings give the same weights; epoch {best_epo
         n_frames = header.network.n_frames,
         threshold = header.threshold,
         temperature = header.temperature,
-        n_clips = training.n_clips,
+        n_clips = training.n_clips - training.n_added,
+        added = added(training.n_added),
         digest = training.data_digest,
         figures = figures(report),
         task = report.training["settings"]["task"].as_str().unwrap_or("12"),
@@ -68,6 +69,17 @@ The same program, recordings and settings give the same weights; epoch {best_epo
         epochs = report.training["settings"]["epochs"],
         best_epoch = training.best_epoch,
         done = training.epochs,
+    )
+}
+
+/// What was trained on beside the archive.
+fn added(n_clips: usize) -> String {
+    if n_clips == 0 {
+        return String::new();
+    }
+    format!(
+        " {n_clips} clips more are not the archive's: words spoken by synthesisers (`crates/sc-train/scripts/speak.py`), \
+         or recordings of one's own."
     )
 }
 
