@@ -12,11 +12,14 @@ use crate::Split;
 #[non_exhaustive]
 pub enum Error {
     /// The bytes do not begin as any audio file that is understood.
-    #[error("not an audio file: expected a WAV (RIFF) header")]
+    #[error("not an audio file: expected WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, WebM, Ogg Vorbis or Opus")]
     NotAudio,
     /// A WAV file that is damaged or uses an unsupported encoding.
     #[error("unreadable WAV file")]
     Wav(#[from] hound::Error), // the cause is `source()`: don't print it twice
+    /// A recording of another format that is damaged or uses an unsupported encoding.
+    #[error("unreadable recording")]
+    Media(#[from] symphonia::core::errors::Error),
     /// The recording holds no samples at all.
     #[error("the recording holds no samples")]
     Empty,

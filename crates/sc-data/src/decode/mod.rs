@@ -3,6 +3,7 @@
 //! What a recording costs is bounded by [`Limits`], each checked before memory is spent on it: the
 //! bytes may come from anyone.
 
+mod media;
 mod resample;
 mod wav;
 
@@ -72,18 +73,27 @@ struct Mono {
 
 /// Decodes a recording to 16 kHz mono samples, of whatever length it has.
 ///
-/// Understood is WAV: integers of 8, 16, 24 and 32 bits, divided by their full scale, and 32-bit
-/// floats, clamped to [-1, 1]; any rate and number of channels within `limits`, the channels mixed
-/// by their mean. A file that was cut off, or streamed with no sizes in its header, gives the
-/// samples that are there. Resampling may overshoot [-1, 1] a little.
+/// Understood, by content, are WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, `WebM`, Ogg Vorbis and Opus.
+/// Integers are divided by their full scale, floats clamped to [-1, 1]; any rate and number of
+/// channels within `limits` will do, the channels mixed by their mean. A file that was cut off, or
+/// streamed with no sizes in its header, gives the samples that are there. Resampling may overshoot
+/// [-1, 1] a little.
 ///
 /// # Errors
-/// [`Error::NotAudio`] if `bytes` do not begin as a recording, [`Error::Wav`] if the header is
-/// damaged or the encoding unknown, [`Error::Empty`] and [`Error::NotFinite`] for the samples;
+/// [`Error::NotAudio`] if `bytes` do not begin as a recording, [`Error::Wav`] and [`Error::Media`] if
+/// they are damaged or encoded in an unknown way, [`Error::Empty`] and [`Error::NotFinite`] for the samples;
 /// the others name the limit that was exceeded.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
     limits.check_size(bytes.len())?;
-    let Mono { samples, rate_hz } = wav::decode(bytes, limits)?;
+    let decoded = match wav::decode(bytes, limits) {
+        // No WAV file, or one of A-law, µ-law or 64-bit floats.
+        Err(first @ (Error::NotAudio | Error::Wav(hound::Error::Unsupported))) => {
+            media::decode(bytes, limits)
+                .map_err(|second| if matches!(second, Error::NotAudio) { first } else { second })
+        }
+        decoded => decoded,
+    };
+    let Mono { samples, rate_hz } = decoded?;
     if samples.is_empty() {
         return Err(Error::Empty);
     }

@@ -78,7 +78,7 @@ fn a_file_that_is_no_audio_is_415() {
     let server = TestServer::start();
 
     for file in ["", "plain text, and not a recording"] {
-        let expected = error("not an audio file: expected a WAV (RIFF) header");
+        let expected = error(&sc_data::Error::NotAudio.to_string());
         assert_eq!(read(server.predict(file.into())), (415, expected), "{file:?}");
     }
 }

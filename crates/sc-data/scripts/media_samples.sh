@@ -1,0 +1,27 @@
+#!/bin/sh
+# Writes tests/media: a word spoken by a synthesiser in every format that is understood, and of each lossy one
+# what ffmpeg decodes it to; of Opus, what opusdec does, since ffmpeg resamples speech by a filter of its own.
+# Needs espeak-ng, ffmpeg and opus-tools; made with ffmpeg 5.1 and opusdec 0.2.
+set -eu
+cd "$(dirname "$0")/../tests/media"
+
+encode() { ffmpeg -nostdin -v error -y -i word.wav -map_metadata -1 -fflags +bitexact -flags:a +bitexact "$@"; }
+judge() { ffmpeg -nostdin -v error -y -i "$1" -map_metadata -1 -fflags +bitexact -ar 16000 -ac 1 -c:a pcm_s16le "$1.wav"; }
+
+espeak-ng -v en-us -s 130 --stdout "yes" |
+    ffmpeg -nostdin -v error -y -i - -af adelay=200,apad -t 1 -ar 16000 -fflags +bitexact -c:a pcm_s16le word.wav
+encode -c:a pcm_alaw alaw.wav
+encode -c:a pcm_mulaw mulaw.wav
+encode -c:a pcm_f64le double.wav
+encode word.aiff
+encode word.flac
+encode -c:a pcm_s16be word.caf
+encode -c:a alac alac.m4a
+encode -b:a 64k word.mp3
+encode -c:a libvorbis -b:a 64k word.ogg
+encode -c:a aac -b:a 64k word.m4a
+ffmpeg -nostdin -v error -y -i word.m4a -c copy word.aac
+encode -c:a libopus -b:a 32k word.opus
+ffmpeg -nostdin -v error -y -i word.opus -c copy -fflags +bitexact word.webm
+for file in word.mp3 word.ogg word.m4a; do judge "$file"; done
+opusdec --quiet --rate 48000 --no-dither --force-wav word.opus word.opus.wav

@@ -1,0 +1,163 @@
+//! Everything but plain WAV: containers and codecs by `symphonia`, and `opus-decoder` for the one it lacks.
+
+use std::io::Cursor;
+use std::panic;
+
+use opus_decoder::OpusDecoder;
+use symphonia::core::{
+    audio::Channels,
+    codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS},
+    errors::Error as MediaError,
+    formats::{FormatOptions, FormatReader, TrackType, probe::Hint},
+    io::{MediaSourceStream, MediaSourceStreamOptions},
+    meta::MetadataOptions,
+    packet::Packet,
+};
+
+use super::{Limits, Mono};
+use crate::Error;
+
+/// What Opus is decoded to, whatever went in (RFC 6716, section 2).
+const OPUS_RATE_HZ: u32 = 48_000;
+/// The longest Opus packet: 120 ms (RFC 6716, section 3.2.5).
+const OPUS_MAX_FRAMES: usize = OPUS_RATE_HZ as usize * 120 / 1000;
+
+/// Decodes a recording to the mean of its channels; see [`decode`](super::decode).
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
+    // A decoder's bug is no reason to take its caller down.
+    panic::catch_unwind(|| read(bytes, limits))
+        .unwrap_or(Err(Error::Media(MediaError::DecodeError("its decoder gave up"))))
+}
+
+fn read(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
+    let mut format = probe(bytes)?;
+    let track = format.default_track(TrackType::Audio).ok_or(unsupported("there is no sound in it"))?;
+    let (track_id, codec) = (track.id, track.codec_params.as_ref().and_then(|codec| codec.audio()));
+    let mut decoder = Decoder::new(codec.ok_or(unsupported("its codec is not known"))?)?;
+
+    let mut mono = Mono { samples: Vec::new(), rate_hz: 0 };
+    let mut failure = None;
+    loop {
+        let packet = match format.next_packet() {
+            Ok(Some(packet)) if packet.track_id == track_id => packet,
+            Ok(Some(_)) => continue,
+            Ok(None) => break,
+            // Cut off or damaged from here on.
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        };
+        match decoder.decode(&packet) {
+            Ok(sound) => append(&mut mono, &sound, limits)?,
+            Err(error) => failure = Some(error), // a damaged packet; players pass over it, too
+        }
+    }
+    match failure {
+        Some(error) if mono.samples.is_empty() => Err(error.into()),
+        _ => Ok(mono),
+    }
+}
+
+fn probe(bytes: &[u8]) -> Result<Box<dyn FormatReader + '_>, Error> {
+    let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), MediaSourceStreamOptions::default());
+    let (format, metadata) = (FormatOptions::default(), MetadataOptions::default());
+    let format = symphonia::default::get_probe().probe(&Hint::new(), stream, format, metadata);
+    format.map_err(|error| match error {
+        MediaError::Unsupported(_) | MediaError::IoError(_) => Error::NotAudio,
+        damaged => damaged.into(),
+    })
+}
+
+/// Adds a packet's samples, as far as `limits` allow.
+fn append(mono: &mut Mono, sound: &Sound, limits: &Limits) -> Result<(), Error> {
+    let Sound { samples, channels, rate_hz } = *sound;
+    limits.check_format(channels as u16, rate_hz)?;
+    if mono.rate_hz != 0 && mono.rate_hz != rate_hz {
+        return Err(unsupported("its sample rate changes").into());
+    }
+    mono.rate_hz = rate_hz;
+    limits.check_length(mono.samples.len() + samples.len() / channels, rate_hz)?;
+    if !samples.iter().all(|sample| sample.is_finite()) {
+        return Err(Error::NotFinite);
+    }
+    let mean = |frame: &[f32]| (frame.iter().sum::<f32>() / channels as f32).clamp(-1.0, 1.0);
+    mono.samples.extend(samples.chunks_exact(channels).map(mean));
+    Ok(())
+}
+
+/// A packet's samples, interleaved.
+struct Sound<'a> {
+    samples: &'a [f32],
+    channels: usize,
+    rate_hz: u32,
+}
+
+/// A track's decoder, and the samples of its last packet.
+struct Decoder {
+    codec: Codec,
+    samples: Vec<f32>,
+}
+
+enum Codec {
+    Opus {
+        decoder: Box<OpusDecoder>,
+        channels: usize,
+        /// Samples still to be passed over at the beginning.
+        pre_skip: usize,
+    },
+    Other(Box<dyn AudioDecoder>),
+}
+
+impl Decoder {
+    fn new(parameters: &AudioCodecParameters) -> Result<Self, MediaError> {
+        let codec = if parameters.codec == CODEC_ID_OPUS {
+            let channels = parameters.channels.as_ref().map_or(2, Channels::count);
+            let decoder = OpusDecoder::new(OPUS_RATE_HZ, channels)
+                .map_err(|_| unsupported("Opus of more than two channels"))?;
+            Codec::Opus { decoder: Box::new(decoder), channels, pre_skip: pre_skip(parameters) }
+        } else {
+            let codecs = symphonia::default::get_codecs();
+            Codec::Other(codecs.make_audio_decoder(parameters, &AudioDecoderOptions::default())?)
+        };
+        Ok(Self { codec, samples: Vec::new() })
+    }
+
+    fn decode(&mut self, packet: &Packet) -> Result<Sound<'_>, MediaError> {
+        match &mut self.codec {
+            Codec::Opus { decoder, channels, pre_skip } => {
+                let channels = *channels;
+                self.samples.resize(OPUS_MAX_FRAMES * channels, 0.0);
+                let n_frames = decoder
+                    .decode_float(&packet.data, &mut self.samples, false)
+                    .map_err(|_| MediaError::DecodeError("a damaged Opus packet"))?;
+                // What the encoder put before the beginning and after the end.
+                let begin = n_frames.min(*pre_skip);
+                let end = n_frames.saturating_sub(packet.trim_end.get() as usize).max(begin);
+                *pre_skip -= begin;
+                let samples = &self.samples[begin * channels..end * channels];
+                Ok(Sound { samples, channels, rate_hz: OPUS_RATE_HZ })
+            }
+            Codec::Other(decoder) => {
+                let sound = decoder.decode(packet)?;
+                sound.copy_to_vec_interleaved(&mut self.samples);
+                let (channels, rate_hz) = (sound.spec().channels().count(), sound.spec().rate());
+                Ok(Sound { samples: &self.samples, channels, rate_hz })
+            }
+        }
+    }
+}
+
+/// Samples before the sound begins, as the `OpusHead` of Ogg and `WebM` has it (RFC 7845, section 5.1).
+fn pre_skip(parameters: &AudioCodecParameters) -> usize {
+    match parameters.extra_data.as_deref() {
+        Some([b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', _, _, low, high, ..]) => {
+            u16::from_le_bytes([*low, *high]).into()
+        }
+        _ => 0,
+    }
+}
+
+fn unsupported(what: &'static str) -> MediaError {
+    MediaError::Unsupported(what)
+}

@@ -1,0 +1,105 @@
+//! Every format that is understood, as ffmpeg writes it: see `scripts/media_samples.sh`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+use std::{fs, path::Path};
+
+use proptest::prelude::*;
+use sc_data::{Error, Limits, decode};
+
+/// A codec may delay the sound by so many samples: 128 ms.
+const MAX_DELAY: usize = 2_048;
+
+fn read(name: &str) -> Vec<u8> {
+    fs::read(Path::new("tests/media").join(name)).unwrap()
+}
+
+fn decoded(name: &str) -> Vec<f32> {
+    decode(&read(name), &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// How much stronger `expected` is than its difference from `got`, at the delay of `got` that suits it best.
+fn snr_db(expected: &[f32], got: &[f32]) -> f64 {
+    let distance = |delay: usize| -> f64 {
+        let [expected, got] = if delay < MAX_DELAY {
+            [&expected[MAX_DELAY - delay..], got]
+        } else {
+            [expected, &got[(delay - MAX_DELAY).min(got.len())..]]
+        };
+        expected.iter().zip(got).map(|(a, b)| f64::from(a - b).powi(2)).sum()
+    };
+    let energy: f64 = expected.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    let least = (0..=2 * MAX_DELAY).map(distance).fold(f64::INFINITY, f64::min);
+    10.0 * (energy / least.max(1e-12)).log10()
+}
+
+#[test]
+fn lossless_formats_give_the_samples_of_the_wav_file() {
+    let word = decoded("word.wav");
+    for name in ["word.aiff", "word.flac", "word.caf", "alac.m4a", "double.wav"] {
+        assert_eq!(decoded(name), word, "{name}");
+    }
+}
+
+#[test]
+fn logarithmic_samples_are_expanded() {
+    // 8 bits of A-law or µ-law: 35 dB and a little more for speech (ITU-T G.711).
+    for name in ["alaw.wav", "mulaw.wav"] {
+        let snr_db = snr_db(&decoded("word.wav"), &decoded(name));
+        assert!(snr_db > 33.0, "{name}: {snr_db} dB");
+    }
+}
+
+#[test]
+fn lossy_formats_give_what_other_decoders_do() {
+    for (name, judge) in [
+        ("word.mp3", "word.mp3.wav"),
+        ("word.ogg", "word.ogg.wav"),
+        ("word.m4a", "word.m4a.wav"),
+        ("word.aac", "word.m4a.wav"),
+        ("word.opus", "word.opus.wav"),
+        ("word.webm", "word.opus.wav"),
+    ] {
+        let snr_db = snr_db(&decoded(judge), &decoded(name));
+        assert!(snr_db >= 40.0, "{name}: {snr_db} dB");
+    }
+}
+
+#[test]
+fn a_recording_longer_than_allowed_is_refused_while_it_is_decoded() {
+    let limits = Limits { max_seconds: 0, ..Limits::default() };
+    for name in ["word.flac", "word.mp3", "word.opus", "word.webm"] {
+        let error = decode(&read(name), &limits).unwrap_err();
+        assert!(matches!(error, Error::TooLong { limit_s: 0 }), "{name}: {error}");
+    }
+}
+
+#[test]
+fn text_is_no_recording() {
+    let text = "All work and no play makes Jack a dull boy.\n".repeat(500);
+    let error = decode(text.as_bytes(), &Limits::default()).unwrap_err();
+    assert!(matches!(error, Error::NotAudio), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn damaged_files_decode_or_refuse_but_never_panic(
+        name in prop::sample::select(vec![
+            "word.aiff", "word.flac", "word.caf", "alac.m4a", "word.mp3", "word.ogg", "word.m4a", "word.aac",
+            "word.opus", "word.webm",
+        ]),
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
+        length in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = read(name);
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(length.index(bytes.len()));
+        if let Ok(samples) = decode(&bytes, &Limits::default()) {
+            prop_assert!(samples.iter().all(|sample| sample.is_finite()));
+        }
+    }
+}
