@@ -244,7 +244,7 @@ impl<'a> Sampler<'a> {
     /// A second of recorded noise, or of a noise that was never recorded.
     fn noise(&self, rng: &mut impl Rng) -> Sound {
         match self.noises.choose(rng) {
-            Some((recording, first, last)) if rng.random_bool(0.65) => {
+            Some((recording, first, last)) if rng.random_bool(0.5) => {
                 let offset = rng.random_range(*first..=*last);
                 self.cache.waveform(Source::Noise { recording: *recording, offset, gain: 1.0 })
             }

@@ -73,11 +73,12 @@ pub fn change_speed(sound: &[f32], factor: f32) -> Vec<f32> {
 
 /// A second of a noise that was never recorded, at full scale or less.
 pub fn noise(rng: &mut impl Rng) -> Vec<f32> {
-    let mut noise = match rng.random_range(0..5) {
+    let mut noise = match rng.random_range(0..7) {
         0 => coloured(rng),
         1 => hum(rng),
         2 => clicks(rng),
         3 => notes(rng),
+        4 | 5 => glides(rng),
         _ => coloured(rng).iter().zip(hum(rng)).map(|(a, b)| a + b).collect(),
     };
     scale_to_peak(&mut noise, 1.0);
@@ -160,6 +161,37 @@ fn notes(rng: &mut impl Rng) -> Vec<f32> {
         }
     }
     music
+}
+
+/// Sirens, birds and whistles: tones that glide and waver, a long one or many short ones. Of all noises
+/// they are the most like speech, whose resonances glide too.
+fn glides(rng: &mut impl Rng) -> Vec<f32> {
+    let mut noise = vec![0.0; N_SAMPLES];
+    let n_glides = *[1, 1, 2, 4, 8, 16].choose(rng).unwrap_or(&1);
+    for _ in 0..n_glides {
+        let len = if n_glides == 1 { N_SAMPLES } else { rng.random_range(N_SAMPLES / 50..N_SAMPLES / 2) };
+        let start = rng.random_range(0..=N_SAMPLES - len);
+        let octaves: f32 = rng.random_range(-2.0..2.0);
+        let pitch_hz = 150.0 * 2.0_f32.powf(rng.random_range(0.0..5.0));
+        let (waver_hz, waver) = (rng.random_range(0.1..40.0), rng.random_range(0.0..0.6_f32).powi(2));
+        let fading = rng.random_range(0.2..3.0);
+        let n_harmonics = rng.random_range(1..8);
+        let loudness = rng.random_range(0.2..1.0);
+        let is_faded = n_glides > 1;
+        let (mut phase, waver_phase) = (0.0, rng.random_range(0.0..TAU));
+        for (i, x) in noise[start..start + len].iter_mut().enumerate() {
+            let done = i as f32 / len as f32;
+            let pitch_hz = pitch_hz * 2.0_f32.powf(octaves * done);
+            let hz = pitch_hz * (1.0 + waver * (TAU * waver_hz * seconds(i) + waver_phase).sin());
+            phase += TAU * hz / SAMPLE_RATE_HZ as f32;
+            // Harmonics above half of the sample rate would come back as other tones.
+            let harmonics = (1..=n_harmonics).map(|k| k as f32).take_while(|k| k * hz < 7_500.0);
+            let tone: f32 = harmonics.map(|k| (k * phase).sin() / k.powf(fading)).sum();
+            let envelope = if is_faded { (TAU / 2.0 * done).sin() } else { 1.0 };
+            *x += loudness * envelope * tone;
+        }
+    }
+    noise
 }
 
 fn seconds(sample: usize) -> f32 {
