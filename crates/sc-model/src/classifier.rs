@@ -121,7 +121,12 @@ impl Classifier {
 
     /// Answers one waveform on the calling thread.
     pub fn classify(&self, waveform: &Waveform) -> Prediction {
-        self.predict(&self.logits(waveform))
+        self.classify_at(waveform, self.header.threshold)
+    }
+
+    /// The same with a threshold for this answer alone.
+    pub fn classify_at(&self, waveform: &Waveform, threshold: f32) -> Prediction {
+        self.predict(&self.logits(waveform), threshold)
     }
 
     /// One number a label, before they become probabilities.
@@ -156,7 +161,7 @@ impl Classifier {
         })
     }
 
-    fn predict(&self, logits: &[f32]) -> Prediction {
+    fn predict(&self, logits: &[f32], threshold: f32) -> Prediction {
         let probabilities = softmax(logits, self.header.temperature);
         let labels = &self.header.labels;
         let scored = labels.names().iter().zip(probabilities).enumerate();
@@ -166,7 +171,7 @@ impl Classifier {
         scored.sort_by(|(_, a), (_, b)| b.probability.total_cmp(&a.probability));
         let (index, Scored { label, probability }) = scored[0].clone();
         Prediction {
-            accepted: labels.is_keyword(index) && probability >= self.header.threshold,
+            accepted: labels.is_keyword(index) && probability >= threshold,
             label,
             confidence: probability,
             predictions: scored.into_iter().map(|(_, scored)| scored).collect(),

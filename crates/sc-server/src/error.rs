@@ -28,6 +28,18 @@ pub enum ApiError {
     /// The body is not a form.
     #[error("expected a form (multipart/form-data) with the recording in its field `file`")]
     Form(#[from] MultipartError),
+    /// The body is of a type that carries no recording.
+    #[error(
+        "expected the recording in the field `file` of a form (multipart/form-data), by itself (audio/*, \
+         application/octet-stream), or as JSON {{\"audio\": \"<base64>\"}}; got {got}"
+    )]
+    ContentType { got: String },
+    /// The body is JSON, but not `{"audio": "<base64>"}`.
+    #[error("expected {{\"audio\": \"<base64>\"}}: {0}")]
+    Json(String),
+    /// The query asks for something else than it may.
+    #[error("expected a query like ?top_k=3&threshold=0.8: {0}")]
+    Query(String),
     /// The form lacks the recording.
     #[error("the form has no field `file`: send the recording in it")]
     NoFile,
@@ -58,7 +70,7 @@ impl ApiError {
     }
 
     /// What the client is told: the error and its causes, except of our own mistakes.
-    fn message(&self) -> String {
+    pub fn message(&self) -> String {
         match self {
             Self::Internal(_) => self.to_string(),
             _ => with_causes(self),
@@ -71,7 +83,12 @@ impl ResponseError for ApiError {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Form(_) | Self::NoFile | Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::Form(_)
+            | Self::NoFile
+            | Self::Body(_)
+            | Self::ContentType { .. }
+            | Self::Json(_)
+            | Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Recording(error) => recording_status(error),

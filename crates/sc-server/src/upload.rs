@@ -1,33 +1,59 @@
-//! A request's body to the bytes of its recording.
+//! A request's body to the bytes of its recordings.
 
 use actix_multipart::{Field, Multipart};
 use actix_web::{
     error::PayloadError,
-    http::header::HeaderMap,
+    http::header::{CONTENT_TYPE, HeaderMap},
     rt::time::timeout,
     web::{Bytes, BytesMut, Payload},
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
 
 use crate::{Capacity, error::ApiError};
 
-/// The form field that carries the recording.
+/// The form field that carries a recording.
 const FIELD: &str = "file";
 
-/// Reads the form in `payload` and returns its field `file`.
+/// What a client sent.
+pub enum Upload {
+    /// One recording: it gets one answer.
+    One(Bytes),
+    /// A form with several: they get a list of answers.
+    Several(Vec<Bytes>),
+}
+
+/// `{"audio": "<base64>"}`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Encoded {
+    audio: String,
+}
+
+/// Reads the recordings in `payload`: the fields `file` of a form, the body itself, or JSON.
 ///
 /// # Errors
-/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if the body exceeds what `capacity` allows,
-/// [`ApiError::Form`] if it is not a form, [`ApiError::NoFile`] if the form lacks the field.
-pub async fn read_recording(
+/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if the body exceeds what `capacity` allows;
+/// [`ApiError::Form`], [`ApiError::NoFile`], [`ApiError::Json`] and [`ApiError::ContentType`] if no
+/// recording can be found in it.
+pub async fn read_recordings(
     headers: &HeaderMap,
     payload: Payload,
     capacity: &Capacity,
-) -> Result<Bytes, ApiError> {
+) -> Result<Upload, ApiError> {
     let body = timeout(capacity.body_deadline, read_body(payload, capacity.recording.max_bytes))
         .await
         .map_err(|_| ApiError::TooSlow { limit: capacity.body_deadline })??;
-    file_field(headers, body).await
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match content_type.split(';').next().unwrap_or_default().trim() {
+        media if media.starts_with("multipart/") => file_fields(headers, body).await,
+        "application/json" => decode_json(&body).map(Upload::One),
+        "application/octet-stream" => Ok(Upload::One(body)),
+        media if media.starts_with("audio/") => Ok(Upload::One(body)),
+        "" => Err(ApiError::ContentType { got: "no Content-Type".into() }),
+        other => Err(ApiError::ContentType { got: other.into() }),
+    }
 }
 
 /// Reads the body to its end even past `limit`, throwing the excess away: a client that is still
@@ -44,15 +70,20 @@ async fn read_body(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError
     if fits { Ok(body.freeze()) } else { Err(ApiError::TooLarge { limit }) }
 }
 
-async fn file_field(headers: &HeaderMap, body: Bytes) -> Result<Bytes, ApiError> {
+async fn file_fields(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError> {
     let body = stream::iter([Ok::<_, PayloadError>(body)]);
     let mut form = Multipart::new(headers, body);
+    let mut recordings = Vec::new();
     while let Some(field) = form.try_next().await? {
         if field.name() == Some(FIELD) {
-            return content(field).await;
+            recordings.push(content(field).await?);
         }
     }
-    Err(ApiError::NoFile)
+    match recordings.len() {
+        0 => Err(ApiError::NoFile),
+        1 => Ok(Upload::One(recordings.remove(0))),
+        _ => Ok(Upload::Several(recordings)),
+    }
 }
 
 async fn content(mut field: Field) -> Result<Bytes, ApiError> {
@@ -61,4 +92,10 @@ async fn content(mut field: Field) -> Result<Bytes, ApiError> {
         content.extend_from_slice(&chunk);
     }
     Ok(content.freeze())
+}
+
+fn decode_json(body: &[u8]) -> Result<Bytes, ApiError> {
+    let Encoded { audio } =
+        serde_json::from_slice(body).map_err(|error| ApiError::Json(error.to_string()))?;
+    BASE64_STANDARD.decode(audio).map(Bytes::from).map_err(|error| ApiError::Json(error.to_string()))
 }

@@ -75,10 +75,23 @@ impl TestServer {
         self.client.post(self.url("/predict")).multipart(form).send().unwrap()
     }
 
+    /// Posts several recordings in one form.
+    pub fn predict_all(&self, recordings: Vec<Vec<u8>>) -> Response {
+        let form = recordings.into_iter().fold(Form::new(), |form, recording| {
+            form.part("file", Part::bytes(recording).file_name("word.wav"))
+        });
+        self.client.post(self.url("/predict")).multipart(form).send().unwrap()
+    }
+
     /// Posts `body` as it is.
     pub fn predict_raw(&self, content_type: &str, body: Vec<u8>) -> Response {
-        let request = self.client.post(self.url("/predict")).header("Content-Type", content_type);
-        request.body(body).send().unwrap()
+        self.predict_with("", content_type, body)
+    }
+
+    /// Posts `body` as it is, with a query.
+    pub fn predict_with(&self, query: &str, content_type: &str, body: Vec<u8>) -> Response {
+        let url = self.url("/predict") + query;
+        self.client.post(url).header("Content-Type", content_type).body(body).send().unwrap()
     }
 
     /// Asks the server to stop; the future it returns only waits.

@@ -2,7 +2,9 @@
 
 use std::thread;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use sc_data::{Limits, Waveform};
+use serde_json::json;
 
 use crate::helpers::{TestServer, answer, classifier, error, read, wav};
 
@@ -59,17 +61,82 @@ fn a_form_without_the_field_is_400() {
 }
 
 #[test]
-fn a_body_that_is_no_form_is_400_and_says_what_is_wrong_with_it() {
+fn a_broken_form_is_400_and_says_what_is_wrong_with_it() {
     let server = TestServer::start();
     let expected = "expected a form (multipart/form-data) with the recording in its field `file`";
 
     for (content_type, cause) in [
-        ("audio/wav", "Parsed Content-Type did not have 'multipart' top-level media type"),
         ("multipart/form-data", "Multipart boundary is not found"),
         ("multipart/form-data; boundary=x", "Multipart stream is incomplete"),
     ] {
         let response = server.predict_raw(content_type, wav(200.0, 1.0, 16_000));
         assert_eq!(read(response), (400, error(&format!("{expected}: {cause}"))));
+    }
+}
+
+#[test]
+fn several_recordings_are_answered_in_order_each_with_its_own_error() {
+    let [first, last] = [wav(200.0, 1.0, 16_000), wav(330.0, 2.5, 44_100)];
+
+    let response = TestServer::start().predict_all(vec![first.clone(), b"no audio".to_vec(), last.clone()]);
+
+    let refused = error(&sc_data::Error::NotAudio.to_string());
+    let expected = json!([answer(&classifier(), &first), refused, answer(&classifier(), &last)]);
+    assert_eq!(read(response), (200, expected));
+}
+
+#[test]
+fn a_recording_may_be_the_body_itself_or_base64_in_json() {
+    let server = TestServer::start();
+    let recording = wav(200.0, 1.0, 16_000);
+    let expected = answer(&classifier(), &recording);
+    let encoded = json!({ "audio": BASE64_STANDARD.encode(&recording) }).to_string().into_bytes();
+
+    for (content_type, body) in [
+        ("audio/wav", recording.clone()),
+        ("audio/webm; codecs=opus", recording.clone()), // its content counts
+        ("application/octet-stream", recording),
+        ("application/json; charset=utf-8", encoded),
+    ] {
+        assert_eq!(read(server.predict_raw(content_type, body)), (200, expected.clone()), "{content_type}");
+    }
+}
+
+#[test]
+fn a_body_without_a_recording_is_400_and_says_where_one_is_looked_for() {
+    let server = TestServer::start();
+
+    for (content_type, body, part) in [
+        ("text/plain", "yes", "got text/plain"),
+        ("application/json", "{}", "missing field `audio`"),
+        ("application/json", r#"{"audio": "?"}"#, "Invalid symbol 63"),
+    ] {
+        let (status, body) = read(server.predict_raw(content_type, body.into()));
+        let text = body["error"].as_str().unwrap();
+        assert!(status == 400 && text.contains("\"audio\"") && text.contains(part), "{status} {text}");
+    }
+}
+
+#[test]
+fn the_query_says_how_many_labels_and_from_which_confidence() {
+    let server = TestServer::start();
+    let recording = wav(200.0, 1.0, 16_000);
+    let ask = |query: &str| read(server.predict_with(query, "audio/wav", recording.clone()));
+
+    let (_, body) = ask("?top_k=2&threshold=0");
+    assert_eq!(body["predictions"].as_array().unwrap().len(), 2);
+    assert_eq!(body["accepted"], !body["label"].as_str().unwrap().starts_with('_'));
+    assert_eq!(ask("?threshold=1").1["accepted"], false);
+
+    for (query, part) in [
+        ("?top_k=0", "top_k counts from 1"),
+        ("?threshold=1.5", "threshold goes from 0 to 1"),
+        ("?threshold=high", "invalid float"),
+        ("?topk=3", "unknown field `topk`"),
+    ] {
+        let (status, body) = ask(query);
+        let text = body["error"].as_str().unwrap();
+        assert!(status == 400 && text.contains(part), "{query}: {status} {text}");
     }
 }
 
