@@ -51,10 +51,10 @@ pub struct Training {
     pub n_added: usize,
     /// Everything drawn at random follows from it.
     pub seed: u64,
-    /// Epochs trained, and the one whose weights these are.
+    /// Epochs trained.
     pub epochs: usize,
     /// The epoch whose weights these are.
-    pub best_epoch: usize,
+    pub kept_epoch: usize,
     /// Validation figures by name.
     pub validation: std::collections::BTreeMap<String, f64>,
 }

@@ -12,14 +12,14 @@ use crate::config::TrainConfig;
 
 /// The run as it stood after an epoch.
 pub struct Checkpoint {
-    /// The settings, the epochs done, and the best so far.
+    /// The settings, and the epochs done.
     pub state: State,
     /// The weights that are trained.
     pub weights: Weights,
     /// Their moving average.
     pub average: Weights,
-    /// The average as it was after the best epoch.
-    pub best: Weights,
+    /// The average as it was after the epoch that is kept.
+    pub kept: Weights,
     /// The optimiser's moments, as Burn writes them.
     pub optimizer: Vec<u8>,
 }
@@ -51,7 +51,7 @@ impl Checkpoint {
             fs::write(aside.join("state.json"), serde_json::to_vec_pretty(&self.state)?)?;
             fs::write(aside.join("weights.safetensors"), self.weights.to_bytes()?)?;
             fs::write(aside.join("average.safetensors"), self.average.to_bytes()?)?;
-            fs::write(aside.join("best.safetensors"), self.best.to_bytes()?)?;
+            fs::write(aside.join("kept.safetensors"), self.kept.to_bytes()?)?;
             fs::write(aside.join("optimizer.bpk"), &self.optimizer)?;
             Ok(fs::rename(&aside, &dir)?)
         };
@@ -88,7 +88,7 @@ impl Checkpoint {
             state,
             weights: weights("weights.safetensors")?,
             average: weights("average.safetensors")?,
-            best: weights("best.safetensors")?,
+            kept: weights("kept.safetensors")?,
             optimizer: read("optimizer.bpk")?,
         }))
     }

@@ -20,6 +20,8 @@ pub struct EpochMetrics {
     pub validation_loss: f64,
     /// Share of the validation clips that got their label, after the epoch.
     pub validation_accuracy: f64,
+    /// How many those are.
+    pub validation_clips: usize,
     /// The epoch's last learning rate.
     pub learning_rate: f64,
     /// Clips trained on a second.
@@ -29,7 +31,18 @@ pub struct EpochMetrics {
 }
 
 impl EpochMetrics {
-    /// The first epoch of the highest validation accuracy: the one whose weights are kept.
+    /// The epoch whose weights are kept: the last whose validation accuracy is within a standard error
+    /// of the highest. Such epochs are not told apart by their accuracy, and the later one has learnt
+    /// longer what validation does not ask for: noises and words that nobody recorded. (The other way
+    /// round Breiman et al. 1984 choose the simplest of several models.)
+    pub fn kept(epochs: &[Self]) -> Option<&Self> {
+        let best = Self::best(epochs)?;
+        let accuracy = best.validation_accuracy;
+        let standard_error = (accuracy * (1.0 - accuracy) / best.validation_clips.max(1) as f64).sqrt();
+        epochs.iter().rfind(|epoch| epoch.validation_accuracy >= accuracy - standard_error)
+    }
+
+    /// The first epoch of the highest validation accuracy.
     pub fn best(epochs: &[Self]) -> Option<&Self> {
         epochs.iter().reduce(
             |best, next| if next.validation_accuracy > best.validation_accuracy { next } else { best },
@@ -75,6 +88,7 @@ mod tests {
             train_accuracy: 0.8,
             validation_loss: 0.4,
             validation_accuracy: 0.9,
+            validation_clips: 400,
             learning_rate: 0.001,
             clips_per_s: 1000.0,
             seconds: 20.0,
@@ -87,6 +101,15 @@ mod tests {
         let epochs = [with(0.6, 1), with(0.8, 2), with(0.8, 3)];
         assert_eq!(EpochMetrics::best(&epochs).unwrap().epoch, 2);
         assert_eq!(EpochMetrics::best(&[]), None);
+    }
+
+    #[test]
+    fn the_last_epoch_within_a_standard_error_of_the_best_is_kept() {
+        let with = |accuracy, number| EpochMetrics { validation_accuracy: accuracy, ..epoch(number) };
+        // Of 400 clips, 0.9 has a standard error of 0.015.
+        let epochs = [with(0.8, 1), with(0.9, 2), with(0.886, 3), with(0.884, 4)];
+        assert_eq!(EpochMetrics::kept(&epochs).unwrap().epoch, 3);
+        assert_eq!(EpochMetrics::kept(&[]), None);
     }
 
     #[test]

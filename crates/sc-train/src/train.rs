@@ -121,8 +121,8 @@ struct Trainer<'a> {
     optimizer: ModuleOptimizer,
     /// Moving average of the weights: what is validated and kept.
     average: Weights,
-    /// The average after the best epoch.
-    best: Weights,
+    /// The average after the epoch that is kept.
+    kept: Weights,
     epochs: Vec<EpochMetrics>,
 }
 
@@ -144,7 +144,7 @@ impl<'a> Trainer<'a> {
             device: device.clone(),
             optimizer,
             average: weights.clone(),
-            best: weights.clone(),
+            kept: weights.clone(),
             epochs: Vec::new(),
         };
         let Some(checkpoint) = checkpoint else {
@@ -155,19 +155,14 @@ impl<'a> Trainer<'a> {
             .context("cannot read the checkpoint's optimiser")?;
         Ok(Self {
             average: checkpoint.average,
-            best: checkpoint.best,
+            kept: checkpoint.kept,
             epochs: checkpoint.state.epochs,
             ..trainer(&checkpoint.weights, optimizer)
         })
     }
 
-    /// The epoch of the highest validation accuracy, the first of them.
-    fn best_epoch(&self) -> Option<&EpochMetrics> {
-        EpochMetrics::best(&self.epochs)
-    }
-
     fn is_done(&self) -> bool {
-        let since_best = self.best_epoch().map_or(0, |best| self.epochs.len() - best.epoch);
+        let since_best = EpochMetrics::best(&self.epochs).map_or(0, |best| self.epochs.len() - best.epoch);
         self.epochs.len() >= self.run.config.epochs || since_best >= self.run.config.patience
     }
 
@@ -186,12 +181,13 @@ impl<'a> Trainer<'a> {
             train_accuracy: trained.correct / trained.examples,
             validation_loss: validation.loss,
             validation_accuracy: validation.accuracy,
+            validation_clips: validation.n,
             learning_rate: self.learning_rate(epoch * self.run.sampler.n_steps() - 1),
             clips_per_s: trained.examples / seconds,
             seconds: start.elapsed().as_secs_f64(),
         });
-        if self.best_epoch().is_some_and(|best| best.epoch == epoch) {
-            self.best = self.average.clone();
+        if EpochMetrics::kept(&self.epochs).is_some_and(|kept| kept.epoch == epoch) {
+            self.kept = self.average.clone();
         }
         self.report_epoch();
         self.save()
@@ -199,7 +195,7 @@ impl<'a> Trainer<'a> {
 
     /// One line an epoch, for people and for logs.
     fn report_epoch(&self) {
-        let (Some(last), Some(best)) = (self.epochs.last(), self.best_epoch()) else { return };
+        let (Some(last), Some(best)) = (self.epochs.last(), EpochMetrics::best(&self.epochs)) else { return };
         eprintln!(
             "epoch {:>3}/{}  loss {:.4}  accuracy {:.2} %  validation {:.2} % (best {:.2} %, epoch {})  {:.0} clips/s  {:.0} s",
             last.epoch,
@@ -277,16 +273,16 @@ impl<'a> Trainer<'a> {
             },
             weights: self.model.weights(),
             average: self.average.clone(),
-            best: self.best.clone(),
+            kept: self.kept.clone(),
             optimizer: optimizer.to_vec(),
         };
         checkpoint.save(self.run.out)
     }
 
-    /// The best epoch's record, and what is to be said of it.
+    /// The kept epoch's record, and what is to be said of it.
     fn finish(self) -> Result<Evaluation> {
         let labels = self.run.config.task.labels();
-        let mut record = self.run.record(&self.best, &self.network);
+        let mut record = self.run.record(&self.kept, &self.network);
         let neutral = Classifier::untested(&record, Backend::Native);
         record.header.self_test = neutral.logits(&self_test_waveform());
         record.header.temperature = fit::temperature(&self.run.validate(&neutral)?);
@@ -301,7 +297,7 @@ impl<'a> Trainer<'a> {
             n_added: self.run.n_added(),
             seed: self.run.config.seed,
             epochs: self.epochs.len(),
-            best_epoch: self.best_epoch().map_or(0, |best| best.epoch),
+            kept_epoch: EpochMetrics::kept(&self.epochs).map_or(0, |kept| kept.epoch),
             validation: evaluation.summary(),
         };
         record.save(&self.run.out.join("model.safetensors"))?;
@@ -316,7 +312,7 @@ impl<'a> Trainer<'a> {
             "settings": self.run.config,
             "network": self.network,
             "multiply_adds": self.network.multiply_adds(),
-            "weights": self.best.n_values(),
+            "weights": self.kept.n_values(),
             "temperature": header.temperature,
             "threshold": header.threshold,
             "training": header.training,

@@ -51,7 +51,8 @@ many each. No speaker is in both splits.
 
     sc-train train --data DIR --out OUT --task {task} --seed {seed} --epochs {epochs}
 
-The same program, recordings and settings give the same weights; epoch {best_epoch} of {done} was the best.
+The same program, recordings and settings give the same weights; epoch {kept_epoch} of {done} was kept, the last within a \
+standard error of the best on validation.
 ",
         n_labels = names.len(),
         keywords = keywords.join(", "),
@@ -67,7 +68,7 @@ The same program, recordings and settings give the same weights; epoch {best_epo
         task = report.training["settings"]["task"].as_str().unwrap_or("12"),
         seed = training.seed,
         epochs = report.training["settings"]["epochs"],
-        best_epoch = training.best_epoch,
+        kept_epoch = training.kept_epoch,
         done = training.epochs,
     )
 }

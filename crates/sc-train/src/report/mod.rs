@@ -22,7 +22,7 @@ pub struct Report {
     pub training: Value,
     /// Every epoch, in order.
     pub epochs: Vec<EpochMetrics>,
-    /// The best epoch's model on the validation split.
+    /// The kept epoch's model on the validation split.
     pub evaluation: Evaluation,
 }
 
@@ -63,6 +63,7 @@ pub(crate) mod tests {
             train_accuracy: 0.5,
             validation_loss: 1.0 / epoch as f64,
             validation_accuracy,
+            validation_clips: 1000,
             learning_rate: 0.001,
             clips_per_s: 900.0,
             seconds: 30.0,

@@ -51,8 +51,12 @@ pub(super) fn render(report: &Report) -> String {
 
 fn header(report: &Report) -> String {
     let labels = report.evaluation.confusion.labels.len();
-    let trained = match EpochMetrics::best(&report.epochs) {
-        Some(best) => format!("epoch {} of {}, the best on validation", best.epoch, report.epochs.len()),
+    let trained = match EpochMetrics::kept(&report.epochs) {
+        Some(kept) => format!(
+            "epoch {} of {}, the last within a standard error of the best on validation",
+            kept.epoch,
+            report.epochs.len()
+        ),
         None => "not trained".into(),
     };
     format!(
@@ -97,7 +101,7 @@ fn section(title: &str, note: &str, body: &str) -> String {
 }
 
 fn curves(report: &Report) -> String {
-    let marked = EpochMetrics::best(&report.epochs).map_or(0, |best| best.epoch);
+    let marked = EpochMetrics::kept(&report.epochs).map_or(0, |kept| kept.epoch);
     let both = |training: fn(&EpochMetrics) -> f64, validation: fn(&EpochMetrics) -> f64| {
         let points = |value: fn(&EpochMetrics) -> f64| {
             report.epochs.iter().map(|epoch| (epoch.epoch as f64, value(epoch))).collect()
