@@ -50,9 +50,10 @@ async fn serve() -> anyhow::Result<()> {
     server.await.context("the server failed")
 }
 
-/// Logs what `RUST_LOG` asks for, or what an operator wants to see of a healthy server.
+/// Logs what `RUST_LOG` asks for, or what an operator wants to see of a healthy server: a decoder's
+/// complaints about a recording are told to its sender.
 fn log_to_stderr() -> anyhow::Result<()> {
-    let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn".into());
+    let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn,symphonia=off".into());
     let filter = EnvFilter::try_new(&levels).with_context(|| {
         format!("RUST_LOG={levels}: expected levels such as `warn` or `info,sc_server=debug`")
     })?;

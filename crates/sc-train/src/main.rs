@@ -1,10 +1,11 @@
 //! `sc-train`: trains, evaluates and tries a keyword recogniser.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
 use sc_train::cli::Cli;
+use tracing_subscriber::EnvFilter;
 
 // Each step of a training frees what the next one asks for again; the C library's allocator hands it
 // back to the system in between.
@@ -12,7 +13,7 @@ use sc_train::cli::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(io::stderr).without_time().with_target(false).init();
+    log_warnings();
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS, // `| head` has seen enough
@@ -21,6 +22,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Shows warnings on standard error; a decoder's complaints come as the errors of their files.
+fn log_warnings() {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("warn,symphonia=off"))
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
