@@ -51,7 +51,7 @@ many each. No speaker is in both splits.
 
     sc-train train --data DIR --out OUT --task {task} --seed {seed} --epochs {epochs}
 
-The same program, recordings and settings give the same weights; epoch {kept_epoch} of {done} was kept, the last within a \
+Two runs of one program on the same recordings give the same weights; here, epoch {kept_epoch} of {done} was kept, the last within a \
 standard error of the best on validation.
 ",
         n_labels = names.len(),
