@@ -52,6 +52,9 @@ pub enum ApiError {
     /// The body is larger than a recording may be.
     #[error("the request is larger than {limit} bytes: send a shorter recording")]
     TooLarge { limit: usize },
+    /// The form holds more recordings than are answered at once.
+    #[error("the form holds more than {limit} recordings: send them in several requests")]
+    TooMany { limit: usize },
     /// The recording cannot be used.
     #[error(transparent)]
     Recording(#[from] sc_data::Error),
@@ -90,7 +93,7 @@ impl ResponseError for ApiError {
             | Self::Json(_)
             | Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } | Self::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Recording(error) => recording_status(error),
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -16,6 +16,9 @@ use crate::{Capacity, error::ApiError};
 /// The form field that carries a recording.
 const FIELD: &str = "file";
 
+/// Recordings in one form: one worker answers them all, at about a millisecond each.
+const MAX_RECORDINGS: usize = 1_000;
+
 /// What a client sent.
 pub enum Upload {
     /// One recording: it gets one answer.
@@ -34,7 +37,8 @@ struct Encoded {
 /// Reads the recordings in `payload`: the fields `file` of a form, the body itself, or JSON.
 ///
 /// # Errors
-/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if the body exceeds what `capacity` allows;
+/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if the body exceeds what `capacity` allows,
+/// [`ApiError::TooMany`] if a form holds more than 1,000 recordings;
 /// [`ApiError::Form`], [`ApiError::NoFile`], [`ApiError::Json`] and [`ApiError::ContentType`] if no
 /// recording can be found in it.
 pub async fn read_recordings(
@@ -46,7 +50,8 @@ pub async fn read_recordings(
         .await
         .map_err(|_| ApiError::TooSlow { limit: capacity.body_deadline })??;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match content_type.split(';').next().unwrap_or_default().trim() {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media_type.as_str() {
         media if media.starts_with("multipart/") => file_fields(headers, body).await,
         "application/json" => decode_json(&body).map(Upload::One),
         "application/octet-stream" => Ok(Upload::One(body)),
@@ -76,6 +81,9 @@ async fn file_fields(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiErro
     let mut recordings = Vec::new();
     while let Some(field) = form.try_next().await? {
         if field.name() == Some(FIELD) {
+            if recordings.len() == MAX_RECORDINGS {
+                return Err(ApiError::TooMany { limit: MAX_RECORDINGS });
+            }
             recordings.push(content(field).await?);
         }
     }

@@ -86,6 +86,14 @@ fn several_recordings_are_answered_in_order_each_with_its_own_error() {
 }
 
 #[test]
+fn more_recordings_than_one_request_may_hold_are_413() {
+    let response = TestServer::start().predict_all(vec![Vec::new(); 1_001]);
+
+    let expected = error("the form holds more than 1000 recordings: send them in several requests");
+    assert_eq!(read(response), (413, expected));
+}
+
+#[test]
 fn a_recording_may_be_the_body_itself_or_base64_in_json() {
     let server = TestServer::start();
     let recording = wav(200.0, 1.0, 16_000);
@@ -95,7 +103,7 @@ fn a_recording_may_be_the_body_itself_or_base64_in_json() {
     for (content_type, body) in [
         ("audio/wav", recording.clone()),
         ("audio/webm; codecs=opus", recording.clone()), // its content counts
-        ("application/octet-stream", recording),
+        ("Application/Octet-Stream", recording),
         ("application/json; charset=utf-8", encoded),
     ] {
         assert_eq!(read(server.predict_raw(content_type, body)), (200, expected.clone()), "{content_type}");
