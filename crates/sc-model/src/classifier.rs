@@ -131,17 +131,35 @@ impl Classifier {
 
     /// One number a label, before they become probabilities.
     pub fn logits(&self, waveform: &Waveform) -> Vec<f32> {
-        let mut scratch = self.borrow_scratch();
-        let Scratch { log_mel, features, workspace, logits } = &mut scratch;
-        self.log_mel.compute_into(waveform, log_mel, features);
+        self.with_scratch(|Scratch { log_mel, features, workspace, logits }| {
+            self.log_mel.compute_into(waveform, log_mel, features);
+            self.run(features, workspace, logits);
+        })
+    }
+
+    /// The same for a spectrogram that the record's front end made, `[n_frames, n_mels]`.
+    ///
+    /// # Panics
+    /// If it has another size.
+    pub fn logits_of(&self, log_mel: &[f32]) -> Vec<f32> {
+        self.with_scratch(|Scratch { workspace, logits, .. }| self.run(log_mel, workspace, logits))
+    }
+
+    fn run(&self, log_mel: &[f32], workspace: &mut Option<Workspace>, logits: &mut Vec<f32>) {
         match (&self.network, workspace) {
-            (Network::Native(engine), Some(workspace)) => engine.logits(features, workspace, logits),
+            (Network::Native(engine), Some(workspace)) => engine.logits(log_mel, workspace, logits),
             #[cfg(feature = "flex")]
             (Network::Burn(network, device), _) => {
-                *logits = network.logits(features, self.header.network.n_mels, device);
+                *logits = network.logits(log_mel, self.header.network.n_mels, device);
             }
             (Network::Native(_), None) => unreachable!("the engine's scratch has a workspace"),
         }
+    }
+
+    /// The logits that `compute` leaves in a scratch.
+    fn with_scratch(&self, compute: impl FnOnce(&mut Scratch)) -> Vec<f32> {
+        let mut scratch = self.borrow_scratch();
+        compute(&mut scratch);
         let logits = scratch.logits.clone();
         self.scratch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(scratch);
         logits

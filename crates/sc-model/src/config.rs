@@ -120,6 +120,15 @@ impl KeywordCnnConfig {
         tensors
     }
 
+    /// The same with `times` as many channels everywhere: about the square of it in weights and cost.
+    #[must_use]
+    pub fn widened(mut self, times: usize) -> Self {
+        self.stem.iter_mut().for_each(|conv| conv.channels *= times);
+        self.blocks.iter_mut().for_each(|block| block.channels *= times);
+        self.entry *= times;
+        self
+    }
+
     /// Refuses a shape that cannot be built, or that would cost more than any network of this
     /// project: the settings come out of a file.
     ///

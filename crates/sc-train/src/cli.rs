@@ -52,10 +52,25 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         println!("{} is there and loads: nothing to train", model.display());
         return Ok(ExitCode::SUCCESS);
     }
-    let TrainArgs { task, seed, epochs, batch_size, learning_rate, .. } = *args;
-    let config = TrainConfig { task, seed, epochs, batch_size, learning_rate, ..TrainConfig::default() };
+    let TrainArgs { task, seed, epochs, batch_size, learning_rate, label_smoothing, width, .. } = *args;
+    let mut config = TrainConfig {
+        task,
+        seed,
+        epochs,
+        batch_size,
+        learning_rate,
+        label_smoothing,
+        width,
+        ..TrainConfig::default()
+    };
+    let mut teacher = None;
+    if let Some(path) = &args.teacher {
+        teacher = Some(Classifier::load(path, Backend::Native)?);
+        config.teacher = Some(sc_data::Sha256Digest::of(&std::fs::read(path)?).to_string());
+    }
     let evaluation = crate::train::train(
         &config,
+        teacher.as_ref(),
         &args.data,
         &args.out,
         args.backend.unwrap_or_else(default_backend),
@@ -98,6 +113,15 @@ pub struct TrainArgs {
     /// The highest learning rate of the schedule.
     #[arg(long, value_name = "X", default_value_t = TrainConfig::default().learning_rate, value_parser = parse_rate)]
     pub learning_rate: f64,
+    /// Share of each target that is spread over all labels.
+    #[arg(long, value_name = "0..1", default_value_t = TrainConfig::default().label_smoothing, value_parser = parse_probability)]
+    pub label_smoothing: f32,
+    /// Times the usual channels everywhere in the network: 2 is four times as slow, and a good teacher.
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().width, value_parser = parse_width)]
+    pub width: usize,
+    /// A model whose answers are learnt along with the labels, usually a wider one.
+    #[arg(long, value_name = "FILE")]
+    pub teacher: Option<PathBuf>,
     /// Makes the run repeatable: the same seed gives the same weights.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().seed)]
     pub seed: u64,
@@ -143,6 +167,11 @@ impl ModelArgs {
 fn parse_count(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| "expected a whole number from 1".into())
+}
+
+fn parse_width(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=4).contains(number));
+    number.ok_or_else(|| "expected 1, 2, 3 or 4".into())
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

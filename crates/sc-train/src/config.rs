@@ -21,6 +21,12 @@ pub struct TrainConfig {
     pub warmup_epochs: f64,
     /// Decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101).
     pub weight_decay: f32,
+    /// The network has so many times its usual channels.
+    pub width: usize,
+    /// SHA-256 of the record whose answers are learnt, if one teaches.
+    pub teacher: Option<String>,
+    /// Share of the teacher's answer in a target; the rest is the label (Hinton et al., arXiv:1503.02531).
+    pub teacher_share: f32,
     /// Share of the target spread over all labels (Szegedy et al., arXiv:1512.00567).
     pub label_smoothing: f32,
     /// What the averaged weights keep of themselves at each step.
@@ -45,6 +51,9 @@ impl Default for TrainConfig {
             learning_rate: 2e-3,
             warmup_epochs: 1.0,
             weight_decay: 0.05,
+            width: 1,
+            teacher: None,
+            teacher_share: 0.8,
             label_smoothing: 0.1,
             average_decay: 0.999,
             patience: 20,

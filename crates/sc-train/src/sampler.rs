@@ -12,6 +12,8 @@ use sc_data::{
     SpeechCommands, Split, UNKNOWN, Waveform, add_noise, time_shift,
 };
 
+use sc_model::{Classifier, softmax};
+
 use crate::config::TrainConfig;
 use crate::sounds;
 
@@ -23,15 +25,19 @@ pub struct Batch {
     /// `[batch, n_frames, n_mels]`.
     pub features: Vec<f32>,
     /// `[batch]`, indices of labels.
-    pub targets: Vec<usize>,
+    pub labels: Vec<usize>,
+    /// `[batch, n_labels]`: the probabilities to be learnt.
+    pub targets: Vec<f32>,
 }
 
 /// Draws training examples.
+#[derive(Clone)]
 pub struct Sampler<'a> {
     config: &'a TrainConfig,
     labels: Labels,
     log_mel: LogMel,
     cache: &'a SampleCache,
+    teacher: Option<&'a Classifier>,
     /// For every label, its clips.
     clips: Vec<Vec<usize>>,
     /// The clips of `_unknown_`, by word.
@@ -51,7 +57,12 @@ struct Draw {
 
 impl<'a> Sampler<'a> {
     /// Sorts the training split by what its clips are good for.
-    pub fn new(dataset: &SpeechCommands, cache: &'a SampleCache, config: &'a TrainConfig) -> Self {
+    pub fn new(
+        dataset: &SpeechCommands,
+        cache: &'a SampleCache,
+        config: &'a TrainConfig,
+        teacher: Option<&'a Classifier>,
+    ) -> Self {
         let labels = config.task.labels();
         let mut clips = vec![Vec::new(); labels.names().len()];
         let mut other_words: Vec<(&str, Vec<usize>)> = Vec::new();
@@ -75,6 +86,7 @@ impl<'a> Sampler<'a> {
             config,
             log_mel: config.log_mel.init(),
             cache,
+            teacher,
             clips,
             other_words: other_words.into_iter().map(|(_, clips)| clips).collect(),
             noises: noises.collect(),
@@ -109,18 +121,34 @@ impl<'a> Sampler<'a> {
     fn batch(&self, epoch: usize, first: usize, draws: &[Draw]) -> Result<Batch, DatasetError> {
         let n_values = self.config.log_mel.n_frames() * self.config.log_mel.n_mels;
         let mut features = vec![0.0; draws.len() * n_values];
-        let examples = features.par_chunks_exact_mut(n_values).zip(draws).enumerate();
-        examples.try_for_each_init(
+        let n_labels = self.labels.names().len();
+        let mut targets = vec![0.0; draws.len() * n_labels];
+        let examples = features.par_chunks_exact_mut(n_values).zip(targets.par_chunks_exact_mut(n_labels));
+        examples.zip(draws).enumerate().try_for_each_init(
             || self.log_mel.scratch(),
-            |scratch, (i, (features, draw))| {
+            |scratch, (i, ((features, target), draw))| {
                 let mut rng = self.rng(epoch, first + i + 1);
                 let waveform = self.sound(*draw, &mut rng)?;
                 self.log_mel.compute_into(&waveform, scratch, features);
                 self.disturb(features, &mut rng);
+                self.target(draw.label, features, target);
                 Ok(())
             },
         )?;
-        Ok(Batch { features, targets: draws.iter().map(|draw| draw.label).collect() })
+        Ok(Batch { features, labels: draws.iter().map(|draw| draw.label).collect(), targets })
+    }
+
+    /// What is to be learnt of an example: its label, a little of it spread over all, and what the
+    /// teacher hears in the same disturbed sound (Beyer et al., arXiv:2106.05237).
+    fn target(&self, label: usize, features: &[f32], target: &mut [f32]) {
+        let smoothing = self.config.label_smoothing;
+        target.fill(smoothing / target.len() as f32);
+        target[label] += 1.0 - smoothing;
+        if let Some(teacher) = self.teacher {
+            let share = self.config.teacher_share;
+            let heard = softmax(&teacher.logits_of(features), 1.0);
+            target.iter_mut().zip(heard).for_each(|(target, heard)| *target += share * (heard - *target));
+        }
     }
 
     /// Stream 0 of an epoch draws its examples, every other one disturbs one of them.
@@ -296,6 +324,8 @@ mod dataset;
 
 #[cfg(test)]
 mod tests {
+    use sc_model::{Backend, FORMAT_VERSION, Header, KeywordCnnConfig, Record, Training, Weights};
+
     use super::*;
 
     /// Calls `check` with a sampler over a small data set.
@@ -306,7 +336,7 @@ mod tests {
         let dataset = SpeechCommands::open(&root).unwrap();
         let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
         let config = TrainConfig { batch_size: 16, ..TrainConfig::default() };
-        check(&Sampler::new(&dataset, &cache, &config));
+        check(&Sampler::new(&dataset, &cache, &config, None));
     }
 
     #[test]
@@ -324,6 +354,42 @@ mod tests {
     }
 
     #[test]
+    fn a_target_is_the_label_and_the_teachers_answer_in_their_shares() {
+        with_sampler(|sampler| {
+            let log_mel = LogMelConfig::default();
+            let record = untaught(&log_mel, sampler.labels.clone());
+            let teacher = Classifier::untested(&record, Backend::Native);
+            let features = vec![-3.0; log_mel.n_frames() * log_mel.n_mels];
+            let heard = softmax(&teacher.logits_of(&features), 1.0);
+            let (mut alone, mut taught) = ([0.0; 12], [0.0; 12]);
+            sampler.target(2, &features, &mut alone);
+            Sampler { teacher: Some(&teacher), ..sampler.clone() }.target(2, &features, &mut taught);
+            for label in 0..12 {
+                let smoothed = if label == 2 { 0.9 + 0.1 / 12.0 } else { 0.1 / 12.0 };
+                assert!((alone[label] - smoothed).abs() < 1e-6, "{alone:?}");
+                let expected = 0.2 * smoothed + 0.8 * heard[label];
+                assert!((taught[label] - expected).abs() < 1e-6, "{taught:?}");
+            }
+        });
+    }
+
+    /// A record of random weights.
+    fn untaught(log_mel: &LogMelConfig, labels: Labels) -> Record {
+        let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
+        let header = Header {
+            format_version: FORMAT_VERSION,
+            labels,
+            log_mel: log_mel.clone(),
+            threshold: 0.5,
+            temperature: 1.0,
+            training: Training::default(),
+            self_test: Vec::new(),
+            network: network.clone(),
+        };
+        Record { header, weights: Weights::random(&network, 1) }
+    }
+
+    #[test]
     fn an_example_follows_from_seed_epoch_and_place_alone() {
         with_sampler(|sampler| {
             let epoch = |epoch| -> Vec<Batch> { sampler.batches(epoch).map(Result::unwrap).collect() };
@@ -331,7 +397,7 @@ mod tests {
             let (first, again) = (epoch(1), one_thread.install(|| epoch(1)));
             assert_eq!(first.len(), 6);
             for (a, b) in first.iter().zip(&again) {
-                assert!(a.features == b.features && a.targets == b.targets);
+                assert!(a.features == b.features && a.labels == b.labels && a.targets == b.targets);
             }
             assert!(epoch(2)[0].features != first[0].features);
         });

@@ -27,15 +27,26 @@ const BATCHES_AHEAD: usize = 4;
 
 /// Trains on `data` and leaves the record and its report in `out`.
 ///
+/// `teacher`, if there is one, must be the record whose digest `config` has.
+///
 /// # Errors
-/// If a file cannot be read or written, or `resume` finds another run's checkpoint.
+/// If a file cannot be read or written, `teacher` has other labels or another front end, or `resume` finds
+/// another run's checkpoint.
 pub fn train(
     config: &TrainConfig,
+    teacher: Option<&Classifier>,
     data: &Path,
     out: &Path,
     backend: Backend,
     resume: bool,
 ) -> Result<Evaluation> {
+    if let Some(teacher) = teacher.map(Classifier::header) {
+        ensure!(
+            teacher.labels == config.task.labels() && teacher.log_mel == config.log_mel,
+            "the teacher has other labels or another front end: it must be trained for task {} too",
+            config.task
+        );
+    }
     let dataset = SpeechCommands::open(data)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let _lock = lock(out)?;
@@ -49,7 +60,7 @@ pub fn train(
     let bar = progress::bar(dataset.clips().len(), "reading");
     let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
-    let sampler = Sampler::new(&dataset, &cache, config);
+    let sampler = Sampler::new(&dataset, &cache, config, teacher);
     ensure!(sampler.n_clips() > 0, "the training split of {} is empty", data.display());
 
     let run = Run { config, dataset: &dataset, cache: &cache, sampler: &sampler, out };
@@ -134,7 +145,8 @@ impl<'a> Trainer<'a> {
             config.log_mel.n_frames(),
             config.log_mel.n_mels,
             config.task.labels().names().len(),
-        );
+        )
+        .widened(config.width);
         let device = backend.device().context("training needs --backend flex, ndarray or wgpu")?.autodiff();
         let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).with_epsilon(1e-8).init();
         let trainer = |weights: &Weights, optimizer| Self {
@@ -224,7 +236,7 @@ impl<'a> Trainer<'a> {
             let first = (epoch - 1) * sampler.n_steps();
             for (step, batch) in batches.iter().enumerate() {
                 let batch = batch?;
-                bar.inc(batch.targets.len() as u64);
+                bar.inc(batch.labels.len() as u64);
                 totals.add(&self.step(first + step, batch));
                 ensure!(
                     totals.loss.is_finite(),
@@ -246,11 +258,13 @@ impl<'a> Trainer<'a> {
 
     /// Forward, backward, optimiser, average.
     fn step(&mut self, step: usize, batch: Batch) -> Totals {
-        let n = batch.targets.len();
+        let n = batch.labels.len();
         let shape = [n, self.network.n_frames, self.network.n_mels];
         let features = Tensor::<3>::from_data(TensorData::new(batch.features, shape), &self.device);
         let logits = self.model.forward(features);
-        let loss = cross_entropy(logits.clone(), &batch.targets, self.run.config.label_smoothing);
+        let targets =
+            Tensor::<2>::from_data(TensorData::new(batch.targets, [n, self.network.n_labels]), &self.device);
+        let loss = (log_softmax(logits.clone(), 1) * targets).sum().neg() / n as f32; // cross-entropy
         let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
         let model = self.model.clone();
         self.model = self.optimizer.step(self.learning_rate(step), model, gradients);
@@ -258,7 +272,7 @@ impl<'a> Trainer<'a> {
         // Early averages forget faster, so that they are not held back by random weights.
         let decay = self.run.config.average_decay.min((1 + step) as f32 / (10 + step) as f32);
         self.average.approach(&self.model.weights(), 1.0 - decay);
-        Totals::of(&logits, loss, &batch.targets)
+        Totals::of(&logits, loss, &batch.labels)
     }
 
     fn save(&self) -> Result<()> {
@@ -320,17 +334,6 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Mean cross-entropy with a share of every target spread over all labels.
-fn cross_entropy(logits: Tensor<2>, targets: &[usize], smoothing: f32) -> Tensor<1> {
-    let [n, n_labels] = logits.dims();
-    let mut wanted = vec![smoothing / n_labels as f32; n * n_labels];
-    for (row, target) in wanted.chunks_exact_mut(n_labels).zip(targets) {
-        row[*target] += 1.0 - smoothing;
-    }
-    let wanted = Tensor::<2>::from_data(TensorData::new(wanted, [n, n_labels]), &logits.device());
-    (log_softmax(logits, 1) * wanted).sum().neg() / n as f32
-}
-
 /// What an epoch's steps add up to.
 #[derive(Default)]
 struct Totals {
@@ -340,11 +343,11 @@ struct Totals {
 }
 
 impl Totals {
-    fn of(logits: &Tensor<2>, loss: Tensor<1>, targets: &[usize]) -> Self {
+    fn of(logits: &Tensor<2>, loss: Tensor<1>, labels: &[usize]) -> Self {
         let heard: Vec<i64> =
             logits.clone().argmax(1).into_data().convert::<i64>().try_to_vec().unwrap_or_default();
-        let correct = heard.iter().zip(targets).filter(|(heard, target)| **heard == **target as i64).count();
-        let examples = targets.len() as f64;
+        let correct = heard.iter().zip(labels).filter(|(heard, label)| **heard == **label as i64).count();
+        let examples = labels.len() as f64;
         Self { loss: loss.into_scalar::<f64>() * examples, correct: correct as f64, examples }
     }
 
