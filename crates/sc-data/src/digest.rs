@@ -14,6 +14,11 @@ impl Sha256Digest {
         Self::finish(Sha256::new_with_prefix(bytes))
     }
 
+    /// The digest itself.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The digest of all that `hasher` was given.
     pub(crate) fn finish(hasher: Sha256) -> Self {
         Self(hasher.finalize().into())
@@ -26,12 +31,16 @@ impl fmt::Display for Sha256Digest {
     }
 }
 
-#[cfg(feature = "fetch")]
+/// Text that is no digest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a SHA-256: expected 64 hexadecimal digits")]
+pub struct NotADigest(String);
+
 impl std::str::FromStr for Sha256Digest {
-    type Err = crate::FetchError;
+    type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let not_hex = || Self::Err::NotADigest(text.to_owned());
+        let not_hex = || NotADigest(text.to_owned());
         let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(not_hex()) };
         let digit = |digit: u8| char::from(digit).to_digit(16);
         let byte = |&[high, low]: &[u8; 2]| Some((digit(high)? << 4 | digit(low)?) as u8);

@@ -170,9 +170,6 @@ pub enum FetchError {
         /// What the file hashes to.
         got: crate::Sha256Digest,
     },
-    /// Not a SHA-256.
-    #[error("{0:?} is not a SHA-256: expected 64 hexadecimal digits")]
-    NotADigest(String),
     /// There is no place to download from.
     #[error("no URL to download from")]
     NoUrl,

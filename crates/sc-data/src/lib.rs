@@ -30,8 +30,8 @@ pub use augment::{SpecAugment, add_noise, time_shift};
 pub use cache::SampleCache;
 pub use clip::Clip;
 pub use dataset::{SpeechCommands, labelled_clips};
-pub use decode::{Limits, decode};
-pub use digest::Sha256Digest;
+pub use decode::{Limits, StreamResampler, decode};
+pub use digest::{NotADigest, Sha256Digest};
 #[cfg(feature = "fetch")]
 pub use error::FetchError;
 pub use error::{DatasetError, Error};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use sc_data::{LogMel, Waveform};
 use serde::Serialize;
@@ -15,6 +16,7 @@ const SELF_TEST_TOLERANCE: f32 = 2e-3;
 
 /// A label and how likely it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Scored {
     /// Its name.
     pub label: String,
@@ -24,6 +26,7 @@ pub struct Scored {
 
 /// The answer to one [`Waveform`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Prediction {
     /// The likeliest label.
     pub label: String,
@@ -33,6 +36,15 @@ pub struct Prediction {
     pub accepted: bool,
     /// Every label, likeliest first.
     pub predictions: Vec<Scored>,
+}
+
+/// How long the parts of an answer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Waveform to log-mel features.
+    pub features: Duration,
+    /// Features to logits.
+    pub network: Duration,
 }
 
 /// A loaded record, ready to answer; threads share it.
@@ -121,19 +133,20 @@ impl Classifier {
 
     /// Answers one waveform on the calling thread.
     pub fn classify(&self, waveform: &Waveform) -> Prediction {
-        self.classify_at(waveform, self.header.threshold)
+        self.predict(&self.logits(waveform), self.header.threshold)
     }
 
-    /// The same with a threshold for this answer alone.
-    pub fn classify_at(&self, waveform: &Waveform, threshold: f32) -> Prediction {
-        self.predict(&self.logits(waveform), threshold)
+    /// The same with a threshold for this answer alone, and the time it took.
+    pub fn classify_at(&self, waveform: &Waveform, threshold: f32) -> (Prediction, Timing) {
+        let mut timing = Timing::default();
+        let logits = self.with_scratch(|scratch| timing = self.hear(waveform, scratch));
+        (self.predict(&logits, threshold), timing)
     }
 
     /// One number a label, before they become probabilities.
     pub fn logits(&self, waveform: &Waveform) -> Vec<f32> {
-        self.with_scratch(|Scratch { log_mel, features, workspace, logits }| {
-            self.log_mel.compute_into(waveform, log_mel, features);
-            self.run(features, workspace, logits);
+        self.with_scratch(|scratch| {
+            self.hear(waveform, scratch);
         })
     }
 
@@ -145,12 +158,22 @@ impl Classifier {
         self.with_scratch(|Scratch { workspace, logits, .. }| self.run(log_mel, workspace, logits))
     }
 
-    fn run(&self, log_mel: &[f32], workspace: &mut Option<Workspace>, logits: &mut Vec<f32>) {
+    /// Front end and network.
+    fn hear(&self, waveform: &Waveform, scratch: &mut Scratch) -> Timing {
+        let Scratch { log_mel, features, workspace, logits } = scratch;
+        let start = Instant::now();
+        self.log_mel.compute_into(waveform, log_mel, features);
+        let between = Instant::now();
+        self.run(features, workspace, logits);
+        Timing { features: between - start, network: between.elapsed() }
+    }
+
+    fn run(&self, log_mel: &[f32], workspace: &mut Option<Workspace>, logits: &mut [f32]) {
         match (&self.network, workspace) {
             (Network::Native(engine), Some(workspace)) => engine.logits(log_mel, workspace, logits),
             #[cfg(feature = "flex")]
             (Network::Burn(network, device), _) => {
-                *logits = network.logits(log_mel, self.header.network.n_mels, device);
+                logits.copy_from_slice(&network.logits(log_mel, self.header.network.n_mels, device));
             }
             (Network::Native(_), None) => unreachable!("the engine's scratch has a workspace"),
         }

@@ -10,8 +10,8 @@ use reqwest::blocking::{
     Client, Response,
     multipart::{Form, Part},
 };
-use sc_model::{Backend, Classifier};
-use sc_server::{Capacity, run};
+use sc_model::Backend;
+use sc_server::{Model, ModelSource, Service, run};
 
 fn main() {
     divan::main();
@@ -36,11 +36,11 @@ fn predict(bencher: Bencher) {
 
 /// Starts a server that lives as long as the process, and returns where.
 fn start() -> String {
-    let classifier = Classifier::shipped(Backend::Native).unwrap();
+    let model = Model::load(ModelSource { file: None, backend: Backend::Native }).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(|| {
-        let serve = async { run(listener, classifier, Capacity::default())?.await };
+        let serve = async { run(listener, Service::new(model))?.await };
         System::new().block_on(serve)
     });
     url

@@ -11,10 +11,14 @@ pub struct Capacity {
     pub recording: Limits,
     /// How long a client may take to send a body.
     pub body_deadline: Duration,
+    /// How long a client waits for an answer once its body is there.
+    pub deadline: Duration,
     /// Recordings worked on at once, one thread each.
     pub workers: NonZeroUsize,
     /// Recordings that may wait for a worker; the next is refused at once.
     pub queue: usize,
+    /// Live streams at once; the next is refused.
+    pub streams: usize,
 }
 
 impl Default for Capacity {
@@ -23,7 +27,9 @@ impl Default for Capacity {
             recording: Limits::default(),
             body_deadline: Duration::from_secs(30), // 25 MB at 7 Mbit/s
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            deadline: Duration::from_secs(10),
             queue: 64,
+            streams: 64,
         }
     }
 }

@@ -8,7 +8,7 @@ use actix_web::{
     error::PayloadError,
     http::{
         StatusCode,
-        header::{ALLOW, RETRY_AFTER},
+        header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use serde::Serialize;
@@ -20,7 +20,7 @@ const RETRY_AFTER_S: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// Nothing is served under the path.
-    #[error("nothing is here: try /, /health, /info or /predict")]
+    #[error("nothing is here: try /, /docs or /openapi.json")]
     NotFound,
     /// The path is served, by another method.
     #[error("wrong method: use {allowed}")]
@@ -38,8 +38,17 @@ pub enum ApiError {
     #[error("expected {{\"audio\": \"<base64>\"}}: {0}")]
     Json(String),
     /// The query asks for something else than it may.
-    #[error("expected a query like ?top_k=3&threshold=0.8: {0}")]
+    #[error("query: {0}")]
     Query(String),
+    /// The request does not open a WebSocket as it should.
+    #[error("expected a WebSocket handshake: {0}")]
+    WebSocket(String),
+    /// An inference request that does not fit the model.
+    #[error("{0}")]
+    Inference(String),
+    /// The path names a model, or a version, that is not served.
+    #[error("no model {name}: this server has {served}")]
+    NoModel { name: String, served: String },
     /// The form lacks the recording.
     #[error("the form has no field `file`: send the recording in it")]
     NoFile,
@@ -61,6 +70,21 @@ pub enum ApiError {
     /// As many recordings as allowed are being worked on and waited for.
     #[error("too many recordings at once: try again in {RETRY_AFTER_S} s")]
     Busy,
+    /// There was no answer in time.
+    #[error("no answer within {} s: send less at once, or try again", limit.as_secs_f32())]
+    Deadline { limit: Duration },
+    /// The server is about to stop.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The key is missing or unknown.
+    #[error("send a key that is known here, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")]
+    Key,
+    /// A client asks more often than it may.
+    #[error("too many requests from you: try again in {wait_s} s")]
+    RateLimit { wait_s: u64 },
+    /// The model could not be loaded again; the one before goes on answering.
+    #[error("the model stays as it was: {0}")]
+    Reload(#[source] sc_model::Error),
     /// Our own mistake: told to the log alone.
     #[error("the server failed to answer: its log says why")]
     Internal(#[source] Box<dyn Error + Send + Sync>),
@@ -70,6 +94,28 @@ impl ApiError {
     /// Wraps a failure that no client can cause or mend.
     pub fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
         Self::Internal(Box::new(cause))
+    }
+
+    /// Why, in a word or two: for counting.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::WrongMethod { .. } => "method",
+            Self::Form(_) | Self::NoFile | Self::Body(_) | Self::ContentType { .. } | Self::Json(_) => "body",
+            Self::Query(_) => "query",
+            Self::WebSocket(_) => "websocket",
+            Self::Inference(_) | Self::NoModel { .. } => "inference",
+            Self::TooSlow { .. } => "slow_body",
+            Self::TooLarge { .. } | Self::TooMany { .. } => "size",
+            Self::Recording(_) => "recording",
+            Self::Busy => "busy",
+            Self::Deadline { .. } => "deadline",
+            Self::Stopping => "stopping",
+            Self::Key => "key",
+            Self::RateLimit { .. } => "rate_limit",
+            Self::Reload(_) => "reload",
+            Self::Internal(_) => "internal",
+        }
     }
 
     /// What the client is told: the error and its causes, except of our own mistakes.
@@ -84,18 +130,24 @@ impl ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoModel { .. } => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Form(_)
             | Self::NoFile
             | Self::Body(_)
             | Self::ContentType { .. }
             | Self::Json(_)
-            | Self::Query(_) => StatusCode::BAD_REQUEST,
+            | Self::Query(_)
+            | Self::WebSocket(_)
+            | Self::Inference(_) => StatusCode::BAD_REQUEST,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge { .. } | Self::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Recording(error) => recording_status(error),
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Deadline { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::Key => StatusCode::UNAUTHORIZED,
+            Self::RateLimit { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Reload(_) => StatusCode::CONFLICT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -108,6 +160,8 @@ impl ResponseError for ApiError {
         match self {
             Self::WrongMethod { allowed } => response.insert_header((ALLOW, *allowed)),
             Self::Busy => response.insert_header((RETRY_AFTER, RETRY_AFTER_S)),
+            Self::RateLimit { wait_s } => response.insert_header((RETRY_AFTER, *wait_s)),
+            Self::Key => response.insert_header((WWW_AUTHENTICATE, "Bearer")),
             _ => &mut response,
         };
         response.json(Body { error: self.message() })
@@ -115,9 +169,40 @@ impl ResponseError for ApiError {
 }
 
 /// `{"error": "…"}`, as the Open Inference Protocol has it.
-#[derive(Serialize)]
-struct Body {
-    error: String,
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Body {
+    /// What was wrong, and what would be right.
+    #[schema(
+        example = "not an audio file: expected WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, WebM, Ogg Vorbis or Opus"
+    )]
+    pub error: String,
+}
+
+/// What a request with a recording may be refused with.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code, reason = "the variants are read by the derive alone")]
+pub enum RecordingErrors {
+    /// The body holds no recording, or the query is wrong.
+    #[response(status = 400)]
+    BadRequest(Body),
+    /// The body did not arrive in time.
+    #[response(status = 408)]
+    TooSlow(Body),
+    /// The recording is too long, or the body too large.
+    #[response(status = 413)]
+    TooLarge(Body),
+    /// Not an audio file.
+    #[response(status = 415)]
+    NotAudio(Body),
+    /// The recording is damaged, empty, or of a rate or number of channels out of range.
+    #[response(status = 422)]
+    Unusable(Body),
+    /// Too many recordings at once: try again when `Retry-After` says.
+    #[response(status = 503)]
+    Busy(Body),
+    /// No answer in time.
+    #[response(status = 504)]
+    Deadline(Body),
 }
 
 fn recording_status(error: &sc_data::Error) -> StatusCode {

@@ -1,4 +1,4 @@
-//! Settings -> classifier -> listener -> run.
+//! Settings -> service -> listener -> run.
 
 mod settings;
 
@@ -6,15 +6,15 @@ use std::{
     env,
     io::{self, IsTerminal},
     process::ExitCode,
+    sync::Arc,
 };
 
-use actix_web::rt::{signal, spawn};
+use actix_web::rt::{signal, spawn, time::sleep};
 use anyhow::Context;
-use clap::Parser;
-use sc_server::run;
+use sc_server::{Certificate, Model, run};
 use tracing_subscriber::EnvFilter;
 
-use settings::Settings;
+use settings::{LogFormat, Settings};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -28,40 +28,50 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> anyhow::Result<()> {
-    log_to_stderr()?;
-    let settings = Settings::parse();
-    let classifier = settings.classifier()?;
+    let settings = Settings::read()?;
+    if settings.print_config() {
+        print!("{}", settings.to_toml()?);
+        return Ok(());
+    }
+    log_to_stderr(settings.log_format())?;
+    let service = settings.service()?;
     let listener = settings.listener()?;
     let address = listener.local_addr()?;
-    let server = run(listener, classifier, settings.capacity())?;
+    let scheme = if service.certificate.is_some() { "https" } else { "http" };
+    let (model, certificate) = (Arc::clone(&service.model), service.certificate.clone());
+    let lifecycle = Arc::clone(&service.lifecycle);
     tracing::info!(
-        "http://{address} answers with {}; try: curl -F file=@word.wav http://{address}/predict",
-        settings.model()
+        "{scheme}://{address} answers with {}; try: curl -F file=@word.wav {scheme}://{address}/predict",
+        model.source()
     );
+    let server = run(listener, service)?;
 
-    let handle = server.handle();
+    let (handle, drain) = (server.handle(), settings.drain());
     spawn(async move {
         if let Err(error) = stop_asked().await {
             return tracing::error!("signals cannot be heard: {error}");
         }
         tracing::info!("stopping: finishing what has begun");
+        lifecycle.stop();
+        sleep(drain).await;
         handle.stop(true).await;
     });
+    spawn(reload_when_asked(model, certificate));
     server.await.context("the server failed")
 }
 
 /// Logs what `RUST_LOG` asks for, or what an operator wants to see of a healthy server: a decoder's
 /// complaints about a recording are told to its sender.
-fn log_to_stderr() -> anyhow::Result<()> {
+fn log_to_stderr(format: LogFormat) -> anyhow::Result<()> {
     let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn,symphonia=off".into());
     let filter = EnvFilter::try_new(&levels).with_context(|| {
         format!("RUST_LOG={levels}: expected levels such as `warn` or `info,sc_server=debug`")
     })?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     Ok(())
 }
 
@@ -80,3 +90,24 @@ async fn stop_asked() -> io::Result<()> {
 async fn stop_asked() -> io::Result<()> {
     signal::ctrl_c().await
 }
+
+/// Loads the model and the certificate again at each SIGHUP; what cannot be loaded stays as it was.
+#[cfg(unix)]
+async fn reload_when_asked(model: Arc<Model>, certificate: Option<Arc<Certificate>>) {
+    let Ok(mut hang_up) = signal::unix::signal(signal::unix::SignalKind::hangup()) else { return };
+    while hang_up.recv().await.is_some() {
+        match model.reload() {
+            Ok(_) => tracing::info!("loaded {} again", model.source()),
+            Err(error) => tracing::error!("the model stays as it was: {:#}", anyhow::Error::new(error)),
+        }
+        match certificate.as_ref().map(|certificate| certificate.reload()) {
+            None => {}
+            Some(Ok(())) => tracing::info!("read the certificate again"),
+            Some(Err(error)) => tracing::error!("the certificate stays as it was: {error}"),
+        }
+    }
+}
+
+/// There is no SIGHUP: `POST /admin/reload` does the same.
+#[cfg(not(unix))]
+async fn reload_when_asked(_: Arc<Model>, _: Option<Arc<Certificate>>) {}

@@ -1,16 +1,40 @@
-//! Arguments and environment, typed, with defaults.
+//! Flags, environment and one file, typed, with defaults.
 
-use std::{io::ErrorKind, net::TcpListener, num::NonZeroUsize, path::PathBuf, str::FromStr};
+use std::{
+    ffi::OsString,
+    fs,
+    io::ErrorKind,
+    net::TcpListener,
+    num::{NonZeroU32, NonZeroUsize},
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
-use anyhow::Context;
-use clap::Parser;
-use sc_model::{Backend, Classifier};
-use sc_server::Capacity;
+use anyhow::{Context, bail, ensure};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use sc_model::Backend;
+use sc_server::{Access, ApiKey, Capacity, Certificate, Model, ModelName, ModelSource, RateLimit, Service};
+use serde::{Serialize, Serializer};
 
 /// Recognises spoken keywords: send it a recording, it answers with the word.
-#[derive(Debug, Parser)]
-#[command(version)]
+#[derive(Debug, Parser, Serialize)]
+#[command(
+    version,
+    after_help = "Each setting is taken from its flag, else its variable, else the file, else as given here."
+)]
+#[serde(rename_all = "kebab-case")]
 pub struct Settings {
+    /// Settings as a TOML file: the flags' names, without dashes before them
+    #[arg(long, env = "SC_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print what would be used, as such a file, and end
+    #[arg(long)]
+    #[serde(skip)]
+    print_config: bool,
+
     /// Address to listen on; 0.0.0.0 is every address of this machine
     #[arg(long, env = "SC_HOST", default_value = "127.0.0.1")]
     host: String,
@@ -19,12 +43,21 @@ pub struct Settings {
     #[arg(long, env = "SC_PORT", default_value_t = 8000, value_parser = number::<u16>("a port, 0 to 65535"))]
     port: u16,
 
+    /// Serve /metrics and /admin on a port of their own, and nowhere else
+    #[arg(long, env = "SC_ADMIN_PORT", value_name = "PORT", value_parser = number::<u16>("a port, 0 to 65535"))]
+    admin_port: Option<u16>,
+
     /// Trained model to serve [default: the one compiled in]
     #[arg(long, env = "SC_MODEL", value_name = "FILE")]
     model: Option<PathBuf>,
 
+    /// What the model is called under /v2/models
+    #[arg(long, env = "SC_MODEL_NAME", value_name = "NAME", default_value_t = ModelName::default().0)]
+    model_name: String,
+
     /// What runs the network
     #[arg(long, env = "SC_BACKEND", default_value_t)]
+    #[serde(serialize_with = "as_text")]
     backend: Backend,
 
     /// Largest request accepted, in bytes
@@ -34,6 +67,14 @@ pub struct Settings {
         value_parser = number::<usize>("a number of bytes"),
     )]
     max_bytes: usize,
+
+    /// Longest recording accepted, in seconds
+    #[arg(
+        long, env = "SC_MAX_SECONDS", value_name = "S",
+        default_value_t = Capacity::default().recording.max_seconds,
+        value_parser = number::<u32>("a number of seconds"),
+    )]
+    max_seconds: u32,
 
     /// Recordings worked on at once, one thread each
     #[arg(
@@ -50,26 +91,116 @@ pub struct Settings {
         value_parser = number::<usize>("a number of recordings, 0 or more"),
     )]
     queue: usize,
+
+    /// Live streams at once; the next is refused
+    #[arg(
+        long, env = "SC_STREAMS", value_name = "N",
+        default_value_t = Capacity::default().streams,
+        value_parser = number::<usize>("a number of streams, 0 or more"),
+    )]
+    streams: usize,
+
+    /// How long a request may take before it is given up, in seconds
+    #[arg(
+        long, env = "SC_DEADLINE", value_name = "S",
+        default_value_t = Capacity::default().deadline.as_secs(),
+        value_parser = number::<u64>("a number of seconds"),
+    )]
+    deadline: u64,
+
+    /// How long to go on answering, no longer ready, once told to stop, in seconds
+    #[arg(long, env = "SC_DRAIN", value_name = "S", default_value_t = 0, value_parser = number::<u64>("a number of seconds"))]
+    drain: u64,
+
+    /// Answer only who shows a key with this SHA-256; may be given several times
+    #[arg(long = "api-key", env = "SC_API_KEYS", value_name = "SHA256", value_delimiter = ',')]
+    #[serde(rename = "api-key", serialize_with = "as_texts")]
+    api_keys: Vec<ApiKey>,
+
+    /// Requests a second that each key, or each address, may make
+    #[arg(long, env = "SC_RATE_LIMIT", value_name = "N", value_parser = number::<NonZeroU32>("a number of requests, 1 or more"))]
+    rate_limit: Option<NonZeroU32>,
+
+    /// Let pages of this origin ask, such as <https://example.org>; may be given several times
+    #[arg(long = "allow-origin", env = "SC_ALLOW_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
+    #[serde(rename = "allow-origin")]
+    allow_origins: Vec<String>,
+
+    /// Serve https with this certificate chain, in PEM; SIGHUP reads it again
+    #[arg(long, env = "SC_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, in PEM
+    #[arg(long, env = "SC_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// How the log is written
+    #[arg(long, env = "SC_LOG_FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line an event, for people.
+    #[default]
+    Text,
+    /// A JSON object an event, for programs.
+    Json,
 }
 
 impl Settings {
-    /// Loads the model asked for.
+    /// Reads the arguments, the environment, and the file that one of them names.
     ///
     /// # Errors
-    /// If it cannot be loaded, naming the setting to change.
-    pub fn classifier(&self) -> anyhow::Result<Classifier> {
-        match &self.model {
-            None => Classifier::shipped(self.backend)
-                .context("cannot serve the model compiled in: name another with --model (SC_MODEL)"),
-            Some(file) => Classifier::load(file, self.backend)
-                .with_context(|| format!("cannot serve --model (SC_MODEL) {}", file.display())),
-        }
+    /// If the file cannot be used. Wrong arguments end the program, with their name and what would be right.
+    pub fn read() -> anyhow::Result<Self> {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        let command = match config_file(&arguments) {
+            Some(file) => with_defaults_of(Self::command(), &file)?,
+            None => Self::command(),
+        };
+        Self::from_arg_matches(&command.get_matches_from(arguments)).map_err(|error| error.exit())
     }
 
-    /// What is served, in words.
-    pub fn model(&self) -> String {
-        let file = self.model.as_ref();
-        file.map_or_else(|| "the model compiled in".into(), |file| file.display().to_string())
+    /// Whether to print the settings rather than to serve.
+    pub fn print_config(&self) -> bool {
+        self.print_config
+    }
+
+    /// The settings as a file that gives them.
+    ///
+    /// # Errors
+    /// If one cannot be written as TOML.
+    pub fn to_toml(&self) -> anyhow::Result<String> {
+        Ok(toml::to_string_pretty(self)?)
+    }
+
+    /// How the log is written.
+    pub fn log_format(&self) -> LogFormat {
+        self.log_format
+    }
+
+    /// How long to go on answering once told to stop.
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain)
+    }
+
+    /// What is served, to whom, and how much of it.
+    ///
+    /// # Errors
+    /// If the model or the certificate cannot be loaded, or a port not be used, naming the setting to change.
+    pub fn service(&self) -> anyhow::Result<Service> {
+        let limit = self.rate_limit.map(|per_second| RateLimit { per_second });
+        Ok(Service {
+            name: ModelName(self.model_name.clone()),
+            capacity: self.capacity(),
+            access: Access::new(self.api_keys.clone(), limit, self.allow_origins.clone()),
+            certificate: self.certificate()?,
+            admin: self.admin_port.map(|port| listen(&self.host, port, "admin-port")).transpose()?,
+            ..Service::new(self.model()?)
+        })
     }
 
     /// Listens where asked.
@@ -77,28 +208,121 @@ impl Settings {
     /// # Errors
     /// If that is not possible, naming the setting to change.
     pub fn listener(&self) -> anyhow::Result<TcpListener> {
-        let Self { host, port, .. } = self;
-        TcpListener::bind((host.as_str(), *port)).map_err(|error| {
-            let way_out = match error.kind() {
-                ErrorKind::AddrInUse => "stop what listens there, or choose another --port (SC_PORT)",
-                ErrorKind::PermissionDenied => "choose a --port (SC_PORT) above 1023",
-                _ => "choose an address of this machine as --host (SC_HOST)",
-            };
-            anyhow::Error::new(error).context(format!("cannot listen on {host}:{port}: {way_out}"))
+        listen(&self.host, self.port, "port")
+    }
+
+    fn model(&self) -> anyhow::Result<Model> {
+        let source = ModelSource { file: self.model.clone(), backend: self.backend };
+        Model::load(source).with_context(|| match &self.model {
+            None => "cannot serve the model compiled in: name another with --model (SC_MODEL)".into(),
+            Some(file) => format!("cannot serve --model (SC_MODEL) {}", file.display()),
         })
     }
 
-    /// What one request, and all of them together, may ask.
-    pub fn capacity(&self) -> Capacity {
-        let mut capacity = Capacity { workers: self.workers, queue: self.queue, ..Capacity::default() };
+    fn certificate(&self) -> anyhow::Result<Option<Arc<Certificate>>> {
+        let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
+        let certificate = Certificate::load(chain.clone(), key.clone())
+            .context("cannot serve https with --tls-cert (SC_TLS_CERT) and --tls-key (SC_TLS_KEY)")?;
+        Ok(Some(Arc::new(certificate)))
+    }
+
+    fn capacity(&self) -> Capacity {
+        let mut capacity = Capacity {
+            workers: self.workers,
+            queue: self.queue,
+            streams: self.streams,
+            deadline: Duration::from_secs(self.deadline),
+            ..Capacity::default()
+        };
         capacity.recording.max_bytes = self.max_bytes;
+        capacity.recording.max_seconds = self.max_seconds;
         capacity
+    }
+}
+
+fn listen(host: &str, port: u16, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((host, port)).map_err(|error| {
+        let variable = format!("SC_{}", setting.replace('-', "_").to_uppercase());
+        let way_out = match error.kind() {
+            ErrorKind::AddrInUse => {
+                format!("stop what listens there, or choose another --{setting} ({variable})")
+            }
+            ErrorKind::PermissionDenied => format!("choose a --{setting} ({variable}) above 1023"),
+            _ => "choose an address of this machine as --host (SC_HOST)".into(),
+        };
+        anyhow::Error::new(error).context(format!("cannot listen on {host}:{port}: {way_out}"))
+    })
+}
+
+/// The file that the arguments or the environment name: it is read before they are.
+fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        if argument == "--config" {
+            return arguments.next().map(PathBuf::from);
+        }
+        if let Some(file) = argument.to_str().and_then(|argument| argument.strip_prefix("--config=")) {
+            return Some(file.into());
+        }
+    }
+    std::env::var_os("SC_CONFIG").map(PathBuf::from)
+}
+
+/// The command with a file's settings as its defaults.
+fn with_defaults_of(mut command: Command, file: &Path) -> anyhow::Result<Command> {
+    let explain = || format!("cannot use --config (SC_CONFIG) {}", file.display());
+    let text = fs::read_to_string(file).with_context(explain)?;
+    let table: toml::Table = toml::from_str(&text).with_context(explain)?;
+    for (name, value) in table {
+        command = with_default(command, &name, &value).with_context(explain)?;
+    }
+    Ok(command)
+}
+
+fn with_default(command: Command, name: &str, value: &toml::Value) -> anyhow::Result<Command> {
+    let names: Vec<&str> =
+        command.get_arguments().filter(|arg| is_setting(arg)).filter_map(Arg::get_long).collect();
+    ensure!(names.contains(&name), "no setting `{name}`: expected one of {}", names.join(", "));
+    let id = command.get_arguments().find(|arg| arg.get_long() == Some(name)).map(|arg| arg.get_id().clone());
+    let Some(id) = id else { bail!("no setting `{name}`") };
+    let values = match value {
+        toml::Value::Array(values) => values.iter().map(plain).collect::<anyhow::Result<Vec<_>>>(),
+        value => plain(value).map(|value| vec![value]),
+    };
+    let values = values.with_context(|| format!("`{name}`"))?;
+    Ok(command.mut_arg(id, |arg| arg.default_values(values)))
+}
+
+fn is_setting(arg: &Arg) -> bool {
+    !["config", "print-config"].contains(&arg.get_long().unwrap_or_default())
+}
+
+fn plain(value: &toml::Value) -> anyhow::Result<String> {
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        other => bail!("expected a string or a whole number, got {}", other.type_str()),
     }
 }
 
 /// Parses a number, or says what was expected: "invalid digit found in string" helps nobody.
 fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| text.parse().map_err(|_| format!("expected {expected}"))
+}
+
+/// A scheme and a host, as browsers send it.
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_origin = host.is_some_and(|host| !host.is_empty() && !host.contains('/'));
+    is_origin.then(|| text.to_owned()).ok_or_else(|| "expected an origin such as https://example.org".into())
+}
+
+fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
+}
+
+fn as_texts<S: Serializer>(values: &[impl ToString], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(ToString::to_string))
 }
 
 #[cfg(test)]
@@ -109,6 +333,16 @@ mod tests {
         Settings::try_parse_from([&["sc-server"], arguments].concat()).map_err(|error| error.to_string())
     }
 
+    /// Settings of a file, and arguments.
+    fn parse_with(file: &str, arguments: &[&str]) -> anyhow::Result<Settings> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("sc-server.toml");
+        fs::write(&path, file)?;
+        let command = with_defaults_of(Settings::command(), &path)?;
+        let matches = command.try_get_matches_from([&["sc-server"], arguments].concat())?;
+        Ok(Settings::from_arg_matches(&matches)?)
+    }
+
     #[test]
     fn a_wrong_setting_is_named_with_what_would_be_right() {
         for (name, value, expected) in [
@@ -116,6 +350,9 @@ mod tests {
             ("--workers", "0", "expected a number of threads, 1 or more"),
             ("--queue", "-1", "expected a number of recordings, 0 or more"),
             ("--max-bytes", "25MB", "expected a number of bytes"),
+            ("--rate-limit", "0", "expected a number of requests, 1 or more"),
+            ("--api-key", "secret", "expected the SHA-256 of a key"),
+            ("--allow-origin", "example.org", "expected an origin such as https://example.org"),
         ] {
             let error = parse(&[&format!("{name}={value}")]).unwrap_err();
             assert!(error.contains(name) && error.contains(expected), "{name}: {error}");
@@ -124,11 +361,45 @@ mod tests {
 
     #[test]
     fn settings_reach_the_capacity() {
-        let capacity = parse(&["--max-bytes=9", "--workers=3", "--queue=0"]).unwrap().capacity();
+        let capacity =
+            parse(&["--max-bytes=9", "--workers=3", "--queue=0", "--deadline=2"]).unwrap().capacity();
 
         assert_eq!(capacity.recording.max_bytes, 9);
         assert_eq!(capacity.workers.get(), 3);
         assert_eq!(capacity.queue, 0);
+        assert_eq!(capacity.deadline, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+        let settings =
+            parse_with("port = 1\nqueue = 2\nallow-origin = [\"http://a\", \"http://b\"]", &["--port=3"])
+                .unwrap();
+
+        assert_eq!((settings.port, settings.queue), (3, 2));
+        assert_eq!(settings.allow_origins, ["http://a", "http://b"]);
+        assert_eq!(settings.host, "127.0.0.1");
+    }
+
+    #[test]
+    fn a_wrong_file_is_refused_with_the_name_of_the_setting() {
+        for (file, expected) in [
+            ("prt = 1", "no setting `prt`: expected one of host, port"),
+            ("port = \"x\"", "expected a port, 0 to 65535"),
+            ("port = [[1]]", "`port`: expected a string or a whole number, got array"),
+            ("port", "cannot use --config"),
+        ] {
+            let error = format!("{:#}", parse_with(file, &[]).unwrap_err());
+            assert!(error.contains(expected), "{file}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_gives_the_same_settings() {
+        let arguments = ["--port=3", "--rate-limit=5", "--log-format=json", "--allow-origin=http://a"];
+        let printed = parse(&arguments).unwrap().to_toml().unwrap();
+
+        assert_eq!(parse_with(&printed, &[]).unwrap().to_toml().unwrap(), printed);
     }
 
     #[test]

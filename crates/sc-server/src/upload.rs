@@ -28,10 +28,21 @@ pub enum Upload {
 }
 
 /// `{"audio": "<base64>"}`
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Encoded {
+pub struct Encoded {
+    /// The recording's bytes, in base64.
+    #[schema(content_encoding = "base64")]
     audio: String,
+}
+
+/// A form with one recording or more.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "read by the derive alone")]
+pub struct Form {
+    /// The recordings: one field `file` each.
+    #[schema(content_media_type = "application/octet-stream")]
+    file: Vec<Vec<u8>>,
 }
 
 /// Reads the recordings in `payload`: the fields `file` of a form, the body itself, or JSON.
@@ -46,9 +57,7 @@ pub async fn read_recordings(
     payload: Payload,
     capacity: &Capacity,
 ) -> Result<Upload, ApiError> {
-    let body = timeout(capacity.body_deadline, read_body(payload, capacity.recording.max_bytes))
-        .await
-        .map_err(|_| ApiError::TooSlow { limit: capacity.body_deadline })??;
+    let body = read_body(payload, capacity).await?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
@@ -61,9 +70,19 @@ pub async fn read_recordings(
     }
 }
 
+/// Reads a body of any type.
+///
+/// # Errors
+/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if it exceeds what `capacity` allows.
+pub async fn read_body(payload: Payload, capacity: &Capacity) -> Result<Bytes, ApiError> {
+    let body = read_to_end(payload, capacity.recording.max_bytes);
+    let limit = capacity.body_deadline;
+    timeout(limit, body).await.unwrap_or(Err(ApiError::TooSlow { limit }))
+}
+
 /// Reads the body to its end even past `limit`, throwing the excess away: a client that is still
 /// sending when the connection closes would never see the answer.
-async fn read_body(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
+async fn read_to_end(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
     let mut body = BytesMut::new();
     let mut fits = true;
     while let Some(chunk) = payload.next().await.transpose()? {

@@ -7,6 +7,8 @@ mod media;
 mod resample;
 mod wav;
 
+pub use resample::StreamResampler;
+
 use crate::{Error, SAMPLE_RATE_HZ};
 
 /// What a recording may cost.
@@ -45,7 +47,10 @@ impl Limits {
     }
 
     /// Refuses what a header announces: no channels, too many, or a rate out of range (0 always is).
-    fn check_format(&self, channels: u16, rate_hz: u32) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Channels`] or [`Error::SampleRate`], with what would be right.
+    pub fn check_format(&self, channels: u16, rate_hz: u32) -> Result<(), Error> {
         if channels == 0 || channels > self.max_channels {
             return Err(Error::Channels { channels, limit: self.max_channels });
         }
@@ -55,6 +60,20 @@ impl Limits {
             return Err(Error::SampleRate { rate_hz, min_hz, max_hz });
         }
         Ok(())
+    }
+
+    /// Refuses samples that are too many, none, or not all finite, as [`decode`] does.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`], [`Error::Empty`] or [`Error::NotFinite`].
+    pub fn check_samples(&self, samples: &[f32], rate_hz: u32) -> Result<(), Error> {
+        if samples.is_empty() {
+            return Err(Error::Empty);
+        }
+        if !samples.iter().all(|sample| sample.is_finite()) {
+            return Err(Error::NotFinite);
+        }
+        self.check_length(samples.len(), rate_hz)
     }
 
     fn check_length(&self, n_frames: usize, rate_hz: u32) -> Result<(), Error> {
@@ -98,7 +117,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
         return Err(Error::Empty);
     }
     if rate_hz == SAMPLE_RATE_HZ {
-        return Ok(samples);
+        return Ok(samples); // without a copy
     }
-    Ok(resample::to_16_khz(&samples, rate_hz))
+    Ok(StreamResampler::all(&samples, rate_hz))
 }

@@ -14,19 +14,95 @@ const FILTER_LEN: usize = 512;
 /// The longest block a Fourier transform is used for; past it the ratio is too odd.
 const MAX_BLOCK: u32 = 4096;
 
-/// Resamples to 16 kHz: `round(n * 16000 / rate_hz)` samples, at least one, aligned in time with `samples`.
+/// Resamples a stream to 16 kHz, aligned in time with what goes in. The samples that come out depend on
+/// the samples that went in alone, not on the pieces they came in.
 ///
-/// `rate_hz` is not 0 and `samples` are finite: [`Limits`](super::Limits) and the decoder saw to it.
-pub(super) fn to_16_khz(samples: &[f32], rate_hz: u32) -> Vec<f32> {
-    let n_samples = samples.len() as f64 * f64::from(SAMPLE_RATE_HZ) / f64::from(rate_hz);
-    let mono = InterleavedSlice::new(samples, 1, samples.len()).expect("one channel fills its slice");
-    let mut resampled = resampler(rate_hz)
-        .expect("a rate above 0 has a resampler")
-        .process_all(&mono, samples.len(), None)
-        .expect("rubato sizes its own buffers")
-        .take_data();
-    resampled.truncate(n_samples.round().max(1.0) as usize); // rubato rounds up
-    resampled
+/// ```
+/// use sc_data::StreamResampler;
+///
+/// let mut resampler = StreamResampler::new(48_000);
+/// let mut samples = resampler.push(&[0.0; 4_800]);
+/// samples.extend(resampler.finish());
+/// assert_eq!(samples.len(), 1_600);
+/// ```
+pub struct StreamResampler {
+    /// None at 16 kHz.
+    resampler: Option<Box<dyn Resampler<f32>>>,
+    rate_hz: u32,
+    /// Samples too few for a block, and the block in work.
+    pending: Vec<f32>,
+    /// Samples that went in.
+    n_in: u64,
+    /// Samples that came out.
+    n_out: u64,
+    /// Samples to leave out before the first: the filter's delay.
+    n_delayed: usize,
+}
+
+impl StreamResampler {
+    /// For samples of `rate_hz`, which is within [`Limits`](crate::Limits).
+    ///
+    /// # Panics
+    /// If `rate_hz` is 0.
+    pub fn new(rate_hz: u32) -> Self {
+        let resampler =
+            (rate_hz != SAMPLE_RATE_HZ).then(|| resampler(rate_hz).expect("a rate above 0 has a resampler"));
+        let n_delayed = resampler.as_ref().map_or(0, |resampler| resampler.output_delay());
+        Self { resampler, rate_hz, pending: Vec::new(), n_in: 0, n_out: 0, n_delayed }
+    }
+
+    /// Resamples a whole recording.
+    ///
+    /// # Panics
+    /// If `rate_hz` is 0.
+    pub fn all(samples: &[f32], rate_hz: u32) -> Vec<f32> {
+        let mut stream = Self::new(rate_hz);
+        let mut out = stream.push(samples);
+        out.extend(stream.finish());
+        out
+    }
+
+    /// Takes more samples, which are finite, and returns what is ready of them at 16 kHz.
+    pub fn push(&mut self, samples: &[f32]) -> Vec<f32> {
+        self.n_in += samples.len() as u64;
+        let Some(resampler) = &mut self.resampler else {
+            self.n_out += samples.len() as u64;
+            return samples.to_vec();
+        };
+        self.pending.extend_from_slice(samples);
+        let (mut out, mut used) = (Vec::new(), 0);
+        while self.pending.len() - used >= resampler.input_frames_next() {
+            let block = &self.pending[used..][..resampler.input_frames_next()];
+            used += block.len();
+            out.extend(resample(resampler.as_mut(), block));
+        }
+        self.pending.drain(..used);
+        let n_delayed = self.n_delayed.min(out.len());
+        self.n_delayed -= n_delayed;
+        out.drain(..n_delayed);
+        self.n_out += out.len() as u64;
+        out
+    }
+
+    /// Returns the rest: in all `round(n * 16000 / rate_hz)` samples, at least one if any went in.
+    pub fn finish(mut self) -> Vec<f32> {
+        let n_samples = self.n_in as f64 * f64::from(SAMPLE_RATE_HZ) / f64::from(self.rate_hz);
+        let n_samples = (n_samples.round() as u64).max(self.n_in.min(1));
+        let n_left = n_samples.saturating_sub(self.n_out) as usize;
+        let mut rest = Vec::new();
+        while rest.len() < n_left {
+            let n_missing = self.resampler.as_ref().map_or(0, |resampler| resampler.input_frames_next());
+            rest.extend(self.push(&vec![0.0; n_missing - self.pending.len().min(n_missing)]));
+        }
+        rest.truncate(n_left);
+        rest
+    }
+}
+
+/// One block through the filter.
+fn resample(resampler: &mut dyn Resampler<f32>, block: &[f32]) -> Vec<f32> {
+    let mono = InterleavedSlice::new(block, 1, block.len()).expect("one channel fills its slice");
+    resampler.process(&mono, None).expect("the block has the size asked for").take_data()
 }
 
 /// The quick and exact resampler where the ratio allows it, else the one for any ratio.
@@ -81,7 +157,7 @@ mod tests {
     #[test]
     fn a_tone_is_the_one_recorded_at_16_khz() {
         for rate_hz in [4_000, 8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000] {
-            let difference = worst_difference(&to_16_khz(&tone(rate_hz), rate_hz), &tone(16_000));
+            let difference = worst_difference(&StreamResampler::all(&tone(rate_hz), rate_hz), &tone(16_000));
             assert!(difference < 1e-4, "{rate_hz} Hz: {difference}");
         }
     }
@@ -89,7 +165,7 @@ mod tests {
     #[test]
     fn at_odd_rates_it_is_so_to_a_sample() {
         for rate_hz in [8_001, 15_999, 44_101, 191_999] {
-            let resampled = to_16_khz(&tone(rate_hz), rate_hz);
+            let resampled = StreamResampler::all(&tone(rate_hz), rate_hz);
             let expected = tone(16_000);
             let steepest = worst_difference(&expected, &expected[1..]);
             let difference = worst_difference(&resampled, &expected);
@@ -101,7 +177,7 @@ mod tests {
     fn tones_above_8_khz_do_not_come_back_as_others() {
         let sample = |n| (TAU * f64::from(n) * 11_000.0 / 44_100.0).sin() as f32;
         let samples: Vec<_> = (0..44_100).map(sample).collect();
-        let resampled = to_16_khz(&samples, 44_100);
+        let resampled = StreamResampler::all(&samples, 44_100);
         // Its beginning and end are steps, which hold all frequencies.
         let loudest = resampled[1_000..15_000].iter().fold(0.0_f32, |most, sample| most.max(sample.abs()));
         assert!(loudest < 1e-4, "{loudest}");
@@ -111,9 +187,27 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
+        fn pieces_of_any_size_give_the_same_samples(
+            rate_hz in prop_oneof![Just(8_000_u32), Just(16_000), Just(44_100), Just(48_000), 4_000..=192_000_u32],
+            sizes in prop::collection::vec(1..5_000_usize, 1..20),
+        ) {
+            let samples = tone(rate_hz);
+            let mut resampler = StreamResampler::new(rate_hz);
+            let (mut rest, mut resampled) = (samples.as_slice(), Vec::new());
+            for size in sizes.iter().cycle() {
+                let (piece, after) = rest.split_at((*size).min(rest.len()));
+                resampled.extend(resampler.push(piece));
+                rest = after;
+                if rest.is_empty() { break; }
+            }
+            resampled.extend(resampler.finish());
+            prop_assert_eq!(resampled, StreamResampler::all(&samples, rate_hz));
+        }
+
+        #[test]
         fn the_length_is_that_of_the_same_time(rate_hz in 4_000..=192_000_u32, n in 1..20_000_usize) {
             let expected = (n as f64 * 16_000.0 / f64::from(rate_hz)).round().max(1.0);
-            prop_assert_eq!(to_16_khz(&vec![0.5; n], rate_hz).len(), expected as usize);
+            prop_assert_eq!(StreamResampler::all(&vec![0.5; n], rate_hz).len(), expected as usize);
         }
     }
 }

@@ -4,12 +4,20 @@ use actix_web::web::{Data, Json};
 use sc_model::Classifier;
 use serde_json::{Value, json};
 
-use crate::Capacity;
+use crate::{Capacity, model::Model};
+
+/// What the model is, and what is accepted
+///
+/// Labels, front end, network and its cost, training and its figures, threshold; limits; version.
+#[utoipa::path(get, path = "/info", tag = "keywords", responses((status = 200, body = Value)))]
+pub async fn info(model: Data<Model>, capacity: Data<Capacity>) -> Json<Value> {
+    Json(describe(&model.current(), &capacity))
+}
 
 /// What the record says of itself, what is accepted, and by which version of the program.
-pub async fn info(classifier: Data<Classifier>, capacity: Data<Capacity>) -> Json<Value> {
+pub fn describe(classifier: &Classifier, capacity: &Capacity) -> Value {
     let header = classifier.header();
-    Json(json!({
+    json!({
         "version": env!("CARGO_PKG_VERSION"),
         "labels": header.labels,
         "threshold": header.threshold,
@@ -18,8 +26,8 @@ pub async fn info(classifier: Data<Classifier>, capacity: Data<Capacity>) -> Jso
         "network": header.network,
         "multiply_adds": header.network.multiply_adds(),
         "training": header.training,
-        "limits": limits(&capacity),
-    }))
+        "limits": limits(capacity),
+    })
 }
 
 fn limits(capacity: &Capacity) -> Value {

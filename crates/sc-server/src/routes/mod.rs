@@ -1,9 +1,14 @@
 //! What is served under which path.
 
+mod admin;
+mod detect;
+mod docs;
 mod health;
+mod inference;
 mod info;
 mod page;
 mod predict;
+mod stream;
 
 use std::future::{Ready, ready};
 
@@ -18,10 +23,28 @@ use crate::error::ApiError;
 /// The route table.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(get("/health", health::health))
-        .service(get("/info", info::info))
         .service(post("/predict", predict::predict))
+        .service(post("/detect", detect::detect))
+        .service(get("/stream", stream::stream))
+        .service(get("/info", info::info))
+        .service(get("/health", health::health))
+        .service(get("/health/live", health::live))
+        .service(get("/health/ready", health::ready))
+        .service(get("/v2", inference::server))
+        .service(get("/v2/health/live", health::live))
+        .service(get("/v2/health/ready", health::ready))
+        .service(get("/metrics", admin::metrics))
+        .service(post("/admin/reload", admin::reload))
+        .service(get("/openapi.json", docs::openapi))
+        .service(get("/docs", docs::to_docs))
+        .service(get("/docs/{file:.*}", docs::docs))
         .default_service(web::to(not_found));
+    for model in ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"] {
+        config
+            .service(get(model, inference::metadata))
+            .service(get(&format!("{model}/ready"), inference::ready))
+            .service(post(&format!("{model}/infer"), inference::infer));
+    }
     for asset in &page::ASSETS {
         config.service(get(asset.path, move |request| async move { asset.respond(&request) }));
     }
@@ -32,7 +55,7 @@ pub fn security_headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add((
             "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src blob:; \
              connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ))
         .add(("Permissions-Policy", "microphone=(self)"))

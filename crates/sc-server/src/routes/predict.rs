@@ -1,53 +1,66 @@
 //! A recording's keyword.
 
+use std::time::Instant;
+
 use actix_web::{
     HttpRequest, HttpResponse,
-    error::QueryPayloadError,
-    web::{Data, Payload, Query},
+    web::{Data, Payload},
 };
 use sc_data::{Limits, Waveform};
 use sc_model::{Classifier, Prediction};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     Capacity,
     error::ApiError,
+    metrics::{Metrics, Stage},
+    model::Model,
     pool::Pool,
+    query::PredictQuery,
     upload::{Upload, read_recordings},
 };
 
-/// Labels in an answer, the likeliest first, unless the query says how many.
-const TOP_K: usize = 5;
-
-/// What the query may ask for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wishes {
-    /// Labels in an answer.
-    top_k: Option<usize>,
-    /// Least confidence at which a keyword is accepted.
-    threshold: Option<f32>,
-}
-
 /// One of several answers.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 enum Answer {
     Heard(Prediction),
     Failed { error: String },
 }
 
-/// `POST /predict`: recordings in, their likeliest keywords out.
+/// One recording gets one answer, several get a list.
+#[derive(utoipa::ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "read by the derive alone")]
+enum Answers {
+    One(Prediction),
+    Several(Vec<Answer>),
+}
+
+/// The keyword in a recording
+///
+/// Of a recording longer than a second, the loudest second is heard. Several recordings in one form get a list
+/// of answers in their order, each with its own result or error.
+#[utoipa::path(
+    post, path = "/predict", tag = "keywords", params(PredictQuery),
+    request_body(content(
+        (crate::upload::Form = "multipart/form-data"), (Vec<u8> = "audio/*"),
+        (Vec<u8> = "application/octet-stream"), (crate::upload::Encoded = "application/json"),
+    )),
+    responses((status = 200, body = Answers), crate::error::RecordingErrors)
+)]
 pub async fn predict(
     request: HttpRequest,
     payload: Payload,
     capacity: Data<Capacity>,
     pool: Data<Pool>,
-    classifier: Data<Classifier>,
+    model: Data<Model>,
+    metrics: Data<Metrics>,
 ) -> Result<HttpResponse, ApiError> {
-    let wishes = Wishes::parse(request.query_string())?;
+    let query = PredictQuery::parse(request.query_string())?;
     let upload = read_recordings(request.headers(), payload, &capacity).await?;
-    let hear = move |recording: &[u8]| wishes.answer(&classifier, recording, &capacity.recording);
+    let classifier = model.current();
+    let hear = move |recording: &[u8]| answer(recording, &query, &classifier, &capacity.recording, &metrics);
     match upload {
         Upload::One(recording) => Ok(HttpResponse::Ok().json(pool.run(move || hear(&recording)).await??)),
         Upload::Several(recordings) => {
@@ -59,33 +72,20 @@ pub async fn predict(
     }
 }
 
-impl Wishes {
-    fn parse(query: &str) -> Result<Self, ApiError> {
-        let wishes = Query::<Self>::from_query(query).map_err(|error| match error {
-            QueryPayloadError::Deserialize(cause) => ApiError::Query(cause.to_string()),
-            other => ApiError::Query(other.to_string()),
-        })?;
-        match (wishes.top_k, wishes.threshold) {
-            (Some(0), _) => Err(ApiError::Query("top_k counts from 1".into())),
-            (_, Some(threshold)) if !(0.0..=1.0).contains(&threshold) => {
-                Err(ApiError::Query("threshold goes from 0 to 1".into()))
-            }
-            _ => Ok(wishes.into_inner()),
-        }
-    }
-
-    fn answer(
-        &self,
-        classifier: &Classifier,
-        recording: &[u8],
-        limits: &Limits,
-    ) -> Result<Prediction, sc_data::Error> {
-        let waveform = Waveform::decode(recording, limits)?;
-        let threshold = self.threshold.unwrap_or(classifier.header().threshold);
-        let mut prediction = classifier.classify_at(&waveform, threshold);
-        prediction.predictions.truncate(self.top_k.unwrap_or(TOP_K));
-        Ok(prediction)
-    }
+fn answer(
+    recording: &[u8],
+    query: &PredictQuery,
+    classifier: &Classifier,
+    limits: &Limits,
+    metrics: &Metrics,
+) -> Result<Prediction, sc_data::Error> {
+    let start = Instant::now();
+    let waveform = Waveform::decode(recording, limits)?;
+    metrics.took(Stage::Decode, start.elapsed());
+    let threshold = query.threshold.unwrap_or(classifier.header().threshold);
+    let mut prediction = metrics.classify(classifier, &waveform, threshold);
+    prediction.predictions.truncate(query.top_k);
+    Ok(prediction)
 }
 
 impl From<Result<Prediction, ApiError>> for Answer {

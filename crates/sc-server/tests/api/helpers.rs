@@ -18,7 +18,7 @@ use reqwest::{
 };
 use sc_data::{Limits, Waveform};
 use sc_model::{Backend, Classifier};
-use sc_server::{Capacity, run};
+use sc_server::{Capacity, Model, ModelSource, Service, run};
 use serde_json::{Value, json};
 
 /// A server on a free port, stopped when dropped.
@@ -35,12 +35,16 @@ impl TestServer {
     }
 
     pub fn with(capacity: Capacity) -> Self {
+        Self::serving(Service { capacity, ..service() })
+    }
+
+    pub fn serving(service: Service) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (started, handle) = mpsc::channel();
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
-                let server = run(listener, classifier(), capacity)?;
+                let server = run(listener, service)?;
                 started.send(server.handle()).unwrap();
                 server.await
             })
@@ -124,6 +128,11 @@ pub fn read(response: Response) -> (u16, Value) {
 
 pub fn error(text: &str) -> Value {
     json!({ "error": text })
+}
+
+/// The model compiled in, for all.
+pub fn service() -> Service {
+    Service::new(Model::load(ModelSource { file: None, backend: Backend::Native }).unwrap())
 }
 
 pub fn classifier() -> Classifier {

@@ -52,7 +52,7 @@ fn info_says_what_the_model_is_and_what_is_accepted() {
 fn an_unknown_path_is_404_and_names_those_there_are() {
     let response = TestServer::start().get("/predictions");
 
-    let expected = error("nothing is here: try /, /health, /info or /predict");
+    let expected = error("nothing is here: try /, /docs or /openapi.json");
     assert_eq!(read(response), (404, expected));
 }
 

@@ -1,0 +1,266 @@
+//! Keywords in a stream of sound, as they are heard.
+
+use std::sync::Arc;
+
+use sc_data::{LogMel, SAMPLE_RATE_HZ, Scratch};
+use serde::Serialize;
+
+use crate::{Classifier, softmax};
+
+/// Sound before the first sample and after the last one, as silence, so that a word at the very
+/// beginning or end is heard as whole as one in the middle.
+const MARGIN_S: f32 = 0.5;
+
+/// Nothing else is detected for so long after the moment a keyword was: less than any two of them take.
+const REFRACTORY_S: f32 = 0.4;
+
+/// The label of a keyword may be detected anew once its score has fallen to this share of the threshold.
+const REARM_SHARE: f32 = 0.5;
+
+/// A pause within a word, as in *stop* or *eight*, is shorter.
+const LONGEST_PAUSE_S: f32 = 0.1;
+
+/// How a [`Detector`] listens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectorConfig {
+    /// Distance between the windows that are classified, in seconds: at least a frame of the front end.
+    pub hop_s: f32,
+    /// Time over which the scores of windows are averaged, in seconds.
+    pub smoothing_s: f32,
+    /// Least smoothed probability of a keyword; the record's own threshold if there is none.
+    pub threshold: Option<f32>,
+}
+
+impl Default for DetectorConfig {
+    fn default() -> Self {
+        Self { hop_s: 0.1, smoothing_s: 0.3, threshold: None }
+    }
+}
+
+/// A keyword that was heard.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Detection {
+    /// Its name.
+    pub label: String,
+    /// Where its sound begins, in seconds from the first sample.
+    pub start_s: f32,
+    /// Where it ends.
+    pub end_s: f32,
+    /// Its smoothed probability when it was detected.
+    pub confidence: f32,
+}
+
+/// What a window's scores came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Score {
+    /// The window's end, in seconds from the first sample.
+    pub time_s: f32,
+    /// The label of the highest smoothed probability.
+    pub label: String,
+    /// That probability.
+    pub confidence: f32,
+}
+
+/// Listens to 16 kHz mono samples, in pieces of any size.
+///
+/// A window of a second moves over the sound; its label probabilities are averaged over a short time,
+/// and a keyword is detected when its average reaches the threshold. Then it has to fall again before
+/// the same keyword can be detected anew (as `RecognizeCommands` of TensorFlow's example does it with
+/// fixed times). Every frame of the spectrogram is computed once. Only the samples matter, not the
+/// pieces they came in.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sc_model::{Backend, Classifier, Detector, DetectorConfig};
+///
+/// # fn main() -> Result<(), sc_model::Error> {
+/// let classifier = Arc::new(Classifier::shipped(Backend::Native)?);
+/// let mut detector = Detector::new(classifier, &DetectorConfig::default());
+/// let mut heard = detector.push(&[0.0; 4_000]);
+/// heard.extend(detector.finish());
+/// assert_eq!(heard, []);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Detector {
+    classifier: Arc<Classifier>,
+    log_mel: LogMel,
+    scratch: Scratch,
+    threshold: f32,
+    /// Frames between windows.
+    hop: usize,
+    /// Samples that no frame has used up, the oldest first.
+    samples: Vec<f32>,
+    /// `[n, n_mels]`: the frames of the window to come, and later ones.
+    frames: Vec<f32>,
+    /// Frames before those in `frames`, from the beginning of the margin.
+    n_passed: usize,
+    /// Probabilities of the last windows, `[labels]` each, at most `n_smoothed`.
+    windows: Vec<Vec<f32>>,
+    n_smoothed: usize,
+    /// By label: whether it may be detected.
+    armed: Vec<bool>,
+    /// The last detection's end, and the moment it was made, in frames.
+    last: Option<(usize, usize)>,
+    latest: Option<Score>,
+}
+
+impl Detector {
+    /// Listens with `classifier` from now on.
+    pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig) -> Self {
+        let header = classifier.header();
+        let log_mel = header.log_mel.init();
+        let frames_in = |seconds: f32| {
+            let frames = seconds * SAMPLE_RATE_HZ as f32 / header.log_mel.hop_length as f32;
+            (frames.round() as usize).max(1)
+        };
+        let hop = frames_in(config.hop_s);
+        Self {
+            threshold: config.threshold.unwrap_or(header.threshold),
+            hop,
+            samples: vec![0.0; margin()],
+            frames: Vec::new(),
+            n_passed: 0,
+            windows: Vec::new(),
+            n_smoothed: frames_in(config.smoothing_s).div_ceil(hop),
+            armed: vec![true; header.labels.names().len()],
+            last: None,
+            latest: None,
+            scratch: log_mel.scratch(),
+            log_mel,
+            classifier,
+        }
+    }
+
+    /// Hears more of the sound, and returns what was detected in it. Samples are clamped to [-1, 1].
+    pub fn push(&mut self, samples: &[f32]) -> Vec<Detection> {
+        self.samples.extend(samples.iter().map(|sample| sample.clamp(-1.0, 1.0)));
+        self.compute_frames();
+        let window = self.classifier.header().network.n_frames;
+        let n_mels = self.n_mels();
+        let n_windows = (self.frames.len() / n_mels + self.hop).saturating_sub(window) / self.hop;
+        let mut detections = Vec::new();
+        for i in 0..n_windows {
+            let first = i * self.hop;
+            let frames = first * n_mels..(first + window) * n_mels;
+            let logits = self.classifier.logits_of(&self.frames[frames.clone()]);
+            let scores = self.smooth(softmax(&logits, self.classifier.header().temperature));
+            detections.extend(self.decide(&scores, self.n_passed + first, frames));
+        }
+        self.frames.drain(..n_windows * self.hop * n_mels);
+        self.n_passed += n_windows * self.hop;
+        detections
+    }
+
+    /// Hears that the sound is over, and returns what was detected at its end.
+    pub fn finish(mut self) -> Vec<Detection> {
+        self.push(&vec![0.0; margin()])
+    }
+
+    /// The newest window's likeliest label, if a second has been heard.
+    pub fn latest(&self) -> Option<&Score> {
+        self.latest.as_ref()
+    }
+
+    fn n_mels(&self) -> usize {
+        self.classifier.header().log_mel.n_mels
+    }
+
+    /// Uses up samples for as many frames as they are enough for.
+    fn compute_frames(&mut self) {
+        let (hop_length, n_fft) =
+            (self.classifier.header().log_mel.hop_length, self.classifier.header().log_mel.n_fft);
+        let n = (self.samples.len() + hop_length).saturating_sub(n_fft) / hop_length;
+        let old = self.frames.len();
+        self.frames.resize(old + n * self.n_mels(), 0.0);
+        if n > 0 {
+            self.log_mel.frames_into(&self.samples, &mut self.scratch, &mut self.frames[old..]);
+            self.samples.drain(..n * hop_length);
+        }
+    }
+
+    /// The mean of the last windows' probabilities.
+    fn smooth(&mut self, newest: Vec<f32>) -> Vec<f32> {
+        if self.windows.len() == self.n_smoothed {
+            self.windows.remove(0);
+        }
+        self.windows.push(newest);
+        let mean = |label: usize| {
+            let sum: f32 = self.windows.iter().map(|window| window[label]).sum();
+            sum / self.n_smoothed as f32
+        };
+        (0..self.armed.len()).map(mean).collect()
+    }
+
+    /// Whether these scores, of a window whose first frame is `first`, are a detection.
+    fn decide(&mut self, scores: &[f32], first: usize, frames: std::ops::Range<usize>) -> Option<Detection> {
+        let (best, confidence) =
+            scores.iter().copied().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        for (armed, score) in self.armed.iter_mut().zip(scores) {
+            *armed |= *score < REARM_SHARE * self.threshold;
+        }
+        let n_frames = frames.len() / self.n_mels();
+        let now = first + n_frames;
+        let classifier = Arc::clone(&self.classifier);
+        let labels = &classifier.header().labels;
+        let label = &labels.names()[best];
+        self.latest = Some(Score { time_s: self.seconds(now), label: label.clone(), confidence });
+        let is_free =
+            self.last.is_none_or(|(_, when)| self.seconds(now) - self.seconds(when) >= REFRACTORY_S);
+        if !(labels.is_keyword(best) && confidence >= self.threshold && self.armed[best] && is_free) {
+            return None;
+        }
+        let earliest = self.last.map_or(0, |(end, _)| end.saturating_sub(first).min(n_frames - 1));
+        let (start, end) =
+            loudest_sound(&self.frames[frames], self.n_mels(), earliest, self.frames_in_pause());
+        self.armed[best] = false;
+        self.last = Some((first + end, now));
+        Some(Detection {
+            label: label.clone(),
+            start_s: self.seconds(first + start).max(0.0),
+            end_s: self.seconds(first + end),
+            confidence,
+        })
+    }
+
+    fn frames_in_pause(&self) -> usize {
+        (LONGEST_PAUSE_S * SAMPLE_RATE_HZ as f32 / self.classifier.header().log_mel.hop_length as f32)
+            as usize
+    }
+
+    /// The time of a frame's beginning, counted from the beginning of the margin.
+    fn seconds(&self, frame: usize) -> f32 {
+        (frame * self.classifier.header().log_mel.hop_length) as f32 / SAMPLE_RATE_HZ as f32 - MARGIN_S
+    }
+}
+
+fn margin() -> usize {
+    (MARGIN_S * SAMPLE_RATE_HZ as f32) as usize
+}
+
+/// First and last frame of the sound around the loudest frame from `earliest` on: all that is louder
+/// than half-way, in the logarithm of power, between the quietest and the loudest, with pauses of at
+/// most `longest_pause` frames.
+fn loudest_sound(frames: &[f32], n_mels: usize, earliest: usize, longest_pause: usize) -> (usize, usize) {
+    let power = |frame: &[f32]| frame.iter().map(|band| band.exp()).sum::<f32>().ln();
+    let loudness: Vec<f32> = frames.chunks_exact(n_mels).map(power).collect();
+    let candidates = loudness.iter().enumerate().skip(earliest);
+    let Some((peak, loudest)) = candidates.max_by(|(_, a), (_, b)| a.total_cmp(b)) else { return (0, 0) };
+    let quietest = loudness.iter().copied().fold(f32::INFINITY, f32::min);
+    let is_loud = |frame: &usize| loudness[*frame] >= f32::midpoint(quietest, *loudest);
+    let reach = |frames: &mut dyn Iterator<Item = usize>| {
+        let mut last = peak;
+        for frame in frames {
+            if is_loud(&frame) {
+                last = frame;
+            } else if frame.abs_diff(last) > longest_pause {
+                break;
+            }
+        }
+        last
+    };
+    (reach(&mut (earliest..peak).rev()), reach(&mut (peak..loudness.len())) + 1)
+}

@@ -1,0 +1,145 @@
+//! What the server counts and measures, for Prometheus.
+
+use std::time::Duration;
+
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector, exponential_buckets, process_collector::ProcessCollector,
+};
+use sc_data::Waveform;
+use sc_model::{Classifier, Prediction};
+
+use crate::pool::Pool;
+
+/// A part of the work on a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for a worker.
+    Queue,
+    /// Bytes to 16 kHz samples.
+    Decode,
+    /// Samples to log-mel features.
+    Features,
+    /// Features to logits.
+    Network,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Decode => "decode",
+            Self::Features => "features",
+            Self::Network => "network",
+        }
+    }
+}
+
+/// Counters, gauges and histograms, and the registry that prints them.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    stage_seconds: HistogramVec,
+    predictions: IntCounterVec,
+    rejected: IntCounterVec,
+    queue_length: IntGauge,
+    streams: IntGauge,
+    model_info: IntGaugeVec,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    ///
+    /// # Panics
+    /// Never: the names and labels below are valid and differ.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            register(&registry, IntCounterVec::new(Opts::new(name, help), labels))
+        };
+        let gauge = |name: &str, help: &str| register(&registry, IntGauge::new(name, help));
+        let histogram = |name: &str, help: &str, label: &str| {
+            // 50 µs to 13 s by factors of two: a clip takes about a millisecond, a minute of sound a hundred.
+            let buckets = exponential_buckets(50e-6, 2.0, 19).expect("a start above 0");
+            let options = HistogramOpts::new(name, help).buckets(buckets);
+            register(&registry, HistogramVec::new(options, &[label]))
+        };
+        let metrics = Self {
+            requests: counter("sc_http_requests_total", "Requests answered.", &["route", "status"]),
+            request_seconds: histogram(
+                "sc_http_request_seconds",
+                "From a request's head to its answer.",
+                "route",
+            ),
+            stage_seconds: histogram("sc_stage_seconds", "Parts of the work on recordings.", "stage"),
+            predictions: counter("sc_predictions_total", "Answers by label.", &["label", "accepted"]),
+            rejected: counter("sc_rejected_total", "Requests that got an error, by reason.", &["reason"]),
+            queue_length: gauge("sc_queue_length", "Recordings that wait for a worker."),
+            streams: gauge("sc_streams", "Live streams."),
+            model_info: register(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("sc_model_info", "The model that answers: 1 for the current one."),
+                    &["data_digest", "epoch", "version"],
+                ),
+            ),
+            registry,
+        };
+        let process = Box::new(ProcessCollector::for_self());
+        metrics.registry.register(process).expect("names of its own");
+        metrics
+    }
+
+    /// Notes how long a part of the work took.
+    pub fn took(&self, stage: Stage, time: Duration) {
+        self.stage_seconds.with_label_values(&[stage.name()]).observe(time.as_secs_f64());
+    }
+
+    /// Counts an answered request.
+    pub fn answered(&self, route: &str, status: u16, time: Duration) {
+        self.requests.with_label_values(&[route, &status.to_string()]).inc();
+        self.request_seconds.with_label_values(&[route]).observe(time.as_secs_f64());
+    }
+
+    /// Counts a refused request.
+    pub fn rejected(&self, reason: &str) {
+        self.rejected.with_label_values(&[reason]).inc();
+    }
+
+    /// Answers a waveform, and counts and measures that.
+    pub fn classify(&self, classifier: &Classifier, waveform: &Waveform, threshold: f32) -> Prediction {
+        let (prediction, timing) = classifier.classify_at(waveform, threshold);
+        self.took(Stage::Features, timing.features);
+        self.took(Stage::Network, timing.network);
+        let accepted = if prediction.accepted { "true" } else { "false" };
+        self.predictions.with_label_values(&[prediction.label.as_str(), accepted]).inc();
+        prediction
+    }
+
+    /// Prometheus's text format, with what is waiting and what answers now.
+    ///
+    /// # Errors
+    /// If a metric cannot be encoded.
+    pub fn to_text(&self, pool: &Pool, classifier: &Classifier) -> prometheus::Result<String> {
+        self.queue_length.set(pool.n_waiting() as i64);
+        self.streams.set(pool.n_streams() as i64);
+        let training = &classifier.header().training;
+        self.model_info.reset();
+        let epoch = training.kept_epoch.to_string();
+        self.model_info.with_label_values(&[&training.data_digest, &epoch, env!("CARGO_PKG_VERSION")]).set(1);
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+fn register<T: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<T>) -> T {
+    let metric = metric.expect("a valid name and labels");
+    registry.register(Box::new(metric.clone())).expect("a name of its own");
+    metric
+}

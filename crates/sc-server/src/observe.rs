@@ -1,0 +1,66 @@
+//! What is seen of every request: its id, its line in the log, its place in the metrics.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    time::Instant,
+};
+
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderName, HeaderValue},
+    middleware::Next,
+    web::Data,
+};
+
+use crate::{error::ApiError, metrics::Metrics};
+
+/// Names a request, from the client's log to ours and back.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A longer id than any program makes.
+const MAX_ID: usize = 128;
+
+/// Answers with the client's `x-request-id`, or a fresh one; logs a line and counts.
+///
+/// Audio and labels stay out of the log.
+pub async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let start = Instant::now();
+    let id = request.headers().get(REQUEST_ID).filter(|id| is_id(id)).cloned().unwrap_or_else(fresh_id);
+    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let client = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+    let metrics = request.app_data::<Data<Metrics>>().cloned();
+
+    let mut response = next.call(request).await?;
+
+    response.headers_mut().insert(REQUEST_ID, id.clone());
+    let (status, time) = (response.status().as_u16(), start.elapsed());
+    let route = response.request().match_pattern().unwrap_or_else(|| "none".into());
+    if let Some(metrics) = metrics {
+        metrics.answered(&route, status, time);
+        if let Some(error) = response.response().error().and_then(|error| error.as_error::<ApiError>()) {
+            metrics.rejected(error.reason());
+        }
+    }
+    // Probes and scrapes come every few seconds and say nothing.
+    if !(route.starts_with("/health") || route.starts_with("/v2/health") || route == "/metrics") {
+        let ms = time.as_secs_f64() * 1000.0;
+        let id = id.to_str().unwrap_or_default();
+        tracing::info!(client, %method, path, status, ms = format!("{ms:.3}"), request_id = id);
+    }
+    Ok(response)
+}
+
+fn is_id(id: &HeaderValue) -> bool {
+    (1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+/// Sixteen hexadecimal digits, from the keys that the standard library draws for its hash maps.
+fn fresh_id() -> HeaderValue {
+    let number = RandomState::new().build_hasher().finish();
+    HeaderValue::from_str(&format!("{number:016x}")).unwrap_or(HeaderValue::from_static("0"))
+}

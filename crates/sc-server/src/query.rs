@@ -1,0 +1,131 @@
+//! What the query of a request may ask for.
+
+use actix_web::{error::QueryPayloadError, web::Query};
+use sc_model::DetectorConfig;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::error::ApiError;
+
+/// Labels in an answer, the likeliest first, unless the query says how many.
+const TOP_K: usize = 5;
+
+/// Of `POST /predict`.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PredictQuery {
+    /// Labels in an answer, the likeliest first.
+    #[serde(default = "top_k")]
+    #[param(minimum = 1, default = 5)]
+    pub top_k: usize,
+    /// Least confidence at which a keyword is accepted, instead of the model's own.
+    #[param(minimum = 0, maximum = 1)]
+    pub threshold: Option<f32>,
+}
+
+fn top_k() -> usize {
+    TOP_K
+}
+
+impl PredictQuery {
+    /// Reads a query string.
+    ///
+    /// # Errors
+    /// [`ApiError::Query`] names what is wrong.
+    pub fn parse(query: &str) -> Result<Self, ApiError> {
+        let parsed: Self = parse(query)?;
+        if parsed.top_k == 0 {
+            return Err(ApiError::Query("top_k counts from 1".into()));
+        }
+        check_threshold(parsed.threshold)?;
+        Ok(parsed)
+    }
+}
+
+/// Of `POST /detect`.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DetectQuery {
+    /// Milliseconds between the windows of a second that are classified.
+    #[param(minimum = 10, maximum = 1000, default = 100)]
+    pub hop_ms: Option<u32>,
+    /// Least smoothed probability at which a keyword is detected, instead of the model's own threshold.
+    #[param(minimum = 0, maximum = 1)]
+    pub threshold: Option<f32>,
+}
+
+impl DetectQuery {
+    /// Reads a query string.
+    ///
+    /// # Errors
+    /// [`ApiError::Query`] names what is wrong.
+    pub fn parse(query: &str) -> Result<DetectorConfig, ApiError> {
+        let Self { hop_ms, threshold } = parse(query)?;
+        detector_config(hop_ms, threshold)
+    }
+}
+
+/// Of `GET /stream`.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StreamQuery {
+    /// Samples a second of what will be sent.
+    #[serde(default = "sample_rate")]
+    #[param(minimum = 4000, maximum = 192_000, default = 16_000)]
+    pub sample_rate: u32,
+    /// Also tell the likeliest label of every window.
+    #[serde(default)]
+    pub scores: bool,
+    /// Milliseconds between the windows of a second that are classified.
+    #[param(minimum = 10, maximum = 1000, default = 100)]
+    pub hop_ms: Option<u32>,
+    /// Least smoothed probability at which a keyword is detected, instead of the model's own threshold.
+    #[param(minimum = 0, maximum = 1)]
+    pub threshold: Option<f32>,
+}
+
+fn sample_rate() -> u32 {
+    sc_data::SAMPLE_RATE_HZ
+}
+
+impl StreamQuery {
+    /// Reads a query string.
+    ///
+    /// # Errors
+    /// [`ApiError::Query`] names what is wrong.
+    pub fn parse(query: &str) -> Result<(Self, DetectorConfig), ApiError> {
+        let parsed: Self = parse(query)?;
+        let config = detector_config(parsed.hop_ms, parsed.threshold)?;
+        Ok((parsed, config))
+    }
+}
+
+fn detector_config(hop_ms: Option<u32>, threshold: Option<f32>) -> Result<DetectorConfig, ApiError> {
+    check_threshold(threshold)?;
+    let mut config = DetectorConfig { threshold, ..DetectorConfig::default() };
+    if let Some(hop_ms) = hop_ms {
+        if !(10..=1000).contains(&hop_ms) {
+            return Err(ApiError::Query("hop_ms goes from 10 to 1000".into()));
+        }
+        config.hop_s = hop_ms as f32 / 1000.0;
+    }
+    Ok(config)
+}
+
+fn check_threshold(threshold: Option<f32>) -> Result<(), ApiError> {
+    match threshold {
+        Some(threshold) if !(0.0..=1.0).contains(&threshold) => {
+            Err(ApiError::Query("threshold goes from 0 to 1".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    Query::from_query(query).map(Query::into_inner).map_err(|error| match error {
+        QueryPayloadError::Deserialize(cause) => ApiError::Query(cause.to_string()),
+        other => ApiError::Query(other.to_string()),
+    })
+}

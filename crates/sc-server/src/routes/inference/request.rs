@@ -1,0 +1,326 @@
+//! An inference request to the recordings in it.
+
+use std::fmt;
+
+use actix_web::{http::header::HeaderMap, web::Bytes};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use sc_data::SAMPLE_RATE_HZ;
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
+
+use super::response::{Output, OutputKind};
+use crate::error::ApiError;
+
+/// Length of the JSON before binary tensors.
+pub const HEADER_LENGTH: &str = "Inference-Header-Content-Length";
+
+/// Recordings in one request.
+const MAX_RECORDINGS: usize = 1_000;
+
+/// The JSON of a request.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub struct Request {
+    /// Comes back in the answer.
+    id: Option<String>,
+    /// One tensor: `AUDIO` or `AUDIO_FILE`.
+    #[schema(min_items = 1, max_items = 1)]
+    inputs: Vec<Input>,
+    /// Which tensors to answer with; all of them if there are none.
+    #[serde(default)]
+    outputs: Vec<Wanted>,
+    #[serde(default)]
+    parameters: RequestParameters,
+}
+
+/// A tensor.
+#[derive(Deserialize, utoipa::ToSchema)]
+struct Input {
+    name: String,
+    shape: Vec<u64>,
+    datatype: String,
+    #[serde(default)]
+    parameters: InputParameters,
+    /// Row by row, flat or nested.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<serde_json::Value>>)]
+    data: Option<Elements>,
+}
+
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+struct RequestParameters {
+    /// Answer with binary tensors.
+    #[serde(default)]
+    binary_data_output: bool,
+}
+
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+struct InputParameters {
+    /// The tensor's bytes among those that follow the JSON.
+    binary_data_size: Option<usize>,
+    /// Of `AUDIO`, in Hz.
+    sample_rate: Option<u32>,
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+struct Wanted {
+    name: String,
+    #[serde(default)]
+    parameters: WantedParameters,
+}
+
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+struct WantedParameters {
+    /// As a binary tensor after the JSON.
+    binary_data: Option<bool>,
+    /// Of `PROBABILITIES`: the likeliest so many, as `probability:index:label`.
+    classification: Option<usize>,
+}
+
+/// The elements of a tensor in JSON.
+#[derive(Default)]
+struct Elements {
+    numbers: Vec<f32>,
+    texts: Vec<String>,
+}
+
+/// One recording.
+pub enum Audio {
+    /// As a file.
+    File(Bytes),
+    /// As mono samples.
+    Samples {
+        /// In [-1, 1].
+        samples: Vec<f32>,
+        /// Samples a second.
+        rate_hz: u32,
+    },
+}
+
+/// What a request asks for.
+pub struct Inference {
+    pub id: Option<String>,
+    pub audio: Vec<Audio>,
+    pub outputs: Vec<Output>,
+}
+
+fn wrong(what: impl Into<String>) -> ApiError {
+    ApiError::Inference(what.into())
+}
+
+impl Inference {
+    /// Reads a body: JSON, and binary tensors behind it if the headers say so.
+    ///
+    /// # Errors
+    /// [`ApiError::Inference`] names what is wrong and what would be right.
+    pub fn parse(headers: &HeaderMap, body: &Bytes) -> Result<Self, ApiError> {
+        let json_len = match headers.get(HEADER_LENGTH) {
+            None => body.len(),
+            Some(length) => {
+                let length = length.to_str().ok().and_then(|length| length.parse().ok());
+                length.filter(|length| *length <= body.len()).ok_or_else(|| {
+                    wrong(format!("{HEADER_LENGTH}: expected the length of the JSON, at most {}", body.len()))
+                })?
+            }
+        };
+        let (json, binary) = (&body[..json_len], body.slice(json_len..));
+        let Request { id, inputs, outputs, parameters } =
+            serde_json::from_slice(json).map_err(|error| wrong(format!("the request's JSON: {error}")))?;
+        let [input] = <[Input; 1]>::try_from(inputs)
+            .map_err(|inputs| wrong(format!("{} inputs: expected one, AUDIO or AUDIO_FILE", inputs.len())))?;
+        Ok(Self {
+            id,
+            audio: input.recordings(&binary)?,
+            outputs: wanted(&outputs, parameters.binary_data_output)?,
+        })
+    }
+}
+
+impl Input {
+    fn recordings(self, binary: &Bytes) -> Result<Vec<Audio>, ApiError> {
+        let n_binary = self.parameters.binary_data_size.unwrap_or(0);
+        if n_binary != binary.len() {
+            return Err(wrong(format!(
+                "{}: binary_data_size is {n_binary}, but {} bytes follow the JSON",
+                self.name,
+                binary.len()
+            )));
+        }
+        match (self.name.as_str(), self.datatype.as_str()) {
+            ("AUDIO", "FP32") => self.samples(binary),
+            ("AUDIO_FILE", "BYTES") => self.files(binary),
+            ("AUDIO" | "AUDIO_FILE", other) => {
+                Err(wrong(format!("{} of {other}: AUDIO is FP32, AUDIO_FILE is BYTES", self.name)))
+            }
+            (other, _) => Err(wrong(format!("no input {other}: expected AUDIO or AUDIO_FILE"))),
+        }
+    }
+
+    fn samples(self, binary: &Bytes) -> Result<Vec<Audio>, ApiError> {
+        let &[n, n_samples] = self.shape.as_slice() else {
+            return Err(wrong(format!("AUDIO of shape {:?}: expected [n, samples]", self.shape)));
+        };
+        let values = match (self.parameters.binary_data_size, self.data) {
+            (Some(_), None) if binary.len().is_multiple_of(4) => {
+                binary.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+            }
+            (Some(_), None) => return Err(wrong("AUDIO: expected 4 bytes a sample")),
+            (None, Some(Elements { numbers, texts })) if texts.is_empty() => numbers,
+            _ => return Err(wrong("AUDIO: expected numbers as `data`, or binary data")),
+        };
+        if n.checked_mul(n_samples) != Some(values.len() as u64) {
+            return Err(wrong(format!("AUDIO of shape {:?} with {} samples", self.shape, values.len())));
+        }
+        if values.is_empty() {
+            return Err(wrong("AUDIO: expected a recording or more, of a sample or more"));
+        }
+        check_number(n as usize)?;
+        let rate_hz = self.parameters.sample_rate.unwrap_or(SAMPLE_RATE_HZ);
+        let rows = values.chunks_exact(n_samples as usize);
+        Ok(rows.map(|row| Audio::Samples { samples: row.to_vec(), rate_hz }).collect())
+    }
+
+    fn files(self, binary: &Bytes) -> Result<Vec<Audio>, ApiError> {
+        let files = match (self.parameters.binary_data_size, self.data) {
+            (Some(_), None) => split(binary)?,
+            (None, Some(Elements { numbers, texts })) if numbers.is_empty() => {
+                let decode = |text: &String| {
+                    let bytes = BASE64_STANDARD.decode(text);
+                    bytes
+                        .map(Bytes::from)
+                        .map_err(|error| wrong(format!("AUDIO_FILE: expected base64: {error}")))
+                };
+                texts.iter().map(decode).collect::<Result<_, _>>()?
+            }
+            _ => return Err(wrong("AUDIO_FILE: expected base64 strings as `data`, or binary data")),
+        };
+        let n = self.shape.iter().try_fold(1_u64, |product, size| product.checked_mul(*size));
+        if n != Some(files.len() as u64) || self.shape.is_empty() {
+            return Err(wrong(format!(
+                "AUDIO_FILE of shape {:?} with {} recordings",
+                self.shape,
+                files.len()
+            )));
+        }
+        if files.is_empty() {
+            return Err(wrong("AUDIO_FILE: expected a recording or more"));
+        }
+        check_number(files.len())?;
+        Ok(files.into_iter().map(Audio::File).collect())
+    }
+}
+
+fn check_number(n: usize) -> Result<(), ApiError> {
+    if n > MAX_RECORDINGS { Err(ApiError::TooMany { limit: MAX_RECORDINGS }) } else { Ok(()) }
+}
+
+/// Elements of BYTES in binary: each its length as four bytes, then itself.
+fn split(mut binary: &[u8]) -> Result<Vec<Bytes>, ApiError> {
+    let mut elements = Vec::new();
+    while !binary.is_empty() {
+        let element = binary
+            .split_first_chunk()
+            .and_then(|(len, rest)| rest.split_at_checked(u32::from_le_bytes(*len) as usize));
+        let (element, rest) = element
+            .ok_or_else(|| wrong("AUDIO_FILE: expected each recording after its length in 4 bytes"))?;
+        elements.push(Bytes::copy_from_slice(element));
+        binary = rest;
+    }
+    Ok(elements)
+}
+
+/// The outputs asked for, or all.
+fn wanted(outputs: &[Wanted], binary: bool) -> Result<Vec<Output>, ApiError> {
+    if outputs.is_empty() {
+        let all = [OutputKind::Probabilities, OutputKind::Label, OutputKind::Accepted];
+        return Ok(all.into_iter().map(|kind| Output { kind, binary }).collect());
+    }
+    let output = |Wanted { name, parameters }: &Wanted| {
+        let kind = match (name.as_str(), parameters.classification) {
+            ("PROBABILITIES", Some(0)) => return Err(wrong("classification counts from 1")),
+            ("PROBABILITIES", Some(n)) => OutputKind::Classification(n),
+            ("PROBABILITIES", None) => OutputKind::Probabilities,
+            ("LABEL", None) => OutputKind::Label,
+            ("ACCEPTED", None) => OutputKind::Accepted,
+            ("LABEL" | "ACCEPTED", Some(_)) => {
+                return Err(wrong(format!("{name} has no classification: PROBABILITIES has")));
+            }
+            _ => return Err(wrong(format!("no output {name}: expected PROBABILITIES, LABEL or ACCEPTED"))),
+        };
+        Ok(Output { kind, binary: parameters.binary_data.unwrap_or(binary) })
+    };
+    outputs.iter().map(output).collect()
+}
+
+impl<'de> Deserialize<'de> for Elements {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut elements = Self::default();
+        deserializer.deserialize_seq(Append(&mut elements))?;
+        Ok(elements)
+    }
+}
+
+/// Appends arrays, nested however deep, to flat elements.
+struct Append<'a>(&'a mut Elements);
+
+impl<'de> Visitor<'de> for Append<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("numbers or strings, flat or nested")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
+        self.0.numbers.push(number as f32);
+        Ok(())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        self.0.texts.push(text.to_owned());
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
+        while sequence.next_element_seed(Append(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<'de> serde::de::DeserializeSeed<'de> for Append<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_split_or_refused(bytes: Vec<u8>) {
+            if let Ok(elements) = split(&bytes) {
+                let n_bytes: usize = elements.iter().map(|element| 4 + element.len()).sum();
+                prop_assert_eq!(n_bytes, bytes.len());
+            }
+        }
+
+        #[test]
+        fn any_body_is_parsed_or_refused(bytes: Vec<u8>) {
+            let _ = Inference::parse(&HeaderMap::new(), &bytes.into());
+        }
+    }
+}

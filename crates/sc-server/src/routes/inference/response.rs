@@ -1,0 +1,164 @@
+//! Predictions to the tensors of an answer.
+
+use actix_web::{HttpResponse, http::header::CONTENT_TYPE};
+use sc_data::Labels;
+use sc_model::Prediction;
+use serde_json::{Value, json};
+
+use super::request::HEADER_LENGTH;
+use crate::error::ApiError;
+
+/// A tensor of the answer.
+pub struct Output {
+    pub kind: OutputKind,
+    /// After the JSON rather than in it.
+    pub binary: bool,
+}
+
+/// What a tensor of the answer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputKind {
+    /// FP32 `[n, labels]`, in the order of the labels.
+    Probabilities,
+    /// BYTES `[n, k]`: the `k` likeliest as `probability:index:label`.
+    Classification(usize),
+    /// BYTES `[n]`: the likeliest.
+    Label,
+    /// BOOL `[n]`.
+    Accepted,
+}
+
+/// A tensor's elements.
+enum Tensor {
+    Numbers(Vec<f32>),
+    Texts(Vec<String>),
+    Bools(Vec<bool>),
+}
+
+/// Writes the answer: JSON, and binary tensors behind it if any were asked for.
+///
+/// # Errors
+/// [`ApiError::Internal`] if the JSON cannot be written.
+pub fn answer(
+    model: &str,
+    version: &str,
+    id: Option<String>,
+    labels: &Labels,
+    predictions: &[Prediction],
+    outputs: &[Output],
+) -> Result<HttpResponse, ApiError> {
+    let mut binary = Vec::new();
+    let mut described = Vec::new();
+    for Output { kind, binary: is_binary } in outputs {
+        let tensor = kind.tensor(labels, predictions);
+        let mut output = json!({
+            "name": kind.name(),
+            "datatype": tensor.datatype(),
+            "shape": kind.shape(predictions.len(), labels.names().len()),
+        });
+        if *is_binary {
+            let before = binary.len();
+            tensor.write(&mut binary);
+            output["parameters"] = json!({ "binary_data_size": binary.len() - before });
+        } else {
+            output["data"] = tensor.to_json();
+        }
+        described.push(output);
+    }
+    let mut json = json!({ "model_name": model, "model_version": version, "outputs": described });
+    if let Some(id) = id {
+        json["id"] = id.into();
+    }
+    if !outputs.iter().any(|output| output.binary) {
+        return Ok(HttpResponse::Ok().json(json));
+    }
+    let mut body = serde_json::to_vec(&json).map_err(ApiError::internal)?;
+    let header_length = body.len();
+    body.append(&mut binary);
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/octet-stream"))
+        .insert_header((HEADER_LENGTH, header_length))
+        .body(body))
+}
+
+impl OutputKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Probabilities | Self::Classification(_) => "PROBABILITIES",
+            Self::Label => "LABEL",
+            Self::Accepted => "ACCEPTED",
+        }
+    }
+
+    fn shape(self, n: usize, n_labels: usize) -> Vec<usize> {
+        match self {
+            Self::Probabilities => vec![n, n_labels],
+            Self::Classification(k) => vec![n, k.min(n_labels)],
+            Self::Label | Self::Accepted => vec![n],
+        }
+    }
+
+    fn tensor(self, labels: &Labels, predictions: &[Prediction]) -> Tensor {
+        let index = |label: &str| labels.index(label).unwrap_or_default();
+        match self {
+            Self::Probabilities => {
+                let mut probabilities = vec![0.0; predictions.len() * labels.names().len()];
+                let rows = probabilities.chunks_exact_mut(labels.names().len());
+                for (row, prediction) in rows.zip(predictions) {
+                    prediction
+                        .predictions
+                        .iter()
+                        .for_each(|scored| row[index(&scored.label)] = scored.probability);
+                }
+                Tensor::Numbers(probabilities)
+            }
+            Self::Classification(k) => {
+                let best = predictions.iter().flat_map(|prediction| prediction.predictions.iter().take(k));
+                Tensor::Texts(
+                    best.map(|scored| {
+                        format!("{}:{}:{}", scored.probability, index(&scored.label), scored.label)
+                    })
+                    .collect(),
+                )
+            }
+            Self::Label => {
+                Tensor::Texts(predictions.iter().map(|prediction| prediction.label.clone()).collect())
+            }
+            Self::Accepted => {
+                Tensor::Bools(predictions.iter().map(|prediction| prediction.accepted).collect())
+            }
+        }
+    }
+}
+
+impl Tensor {
+    fn datatype(&self) -> &'static str {
+        match self {
+            Self::Numbers(_) => "FP32",
+            Self::Texts(_) => "BYTES",
+            Self::Bools(_) => "BOOL",
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Numbers(values) => json!(values),
+            Self::Texts(values) => json!(values),
+            Self::Bools(values) => json!(values),
+        }
+    }
+
+    /// Little-endian; texts after their length.
+    fn write(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Numbers(values) => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+            Self::Texts(values) => {
+                for value in values {
+                    bytes.extend((value.len() as u32).to_le_bytes());
+                    bytes.extend(value.as_bytes());
+                }
+            }
+            Self::Bools(values) => bytes.extend(values.iter().map(|value| u8::from(*value))),
+        }
+    }
+}
