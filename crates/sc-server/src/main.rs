@@ -1,5 +1,6 @@
 //! Settings -> service -> listener -> run.
 
+mod healthcheck;
 mod settings;
 
 use std::{
@@ -18,7 +19,7 @@ use settings::{LogFormat, Settings};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    match serve().await {
+    match run_command().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -27,12 +28,19 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve() -> anyhow::Result<()> {
+async fn run_command() -> anyhow::Result<()> {
     let settings = Settings::read()?;
+    if let Some(target) = settings.healthcheck() {
+        return target.check();
+    }
     if settings.print_config() {
         print!("{}", settings.to_toml()?);
         return Ok(());
     }
+    serve(&settings).await
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
     log_to_stderr(settings.log_format())?;
     let service = settings.service()?;
     let listener = settings.listener()?;

@@ -13,10 +13,12 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sc_model::Backend;
 use sc_server::{Access, ApiKey, Capacity, Certificate, Model, ModelName, ModelSource, RateLimit, Service};
 use serde::{Serialize, Serializer};
+
+use crate::healthcheck::Target;
 
 /// Recognises spoken keywords: send it a recording, it answers with the word.
 #[derive(Debug, Parser, Serialize)]
@@ -26,6 +28,10 @@ use serde::{Serialize, Serializer};
 )]
 #[serde(rename_all = "kebab-case")]
 pub struct Settings {
+    #[command(subcommand)]
+    #[serde(skip)]
+    command: Option<Subcommands>,
+
     /// Settings as a TOML file: the flags' names, without dashes before them
     #[arg(long, env = "SC_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -139,6 +145,15 @@ pub struct Settings {
     log_format: LogFormat,
 }
 
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Ask a running server whether it is ready; the exit status is 1 if it is not
+    Healthcheck {
+        /// What to ask [default: /health/ready of the server with these settings]
+        url: Option<Target>,
+    },
+}
+
 /// How the log is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -162,6 +177,17 @@ impl Settings {
             None => Self::command(),
         };
         Self::from_arg_matches(&command.get_matches_from(arguments)).map_err(|error| error.exit())
+    }
+
+    /// Whom to ask for its health, if that is wanted instead of a server.
+    pub fn healthcheck(&self) -> Option<Target> {
+        let Subcommands::Healthcheck { url } = self.command.as_ref()?;
+        let host = match self.host.as_str() {
+            "0.0.0.0" | "::" => "127.0.0.1",
+            host => host,
+        };
+        let own = || Target { host: host.into(), port: self.port, path: "/health/ready".into() };
+        Some(url.clone().unwrap_or_else(own))
     }
 
     /// Whether to print the settings rather than to serve.
@@ -400,6 +426,18 @@ mod tests {
         let printed = parse(&arguments).unwrap().to_toml().unwrap();
 
         assert_eq!(parse_with(&printed, &[]).unwrap().to_toml().unwrap(), printed);
+    }
+
+    #[test]
+    fn a_healthcheck_asks_the_server_of_these_settings_unless_told_whom() {
+        let asked =
+            |arguments: &[&str]| parse(arguments).unwrap().healthcheck().map(|target| target.to_string());
+
+        assert_eq!(asked(&[]), None);
+        let own = asked(&["--host=0.0.0.0", "--port=81", "healthcheck"]);
+        assert_eq!(own.as_deref(), Some("http://127.0.0.1:81/health/ready"));
+        let other = asked(&["healthcheck", "http://10.0.0.1:8000/health"]);
+        assert_eq!(other.as_deref(), Some("http://10.0.0.1:8000/health"));
     }
 
     #[test]
