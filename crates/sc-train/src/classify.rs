@@ -1,10 +1,11 @@
 //! `sc-train classify`: recordings in, words out, in the order given.
 
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rayon::prelude::*;
 use sc_data::{Limits, Waveform};
 use sc_model::{Classifier, Prediction};
@@ -26,27 +27,84 @@ struct Answered {
 
 type Line = Result<Answered, Unreadable>;
 
-/// Prints a line for each recording; the exit status is 1 if any could not be read.
-pub(crate) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
-    let classifier = args.model.load()?;
-    let files: Vec<_> = args.paths.iter().flat_map(|path| recording::files_below(path)).collect();
-    anyhow::ensure!(!files.is_empty(), "no files there");
-    let print = if args.json { print_json } else { print_row };
+type File = Result<PathBuf, Unreadable>;
 
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut all_read = true;
+/// Prints a line for each recording; the exit status is 1 if any could not be read.
+///
+/// With `--output`, those are rows like the others, so the status is 0: tried again, they would fail again.
+pub(crate) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
+    if let Some(output) = args.output.as_deref().filter(|output| output.exists()) {
+        eprintln!("{} is there: nothing to do", output.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let classifier = args.model.load()?;
+    let files = files(args)?;
+    let print = if args.json { print_json } else { print_row };
+    match &args.output {
+        None => {
+            let unreadable = answer_all(&classifier, &files, print, &mut io::stdout().lock())?;
+            Ok(if unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Some(output) => {
+            let unreadable = write_aside(output, |out| answer_all(&classifier, &files, print, out))?;
+            eprintln!("{}: {} recordings, {unreadable} unreadable", output.display(), files.len());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The recordings to answer for.
+fn files(args: &ClassifyArgs) -> Result<Vec<File>> {
+    let mut n_found = 0;
+    let mut files = Vec::new();
+    for root in &args.paths {
+        for file in recording::files_below(root) {
+            n_found += 1;
+            let path = file.as_deref().unwrap_or_else(|unreadable| Path::new(&unreadable.path));
+            if args.shard.is_none_or(|shard| shard.holds(root, path)) {
+                files.push(file);
+            }
+        }
+    }
+    anyhow::ensure!(n_found > 0, "no files there");
+    Ok(files)
+}
+
+/// Writes `output`, which others see only whole: a task that is killed or runs twice leaves no half of it.
+fn write_aside<T>(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cannot_write = || format!("cannot write {}", output.display());
+    // Not `NamedTempFile::new_in`: that one only its owner may read.
+    let create = |path: &Path| fs::File::create_new(path);
+    let mut aside =
+        tempfile::Builder::new().prefix(".part-").make_in(folder, create).with_context(cannot_write)?;
+    let written = write(aside.as_file_mut())?;
+    aside.as_file().sync_all().with_context(cannot_write)?;
+    aside.persist(output).map_err(|failed| failed.error).with_context(cannot_write)?;
+    Ok(written)
+}
+
+/// Answers for all of `files`, in their order, and counts those that could not be read.
+fn answer_all(
+    classifier: &Classifier,
+    files: &[File],
+    print: fn(&mut dyn Write, &Line) -> Result<()>,
+    out: &mut dyn Write,
+) -> Result<usize> {
+    let mut out = BufWriter::new(out);
+    let mut unreadable = 0;
     for chunk in files.chunks(CHUNK) {
-        let lines: Vec<Line> = chunk.par_iter().map(|file| answer(&classifier, file)).collect();
+        let lines: Vec<Line> = chunk.par_iter().map(|file| answer(classifier, file)).collect();
         for line in &lines {
-            all_read &= line.is_ok();
+            unreadable += usize::from(line.is_err());
             print(&mut out, line)?;
         }
         out.flush()?;
     }
-    Ok(if all_read { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(unreadable)
 }
 
-fn answer(classifier: &Classifier, file: &Result<PathBuf, Unreadable>) -> Line {
+fn answer(classifier: &Classifier, file: &File) -> Line {
     let path = file.as_deref().map_err(Unreadable::clone)?;
     let waveform = read_waveform(path).map_err(|error| Unreadable::new(path, &error))?;
     Ok(Answered { path: path.display().to_string(), prediction: classifier.classify(&waveform) })

@@ -9,6 +9,7 @@ use sc_data::{Split, Task};
 use sc_model::{Backend, Classifier};
 
 use crate::config::TrainConfig;
+use crate::shard::Shard;
 use crate::{classify, evaluate};
 
 /// Trains, evaluates and tries a keyword recogniser.
@@ -218,6 +219,12 @@ pub struct ClassifyArgs {
     /// Print one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Answer only for part I of N, counted from 0, by the paths below each PATH: on every machine the same.
+    #[arg(long, env = "SC_SHARD", value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
+    /// Write to FILE, which appears when it is whole; if it is there, there is nothing to do.
+    #[arg(long, env = "SC_OUTPUT", value_name = "FILE", requires = "json")]
+    pub(crate) output: Option<PathBuf>,
     /// Recordings, and folders of recordings.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,

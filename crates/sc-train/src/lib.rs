@@ -37,6 +37,7 @@ mod report;
 mod sampler;
 #[cfg(feature = "flex")]
 mod schedule;
+mod shard;
 #[cfg(feature = "flex")]
 mod sounds;
 mod table;

@@ -129,6 +129,68 @@ fn classify_goes_through_folders() {
     assert_eq!(order, [true, false], "{table}");
 }
 
+fn lines(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_shards_of_a_folder_are_together_the_whole() {
+    let folder = Folder::new();
+    let recordings = folder.path().join("recordings");
+    for i in 0..7 {
+        folder.wav(&format!("recordings/{i}.wav"), 1);
+    }
+    folder.file("recordings/broken.wav", b"no audio");
+    let classify = |name: &str, shard: &[&str]| {
+        let output = folder.path().join(name);
+        let mut command = sc_train("classify");
+        let done = command.arg("--json").args(shard).arg("--output").arg(&output).arg(&recordings).output();
+        assert!(done.as_ref().is_ok_and(|done| done.status.success()), "{done:?}");
+        lines(&output)
+    };
+
+    let mut whole = classify("whole.jsonl", &[]);
+    let shards = ["0/3", "1/3", "2/3"].map(|shard| classify(&shard.replace('/', "of"), &["--shard", shard]));
+    let mut together = shards.concat();
+
+    assert_eq!(whole.len(), 8, "{whole:?}");
+    whole.sort();
+    together.sort();
+    assert_eq!(together, whole);
+}
+
+#[test]
+fn a_shard_that_is_done_is_left_alone_and_one_without_recordings_is_empty() {
+    let folder = Folder::new();
+    let wav = folder.wav("a.wav", 1);
+    let done = folder.file("done.jsonl", b"as it was");
+    let output = sc_train("classify").args(["--json", "--output"]).args([&done, &wav]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(lines(&done), ["as it was"]);
+
+    let mut sizes: Vec<usize> = ["0/2", "1/2"]
+        .map(|shard| {
+            let file = folder.path().join(format!("{}.jsonl", &shard[..1]));
+            let mut command = sc_train("classify");
+            command.env("SC_SHARD", shard).env("SC_OUTPUT", &file); // as schedulers hand them over
+            let output = command.arg("--json").arg(&wav).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            lines(&file).len()
+        })
+        .into();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [0, 1]);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_named() {
+    let folder = Folder::new();
+    let wav = folder.wav("a.wav", 1);
+    let output =
+        sc_train("classify").args(["--json", "--output", "missing/out.jsonl"]).arg(wav).output().unwrap();
+    assert_refused(&output, "cannot write missing/out.jsonl");
+}
+
 #[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let folder = Folder::new();
