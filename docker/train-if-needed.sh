@@ -1,30 +1,82 @@
 #!/bin/sh
-# Makes sure there is a model at $1: one already there is kept, else the full data set is fetched and trained on.
+# train-if-needed.sh FILE makes sure there is a model at FILE: one that loads is kept; else the data set is fetched
+# and trained on. train-if-needed.sh --is-needed FILE only says, by its exit status, whether that takes a training.
+#
+# MODEL=train sets aside what is there. DATA_URL names a mirror, DATA_SHA256 another archive's digest; an archive in
+# the folder SC_ARCHIVES goes before both. EPOCHS and TASK are sc-train's, LANG_MSG=uk speaks Ukrainian, and SC_CACHE
+# keeps what a run that is interrupted should find again.
 set -eu
 
-model=$1
-data=${SC_DATA:-/tmp/speech_commands_v0.02}
-run=${SC_RUN:-/tmp/run}
+say() { # ENGLISH UKRAINIAN
+    if [ "${LANG_MSG:-en}" = uk ]; then echo "$2"; else echo "$1"; fi
+}
 
 size_of() {
     du -h "$1" | cut -f 1
 }
 
-if [ -s "$model" ]; then
-    echo "$model is there ($(size_of "$model")): training skipped"
+# Why the model does not load; empty if it does. Any file will do as the recording, since what is no recording is a
+# row on standard output: only the model is complained of.
+complaint() {
+    { sc-train classify --model "$model" "$0" >/dev/null; } 2>&1 || true
+}
+
+is_needed() {
+    [ "${MODEL:-auto}" = train ] || [ ! -s "$model" ] || [ -n "$(complaint)" ]
+}
+
+say_why() {
+    if [ "${MODEL:-auto}" = train ]; then
+        say "MODEL=train: a new model is wanted." "MODEL=train: потрібна нова модель."
+    elif [ -s "$model" ]; then
+        say "$model is there, but does not load: $(complaint)" "$model є, але не завантажується: $(complaint)"
+    else
+        say "No model at $model." "Моделі $model немає."
+    fi
+}
+
+# Another archive, program or setting is another data set or run, and must not be gone on with.
+key_of() {
+    printf '%s ' "$@" | sha256sum | cut -c 1-12
+}
+
+train() {
+    data=$cache/data-$(key_of "${DATA_SHA256:-}")
+    run=$cache/run-$(key_of "$(sha256sum < "$(command -v sc-train)")" "${DATA_SHA256:-}" "${TASK:-}" "${EPOCHS:-}")
+    archive=$(find "${SC_ARCHIVES:-/nowhere}" -name '*.tar.gz' 2>/dev/null | head -n 1)
+
+    set -- --dest "$data" ${DATA_SHA256:+--sha256 "$DATA_SHA256"}
+    if [ -n "$archive" ]; then
+        set -- "$@" --archive "$archive"
+    elif [ -n "${DATA_URL:-}" ]; then
+        set -- "$@" --url "$DATA_URL"
+    fi
+    sc-data fetch "$@"
+    sc-train train --data "$data" --out "$run" --resume ${TASK:+--task "$TASK"} ${EPOCHS:+--epochs "$EPOCHS"}
+    # Aside and renamed: another container may be looking.
+    mkdir -p "$(dirname "$model")"
+    cp "$run/model.safetensors" "$model.part"
+    mv "$model.part" "$model"
+    rm -rf "$run"
+}
+
+if [ "$1" = --is-needed ]; then
+    model=$2
+    is_needed
+    exit
+fi
+model=$1
+cache=${SC_CACHE:-/tmp}
+
+if ! is_needed; then
+    say "Model found: $model ($(size_of "$model")). Training is skipped." \
+        "Модель знайдено: $model ($(size_of "$model")). Навчання пропускаємо."
     exit 0
 fi
-
-echo "$model is not there: training"
-sc-data fetch --dest "$data"
-sc-train train --data "$data" --out "$run" --resume
-
-if [ ! -s "$run/model.safetensors" ]; then
-    echo "training left no model at $run/model.safetensors" >&2
-    exit 1
-fi
-mkdir -p "$(dirname "$model")"
-cp "$run/model.safetensors" "$model"
-echo "$model trained ($(size_of "$model"))"
-# The data set would otherwise stay in this layer of the image.
-rm -rf "$data" "$run"
+say_why
+say "Training starts; this may take many minutes." "Починається навчання; воно може тривати багато хвилин."
+trap 'say "Error: no model came of the training." "Помилка: після навчання моделі немає." >&2' EXIT
+train
+[ -s "$model" ] && [ -z "$(complaint)" ]
+trap - EXIT
+say "Model trained and saved: $model ($(size_of "$model"))." "Модель навчено й збережено: $model ($(size_of "$model"))."

@@ -1,0 +1,28 @@
+#!/bin/sh
+# The licences of what is linked into the programs: a list of the crates, then each text once.
+set -eu
+
+texts=$(mktemp -d)
+trap 'rm -rf "$texts"' EXIT
+
+crates=$(cargo tree --locked --no-default-features -p sc-server -p sc-train -e normal --prefix none --format '{p}|{l}' \
+    | grep -v -e '(/' -e '^$' | sed 's/ (\*)$//; s/ (proc-macro)//' | sort -u)
+echo "$crates" | sed 's/|/  /'
+echo "$(getconf GNU_LIBC_VERSION)  LGPL-2.1-or-later, source: https://packages.debian.org/source/bookworm/glibc"
+
+echo "$crates" | while IFS=' |' read -r name version _; do
+    crate=$(echo "$CARGO_HOME"/registry/src/*/"$name-${version#v}")
+    for text in "$crate"/LICEN[CS]E* "$crate"/COPYING* "$crate"/NOTICE*; do
+        if [ -f "$text" ]; then
+            digest=$(sha256sum < "$text" | cut -c 1-16)
+            cp "$text" "$texts/$digest.text"
+            echo "$name $version: $(basename "$text")" >> "$texts/$digest.of"
+        fi
+    done
+done
+for of in "$texts"/*.of; do
+    printf '\n---- '
+    paste -s -d ',' "$of" | sed 's/,/, /g'
+    echo
+    cat "${of%.of}.text"
+done
