@@ -54,10 +54,41 @@ check-wgpu:
 bench *args:
     cargo bench --workspace {{ args }}
 
+# Older engines build by BuildKit only when asked.
+export DOCKER_BUILDKIT := "1"
+dockerfile := "-f docker/Dockerfile"
+
 # Build the image; trains first if there is no model yet
 docker-build *args:
-    docker build -f docker/Dockerfile -t speech-commands-app {{ args }} .
+    docker build {{ dockerfile }} -t speech-commands-app {{ args }} .
 
-# Serve from the image on http://localhost:8000
+# Serve from the image on http://localhost:8000, until `docker stop speech-app`
 docker-run *args:
-    docker run --rm -p 8000:8000 --name speech-app {{ args }} speech-commands-app
+    docker run -d --rm -p 8000:8000 --name speech-app --read-only --cap-drop ALL {{ args }} speech-commands-app
+
+# What it says; -f follows
+docker-logs *args:
+    docker logs {{ args }} speech-app
+
+# Train within a build, and leave the model in runs/docker
+docker-train *args:
+    docker build {{ dockerfile }} --target model --build-arg MODEL=train --output runs/docker {{ args }} .
+
+# Build each stage, and say how large it is
+docker-size *args:
+    for stage in builder trainer runtime-debug classify runtime; do \
+        docker build -q {{ dockerfile }} --target $stage -t speech-commands-app:$stage {{ args }} . >/dev/null || exit; \
+    done
+    docker image ls speech-commands-app
+
+# Try on a real engine what README.md promises of the image
+docker-test *args:
+    docker/test.sh {{ args }}
+
+# Write an SBOM (CycloneDX) and the known vulnerabilities of the image's programs to reports/
+contents:
+    docker/contents.sh reports
+
+# Validate docker/kubernetes against the published schemas (pip install kubernetes-validate==1.37.0)
+k8s-validate *args:
+    docker/kubernetes/validate.py {{ args }}
