@@ -15,7 +15,7 @@ const MARGIN_S: f32 = 0.5;
 const REFRACTORY_S: f32 = 0.4;
 
 /// The label of a keyword may be detected anew once its score has fallen to this share of the threshold.
-const REARM_SHARE: f32 = 0.5;
+const REARM_SHARE: f32 = 0.8;
 
 /// A pause within a word, as in *stop* or *eight*, is shorter.
 const LONGEST_PAUSE_S: f32 = 0.1;
@@ -137,7 +137,8 @@ impl Detector {
 
     /// Hears more of the sound, and returns what was detected in it. Samples are clamped to [-1, 1].
     pub fn push(&mut self, samples: &[f32]) -> Vec<Detection> {
-        self.samples.extend(samples.iter().map(|sample| sample.clamp(-1.0, 1.0)));
+        self.samples
+            .extend(samples.iter().map(|sample| if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) }));
         self.compute_frames();
         let window = self.classifier.header().network.n_frames;
         let n_mels = self.n_mels();
@@ -263,4 +264,48 @@ fn loudest_sound(frames: &[f32], n_mels: usize, earliest: usize, longest_pause: 
         last
     };
     (reach(&mut (earliest..peak).rev()), reach(&mut (peak..loudness.len())) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Backend;
+
+    /// Frames of one band, as loud as given.
+    fn sound(loudness: &[f32]) -> (usize, usize) {
+        loudest_sound(loudness, 1, 0, 2)
+    }
+
+    #[test]
+    fn a_sound_reaches_as_far_as_it_is_loud_over_short_pauses() {
+        assert_eq!(sound(&[-9.0, -9.0, -2.0, -1.0, -3.0, -9.0, -9.0]), (2, 5));
+        assert_eq!(sound(&[-9.0, -2.0, -9.0, -9.0, -1.0, -9.0, -9.0, -9.0, -2.0]), (1, 5));
+        assert_eq!(sound(&[-5.0]), (0, 1));
+        assert_eq!(loudest_sound(&[-1.0, -9.0, -2.0, -9.0], 1, 1, 0), (2, 3));
+    }
+
+    #[test]
+    fn the_same_sound_in_pieces_of_any_size_has_the_same_scores() {
+        let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
+        let sound: Vec<f32> =
+            crate::self_test_waveform().samples().repeat(2).into_iter().chain([0.1; 777]).collect();
+        let listen = |size: usize| {
+            let mut detector = Detector::new(Arc::clone(&classifier), &DetectorConfig::default());
+            let detections: Vec<_> = sound.chunks(size).flat_map(|piece| detector.push(piece)).collect();
+            (detections, detector.latest().cloned(), detector.frames, detector.samples)
+        };
+        let whole = listen(sound.len());
+        assert!(whole.1.is_some());
+        for size in [1, 159, 160, 161, 1_000, 16_000] {
+            assert!(listen(size) == whole, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn samples_that_are_no_sound_are_silence_and_no_panic() {
+        let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
+        let mut detector = Detector::new(classifier, &DetectorConfig::default());
+        let heard = detector.push(&[f32::NAN, f32::INFINITY, -5.0].repeat(20_000));
+        assert!(heard.iter().all(|detection| detection.confidence.is_finite()));
+    }
 }

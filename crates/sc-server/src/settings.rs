@@ -186,7 +186,9 @@ impl Settings {
             "0.0.0.0" | "::" => "127.0.0.1",
             host => host,
         };
-        let own = || Target { host: host.into(), port: self.port, path: "/health/ready".into() };
+        // The port for operators speaks no TLS.
+        let port = self.admin_port.filter(|_| self.tls_cert.is_some()).unwrap_or(self.port);
+        let own = || Target { host: host.into(), port, path: "/health/ready".into() };
         Some(url.clone().unwrap_or_else(own))
     }
 

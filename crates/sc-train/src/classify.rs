@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
-use sc_data::{Limits, Waveform};
-use sc_model::{Classifier, Prediction};
+use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
+use sc_model::{Classifier, Detection, Detector, DetectorConfig, Prediction};
 use serde::Serialize;
 
 use crate::cli::ClassifyArgs;
@@ -22,12 +23,25 @@ const CHUNK: usize = 256;
 struct Answered {
     path: String,
     #[serde(flatten)]
-    prediction: Prediction,
+    heard: Heard,
+}
+
+/// What was heard in a recording.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Heard {
+    /// In its loudest second.
+    Word(Prediction),
+    /// In all of it.
+    Words { duration_s: f32, detections: Vec<Detection> },
 }
 
 type Line = Result<Answered, Unreadable>;
 
 type File = Result<PathBuf, Unreadable>;
+
+/// Hears 16 kHz samples.
+type Hear = fn(&Arc<Classifier>, &[f32]) -> Heard;
 
 /// Prints a line for each recording; the exit status is 1 if any could not be read.
 ///
@@ -37,16 +51,17 @@ pub(crate) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
         eprintln!("{} is there: nothing to do", output.display());
         return Ok(ExitCode::SUCCESS);
     }
-    let classifier = args.model.load()?;
+    let classifier = Arc::new(args.model.load()?);
+    let hear = if args.detect { detect } else { classify };
     let files = files(args)?;
     let print = if args.json { print_json } else { print_row };
     match &args.output {
         None => {
-            let unreadable = answer_all(&classifier, &files, print, &mut io::stdout().lock())?;
+            let unreadable = answer_all(&classifier, &files, hear, print, &mut io::stdout().lock())?;
             Ok(if unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Some(output) => {
-            let unreadable = write_aside(output, |out| answer_all(&classifier, &files, print, out))?;
+            let unreadable = write_aside(output, |out| answer_all(&classifier, &files, hear, print, out))?;
             eprintln!("{}: {} recordings, {unreadable} unreadable", output.display(), files.len());
             Ok(ExitCode::SUCCESS)
         }
@@ -86,15 +101,16 @@ fn write_aside<T>(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>
 
 /// Answers for all of `files`, in their order, and counts those that could not be read.
 fn answer_all(
-    classifier: &Classifier,
+    classifier: &Arc<Classifier>,
     files: &[File],
+    hear: Hear,
     print: fn(&mut dyn Write, &Line) -> Result<()>,
     out: &mut dyn Write,
 ) -> Result<usize> {
     let mut out = BufWriter::new(out);
     let mut unreadable = 0;
     for chunk in files.chunks(CHUNK) {
-        let lines: Vec<Line> = chunk.par_iter().map(|file| answer(classifier, file)).collect();
+        let lines: Vec<Line> = chunk.par_iter().map(|file| answer(classifier, file, hear)).collect();
         for line in &lines {
             unreadable += usize::from(line.is_err());
             print(&mut out, line)?;
@@ -104,14 +120,21 @@ fn answer_all(
     Ok(unreadable)
 }
 
-fn answer(classifier: &Classifier, file: &File) -> Line {
+fn answer(classifier: &Arc<Classifier>, file: &File, hear: Hear) -> Line {
     let path = file.as_deref().map_err(Unreadable::clone)?;
-    let waveform = read_waveform(path).map_err(|error| Unreadable::new(path, &error))?;
-    Ok(Answered { path: path.display().to_string(), prediction: classifier.classify(&waveform) })
+    let samples = recording::read(path, &Limits::default()).map_err(|error| Unreadable::new(path, &error))?;
+    Ok(Answered { path: path.display().to_string(), heard: hear(classifier, &samples) })
 }
 
-fn read_waveform(path: &Path) -> Result<Waveform> {
-    Ok(Waveform::from_samples(&recording::read(path, &Limits::default())?))
+fn classify(classifier: &Arc<Classifier>, samples: &[f32]) -> Heard {
+    Heard::Word(classifier.classify(&Waveform::from_samples(samples)))
+}
+
+fn detect(classifier: &Arc<Classifier>, samples: &[f32]) -> Heard {
+    let mut detector = Detector::new(Arc::clone(classifier), &DetectorConfig::default());
+    let mut detections = detector.push(samples);
+    detections.extend(detector.finish());
+    Heard::Words { duration_s: samples.len() as f32 / SAMPLE_RATE_HZ as f32, detections }
 }
 
 fn print_json(out: &mut dyn Write, line: &Line) -> Result<()> {
@@ -125,9 +148,18 @@ fn print_json(out: &mut dyn Write, line: &Line) -> Result<()> {
 /// The path comes last, since its length has no limit.
 fn print_row(out: &mut dyn Write, line: &Line) -> Result<()> {
     match line {
-        Ok(Answered { path, prediction: Prediction { label, confidence, accepted, .. } }) => {
+        Ok(Answered { path, heard: Heard::Word(Prediction { label, confidence, accepted, .. }) }) => {
             let verdict = if *accepted { "accepted" } else { "-" };
             writeln!(out, "{label:<12} {:>6.1} %  {verdict:<8}  {path}", 100.0 * confidence)?;
+        }
+        Ok(Answered { path, heard: Heard::Words { detections, .. } }) => {
+            for Detection { label, start_s, end_s, confidence } in detections {
+                let percent = 100.0 * confidence;
+                writeln!(out, "{label:<12} {percent:>6.1} %  {start_s:>7.2} to {end_s:>7.2} s  {path}")?;
+            }
+            if detections.is_empty() {
+                writeln!(out, "{:<42}  {path}", "no keyword")?;
+            }
         }
         Err(Unreadable { path, error }) => writeln!(out, "{:<31}  {path}: {error}", "unreadable")?,
     }

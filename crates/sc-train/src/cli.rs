@@ -219,6 +219,9 @@ pub struct ClassifyArgs {
     /// Print one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Find every keyword in recordings of any length, with its place, rather than name one.
+    #[arg(long)]
+    pub(crate) detect: bool,
     /// Answer only for part I of N, counted from 0, by the paths below each PATH: on every machine the same.
     #[arg(long, env = "SC_SHARD", value_name = "I/N")]
     pub(crate) shard: Option<Shard>,

@@ -65,6 +65,14 @@ impl TestServer {
         self.request(Method::GET, path)
     }
 
+    pub fn get_at(&self, address: SocketAddr, path: &str) -> Response {
+        self.client.get(format!("http://{address}{path}")).send().unwrap()
+    }
+
+    pub fn get_with(&self, path: &str, header: &str, value: &str) -> Response {
+        self.client.get(self.url(path)).header(header, value).send().unwrap()
+    }
+
     pub fn get_unless(&self, path: &str, etag: &str) -> Response {
         self.client.get(self.url(path)).header("If-None-Match", etag).send().unwrap()
     }
@@ -94,8 +102,23 @@ impl TestServer {
 
     /// Posts `body` as it is, with a query.
     pub fn predict_with(&self, query: &str, content_type: &str, body: Vec<u8>) -> Response {
-        let url = self.url("/predict") + query;
-        self.client.post(url).header("Content-Type", content_type).body(body).send().unwrap()
+        self.post(&format!("/predict{query}"), content_type, body)
+    }
+
+    /// Posts `body` as it is.
+    pub fn post(&self, path: &str, content_type: &str, body: Vec<u8>) -> Response {
+        self.client.post(self.url(path)).header("Content-Type", content_type).body(body).send().unwrap()
+    }
+
+    /// Posts a recording and says how the answer should come.
+    pub fn post_accepting(&self, path: &str, media_type: &str, recording: Vec<u8>) -> Response {
+        let request = self.client.post(self.url(path)).header("Content-Type", "audio/wav");
+        request.header("Accept", media_type).body(recording).send().unwrap()
+    }
+
+    /// Posts `body` with a header.
+    pub fn post_with(&self, path: &str, header: &str, value: usize, body: Vec<u8>) -> Response {
+        self.client.post(self.url(path)).header(header, value).body(body).send().unwrap()
     }
 
     /// Asks the server to stop; the future it returns only waits.
@@ -148,8 +171,25 @@ pub fn answer(classifier: &Classifier, recording: &[u8]) -> Value {
     serde_json::from_str(&serde_json::to_string(&prediction).unwrap()).unwrap()
 }
 
+/// *yes*, a second as WAV, spoken by a synthesiser.
+pub fn word() -> Cursor<Vec<u8>> {
+    Cursor::new(include_bytes!("../../../sc-data/tests/media/word.wav").to_vec())
+}
+
 /// A 16-bit mono WAV file of a tone with harmonics, which swells and fades like a syllable.
 pub fn wav(pitch_hz: f32, seconds: f32, rate_hz: u32) -> Vec<u8> {
+    let n_samples = (seconds * rate_hz as f32) as u32;
+    let sample = |index: u32| {
+        let phase = TAU * pitch_hz * index as f32 / rate_hz as f32;
+        let swell = (TAU / 2.0 * index as f32 / n_samples as f32).sin();
+        let voice = phase.sin() + (2.0 * phase).sin() / 2.0 + (3.0 * phase).sin() / 3.0;
+        (8_000.0 * swell * voice) as i16
+    };
+    wav_of(&(0..n_samples).map(sample).collect::<Vec<_>>(), rate_hz)
+}
+
+/// A 16-bit mono WAV file.
+pub fn wav_of(samples: &[i16], rate_hz: u32) -> Vec<u8> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: rate_hz,
@@ -158,13 +198,7 @@ pub fn wav(pitch_hz: f32, seconds: f32, rate_hz: u32) -> Vec<u8> {
     };
     let mut file = Cursor::new(Vec::new());
     let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
-    let n_samples = (seconds * rate_hz as f32) as u32;
-    for index in 0..n_samples {
-        let phase = TAU * pitch_hz * index as f32 / rate_hz as f32;
-        let swell = (TAU / 2.0 * index as f32 / n_samples as f32).sin();
-        let voice = phase.sin() + (2.0 * phase).sin() / 2.0 + (3.0 * phase).sin() / 3.0;
-        writer.write_sample((8_000.0 * swell * voice) as i16).unwrap();
-    }
+    samples.iter().for_each(|sample| writer.write_sample(*sample).unwrap());
     writer.finalize().unwrap();
     file.into_inner()
 }

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by its panic, helpers included")]
 
+mod detect;
 mod helpers;
+mod inference;
 mod limits;
+mod operation;
 mod page;
 mod predict;
 mod shutdown;

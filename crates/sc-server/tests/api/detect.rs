@@ -1,0 +1,157 @@
+//! Keywords in long recordings and live sound: the same, whichever way it comes.
+
+use sc_data::{Limits, decode};
+use sc_model::{Detection, Detector, DetectorConfig};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tungstenite::{Message, connect, error::Error as SocketError};
+
+use crate::helpers::{TestServer, classifier, error, read, wav_of, word};
+
+/// Four seconds: silence, *yes*, silence, *yes* and half a second more.
+fn sound(rate_hz: u32) -> Vec<i16> {
+    let word: Vec<i16> = hound::WavReader::new(word()).unwrap().samples().map(Result::unwrap).collect();
+    let pause = vec![0; 8_000];
+    let samples = [pause.as_slice(), &word, &pause, &pause, &word].concat();
+    let factor = (rate_hz / 16_000) as usize;
+    samples.iter().flat_map(|sample| std::iter::repeat_n(*sample, factor)).collect()
+}
+
+/// What the library detects in a recording.
+fn expected(recording: &[u8]) -> Vec<Detection> {
+    let samples = decode(recording, &Limits::default()).unwrap();
+    let mut detector = Detector::new(Arc::new(classifier()), &DetectorConfig::default());
+    let mut detections = detector.push(&samples);
+    detections.extend(detector.finish());
+    detections
+}
+
+/// As it comes over the wire.
+fn as_json(detections: &[Detection]) -> Value {
+    serde_json::from_str(&serde_json::to_string(detections).unwrap()).unwrap()
+}
+
+/// The events of a stream that gets `samples` in pieces of `size`.
+fn listen(server: &TestServer, query: &str, samples: &[i16], size: usize) -> Vec<Value> {
+    let url = server.url("/stream").replace("http", "ws") + query;
+    let (mut socket, _) = connect(url).unwrap();
+    for piece in samples.chunks(size) {
+        let bytes: Vec<u8> = piece.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        socket.send(Message::binary(bytes)).unwrap();
+    }
+    socket.send(Message::text("end")).unwrap();
+    let mut events = Vec::new();
+    loop {
+        match socket.read() {
+            Ok(Message::Text(text)) => events.push(serde_json::from_str(&text).unwrap()),
+            Ok(Message::Close(_)) | Err(SocketError::ConnectionClosed) => return events,
+            Ok(_) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn each_word_is_detected_once_where_it_is() {
+    let recording = wav_of(&sound(16_000), 16_000);
+
+    let (status, heard) = read(TestServer::start().post("/detect", "audio/wav", recording.clone()));
+
+    assert_eq!(status, 200);
+    assert_eq!(heard, json!({"duration_s": 3.5, "detections": as_json(&expected(&recording))}));
+    let heard = heard["detections"].as_array().unwrap().clone();
+    let labels: Vec<_> = heard.iter().map(|detection| &detection["label"]).collect();
+    assert_eq!(labels, ["yes", "yes"]);
+    for (detection, word_s) in heard.iter().zip([0.5, 2.5]) {
+        let seconds = |name: &str| detection[name].as_f64().unwrap();
+        // The word begins 0.2 s into its second.
+        assert!(seconds("start_s") > word_s && seconds("end_s") < word_s + 1.0, "{detection}");
+        assert!(seconds("end_s") - seconds("start_s") > 0.2, "{detection}");
+    }
+}
+
+#[test]
+fn live_sound_in_pieces_of_any_size_gives_what_the_recording_gives() {
+    let server = TestServer::start();
+    for rate_hz in [16_000, 48_000] {
+        let samples = sound(rate_hz);
+        let mut expected: Vec<Value> = expected(&wav_of(&samples, rate_hz))
+            .iter()
+            .map(|detection| {
+                let mut event = as_json(std::slice::from_ref(detection))[0].clone();
+                event["type"] = "detection".into();
+                event
+            })
+            .collect();
+        expected.push(json!({"type": "end", "duration_s": 3.5}));
+        assert_eq!(expected.len(), 3);
+
+        for size in [1, 7, 160, 1_600, 4_096, 16_000] {
+            // Single samples take a message each: of a second of sound they are enough.
+            let (samples, expected) = if size == 1 {
+                (&samples[..rate_hz as usize / 4], &[json!({"type": "end", "duration_s": 0.25})][..])
+            } else {
+                (samples.as_slice(), expected.as_slice())
+            };
+            let events = listen(&server, &format!("?sample_rate={rate_hz}"), samples, size);
+            assert_eq!(events, expected, "{rate_hz} Hz in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn scores_tell_what_each_window_sounds_like() {
+    let events = listen(&TestServer::start(), "?scores=true", &sound(16_000), 1_600);
+
+    let scores: Vec<_> = events.iter().filter(|event| event["type"] == "score").collect();
+    assert_eq!(scores.len(), 30, "a window every 100 ms, the first ends after half a second");
+    assert!(scores.iter().any(|score| score["label"] == "yes"), "{scores:?}");
+}
+
+#[test]
+fn server_sent_events_bring_the_same() {
+    let recording = wav_of(&sound(16_000), 16_000);
+
+    let server = TestServer::start();
+    let response = server.post_accepting("/detect", "text/event-stream", recording.clone());
+
+    assert_eq!(response.headers()["Content-Type"], "text/event-stream");
+    let text = response.text().unwrap();
+    let mut expected: String = expected(&recording)
+        .iter()
+        .map(|detection| format!("event: detection\ndata: {}\n\n", serde_json::to_string(detection).unwrap()))
+        .collect();
+    expected += "event: end\ndata: {\"duration_s\":3.5}\n\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_stream_that_is_none_is_refused_and_says_why() {
+    let server = TestServer::start();
+
+    let refused = [
+        ("/stream?sample_rate=1", 422, "a sample rate of 1 Hz: expected 4000 to 192000 Hz"),
+        ("/stream?hop_ms=5", 400, "query: hop_ms goes from 10 to 1000"),
+    ];
+    for (path, status, message) in refused {
+        assert_eq!(read(server.get(path)), (status, error(message)), "{path}");
+    }
+    let (status, body) = read(server.get("/stream"));
+    assert!(status == 400 && body["error"].as_str().unwrap().starts_with("expected a WebSocket"), "{body}");
+}
+
+#[test]
+fn a_message_that_is_no_sound_ends_the_stream_with_the_reason() {
+    let server = TestServer::start();
+    let url = server.url("/stream").replace("http", "ws");
+    for (message, reason) in [
+        (Message::binary(vec![0; 3]), "expected 16-bit samples: an even number of bytes"),
+        (Message::text("stop"), "expected samples, or the text `end`"),
+    ] {
+        let (mut socket, _) = connect(&url).unwrap();
+        socket.send(message).unwrap();
+        let told: Value = serde_json::from_str(socket.read().unwrap().to_text().unwrap()).unwrap();
+        assert_eq!(told, json!({"type": "error", "error": reason}));
+        assert!(matches!(socket.read(), Ok(Message::Close(Some(frame))) if frame.reason == reason));
+    }
+}

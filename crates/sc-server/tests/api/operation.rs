@@ -1,0 +1,156 @@
+//! What whoever runs the server sees of it, and who is let in.
+
+use std::{fs, net::TcpListener, num::NonZeroU32, sync::Arc};
+
+use reqwest::Method;
+use sc_model::{Backend, Record};
+use sc_server::{Access, Model, ModelSource, RateLimit, Service};
+use serde_json::json;
+
+use crate::helpers::{TestServer, error, read, service, word};
+
+#[test]
+fn requests_answers_and_refusals_are_counted() {
+    let server = TestServer::start();
+    assert_eq!(server.predict(word().into_inner()).status(), 200);
+    assert_eq!(server.predict(b"no sound".to_vec()).status(), 415);
+
+    let response = server.get("/metrics");
+
+    assert_eq!(response.headers()["Content-Type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = response.text().unwrap();
+    for line in [
+        "sc_http_requests_total{route=\"/predict\",status=\"200\"} 1",
+        "sc_http_requests_total{route=\"/predict\",status=\"415\"} 1",
+        "sc_predictions_total{accepted=\"true\",label=\"yes\"} 1",
+        "sc_rejected_total{reason=\"recording\"} 1",
+        "sc_stage_seconds_count{stage=\"network\"} 1",
+        "sc_queue_length 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    assert!(
+        text.contains("sc_model_info{data_digest=") && text.contains("process_resident_memory_bytes"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_request_keeps_its_id_or_gets_one() {
+    let server = TestServer::start();
+    assert_eq!(server.get_with("/health", "x-request-id", "abc-1").headers()["x-request-id"], "abc-1");
+    let ids = [server.get("/health"), server.get_with("/health", "x-request-id", "a b")]
+        .map(|response| response.headers()["x-request-id"].to_str().unwrap().to_owned());
+    assert!(ids.iter().all(|id| id.len() == 16) && ids[0] != ids[1], "{ids:?}");
+}
+
+#[test]
+fn a_server_told_to_stop_is_no_longer_ready_but_answers() {
+    let service = service();
+    let lifecycle = Arc::clone(&service.lifecycle);
+    let server = TestServer::serving(service);
+    assert_eq!(read(server.get("/health/ready")), (200, json!({"ready": true, "live": true})));
+
+    lifecycle.stop();
+
+    assert_eq!(read(server.get("/health/ready")), (503, error("the server is stopping")));
+    assert_eq!(server.get("/v2/health/ready").status(), 503);
+    assert_eq!(read(server.get("/health/live")), (200, json!({"live": true})));
+    assert_eq!(server.predict(word().into_inner()).status(), 200);
+}
+
+#[test]
+fn a_model_is_exchanged_for_a_good_one_and_kept_before_a_bad_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("model.safetensors");
+    let mut record = Record::shipped().unwrap();
+    record.save(&file).unwrap();
+    let model = Model::load(ModelSource { file: Some(file.clone()), backend: Backend::Native }).unwrap();
+    let server = TestServer::serving(Service::new(model));
+    let reload = || read(server.request(Method::POST, "/admin/reload"));
+
+    record.header.threshold = 0.25;
+    record.save(&file).unwrap();
+    let (status, info) = reload();
+    assert_eq!((status, info["threshold"].as_f64()), (200, Some(0.25)));
+
+    fs::write(&file, "no record").unwrap();
+    let (status, refused) = reload();
+    assert_eq!(status, 409);
+    assert!(refused["error"].as_str().unwrap().starts_with("the model stays as it was: "), "{refused}");
+    assert_eq!(read(server.get("/info")).1["threshold"], 0.25);
+}
+
+#[test]
+fn with_keys_only_who_has_one_is_answered_and_probes_are_free() {
+    // SHA-256 of `secret`.
+    let key = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b".parse().unwrap();
+    let access = Access::new(vec![key], None, Vec::new());
+    let server = TestServer::serving(Service { access, ..service() });
+
+    let refused = server.predict(word().into_inner());
+    assert_eq!(refused.headers()["WWW-Authenticate"], "Bearer");
+    let message = "send a key that is known here, as `Authorization: Bearer KEY` or `X-API-Key: KEY`";
+    assert_eq!(read(refused), (401, error(message)));
+    assert_eq!(server.get("/metrics").status(), 401);
+    assert_eq!(server.get_with("/metrics", "Authorization", "Bearer secret").status(), 200);
+    assert_eq!(server.get("/health").status(), 200);
+}
+
+#[test]
+fn who_asks_too_often_is_told_when_to_come_back() {
+    let limit = Some(RateLimit { per_second: NonZeroU32::MIN });
+    let access = Access::new(Vec::new(), limit, Vec::new());
+    let server = TestServer::serving(Service { access, ..service() });
+
+    assert_eq!(server.predict(word().into_inner()).status(), 200);
+    let refused = server.predict(word().into_inner());
+    assert_eq!(refused.headers()["Retry-After"], "1");
+    assert_eq!(read(refused), (429, error("too many requests from you: try again in 1 s")));
+}
+
+#[test]
+fn pages_of_named_origins_alone_may_ask() {
+    let access = Access::new(Vec::new(), None, vec!["https://example.org".into()]);
+    let server = TestServer::serving(Service { access, ..service() });
+
+    let allowed = server.get_with("/info", "Origin", "https://example.org");
+    assert_eq!(allowed.headers()["Access-Control-Allow-Origin"], "https://example.org");
+    let other = server.get_with("/info", "Origin", "https://example.com");
+    assert!(!other.headers().contains_key("Access-Control-Allow-Origin"));
+    let closed = TestServer::start().get_with("/info", "Origin", "https://example.org");
+    assert!(!closed.headers().contains_key("Access-Control-Allow-Origin"));
+}
+
+#[test]
+fn what_is_for_operators_may_have_a_port_of_its_own() {
+    let admin = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = admin.local_addr().unwrap();
+    let server = TestServer::serving(Service { admin: Some(admin), ..service() });
+
+    assert_eq!(server.get("/metrics").status(), 404);
+    assert_eq!(server.get("/info").status(), 200);
+    let apart = |path: &str| server.get_at(address, path).status();
+    assert_eq!(
+        (apart("/metrics"), apart("/health/ready"), apart("/info")),
+        (200.try_into().unwrap(), 200.try_into().unwrap(), 404.try_into().unwrap())
+    );
+}
+
+#[test]
+fn the_service_is_described_for_programs_and_people() {
+    let server = TestServer::start();
+
+    let (status, document) = read(server.get("/openapi.json"));
+    assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
+    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    let served =
+        ["/admin/reload", "/detect", "/health", "/health/live", "/health/ready", "/info", "/metrics"];
+    let inference = ["/v2", "/v2/models/{model}", "/v2/models/{model}/infer", "/v2/models/{model}/ready"];
+    assert_eq!(paths, [&served[..], &["/predict", "/stream"], &inference].concat());
+
+    let page = server.get("/docs/");
+    assert_eq!(page.headers()["Content-Type"], "text/html");
+    assert!(page.text().unwrap().contains("swagger-ui"));
+    assert_eq!(server.get("/docs/nothing.js").status(), 404);
+}
