@@ -1,14 +1,13 @@
 //! The service described: for programs as an `OpenAPI` document, for people as pages that can be tried.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use actix_web::{
     HttpResponse,
-    http::header::{CONTENT_SECURITY_POLICY, LOCATION},
+    http::header::{CONTENT_SECURITY_POLICY, ContentEncoding, LOCATION},
     web::Path,
 };
 use utoipa::OpenApi;
-use utoipa_swagger_ui::{Config, serve};
 
 use super::{admin, detect, health, inference, info, predict, stream};
 use crate::error::ApiError;
@@ -37,8 +36,19 @@ struct Api;
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
 
-static SWAGGER: LazyLock<Arc<Config<'static>>> =
-    LazyLock::new(|| Arc::new(Config::from("/openapi.json").try_it_out_enabled(true)));
+/// A file of the pages, gzipped by the build script.
+macro_rules! page {
+    ($name:literal, $media_type:literal) => {
+        ($name, $media_type, include_bytes!(concat!(env!("OUT_DIR"), "/docs-", $name, ".gz")).as_slice())
+    };
+}
+
+static PAGES: [(&str, &str, &[u8]); 4] = [
+    page!("index.html", "text/html; charset=utf-8"),
+    page!("docs.js", "text/javascript; charset=utf-8"),
+    page!("swagger-ui.css", "text/css; charset=utf-8"),
+    page!("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+];
 
 /// `GET /openapi.json`: `OpenAPI` 3.1.
 pub async fn openapi() -> HttpResponse {
@@ -52,15 +62,16 @@ pub async fn to_docs() -> HttpResponse {
 
 /// `GET /docs/…`: Swagger UI, from this program.
 pub async fn docs(file: Path<String>) -> Result<HttpResponse, ApiError> {
-    let file =
-        serve(&file, Arc::clone(&SWAGGER)).map_err(|error| ApiError::Internal(error.to_string().into()))?;
-    let file = file.ok_or(ApiError::NotFound)?;
+    let name = if file.is_empty() { "index.html" } else { file.as_str() };
+    let page = PAGES.iter().find(|(known, ..)| *known == name);
+    let (_, media_type, content) = page.ok_or(ApiError::NotFound)?;
     Ok(HttpResponse::Ok()
-        .content_type(file.content_type)
+        .content_type(*media_type)
+        .insert_header(ContentEncoding::Gzip)
         // It styles itself inline, and its icons are in its style sheet.
         .insert_header((
             CONTENT_SECURITY_POLICY,
             "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
         ))
-        .body(file.bytes.into_owned()))
+        .body(*content))
 }

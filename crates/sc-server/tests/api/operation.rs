@@ -149,8 +149,15 @@ fn the_service_is_described_for_programs_and_people() {
     let inference = ["/v2", "/v2/models/{model}", "/v2/models/{model}/infer", "/v2/models/{model}/ready"];
     assert_eq!(paths, [&served[..], &["/predict", "/stream"], &inference].concat());
 
-    let page = server.get("/docs/");
-    assert_eq!(page.headers()["Content-Type"], "text/html");
-    assert!(page.text().unwrap().contains("swagger-ui"));
+    for (path, media_type) in
+        [("/docs/", "text/html; charset=utf-8"), ("/docs/swagger-ui.css", "text/css; charset=utf-8")]
+    {
+        let page = server.get(path);
+        assert_eq!(
+            (page.status().as_u16(), &page.headers()["Content-Type"]),
+            (200, &media_type.parse().unwrap())
+        );
+        assert_eq!(page.headers()["Content-Encoding"], "gzip");
+    }
     assert_eq!(server.get("/docs/nothing.js").status(), 404);
 }

@@ -115,7 +115,9 @@ pub async fn ready(named: Path<Named>, name: Data<ModelName>) -> Result<Json<Val
         "inputs": [{"name": "AUDIO", "shape": [1, 4], "datatype": "FP32", "data": [0.0, 0.1, -0.1, 0.0]}]
     })),
     responses(
-        (status = 200, body = Value),
+        (status = 200, description = "JSON, and binary tensors behind it if asked for", content(
+            (Value = "application/json"), (Vec<u8> = "application/octet-stream"),
+        )),
         (status = 404, description = "another model or version", body = crate::error::Body),
         crate::error::RecordingErrors
     )
