@@ -1,21 +1,16 @@
 //! Settings -> service -> listener -> run.
 
 mod healthcheck;
+mod log;
 mod settings;
 
-use std::{
-    env,
-    io::{self, IsTerminal},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{io, process::ExitCode, sync::Arc};
 
 use actix_web::rt::{signal, spawn, time::sleep};
 use anyhow::Context;
 use sc_server::{Certificate, Model, run};
-use tracing_subscriber::EnvFilter;
 
-use settings::{LogFormat, Settings};
+use settings::Settings;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -41,7 +36,7 @@ async fn run_command() -> anyhow::Result<()> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
-    log_to_stderr(settings.log_format())?;
+    let _log = log::start(settings.log_format())?;
     let service = settings.service()?;
     let listener = settings.listener()?;
     let address = listener.local_addr()?;
@@ -66,21 +61,6 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     });
     spawn(reload_when_asked(model, certificate));
     server.await.context("the server failed")
-}
-
-/// Logs what `RUST_LOG` asks for, or what an operator wants to see of a healthy server: a decoder's
-/// complaints about a recording are told to its sender.
-fn log_to_stderr(format: LogFormat) -> anyhow::Result<()> {
-    let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn,symphonia=off".into());
-    let filter = EnvFilter::try_new(&levels).with_context(|| {
-        format!("RUST_LOG={levels}: expected levels such as `warn` or `info,sc_server=debug`")
-    })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
-    Ok(())
 }
 
 /// Ends at Ctrl-C or SIGTERM, which is what `docker stop` sends.

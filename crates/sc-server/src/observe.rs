@@ -14,6 +14,8 @@ use actix_web::{
     web::Data,
 };
 
+use tracing::{Instrument, field::Empty};
+
 use crate::{error::ApiError, metrics::Metrics};
 
 /// Names a request, from the client's log to ours and back.
@@ -35,11 +37,13 @@ pub async fn observe(
     let client = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
     let metrics = request.app_data::<Data<Metrics>>().cloned();
 
-    let mut response = next.call(request).await?;
+    let route = request.match_pattern().unwrap_or_else(|| "none".into());
+    let span = tracing::info_span!("request", %method, route, request_id = ?id, status = Empty);
+    let mut response = next.call(request).instrument(span.clone()).await?;
 
     response.headers_mut().insert(REQUEST_ID, id.clone());
     let (status, time) = (response.status().as_u16(), start.elapsed());
-    let route = response.request().match_pattern().unwrap_or_else(|| "none".into());
+    span.record("status", status);
     if let Some(metrics) = metrics {
         metrics.answered(&route, status, time);
         if let Some(error) = response.response().error().and_then(|error| error.as_error::<ApiError>()) {

@@ -1,0 +1,96 @@
+//! Where events go: lines to stderr, and spans to a collector if one is named.
+
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
+
+use anyhow::Context;
+use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::settings::LogFormat;
+
+/// Where the environment names a collector, as every OpenTelemetry program has it.
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Logs what `RUST_LOG` asks for, or what an operator wants to see of a healthy server: a decoder's
+/// complaints about a recording are told to its sender.
+///
+/// What is returned sends the last spans when it is dropped.
+///
+/// # Errors
+/// If `RUST_LOG` cannot be read, or a collector is named that cannot be used.
+pub fn start(format: LogFormat) -> anyhow::Result<impl Drop> {
+    let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn,symphonia=off".into());
+    let filter = EnvFilter::try_new(&levels).with_context(|| {
+        format!("RUST_LOG={levels}: expected levels such as `warn` or `info,sc_server=debug`")
+    })?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines: Boxed = match format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+    };
+    let mut layers = vec![lines];
+    let exporter = Exporter::start(&mut layers)?;
+    tracing_subscriber::registry().with(layers).init();
+    Ok(exporter)
+}
+
+/// Sends spans to a collector.
+#[cfg(feature = "otel")]
+struct Exporter(Option<opentelemetry_sdk::trace::SdkTracerProvider>);
+
+#[cfg(feature = "otel")]
+impl Exporter {
+    fn start(layers: &mut Vec<Boxed>) -> anyhow::Result<Self> {
+        use opentelemetry::trace::TracerProvider;
+        use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+        use tracing_subscriber::filter::LevelFilter;
+
+        if env::var_os(ENDPOINT).is_none() {
+            return Ok(Self(None));
+        }
+        let exporter = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            .build()
+            .with_context(|| format!("cannot send traces where {ENDPOINT} says"))?;
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_resource(Resource::builder().with_service_name("sc-server").build())
+            .build();
+        let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("sc-server"));
+        layers.push(spans.with_filter(LevelFilter::INFO).boxed());
+        Ok(Self(Some(provider)))
+    }
+}
+
+#[cfg(feature = "otel")]
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.take().map(|provider| provider.shutdown()) {
+            eprintln!("the last traces could not be sent: {error}");
+        }
+    }
+}
+
+/// Sends nothing.
+#[cfg(not(feature = "otel"))]
+struct Exporter;
+
+#[cfg(not(feature = "otel"))]
+impl Exporter {
+    fn start(_: &mut [Boxed]) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            env::var_os(ENDPOINT).is_none(),
+            "{ENDPOINT} is set, but this build sends no traces: build it with --features otel"
+        );
+        Ok(Self)
+    }
+}
+
+#[cfg(not(feature = "otel"))]
+impl Drop for Exporter {
+    fn drop(&mut self) {}
+}
