@@ -38,6 +38,10 @@ classify *paths:
 serve *args:
     cargo run --release -p sc-server -- {{ args }}
 
+# Generate a Python client of a running server (openapi-python-client, PyPI) into DIR
+client dir="target/python-client" url="http://localhost:8000":
+    openapi-python-client generate --overwrite --url {{ url }}/openapi.json --output-path {{ dir }}
+
 # Run every test
 test *args:
     cargo test --workspace {{ args }}

@@ -36,13 +36,18 @@ pub struct Encoded {
     audio: String,
 }
 
+/// A recording's bytes: WAV, FLAC, MP3, AAC, MP4, `WebM`, Ogg Vorbis, Opus, AIFF or CAF.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "read by the derive alone")]
+pub struct Recording(Vec<u8>);
+
 /// A form with one recording or more.
 #[derive(utoipa::ToSchema)]
 #[allow(dead_code, reason = "read by the derive alone")]
 pub struct Form {
     /// The recordings: one field `file` each.
-    #[schema(content_media_type = "application/octet-stream")]
-    file: Vec<Vec<u8>>,
+    file: Vec<Recording>,
 }
 
 /// Reads the recordings in `payload`: the fields `file` of a form, the body itself, or JSON.

@@ -42,10 +42,10 @@ pub struct Heard {
 #[utoipa::path(
     post, path = "/detect", tag = "keywords", params(DetectQuery),
     request_body(content(
-        (Vec<u8> = "audio/*"), (Vec<u8> = "application/octet-stream"), (crate::upload::Encoded = "application/json"),
+        (crate::upload::Recording = "audio/*"), (crate::upload::Recording = "application/octet-stream"), (crate::upload::Encoded = "application/json"),
         (crate::upload::Form = "multipart/form-data"),
     )),
-    responses((status = 200, body = Heard), crate::error::RecordingErrors)
+    responses((status = 200, description = "what was heard", body = Heard), crate::error::RecordingErrors)
 )]
 pub async fn detect(
     request: HttpRequest,

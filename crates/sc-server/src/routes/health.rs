@@ -18,7 +18,7 @@ pub struct Health {
 /// Whether the program runs and has a model
 ///
 /// Always well, since no server starts without a model.
-#[utoipa::path(get, path = "/health", tag = "operation", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/health", tag = "operation", responses((status = 200, description = "well", body = Health)))]
 pub async fn health() -> Json<Health> {
     Json(Health { status: "healthy", model_loaded: true, device: "cpu" })
 }
@@ -30,7 +30,7 @@ pub struct Live {
 }
 
 /// Whether the program runs
-#[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, body = Live)))]
+#[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, description = "it runs", body = Live)))]
 pub async fn live() -> Json<Live> {
     Json(Live { live: true })
 }
@@ -47,7 +47,7 @@ pub struct Ready {
 /// From the moment the model has passed its self-test until the server is told to stop.
 #[utoipa::path(
     get, path = "/health/ready", tag = "operation",
-    responses((status = 200, body = Ready), (status = 503, body = crate::error::Body))
+    responses((status = 200, description = "send requests here", body = Ready), (status = 503, description = "the server is stopping", body = crate::error::Body))
 )]
 pub async fn ready(lifecycle: Data<Lifecycle>) -> Result<Json<Ready>, ApiError> {
     if lifecycle.is_stopping() {

@@ -9,7 +9,7 @@ use crate::{Capacity, model::Model};
 /// What the model is, and what is accepted
 ///
 /// Labels, front end, network and its cost, training and its figures, threshold; limits; version.
-#[utoipa::path(get, path = "/info", tag = "keywords", responses((status = 200, body = Value)))]
+#[utoipa::path(get, path = "/info", tag = "keywords", responses((status = 200, description = "the figures of the model", body = Value)))]
 pub async fn info(model: Data<Model>, capacity: Data<Capacity>) -> Json<Value> {
     Json(describe(&model.current(), &capacity))
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     Capacity,
-    error::ApiError,
+    error::{ApiError, Body},
     metrics::{Metrics, Stage},
     model::Model,
     pool::Pool,
@@ -25,7 +25,7 @@ use crate::{
 #[serde(untagged)]
 enum Answer {
     Heard(Prediction),
-    Failed { error: String },
+    Failed(Body),
 }
 
 /// One recording gets one answer, several get a list.
@@ -44,10 +44,10 @@ enum Answers {
 #[utoipa::path(
     post, path = "/predict", tag = "keywords", params(PredictQuery),
     request_body(content(
-        (crate::upload::Form = "multipart/form-data"), (Vec<u8> = "audio/*"),
-        (Vec<u8> = "application/octet-stream"), (crate::upload::Encoded = "application/json"),
+        (crate::upload::Form = "multipart/form-data"), (crate::upload::Recording = "audio/*"),
+        (crate::upload::Recording = "application/octet-stream"), (crate::upload::Encoded = "application/json"),
     )),
-    responses((status = 200, body = Answers), crate::error::RecordingErrors)
+    responses((status = 200, description = "what was heard, or a list of it", body = Answers), crate::error::RecordingErrors)
 )]
 pub async fn predict(
     request: HttpRequest,
@@ -92,7 +92,7 @@ impl From<Result<Prediction, ApiError>> for Answer {
     fn from(result: Result<Prediction, ApiError>) -> Self {
         match result {
             Ok(prediction) => Self::Heard(prediction),
-            Err(error) => Self::Failed { error: error.message() },
+            Err(error) => Self::Failed(Body { error: error.message() }),
         }
     }
 }

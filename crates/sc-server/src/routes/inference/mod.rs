@@ -55,7 +55,7 @@ impl Named {
 }
 
 /// What serves
-#[utoipa::path(get, path = "/v2", tag = "inference", responses((status = 200, body = Value)))]
+#[utoipa::path(get, path = "/v2", tag = "inference", responses((status = 200, description = "the metadata", body = Value)))]
 pub async fn server() -> Json<Value> {
     Json(json!({
         "name": "speech-commands",
@@ -68,7 +68,7 @@ pub async fn server() -> Json<Value> {
 #[utoipa::path(
     get, path = "/v2/models/{model}", tag = "inference",
     params(("model" = String, Path, example = "speech-commands")),
-    responses((status = 200, body = Value), (status = 404, body = crate::error::Body))
+    responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = crate::error::Body))
 )]
 pub async fn metadata(
     named: Path<Named>,
@@ -95,7 +95,7 @@ pub async fn metadata(
 #[utoipa::path(
     get, path = "/v2/models/{model}/ready", tag = "inference",
     params(("model" = String, Path, example = "speech-commands")),
-    responses((status = 200, body = Value), (status = 404, body = crate::error::Body))
+    responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = crate::error::Body))
 )]
 pub async fn ready(named: Path<Named>, name: Data<ModelName>) -> Result<Json<Value>, ApiError> {
     named.check(&name)?;
@@ -116,7 +116,7 @@ pub async fn ready(named: Path<Named>, name: Data<ModelName>) -> Result<Json<Val
     })),
     responses(
         (status = 200, description = "JSON, and binary tensors behind it if asked for", content(
-            (Value = "application/json"), (Vec<u8> = "application/octet-stream"),
+            (Value = "application/json"), (crate::upload::Recording = "application/octet-stream"),
         )),
         (status = 404, description = "another model or version", body = crate::error::Body),
         crate::error::RecordingErrors
