@@ -60,8 +60,8 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         epochs,
         batch_size,
         learning_rate,
-        label_smoothing,
         width,
+        label_smoothing,
         ..TrainConfig::default()
     };
     let mut teacher = None;

@@ -198,7 +198,9 @@ pub fn wav_of(samples: &[i16], rate_hz: u32) -> Vec<u8> {
     };
     let mut file = Cursor::new(Vec::new());
     let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
-    samples.iter().for_each(|sample| writer.write_sample(*sample).unwrap());
+    for sample in samples {
+        writer.write_sample(*sample).unwrap();
+    }
     writer.finalize().unwrap();
     file.into_inner()
 }

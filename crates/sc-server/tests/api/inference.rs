@@ -14,7 +14,7 @@ fn infer(server: &TestServer, request: &Value) -> (u16, Value) {
 }
 
 /// A request of one tensor.
-fn of(name: &str, shape: &[usize], datatype: &str, data: Value) -> Value {
+fn of(name: &str, shape: &[usize], datatype: &str, data: &Value) -> Value {
     json!({"inputs": [{"name": name, "shape": shape, "datatype": datatype, "data": data}]})
 }
 
@@ -22,8 +22,8 @@ fn of(name: &str, shape: &[usize], datatype: &str, data: Value) -> Value {
 fn a_client_finds_out_what_is_served() {
     let server = TestServer::start();
 
-    let (status, served) = read(server.get("/v2"));
-    assert_eq!((status, &served["extensions"]), (200, &json!(["binary_tensor_data", "classification"])));
+    let (status, about) = read(server.get("/v2"));
+    assert_eq!((status, &about["extensions"]), (200, &json!(["binary_tensor_data", "classification"])));
     assert_eq!(read(server.get("/v2/health/live")), (200, json!({"live": true})));
     assert_eq!(read(server.get("/v2/health/ready")), (200, json!({"ready": true, "live": true})));
     let (status, model) = read(server.get("/v2/models/speech-commands/versions/1"));
@@ -41,8 +41,8 @@ fn files_and_samples_get_the_labels_of_the_library() {
     let file = BASE64_STANDARD.encode(word().get_ref());
     let nested = json!([waveform.samples(), vec![0.0; 16_000]]);
 
-    let files = of("AUDIO_FILE", &[2], "BYTES", json!([file, file]));
-    let samples = of("AUDIO", &[2, 16_000], "FP32", nested);
+    let files = of("AUDIO_FILE", &[2], "BYTES", &json!([file, file]));
+    let samples = of("AUDIO", &[2, 16_000], "FP32", &nested);
     for (request, second) in [(files, "yes"), (samples, "_silence_")] {
         let (status, answer) = infer(&server, &request);
 
@@ -97,13 +97,16 @@ fn binary_tensors_go_in_and_come_out() {
 fn what_does_not_fit_the_model_is_refused_with_what_would() {
     let server = TestServer::start();
     let refused = [
-        (of("SOUND", &[1], "BYTES", json!([""])), "no input SOUND: expected AUDIO or AUDIO_FILE"),
-        (of("AUDIO", &[1, 2], "INT16", json!([1, 2])), "AUDIO of INT16: AUDIO is FP32, AUDIO_FILE is BYTES"),
-        (of("AUDIO", &[1, 3], "FP32", json!([1, 2])), "AUDIO of shape [1, 3] with 2 samples"),
-        (of("AUDIO", &[2], "FP32", json!([1, 2])), "AUDIO of shape [2]: expected [n, samples]"),
-        (of("AUDIO", &[1, 0], "FP32", json!([])), "AUDIO: expected a recording or more, of a sample or more"),
+        (of("SOUND", &[1], "BYTES", &json!([""])), "no input SOUND: expected AUDIO or AUDIO_FILE"),
+        (of("AUDIO", &[1, 2], "INT16", &json!([1, 2])), "AUDIO of INT16: AUDIO is FP32, AUDIO_FILE is BYTES"),
+        (of("AUDIO", &[1, 3], "FP32", &json!([1, 2])), "AUDIO of shape [1, 3] with 2 samples"),
+        (of("AUDIO", &[2], "FP32", &json!([1, 2])), "AUDIO of shape [2]: expected [n, samples]"),
         (
-            of("AUDIO_FILE", &[1], "BYTES", json!(["?"])),
+            of("AUDIO", &[1, 0], "FP32", &json!([])),
+            "AUDIO: expected a recording or more, of a sample or more",
+        ),
+        (
+            of("AUDIO_FILE", &[1], "BYTES", &json!(["?"])),
             "AUDIO_FILE: expected base64: Invalid symbol 63, offset 0.",
         ),
         (json!({"inputs": []}), "0 inputs: expected one, AUDIO or AUDIO_FILE"),
@@ -111,13 +114,13 @@ fn what_does_not_fit_the_model_is_refused_with_what_would() {
     for (request, message) in refused {
         assert_eq!(infer(&server, &request), (400, error(message)));
     }
-    let mut request = of("AUDIO", &[1, 2], "FP32", json!([0, 0]));
+    let mut request = of("AUDIO", &[1, 2], "FP32", &json!([0, 0]));
     request["outputs"] = json!([{"name": "WORD"}]);
     let message = "no output WORD: expected PROBABILITIES, LABEL or ACCEPTED";
     assert_eq!(infer(&server, &request), (400, error(message)));
     let other = server.get("/v2/models/other");
     let message = "no model other in version 1: this server has speech-commands in version 1";
     assert_eq!(read(other), (404, error(message)));
-    let not_audio = of("AUDIO_FILE", &[1], "BYTES", json!([BASE64_STANDARD.encode("hello")]));
+    let not_audio = of("AUDIO_FILE", &[1], "BYTES", &json!([BASE64_STANDARD.encode("hello")]));
     assert_eq!(infer(&server, &not_audio).0, 415);
 }

@@ -144,10 +144,9 @@ fn the_service_is_described_for_programs_and_people() {
     let (status, document) = read(server.get("/openapi.json"));
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
     let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-    let served =
-        ["/admin/reload", "/detect", "/health", "/health/live", "/health/ready", "/info", "/metrics"];
+    let own = ["/admin/reload", "/detect", "/health", "/health/live", "/health/ready", "/info", "/metrics"];
     let inference = ["/v2", "/v2/models/{model}", "/v2/models/{model}/infer", "/v2/models/{model}/ready"];
-    assert_eq!(paths, [&served[..], &["/predict", "/stream"], &inference].concat());
+    assert_eq!(paths, [&own[..], &["/predict", "/stream"], &inference].concat());
 
     for (path, media_type) in
         [("/docs/", "text/html; charset=utf-8"), ("/docs/swagger-ui.css", "text/css; charset=utf-8")]

@@ -8,8 +8,8 @@ use actix_web::rt::System;
 use reqwest::blocking::Client;
 use reqwest::blocking::multipart::{Form, Part};
 use sc_data::{ArchiveSource, Fetch, Outcome, Sha256Digest};
-use sc_model::{Backend, Classifier};
-use sc_server::{Capacity, run};
+use sc_model::Backend;
+use sc_server::{Model, ModelSource, Service, run};
 
 use crate::archive_server::{Served, Server};
 use crate::dataset;
@@ -42,12 +42,11 @@ fn fetch(bytes: Vec<u8>, dest: &Path) {
 
 /// Serves a model for as long as the test runs, and returns where.
 fn serve(model: &Path) -> String {
-    let classifier = Classifier::load(model, Backend::Native).unwrap();
+    let source = ModelSource { file: Some(model.to_owned()), backend: Backend::Native };
+    let service = Service::new(Model::load(source).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        System::new().block_on(async { run(listener, classifier, Capacity::default())?.await })
-    });
+    std::thread::spawn(move || System::new().block_on(async { run(listener, service)?.await }));
     url
 }
 
