@@ -59,7 +59,7 @@ fn every_kernel_gives_the_logits_of_flex() {
         for (x, logits) in x.iter().zip(logits.chunks_exact_mut(config.n_labels)) {
             engine.logits(x, &mut workspace, logits);
         }
-        assert_close(&logits, &expected, 1e-4, &format!("{kernel:?}"));
+        assert_close(&logits, &expected, 1e-4, &kernel.to_string());
     }
 }
 

@@ -1,6 +1,6 @@
 //! One folded convolution, laid out for the kernel.
 
-use super::kernel::{Kernel, LANES, Panel, Tiles};
+use super::kernel::{Kernel, Panel, Tiles};
 use super::plan::{Activation, Step};
 use crate::Weights;
 use crate::config::{ConvShape, NORM_EPSILON};
@@ -10,37 +10,39 @@ pub struct Conv {
     pub from: usize,
     pub to: usize,
     pub skip: Option<usize>,
-    /// `[channels / LANES, kernel, LANES]`: what the kernel reads, in the order it reads it.
+    /// `[kernel, channels]` of each panel, one after another: what the kernel reads, in its order.
     weights: Vec<f32>,
     /// `[channels]`.
     bias: Vec<f32>,
     relu: bool,
     tiles: Tiles,
+    kernel: Kernel,
 }
 
 impl Conv {
-    pub fn new(step: &Step, activations: &[Activation], weights: &Weights) -> Self {
+    pub fn new(step: &Step, activations: &[Activation], weights: &Weights, kernel: Kernel) -> Self {
         let shape = &step.layer.shape;
         let (weights, bias) = fold(&step.layer.name, shape, weights);
         Self {
             from: step.from,
             to: step.to,
             skip: step.skip,
-            weights: pack(&weights, shape.patch_len(), shape.channels),
+            weights: pack(&weights, shape.channels, kernel.width()),
             bias,
             relu: step.layer.relu || step.skip.is_some(),
             tiles: tiles(step, activations),
+            kernel,
         }
     }
 
     /// Runs over one clip's activations; padding around the output stays as it is.
-    pub fn run(&self, kernel: Kernel, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
+    pub fn run(&self, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
         let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
-        let panel_len = self.tiles.patch_len() * LANES;
-        let panels = self.weights.chunks_exact(panel_len).zip(self.bias.chunks_exact(LANES));
+        let width = self.kernel.width();
+        let panels = self.weights.chunks(self.tiles.patch_len() * width).zip(self.bias.chunks(width));
         for (i, (weights, bias)) in panels.enumerate() {
-            let panel = Panel { tiles: &self.tiles, channel: i * LANES, weights, bias, floor };
-            kernel.run(&panel, input, skip, output);
+            let panel = Panel { tiles: &self.tiles, channel: i * width, weights, bias, floor };
+            self.kernel.run(&panel, input, skip, output);
         }
     }
 }
@@ -60,13 +62,12 @@ fn fold(name: &str, shape: &ConvShape, weights: &Weights) -> (Vec<f32>, Vec<f32>
     (folded, bias)
 }
 
-/// `[rows, channels]` to `[channels / LANES, rows, LANES]`.
-fn pack(weights: &[f32], rows: usize, channels: usize) -> Vec<f32> {
+/// `[rows, channels]` to `[rows, width]` for each panel; the last may be narrower.
+fn pack(weights: &[f32], channels: usize, width: usize) -> Vec<f32> {
     let mut packed = Vec::with_capacity(weights.len());
-    for panel in (0..channels).step_by(LANES) {
-        for row in 0..rows {
-            packed.extend_from_slice(&weights[row * channels + panel..][..LANES]);
-        }
+    for panel in (0..channels).step_by(width) {
+        let panel = panel..channels.min(panel + width);
+        weights.chunks_exact(channels).for_each(|row| packed.extend_from_slice(&row[panel.clone()]));
     }
     packed
 }

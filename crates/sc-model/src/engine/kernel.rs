@@ -1,8 +1,11 @@
-//! The inner loop: a tile of places by a register's width of channels, over all of the patch.
-#![allow(unsafe_code, reason = "functions compiled for more of the processor than the rest")]
+//! The inner loop: a tile of places by a few registers of channels, over all of the patch.
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
-/// Channels computed together: one 512-bit register, two of 256 bits, four of 128.
+use std::fmt;
+
+use pulp::{Scalar128b, Simd, WithSimd};
+
+/// Every layer's channels are a multiple of it.
 pub const LANES: usize = 16;
 
 /// The places of a convolution and how its patches lie in memory.
@@ -26,30 +29,34 @@ impl Tiles {
     }
 }
 
-/// Sixteen channels of a convolution: everything the inner loop needs.
+/// Some channels of a convolution, as many as [`Kernel::width`] or the last [`LANES`]: everything the
+/// inner loop needs.
 pub struct Panel<'a> {
     pub tiles: &'a Tiles,
     /// First of the channels.
     pub channel: usize,
-    /// `[patch, LANES]`.
+    /// `[patch, channels]`.
     pub weights: &'a [f32],
-    /// `[LANES]`.
+    /// `[channels]`.
     pub bias: &'a [f32],
     /// Results below are raised to it: 0 for `ReLU`.
     pub floor: f32,
 }
 
-/// The instructions the inner loop is compiled for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The instructions the inner loop is compiled for; a variant holds the proof that they are there.
+#[derive(Clone, Copy)]
 pub enum Kernel {
-    /// Whatever every processor of the architecture has (on aarch64: NEON).
+    /// Whatever every processor of the architecture has.
     Portable,
     /// 256-bit vectors and fused multiply-add.
     #[cfg(target_arch = "x86_64")]
-    Avx2,
+    Avx2(pulp::x86::V3),
     /// 512-bit vectors.
     #[cfg(target_arch = "x86_64")]
-    Avx512,
+    Avx512(pulp::x86::V4),
+    /// 128-bit vectors and fused multiply-add.
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
 }
 
 impl Kernel {
@@ -60,103 +67,134 @@ impl Kernel {
 
     /// All that this processor runs, quickest first.
     pub fn available() -> Vec<Self> {
-        let mut kernels = vec![Self::Portable];
+        let mut kernels = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                kernels.insert(0, Self::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f") {
-                kernels.insert(0, Self::Avx512);
-            }
+            kernels.extend(pulp::x86::V4::try_new().map(Self::Avx512));
+            kernels.extend(pulp::x86::V3::try_new().map(Self::Avx2));
         }
+        #[cfg(target_arch = "aarch64")]
+        kernels.extend(pulp::aarch64::Neon::try_new().map(Self::Neon));
+        kernels.push(Self::Portable);
         kernels
+    }
+
+    /// Channels computed together at most.
+    pub fn width(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => 2 * LANES,
+            _ => LANES,
+        }
     }
 
     /// Computes a panel's channels at all places.
     pub fn run(self, panel: &Panel, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
         match self {
-            Self::Portable => portable(panel, input, skip, output),
-            // SAFETY: these variants are made by `available` alone, after it saw the features.
+            Self::Portable => Scalar128b.vectorize(Places::<2, 4, false> { panel, input, skip, output }),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2(panel, input, skip, output) },
-            // SAFETY: as above.
+            Self::Avx2(simd) => Simd::vectorize(simd, Places::<6, 2, true> { panel, input, skip, output }),
+            // Of 32 registers 26 hold sums: a weight loaded serves 13 products, an input two. And 13
+            // divides the 26 places of the shipped network's last blocks.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { avx512(panel, input, skip, output) },
-        }
-    }
-}
-
-fn portable(panel: &Panel, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
-    // NEON has 32 registers of 4 floats and a fused multiply-add; SSE2 has 16 and none.
-    if cfg!(target_arch = "aarch64") {
-        places::<6, true>(panel, input, skip, output);
-    } else {
-        places::<2, false>(panel, input, skip, output);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2(panel: &Panel, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
-    places::<6, true>(panel, input, skip, output);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma")]
-fn avx512(panel: &Panel, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
-    places::<12, true>(panel, input, skip, output);
-}
-
-/// All places, `N` at a time. The last tile begins early enough to end with the last place: some
-/// places are computed twice rather than a remainder by other code.
-#[inline(always)]
-fn places<const N: usize, const FUSED: bool>(
-    panel: &Panel,
-    input: &[f32],
-    skip: Option<&[f32]>,
-    output: &mut [f32],
-) {
-    let n_places = panel.tiles.inputs.len();
-    for first in (0..n_places).step_by(N) {
-        let first = first.min(n_places.saturating_sub(N));
-        let place = |i: usize| (first + i).min(n_places - 1);
-        let sums = tile::<N, FUSED>(panel, std::array::from_fn(|i| panel.tiles.inputs[place(i)]), input);
-        for (i, mut sums) in sums.into_iter().enumerate() {
-            if let Some(skip) = skip {
-                let skip = &skip[panel.tiles.skips[place(i)] + panel.channel..][..LANES];
-                sums.iter_mut().zip(skip).for_each(|(sum, skip)| *sum += skip);
+            Self::Avx512(simd) if panel.bias.len() == LANES => {
+                Simd::vectorize(simd, Places::<13, 1, true> { panel, input, skip, output });
             }
-            let output = &mut output[panel.tiles.outputs[place(i)] + panel.channel..][..LANES];
-            output.iter_mut().zip(sums).for_each(|(output, sum)| *output = sum.max(panel.floor));
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(simd) => Simd::vectorize(simd, Places::<13, 2, true> { panel, input, skip, output }),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(simd) => Simd::vectorize(simd, Places::<6, 4, true> { panel, input, skip, output }),
         }
     }
 }
 
-/// `N` places by [`LANES`] channels, in registers from the first product to the last.
-#[inline(always)]
-fn tile<const N: usize, const FUSED: bool>(
-    panel: &Panel,
-    starts: [usize; N],
-    input: &[f32],
-) -> [[f32; LANES]; N] {
-    let mut bias = [0.0; LANES];
-    bias.copy_from_slice(panel.bias);
-    let mut sums = [bias; N];
-    let runs = panel.weights.chunks_exact(panel.tiles.run_len * LANES);
-    for (run, weights) in runs.enumerate() {
-        let (offset, len) = (run * panel.tiles.run_stride, panel.tiles.run_len);
-        let rows: [&[f32]; N] = std::array::from_fn(|i| &input[starts[i] + offset..][..len]);
-        for (k, weights) in weights.as_chunks::<LANES>().0[..len].iter().enumerate() {
-            // Indices, not iterators: only so does the compiler keep the sums in registers.
-            for i in 0..N {
-                let x = rows[i][k];
-                for lane in 0..LANES {
-                    let sum = &mut sums[i][lane];
-                    *sum = if FUSED { x.mul_add(weights[lane], *sum) } else { x * weights[lane] + *sum };
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "AVX-512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "NEON",
+        })
+    }
+}
+
+/// All places, `N` at a time, by the panel's channels in `M` registers.
+struct Places<'a, const N: usize, const M: usize, const FUSED: bool> {
+    panel: &'a Panel<'a>,
+    input: &'a [f32],
+    skip: Option<&'a [f32]>,
+    output: &'a mut [f32],
+}
+
+impl<const N: usize, const M: usize, const FUSED: bool> WithSimd for Places<'_, N, M, FUSED> {
+    type Output = ();
+
+    /// The last tile begins early enough to end with the last place: some places are computed twice
+    /// rather than a remainder by other code.
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let n_places = self.panel.tiles.inputs.len();
+        for first in (0..n_places).step_by(N) {
+            let first = first.min(n_places.saturating_sub(N));
+            let places = std::array::from_fn(|i| (first + i).min(n_places - 1));
+            let sums = self.sum(simd, places);
+            self.write(simd, places, sums);
+        }
+    }
+}
+
+impl<const N: usize, const M: usize, const FUSED: bool> Places<'_, N, M, FUSED> {
+    /// A tile's products, in registers from the first to the last.
+    #[inline(always)]
+    fn sum<S: Simd>(&self, simd: S, places: [usize; N]) -> [[S::f32s; M]; N] {
+        let Panel { tiles, weights, bias, .. } = self.panel;
+        let mut sums = [registers::<S, M>(bias); N];
+        for (run, weights) in weights.chunks_exact(tiles.run_len * bias.len()).enumerate() {
+            let rows: [&[f32]; N] = std::array::from_fn(|i| {
+                &self.input[tiles.inputs[places[i]] + run * tiles.run_stride..][..tiles.run_len]
+            });
+            let weights = &S::as_simd_f32s(weights).0.as_chunks::<M>().0[..tiles.run_len];
+            for (k, weights) in weights.iter().enumerate() {
+                // Indices, not iterators: only so does the compiler keep the sums in registers.
+                for i in 0..N {
+                    let x = simd.splat_f32s(rows[i][k]);
+                    for m in 0..M {
+                        sums[i][m] = if FUSED {
+                            simd.mul_add_e_f32s(x, weights[m], sums[i][m])
+                        } else {
+                            simd.add_f32s(simd.mul_f32s(x, weights[m]), sums[i][m])
+                        };
+                    }
                 }
             }
         }
+        sums
     }
-    sums
+
+    /// Adds the skip, if there is one, and writes what is above the floor.
+    #[inline(always)]
+    fn write<S: Simd>(&mut self, simd: S, places: [usize; N], sums: [[S::f32s; M]; N]) {
+        let Panel { tiles, channel, bias, floor, .. } = self.panel;
+        let floor = simd.splat_f32s(*floor);
+        for (place, mut sums) in places.into_iter().zip(sums) {
+            if let Some(skip) = self.skip {
+                let skip = registers::<S, M>(&skip[tiles.skips[place] + channel..][..bias.len()]);
+                sums = std::array::from_fn(|m| simd.add_f32s(sums[m], skip[m]));
+            }
+            let output = &mut self.output[tiles.outputs[place] + channel..][..bias.len()];
+            for (output, sum) in S::as_mut_simd_f32s(output).0.iter_mut().zip(sums) {
+                *output = simd.max_f32s(sum, floor);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn registers<S: Simd, const M: usize>(values: &[f32]) -> [S::f32s; M] {
+    let values = S::as_simd_f32s(values).0;
+    std::array::from_fn(|m| values[m])
 }

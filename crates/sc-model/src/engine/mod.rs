@@ -23,7 +23,6 @@ pub struct Engine {
     head_weight: Vec<f32>,
     /// `[n_labels]`.
     head_bias: Vec<f32>,
-    kernel: Kernel,
 }
 
 /// One clip's activations on its way through. Used again and again.
@@ -39,11 +38,10 @@ impl Engine {
     pub fn with_kernel(config: &KeywordCnnConfig, weights: &Weights, kernel: Kernel) -> Self {
         let Plan { steps, activations } = Plan::new(config);
         Self {
-            convolutions: steps.iter().map(|step| Conv::new(step, &activations, weights)).collect(),
+            convolutions: steps.iter().map(|step| Conv::new(step, &activations, weights, kernel)).collect(),
             activations,
             head_weight: weights.get("head.weight").values.clone(),
             head_bias: weights.get("head.bias").values.clone(),
-            kernel,
         }
     }
 
@@ -63,7 +61,7 @@ impl Engine {
             // A convolution reads earlier activations and writes a later one.
             let (earlier, later) = activations.split_at_mut(conv.to);
             let skip = conv.skip.map(|skip| &*earlier[skip]);
-            conv.run(self.kernel, &earlier[conv.from], skip, &mut later[0]);
+            conv.run(&earlier[conv.from], skip, &mut later[0]);
         }
         if let Some(last) = activations.last() {
             self.head(last, logits);
