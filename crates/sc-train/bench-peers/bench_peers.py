@@ -1,0 +1,66 @@
+"""This project beside those its users would run instead: PyTorch, torchaudio, onnxruntime and Flask.
+
+Writes `bench-peers/bench-peers.json` and `.md` in cargo's target directory, and prints the table.
+"""
+
+import argparse
+import importlib.metadata
+from pathlib import Path
+
+import our_side
+from table import Table
+
+GROUPS = ["network", "log-mel", "wav", "serving", "training", "dataset"]
+PACKAGES = ["torch", "torchaudio", "onnxruntime", "flask", "gunicorn"]
+
+
+def main():
+    options = arguments()
+    our_side.build()
+    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+    table = Table(our_side.target_folder() / "bench-peers", versions)
+    # Imported here: what is left out needs nothing of its own.
+    if {"network", "log-mel", "wav"} & options.only:
+        import in_process
+
+        in_process.run(table, 5 if options.quick else 25, options.data, options.only)
+    if "serving" in options.only:
+        import serving
+
+        serving.run(table, options.data)
+    if "training" in options.only:
+        import training
+
+        training.run(table, options.data)
+    if "dataset" in options.only:
+        import dataset
+
+        dataset.run(table, options.data)
+    print(table.markdown())
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="just bench-peers", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, metavar="DIR", help="Speech Commands, as `just fetch` leaves it: needed for training and dataset, otherwise the clips are tones")
+    parser.add_argument("--only", type=groups, metavar="NAME,NAME", help=f"some of {', '.join(GROUPS)}")
+    parser.add_argument("--full", action="store_true", help="dataset too: minutes of work and 7 GB of disk")
+    parser.add_argument("--quick", action="store_true", help="fewer alternations: to try it out")
+    options = parser.parse_args()
+    if options.data:
+        options.data = options.data.resolve()
+    if not options.only:
+        left_out = set() if options.data else {"training"}
+        options.only = set(GROUPS) - {"dataset"} - left_out | ({"dataset"} if options.full else set())
+    if {"training", "dataset"} & options.only and not options.data:
+        parser.error("training and dataset need --data DIR")
+    return options
+
+
+def groups(text):
+    names = set(text.split(","))
+    if unknown := names - set(GROUPS):
+        raise argparse.ArgumentTypeError(f"unknown {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    return names
+
+
+main()

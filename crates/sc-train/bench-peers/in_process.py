@@ -1,0 +1,125 @@
+"""The network, the front end and both together: CPU time of one thread."""
+
+import tempfile
+from pathlib import Path
+
+import onnxruntime
+import torch
+
+import clips
+import network
+from our_side import MODEL, OurSide
+from timing import alternate, cpu_us, progress
+
+N_CLIPS = 200
+BATCH = 32
+TOLERANCE = 1e-4
+
+
+class Peers:
+    """Everything that answers, ready, and checked to answer alike."""
+
+    def __init__(self, folder: Path, data: Path | None):
+        torch.set_num_threads(1)
+        clips.write(folder / "clips", N_CLIPS, data)
+        self.ours = OurSide(folder / "clips")
+        self.waveforms = torch.from_numpy(clips.read_all(folder / "clips"))
+        header = network.read_header(MODEL)
+        config = header["network"]
+        self.log_mel = network.LogMel(header["log_mel"])
+        self.eager = network.load(MODEL)
+        features = self.ours.array("features", folder / "features")
+        self.features = torch.from_numpy(features.reshape(-1, config["n_frames"], config["n_mels"]))
+        self.frozen = frozen(self.eager, self.features[:1])
+        self.onnx = onnx_session(self.eager, self.features[:1], folder / "network.onnx")
+        self.check(self.ours.array("logits", folder / "logits"))
+
+    def check(self, ours):
+        """Refuses to compare what does not do the same."""
+        features = self.features.numpy()
+        with torch.inference_mode():
+            answers = {
+                "PyTorch": self.eager(self.features).numpy(),
+                "PyTorch, frozen": self.frozen(self.features[:1]).numpy(),
+                "onnxruntime": self.onnx.run(None, {"log_mel": features})[0],
+            }
+        for peer, logits in answers.items():
+            furthest = abs(logits - ours[: len(logits)]).max()
+            if not furthest <= TOLERANCE:
+                raise SystemExit(f"{peer}: logits are {furthest} from ours, at most {TOLERANCE} is right")
+        with torch.inference_mode():
+            mel = self.log_mel(self.waveforms).numpy()
+        if not (furthest := abs(mel - features).max()) <= 1e-2:
+            raise SystemExit(f"torchaudio: features are {furthest} from ours")
+        progress(f"{len(ours)} clips: the same logits from all")
+
+
+def frozen(model, example):
+    """The traced network, frozen and optimised."""
+    traced = torch.jit.optimize_for_inference(torch.jit.trace(model, example))
+    with torch.inference_mode():
+        for _ in range(5):  # its first calls compile
+            traced(example)
+    return traced
+
+
+def onnx_session(model, example, path: Path):
+    """The network exported to ONNX and loaded with full optimisation on one thread."""
+    axes = {"log_mel": {0: "batch"}, "logits": {0: "batch"}}
+    names = {"input_names": ["log_mel"], "output_names": ["logits"]}
+    # The exporter that needs no further package; the graph is the same.
+    torch.onnx.export(model, (example,), path, dynamic_axes=axes, dynamo=False, **names)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def run(table, rounds, data, wanted):
+    """The rows of the groups `wanted`."""
+    with tempfile.TemporaryDirectory() as folder:
+        peers = Peers(Path(folder), data)
+        for name, group in {"network": network_rows, "log-mel": log_mel_rows, "wav": wav_rows}.items():
+            if name in wanted:
+                group(table, peers, rounds)
+
+
+def ours_us(peers, command, n_clips):
+    return lambda: peers.ours.ask(command, n_clips) * 1e6
+
+
+def network_rows(table, peers, rounds):
+    one, batch = peers.features[:1], peers.features[:BATCH]
+    run_onnx = lambda features: lambda: peers.onnx.run(None, {"log_mel": features})
+    how = {"unit": "µs", "threads": 1}
+
+    measured = alternate(rounds, ours_us(peers, "network", N_CLIPS), cpu_us(run_onnx(one.numpy()), N_CLIPS))
+    table.at_most(0.65, "network", "onnxruntime", *measured, peers=["onnxruntime"], **how)
+    # Our engine knows no batches: it takes 32 clips one after another.
+    theirs = cpu_us(run_onnx(batch.numpy()), 6, BATCH)
+    measured = alternate(rounds, ours_us(peers, "network", 6 * BATCH), theirs)
+    table.at_most(0.8, "network, a clip of 32", "onnxruntime", *measured, peers=["onnxruntime"], **how)
+    theirs = cpu_us(lambda: peers.eager(one), N_CLIPS)
+    measured = alternate(rounds, ours_us(peers, "network", N_CLIPS), theirs)
+    table.at_most(0.15, "network", "PyTorch, eager", *measured, peers=["torch"], **how)
+    theirs = cpu_us(lambda: peers.frozen(one), N_CLIPS)
+    measured = alternate(rounds, ours_us(peers, "network", N_CLIPS), theirs)
+    table.at_most(0.3, "network", "PyTorch, frozen", *measured, peers=["torch"], **how)
+
+    multiply_adds = peers.ours.ask("multiply-adds")
+    speed = lambda: multiply_adds / peers.ours.ask("network", N_CLIPS) / 1e9
+    measured = alternate(rounds, speed, lambda: peers.ours.ask("fma") / 1e9)
+    how = {"unit": "G multiply-adds/s", "threads": 1}
+    table.at_least(0.75, "network", "the processor's peak", *measured, **how)
+
+
+def log_mel_rows(table, peers, rounds):
+    one = peers.waveforms[:1]
+    theirs = cpu_us(lambda: peers.log_mel(one), N_CLIPS)
+    measured = alternate(rounds, ours_us(peers, "log-mel", N_CLIPS), theirs)
+    table.at_most(0.12, "log-mel", "torchaudio", *measured, unit="µs", threads=1, peers=["torchaudio"])
+
+
+def wav_rows(table, peers, rounds):
+    measured = alternate(rounds, ours_us(peers, "wav", N_CLIPS), ours_us(peers, "network", N_CLIPS))
+    table.at_most(1.4, "WAV bytes to label", "network alone", *measured, unit="µs", threads=1)

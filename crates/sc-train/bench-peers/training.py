@@ -1,0 +1,77 @@
+"""Clips a second through the whole training loop, on two threads."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import clips
+from our_side import target_folder
+from timing import alternate, progress
+
+HERE = Path(__file__).parent
+N_CLIPS = 6400
+TRIAL_STEPS, STEPS = 30, 100
+ROUNDS = 5
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+"""glibc hands large tensors back to the system at every step unless told to keep them."""
+SETTINGS = [
+    (layout, compiled, allocator)
+    for layout in ([], ["channels_last"])
+    for compiled in ([], ["compile"])
+    for allocator in ({}, KEEP_MEMORY)
+]
+
+
+def run(table, data):
+    """The row of the whole loop; PyTorch chooses its best setting first."""
+    with tempfile.TemporaryDirectory(dir=data.parent) as folder:
+        subset = Path(folder) / "data"
+        link_subset(data, subset)
+        best = max(SETTINGS, key=lambda setting: torch_clips_per_s(subset, TRIAL_STEPS, setting))
+        progress(f"PyTorch's best setting: {name(best)}")
+        theirs = lambda: torch_clips_per_s(subset, STEPS, best)
+        measured = alternate(ROUNDS, lambda: our_clips_per_s(subset, Path(folder)), theirs)
+    how = {"unit": "clips/s", "threads": 2, "peers": ["torch", "torchaudio"]}
+    table.at_least(1.3, "training", f"PyTorch, {name(best)}", *measured, **how)
+
+
+def name(setting):
+    layout, compiled, allocator = setting
+    return ", ".join(["eager", *layout] if not compiled else [*compiled, *layout]) + (
+        ", allocator keeps memory" if allocator else ""
+    )
+
+
+def link_subset(data, subset):
+    """Hard links to some clips of each word, and all noise; without lists, the published rule splits them."""
+    paths = sorted(clips.words(data))
+    chosen = paths[:: max(1, len(paths) // N_CLIPS)][:N_CLIPS]
+    for path in [*chosen, *data.glob("_background_noise_/*.wav")]:
+        link = subset / path.relative_to(data)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        os.link(path, link)
+
+
+def our_clips_per_s(subset, folder):
+    """Of `sc-train`, which disturbs its examples in more ways than PyTorch has to."""
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        train = [target_folder() / "release/sc-train", "train", "--epochs=1"]
+        subprocess.run([*train, "--data", subset, "--out", out], check=True, capture_output=True)
+        return json.loads((Path(out) / "metrics.jsonl").read_text().splitlines()[-1])["clips_per_s"]
+
+
+def torch_clips_per_s(subset, steps, setting):
+    """Of one process; none if the setting does not work."""
+    layout, compiled, allocator = setting
+    command = [sys.executable, "torch_training.py", subset, str(N_CLIPS), str(steps), *layout, *compiled]
+    environment = os.environ | allocator | {"OMP_NUM_THREADS": "2"}
+    ended = subprocess.run(command, cwd=HERE, env=environment, text=True, capture_output=True)
+    if ended.returncode:
+        progress(f"PyTorch, {name(setting)}: does not work here")
+        return 0.0
+    speed = float(ended.stdout.splitlines()[-1])
+    progress(f"PyTorch, {name(setting)}: {speed:.0f} clips/s")
+    return speed
