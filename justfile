@@ -61,6 +61,9 @@ bench *args:
 # Older engines build by BuildKit only when asked.
 export DOCKER_BUILDKIT := "1"
 dockerfile := "-f docker/Dockerfile"
+# Compare with PyTorch, torchaudio, onnxruntime and Flask (needs wrk; --data DIR for training too)
+bench-peers *args:
+    crates/sc-train/bench-peers/run.sh {{ args }}
 
 # Build the image; trains first if there is no model yet
 docker-build *args:
