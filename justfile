@@ -58,16 +58,16 @@ check-wgpu:
 bench *args:
     cargo bench --workspace {{ args }}
 
-# Older engines build by BuildKit only when asked.
-export DOCKER_BUILDKIT := "1"
-dockerfile := "-f docker/Dockerfile"
 # Compare with PyTorch, torchaudio, onnxruntime and Flask (needs wrk; --data DIR for training too)
 bench-peers *args:
     crates/sc-train/bench-peers/run.sh {{ args }}
 
+# Older engines build by BuildKit only when asked.
+export DOCKER_BUILDKIT := "1"
+
 # Build the image; trains first if there is no model yet
 docker-build *args:
-    docker build {{ dockerfile }} -t speech-commands-app {{ args }} .
+    docker build -t speech-commands-app {{ args }} .
 
 # Serve from the image on http://localhost:8000, until `docker stop speech-app`
 docker-run *args:
@@ -79,12 +79,12 @@ docker-logs *args:
 
 # Train within a build, and leave the model in runs/docker
 docker-train *args:
-    docker build {{ dockerfile }} --target model --build-arg MODEL=train --output runs/docker {{ args }} .
+    docker build --target model --build-arg MODEL=train --output runs/docker {{ args }} .
 
 # Build each stage, and say how large it is
 docker-size *args:
-    for stage in builder trainer runtime-debug classify runtime; do \
-        docker build -q {{ dockerfile }} --target $stage -t speech-commands-app:$stage {{ args }} . >/dev/null || exit; \
+    for stage in builder trainer-tools trainer runtime-debug classify runtime; do \
+        docker build -q --target $stage -t speech-commands-app:$stage {{ args }} . >/dev/null || exit; \
     done
     docker image ls speech-commands-app
 
@@ -92,9 +92,10 @@ docker-size *args:
 docker-test *args:
     docker/test.sh {{ args }}
 
-# Write an SBOM (CycloneDX) and the known vulnerabilities of the image's programs to reports/
-contents:
-    docker/contents.sh reports
+# Write what is in the image's programs (CycloneDX), and what is known to be wrong with it, to reports/
+contents *args:
+    docker build --target sbom --output reports {{ args }} .
+    cargo audit --json > reports/vulnerabilities.json
 
 # Validate docker/kubernetes against the published schemas (pip install kubernetes-validate==1.37.0)
 k8s-validate *args:
