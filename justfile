@@ -62,6 +62,10 @@ bench *args:
 bench-peers *args:
     crates/sc-train/bench-peers/run.sh {{ args }}
 
+# Run the engine's portable path under Miri (needs `rustup toolchain install nightly --component miri`)
+miri:
+    cargo +nightly miri test -p sc-model --lib engine
+
 # Older engines build by BuildKit only when asked.
 export DOCKER_BUILDKIT := "1"
 

@@ -237,12 +237,17 @@ impl WithSimd for Transform<'_> {
 }
 
 impl LogMel {
-    /// Turns each hop of samples into a column.
+    /// Turns each hop of samples into a column, row by row: so the writes follow each other in memory.
     #[inline(always)]
     fn gather(&self, samples: &[f32], columns: &mut [f32]) {
-        for (column, hop) in samples.chunks(self.config.hop_length).enumerate() {
-            let column = columns[column..].iter_mut().step_by(self.n_columns());
-            column.zip(hop).for_each(|(to, from)| *to = *from);
+        let hop_length = self.config.hop_length;
+        for (n, row) in columns.chunks_exact_mut(self.n_columns()).enumerate() {
+            for (column, to) in row.iter_mut().enumerate() {
+                match samples.get(column * hop_length + n) {
+                    Some(&sample) => *to = sample,
+                    None => break,
+                }
+            }
         }
     }
 

@@ -49,7 +49,7 @@ pub use evaluation::{
     Acceptance, Answer, Bin, Calibration, ConfusedPair, Confusion, Evaluation, LabelFigures, OperatingPoint,
     Suspect, wilson_interval,
 };
-pub use metrics::EpochMetrics;
+pub use metrics::{EpochMetrics, EpochParts};
 pub use open_set::{Heard, OpenSet};
 pub use recording::Unreadable;
 pub use report::Report;

@@ -28,6 +28,42 @@ pub struct EpochMetrics {
     pub clips_per_s: f64,
     /// Duration of the epoch, validation included.
     pub seconds: f64,
+    /// Where those went; runs begun by version 0.1.0 do not say.
+    #[serde(default)]
+    pub parts: EpochParts,
+}
+
+/// Seconds that an epoch spent in each of its parts; what is left of its duration went to figures and
+/// progress.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EpochParts {
+    /// Waiting for examples: they are made while a step runs.
+    pub waiting: f64,
+    /// From features to the loss.
+    pub forward: f64,
+    /// From the loss to the gradients.
+    pub backward: f64,
+    /// From the gradients to new weights.
+    pub optimizer: f64,
+    /// Following the weights with their average.
+    pub average: f64,
+    /// Answering the validation clips.
+    pub validation: f64,
+}
+
+impl EpochParts {
+    /// Every part by name.
+    pub fn named(&self) -> [(&'static str, f64); 6] {
+        let Self { waiting, forward, backward, optimizer, average, validation } = *self;
+        [
+            ("waiting for examples", waiting),
+            ("forward", forward),
+            ("backward", backward),
+            ("optimiser", optimizer),
+            ("average of the weights", average),
+            ("validation", validation),
+        ]
+    }
 }
 
 impl EpochMetrics {
@@ -92,6 +128,7 @@ mod tests {
             learning_rate: 0.001,
             clips_per_s: 1000.0,
             seconds: 20.0,
+            parts: EpochParts { forward: 8.0, backward: 10.0, ..EpochParts::default() },
         }
     }
 

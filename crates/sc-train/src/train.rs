@@ -20,7 +20,7 @@ use crate::config::TrainConfig;
 use crate::evaluate::answer_split;
 use crate::sampler::{Batch, Sampler};
 use crate::schedule::learning_rate;
-use crate::{Answer, EpochMetrics, Evaluation, Report, fit, progress};
+use crate::{Answer, EpochMetrics, EpochParts, Evaluation, Report, fit, progress};
 
 /// Batches made ahead of the step that needs them.
 const BATCHES_AHEAD: usize = 4;
@@ -135,6 +135,8 @@ struct Trainer<'a> {
     /// The average after the epoch that is kept.
     kept: Weights,
     epochs: Vec<EpochMetrics>,
+    /// Where the time of the epoch under way went.
+    parts: EpochParts,
 }
 
 impl<'a> Trainer<'a> {
@@ -158,6 +160,7 @@ impl<'a> Trainer<'a> {
             average: weights.clone(),
             kept: weights.clone(),
             epochs: Vec::new(),
+            parts: EpochParts::default(),
         };
         let Some(checkpoint) = checkpoint else {
             return Ok(trainer(&Weights::random(&network, config.seed), optimizer));
@@ -186,7 +189,9 @@ impl<'a> Trainer<'a> {
 
         let classifier =
             Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
+        let mut clock = Clock::start();
         let validation = Evaluation::new(&self.run.config.task.labels(), &self.run.validate(&classifier)?);
+        clock.add_to(&mut self.parts.validation);
         self.epochs.push(EpochMetrics {
             epoch,
             train_loss: trained.loss / trained.examples,
@@ -197,6 +202,7 @@ impl<'a> Trainer<'a> {
             learning_rate: self.learning_rate(epoch * self.run.sampler.n_steps() - 1),
             clips_per_s: trained.examples / seconds,
             seconds: start.elapsed().as_secs_f64(),
+            parts: std::mem::take(&mut self.parts),
         });
         if EpochMetrics::kept(&self.epochs).is_some_and(|kept| kept.epoch == epoch) {
             self.kept = self.average.clone();
@@ -234,7 +240,9 @@ impl<'a> Trainer<'a> {
                 let _ = sampler.batches(epoch).try_for_each(|batch| sender.send(batch));
             });
             let first = (epoch - 1) * sampler.n_steps();
+            let mut clock = Clock::start();
             for (step, batch) in batches.iter().enumerate() {
+                clock.add_to(&mut self.parts.waiting);
                 let batch = batch?;
                 bar.inc(batch.labels.len() as u64);
                 totals.add(&self.step(first + step, batch));
@@ -243,6 +251,7 @@ impl<'a> Trainer<'a> {
                     "the loss is no number at step {step} of epoch {epoch}: try a lower --learning-rate"
                 );
                 bar.set_message(format!("epoch {epoch} {totals}"));
+                clock = Clock::start();
             }
             Ok(())
         })?;
@@ -258,6 +267,7 @@ impl<'a> Trainer<'a> {
 
     /// Forward, backward, optimiser, average.
     fn step(&mut self, step: usize, batch: Batch) -> Totals {
+        let mut clock = Clock::start();
         let n = batch.labels.len();
         let shape = [n, self.network.n_frames, self.network.n_mels];
         let features = Tensor::<3>::from_data(TensorData::new(batch.features, shape), &self.device);
@@ -265,13 +275,17 @@ impl<'a> Trainer<'a> {
         let targets =
             Tensor::<2>::from_data(TensorData::new(batch.targets, [n, self.network.n_labels]), &self.device);
         let loss = (log_softmax(logits.clone(), 1) * targets).sum().neg() / n as f32; // cross-entropy
+        clock.add_to(&mut self.parts.forward);
         let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        clock.add_to(&mut self.parts.backward);
         let model = self.model.clone();
         self.model = self.optimizer.step(self.learning_rate(step), model, gradients);
+        clock.add_to(&mut self.parts.optimizer);
 
         // Early averages forget faster, so that they are not held back by random weights.
         let decay = self.run.config.average_decay.min((1 + step) as f32 / (10 + step) as f32);
         self.average.approach(&self.model.weights(), 1.0 - decay);
+        clock.add_to(&mut self.parts.average);
         Totals::of(&logits, loss, &batch.labels)
     }
 
@@ -331,6 +345,21 @@ impl<'a> Trainer<'a> {
             "threshold": header.threshold,
             "training": header.training,
         })
+    }
+}
+
+/// Time since it was asked last.
+struct Clock(Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn add_to(&mut self, part: &mut f64) {
+        let now = Instant::now();
+        *part += (now - self.0).as_secs_f64();
+        self.0 = now;
     }
 }
 

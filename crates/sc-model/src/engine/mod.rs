@@ -81,3 +81,133 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::config::NORM_EPSILON;
+    use crate::{BlockConfig, ConvConfig, ConvLayer, Values};
+
+    /// Small enough for Miri, with every kind of layer: strides, a skip of either kind, and widths of
+    /// one, two and three times 16.
+    fn config() -> KeywordCnnConfig {
+        let conv = |channels, kernel, stride| ConvConfig { channels, kernel, stride };
+        KeywordCnnConfig {
+            stem: vec![conv(16, [5, 5], [2, 2]), conv(48, [3, 3], [1, 2])],
+            entry: 16,
+            blocks: vec![
+                BlockConfig { channels: 16, kernel: 3, stride: 1 },
+                BlockConfig { channels: 32, kernel: 3, stride: 2 },
+            ],
+            ..KeywordCnnConfig::new(13, 7, 3)
+        }
+    }
+
+    /// Weights as training leaves them: no norm is neutral.
+    fn weights(config: &KeywordCnnConfig, rng: &mut ChaCha8Rng) -> Weights {
+        let mut weights = Weights::default();
+        for (name, shape) in config.tensors() {
+            let range = if name.ends_with("variance") { 0.3..3.0 } else { -0.5..0.5 };
+            let values = (0..shape.iter().product()).map(|_| rng.random_range(range.clone())).collect();
+            weights.insert(name, Values { shape, values });
+        }
+        weights
+    }
+
+    /// An activation of one clip, in double precision and without padding.
+    #[derive(Clone)]
+    struct Plain {
+        shape: [usize; 3],
+        values: Vec<f64>,
+    }
+
+    impl Plain {
+        /// Zero outside.
+        fn at(&self, [time, frequency]: [isize; 2], channel: usize) -> f64 {
+            let [n_times, n_bands, n_channels] = self.shape;
+            let inside = (0..n_times as isize).contains(&time) && (0..n_bands as isize).contains(&frequency);
+            let place = time * n_bands as isize + frequency;
+            if inside { self.values[place as usize * n_channels + channel] } else { 0.0 }
+        }
+
+        /// Convolution and norm by their definitions.
+        fn conv(&self, ConvLayer { name, shape, relu }: &ConvLayer, weights: &Weights) -> Self {
+            let tensor = |part: &str, i: usize| f64::from(weights.get(&format!("{name}.{part}")).values[i]);
+            let input = Self { shape: shape.input, values: self.values.clone() };
+            let ([kt, kf], [st, sf], [pt, pf]) = (shape.kernel, shape.stride, shape.padding());
+            let [n_times, n_bands, n_channels] = shape.output();
+            let mut values = Vec::new();
+            for (time, frequency) in (0..n_times).flat_map(|t| (0..n_bands).map(move |f| (t, f))) {
+                for channel in 0..n_channels {
+                    let mut sum = 0.0;
+                    for (i, j) in (0..kt).flat_map(|i| (0..kf).map(move |j| (i, j))) {
+                        let place = [
+                            (time * st + i) as isize - pt as isize,
+                            (frequency * sf + j) as isize - pf as isize,
+                        ];
+                        for from in 0..shape.input[2] {
+                            let weight = ((i * kf + j) * shape.input[2] + from) * n_channels + channel;
+                            sum += input.at(place, from) * tensor("weight", weight);
+                        }
+                    }
+                    let deviation = (tensor("variance", channel) + f64::from(NORM_EPSILON)).sqrt();
+                    let normed = (sum - tensor("mean", channel)) / deviation;
+                    let y = normed * tensor("gamma", channel) + tensor("beta", channel);
+                    values.push(if *relu { y.max(0.0) } else { y });
+                }
+            }
+            Self { shape: shape.output(), values }
+        }
+    }
+
+    /// The network by plain nested loops.
+    fn reference(config: &KeywordCnnConfig, weights: &Weights, log_mel: &[f32]) -> Vec<f64> {
+        let values = log_mel.iter().map(|value| f64::from(*value)).collect();
+        let mut x = Plain { shape: [config.n_frames, config.n_mels, 1], values };
+        let layers = config.layers();
+        let layer = |name: String| layers.iter().find(|layer| layer.name == name);
+        for i in 0..config.stem.len() {
+            x = x.conv(layer(format!("stem.{i}")).unwrap(), weights);
+        }
+        x = x.conv(layer("entry".into()).unwrap(), weights);
+        for i in 0..config.blocks.len() {
+            let conv = |x: &Plain, name: &str| {
+                layer(format!("blocks.{i}.{name}")).map(|layer| x.conv(layer, weights))
+            };
+            let skip = conv(&x, "skip").unwrap_or_else(|| x.clone());
+            x = conv(&conv(&x, "conv1").unwrap(), "conv2").unwrap();
+            x.values.iter_mut().zip(skip.values).for_each(|(y, skip)| *y = (*y + skip).max(0.0));
+        }
+        let ([n_frames, _, n_features], head) = (x.shape, &weights.get("head.weight").values);
+        let mean =
+            |feature| (0..n_frames).map(|t| x.at([t as isize, 0], feature)).sum::<f64>() / n_frames as f64;
+        let bias = weights.get("head.bias").values.iter().map(|bias| f64::from(*bias));
+        bias.enumerate()
+            .map(|(label, bias)| {
+                let product = |feature| mean(feature) * f64::from(head[feature * config.n_labels + label]);
+                bias + (0..n_features).map(product).sum::<f64>()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_kernel_gives_the_logits_of_plain_loops() {
+        let (config, mut rng) = (config(), ChaCha8Rng::seed_from_u64(1));
+        let weights = weights(&config, &mut rng);
+        let log_mel: Vec<f32> =
+            (0..config.n_frames * config.n_mels).map(|_| rng.random_range(-3.0..3.0)).collect();
+        let expected = reference(&config, &weights, &log_mel);
+        for kernel in Kernel::available() {
+            let engine = Engine::with_kernel(&config, &weights, kernel);
+            let mut logits = vec![0.0; config.n_labels];
+            engine.logits(&log_mel, &mut engine.workspace(), &mut logits);
+            for (logit, expected) in logits.iter().zip(&expected) {
+                let distance = (f64::from(*logit) - expected).abs();
+                assert!(distance < 1e-4, "{kernel}: {logits:?}, expected {expected:?}");
+            }
+        }
+    }
+}

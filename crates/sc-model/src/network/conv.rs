@@ -257,7 +257,7 @@ mod tests {
     use burn::tensor::{Device, Tolerance};
 
     use super::*;
-    use crate::network::tests::random;
+    use crate::network::tests::{assert_is_slope, random, weighted_sum};
 
     /// Output and both gradients of `f`, for an output weighted at random.
     fn with_gradients(
@@ -273,24 +273,40 @@ mod tests {
         [y.inner(), inner(x.grad(&gradients).unwrap()), inner(weight.grad(&gradients).unwrap())]
     }
 
+    /// Batch and input, `[batch, time, frequency, channel]`, kernel, stride, channels.
+    type Case = ([usize; 4], [usize; 2], [usize; 2], usize);
+
+    /// Every kind of layer there is.
+    const CASES: [Case; 5] = [
+        ([3, 21, 12, 1], [5, 5], [2, 2], 16),
+        ([2, 11, 8, 16], [3, 3], [1, 2], 32),
+        ([9, 13, 1, 32], [3, 1], [1, 1], 16),
+        ([4, 14, 1, 16], [3, 1], [2, 1], 32),
+        ([4, 13, 1, 16], [1, 1], [2, 1], 16),
+    ];
+
+    fn x_and_weight((input, kernel, _, channels): Case) -> [Tensor<4>; 2] {
+        [random(input, 1), random([kernel[0], kernel[1], input[3], channels], 2)]
+    }
+
     #[test]
     fn output_and_gradients_are_those_of_stock_burn() {
-        // [batch, time, frequency, channel], kernel, stride, channels: every kind of layer there is.
-        let cases = [
-            ([3, 21, 12, 1], [5, 5], [2, 2], 16),
-            ([2, 11, 8, 16], [3, 3], [1, 2], 32),
-            ([9, 13, 1, 32], [3, 1], [1, 1], 16),
-            ([4, 14, 1, 16], [3, 1], [2, 1], 32),
-            ([4, 13, 1, 16], [1, 1], [2, 1], 16),
-        ];
-        for (input, kernel, stride, channels) in cases {
-            let x = random(input, 1);
-            let weight = random([kernel[0], kernel[1], input[3], channels], 2);
-            let own = with_gradients(conv, &[x.clone(), weight.clone()], stride);
-            let stock = with_gradients(stock_conv, &[x, weight], stride);
+        for case in CASES {
+            let own = with_gradients(conv, &x_and_weight(case), case.2);
+            let stock = with_gradients(stock_conv, &x_and_weight(case), case.2);
             for (own, stock) in own.into_iter().zip(stock) {
                 own.into_data().assert_approx_eq::<f32>(&stock.into_data(), Tolerance::absolute(2e-3));
             }
+        }
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        for case in CASES {
+            let [x, weight] = x_and_weight(case);
+            let [_, dx, dw] = with_gradients(conv, &[x.clone(), weight.clone()], case.2);
+            assert_is_slope(&dx, &x, |x| weighted_sum(conv(x, weight.clone(), case.2)));
+            assert_is_slope(&dw, &weight, |weight| weighted_sum(conv(x.clone(), weight, case.2)));
         }
     }
 }

@@ -274,35 +274,54 @@ mod tests {
     use burn::tensor::{TensorData, Tolerance};
 
     use super::*;
-    use crate::network::tests::random;
+    use crate::network::tests::{assert_is_slope, random, weighted_sum};
+
+    /// Input, gamma and beta.
+    fn inputs() -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+        (random([5, 7, 3, 16], 1) * 2.0 + 30.0, random([16], 2), random([16], 3))
+    }
 
     /// Output, statistics and all gradients, for an output weighted at random.
     fn with_gradients(
         f: impl Fn(Tensor<4>, Tensor<1>, Tensor<1>, bool) -> Normed,
         with_relu: bool,
-    ) -> Vec<TensorData> {
-        let x = (random([5, 7, 3, 16], 1) * 2.0 + 30.0).require_grad();
-        let gamma = random([16], 2).require_grad();
-        let beta = random([16], 3).require_grad();
+    ) -> (Vec<TensorData>, (Tensor<4>, Tensor<1>, Tensor<1>)) {
+        let (x, gamma, beta) = inputs();
+        let (x, gamma, beta) = (x.require_grad(), gamma.require_grad(), beta.require_grad());
         let Normed { y, mean, variance } = f(x.clone(), gamma.clone(), beta.clone(), with_relu);
         let gradients = (y.clone() * random(y.dims(), 9)).sum().backward();
-        vec![
-            y.into_data(),
-            mean.into_data(),
-            variance.into_data(),
-            x.grad(&gradients).unwrap().into_data(),
-            gamma.grad(&gradients).unwrap().into_data(),
-            beta.grad(&gradients).unwrap().into_data(),
-        ]
+        let gradients =
+            (x.grad(&gradients).unwrap(), gamma.grad(&gradients).unwrap(), beta.grad(&gradients).unwrap());
+        (vec![y.into_data(), mean.into_data(), variance.into_data()], gradients)
     }
 
     #[test]
     fn output_and_gradients_are_those_of_stock_burn() {
         for with_relu in [false, true] {
-            let (own, stock) = (with_gradients(norm, with_relu), with_gradients(stock_norm, with_relu));
+            let all =
+                |(mut outputs, (dx, dgamma, dbeta)): (Vec<TensorData>, (Tensor<4>, Tensor<1>, Tensor<1>))| {
+                    outputs.extend([dx.into_data(), dgamma.into_data(), dbeta.into_data()]);
+                    outputs
+                };
+            let own = all(with_gradients(norm, with_relu));
+            let stock = all(with_gradients(stock_norm, with_relu));
             for (own, stock) in own.into_iter().zip(stock) {
                 own.assert_approx_eq::<f32>(&stock, Tolerance::absolute(2e-3));
             }
+        }
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (x, gamma, beta) = inputs();
+        for with_relu in [false, true] {
+            let (_, (dx, dgamma, dbeta)) = with_gradients(norm, with_relu);
+            let loss = |x: &Tensor<4>, gamma: &Tensor<1>, beta: &Tensor<1>| {
+                weighted_sum(norm(x.clone(), gamma.clone(), beta.clone(), with_relu).y)
+            };
+            assert_is_slope(&dx, &x, |x| loss(&x, &gamma, &beta));
+            assert_is_slope(&dgamma, &gamma, |gamma| loss(&x, &gamma, &beta));
+            assert_is_slope(&dbeta, &beta, |beta| loss(&x, &gamma, &beta));
         }
     }
 }

@@ -54,6 +54,7 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::EpochParts;
     use crate::evaluation::tests::{answer, labels};
 
     fn epoch(epoch: usize, validation_accuracy: f64) -> EpochMetrics {
@@ -67,6 +68,7 @@ pub(crate) mod tests {
             learning_rate: 0.001,
             clips_per_s: 900.0,
             seconds: 30.0,
+            parts: EpochParts { forward: 9.0, backward: 15.0, ..EpochParts::default() },
         }
     }
 
@@ -102,6 +104,12 @@ pub(crate) mod tests {
         assert_eq!(json["training"]["seed"], 7);
         assert_eq!(json["evaluation"]["correct"], 1);
         assert!(fs::read_to_string(dir.path().join("report.html")).unwrap().starts_with("<!doctype html>"));
+    }
+
+    #[test]
+    fn the_page_says_where_the_time_went() {
+        // 15 of 30 s in each of the epochs.
+        assert!(report().to_html().contains("<th>backward</th><td>50.0 %</td>"), "{}", report().to_html());
     }
 
     #[test]

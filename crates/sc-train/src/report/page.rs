@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Report;
 use super::chart::{self, Series};
 use super::matrix;
-use crate::{Acceptance, ConfusedPair, EpochMetrics, Evaluation, LabelFigures, Suspect};
+use crate::{Acceptance, ConfusedPair, EpochMetrics, EpochParts, Evaluation, LabelFigures, Suspect};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -36,6 +36,7 @@ pub(super) fn render(report: &Report) -> String {
              are wrong.",
             &suspects(&evaluation.suspects),
         ),
+        section("Where the time went", "Shares of the time of all epochs.", &time_by_part(&report.epochs)),
         section("How it was trained", "", &facts(&report.training)),
     ];
     format!(
@@ -176,6 +177,22 @@ fn suspects(suspects: &[Suspect]) -> String {
         )
     });
     table("pairs", &["label", "heard", "confidence", "clip"], &rows)
+}
+
+fn time_by_part(epochs: &[EpochMetrics]) -> String {
+    let seconds: f64 = epochs.iter().map(|epoch| epoch.seconds).sum();
+    let parts = EpochParts::default().named().into_iter().enumerate().map(|(i, (name, _))| {
+        let part: f64 = epochs.iter().map(|epoch| epoch.parts.named()[i].1).sum();
+        (name, part / seconds.max(f64::MIN_POSITIVE))
+    });
+    let rows = join(parts, |(name, share)| {
+        format!(
+            "<tr><th>{name}</th><td>{}</td><td class='meter'>{}</td></tr>",
+            percent(share, 1),
+            meter(share)
+        )
+    });
+    table("", &["part", "share", ""], &rows)
 }
 
 /// A bar as long as `share`.
