@@ -46,6 +46,12 @@ client dir="target/python-client" url="http://localhost:8000":
 test *args:
     cargo test --workspace {{ args }}
 
+# Try the page in a real browser: needs npm and a Chromium, which $CHROMIUM may name
+test-web:
+    cargo build -p sc-server
+    npm ci --prefix crates/sc-server/tests/web
+    npm test --prefix crates/sc-server/tests/web
+
 # All that CI checks, cheapest first
 check:
     .ci/run

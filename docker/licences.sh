@@ -1,11 +1,12 @@
 #!/bin/sh
-# The licences of what is linked into the programs: a list of the crates, then each text once.
+# licences.sh OPTION... prints the licences of what cargo tree says is linked into the programs: a list of the crates,
+# then each text once.
 set -eu
 
 texts=$(mktemp -d)
 trap 'rm -rf "$texts"' EXIT
 
-crates=$(cargo tree --locked --no-default-features -p sc-server -p sc-train -e normal --prefix none --format '{p}|{l}' \
+crates=$(cargo tree --locked "$@" -e normal --prefix none --format '{p}|{l}' \
     | grep -v -e '(/' -e '^$' | sed 's/ (\*)$//; s/ (proc-macro)//' | sort -u)
 echo "$crates" | sed 's/|/  /'
 echo "$(getconf GNU_LIBC_VERSION)  LGPL-2.1-or-later, source: https://packages.debian.org/source/bookworm/glibc"

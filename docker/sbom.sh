@@ -1,5 +1,5 @@
 #!/bin/sh
-# sbom.sh PROGRAM prints what is linked into a program of the image, as CycloneDX.
+# sbom.sh PROGRAM [OPTION...] prints what is linked into a program of the image, as CycloneDX; options go to cargo tree.
 # From cargo tree, since it knows what this build selects: cargo-cyclonedx would name three times as many crates.
 set -eu
 
@@ -9,7 +9,7 @@ cat <<JSON
  "metadata": {"component": {"type": "application", "name": "$1", "version": "$version"}},
  "components": [
 JSON
-cargo tree --locked --no-default-features -p "$1" -e normal --prefix none --format '{p}|{l}' \
+cargo tree --locked -p "$@" -e normal --prefix none --format '{p}|{l}' \
     | grep -v '(/' | sed 's/ (\*)$//; s/ (proc-macro)//; s/ v/|/' | sort -u \
     | awk -F '|' '{
         gsub("/", " OR ", $3)

@@ -1,158 +1,395 @@
-// The page: a recording goes to `POST /predict`, and the answer is shown.
+// The page: what is pressed, dropped or said goes to the server, and what it answers is shown.
 
-import { record } from './recorder.js';
-import { words } from './words.js';
+import * as api from './api.js';
+import { accepts, drawAnswer, showAnswer, spoken } from './answer.js';
+import { code } from './code.js';
+import { $, element } from './dom.js';
+import { showHistory } from './history.js';
+import { onHold } from './hold.js';
+import { has, isKeyword, name, number, percent, say, speakIn, translate } from './language.js';
+import { listen } from './listen.js';
+import * as meter from './meter.js';
+import { reportOf, showModel } from './model.js';
+import { csv, entries, remember } from './session.js';
+import { RATE, decode, loudestSecond, play } from './sound.js';
+import { talk } from './talk.js';
+import { showThreshold } from './threshold.js';
+import { Live, drawRecording, showFound } from './timeline.js';
+import { wav } from './wav.js';
 
-const $ = (id) => document.getElementById(id);
-
-const languages = [localStorage.getItem('language'), navigator.language.slice(0, 2), 'en'];
+const LONG_S = 2; // a longer file is searched, not cut to its loudest second
+const EXAMPLES = ['yes', 'stop', 'banana', 'noise', 'several'];
 
 const state = {
-  language: languages.find((language) => language in words),
-  hint: 'ready', // a key of `words`
-  answer: null, // what `POST /predict` said
+  hint: ['ready'], // a key of `words`, and what it is told
+  info: null, // `GET /info`
+  report: undefined, // the model's, if it has one
+  threshold: null, // as chosen; the model's own until then
+  current: null, // the entry that is shown, or a `Live`
+  request: { path: 'predict', file: 'word.wav' },
+  answer: null, // the last JSON
   busy: false,
+  talk: null, // what is being recorded
+  stop: null, // ends the listening
 };
 
-const say = (key, ...values) => {
-  const word = words[state.language][key];
-  return typeof word === 'function' ? word(...values) : word;
-};
-const percent = (share) =>
-  share.toLocaleString(state.language, { style: 'percent', maximumFractionDigits: 1 });
-// `_silence_` and `_unknown_` are no words anyone says: they are named in the page's language.
-const name = (label) => words[state.language].labels[label.replaceAll('_', '')] ?? label;
+const usual = () => state.info?.threshold ?? 0.5;
+const threshold = () => state.threshold ?? usual();
+const counts = (answer) => accepts(answer, threshold());
+const query = () => (state.threshold === null ? '' : `?threshold=${state.threshold}`);
+
+// --- What is shown ---
 
 function show() {
-  document.documentElement.lang = state.language;
-  document.title = say('title');
-  for (const part of document.querySelectorAll('[data-word]')) part.textContent = say(part.dataset.word);
-  for (const part of document.querySelectorAll('[data-label]')) part.ariaLabel = say(part.dataset.label);
-  for (const button of document.querySelectorAll('[data-language]')) {
-    button.ariaPressed = button.dataset.language === state.language;
-  }
-  $('hint').textContent = say(state.hint);
-  if (state.answer) showAnswer(state.answer);
+  translate();
+  $('hint').textContent = say(...state.hint);
+  showExamples();
+  showListening();
+  if (state.info) showModel(state.info, state.report);
+  showKnownWords();
+  showResults();
+  showCode();
 }
 
-function hint(key, bad = false) {
-  state.hint = key;
-  $('hint').textContent = say(key);
-  $('hint').classList.toggle('bad', bad);
+function hint(...words) {
+  state.hint = words;
+  $('hint').textContent = say(...words);
+  $('hint').classList.remove('bad');
 }
 
-function showAnswer({ label, confidence, accepted, predictions }) {
-  const share = percent(confidence);
-  $('answer').hidden = false;
-  $('answer').classList.toggle('refused', !accepted);
-  $('says').textContent = accepted ? say('heard') : '';
-  $('word').textContent = accepted ? name(label) : say('refused');
-  $('detail').textContent = accepted ? say('sure', share) : say('likeliest', name(label), share);
-  $('spoken').textContent = ['says', 'word', 'detail'].map((id) => $(id).textContent).join(' ');
-  $('bars').replaceChildren(...predictions.map(bar));
-  for (const word of $('words').children) {
-    word.classList.toggle('heard', accepted && word.textContent === label);
-  }
+function fail({ key, message }) {
+  if (!has(key)) console.warn(message);
+  hint(has(key) ? key : 'failed');
+  $('hint').classList.add('bad');
 }
 
-function bar({ label, probability }) {
-  const item = document.createElement('li');
-  const [word, line, share] = ['word', 'bar', 'share'].map((kind) => {
-    const part = document.createElement('span');
-    part.className = kind;
-    item.append(part);
-    return part;
-  });
-  word.textContent = name(label);
-  line.style.setProperty('--share', probability);
-  share.textContent = percent(probability);
-  return item;
+function showResults() {
+  const { current } = state;
+  const shown = current instanceof Live ? 'recording' : { word: 'answer' }[current?.kind] ?? current?.kind ?? 'nothing';
+  for (const id of ['nothing', 'answer', 'recording']) $(id).hidden = id !== shown;
+  if (shown === 'answer') showAnswer(current, threshold());
+  if (shown === 'recording') showRecording(current);
+  draw();
+  showThreshold({ threshold: threshold(), usual: usual(), current, report: state.report });
+  showHistory(threshold(), { open, replay: ({ samples, rate }) => play(samples, rate) });
 }
 
-// Runs `task`, which resolves to a recording, and shows the answer; one at a time.
-async function ask(task) {
-  if (state.busy) return;
-  state.busy = true;
-  state.answer = null;
-  $('answer').hidden = true;
-  $('record').ariaDisabled = true;
-  try {
-    const recording = await task();
-    hint('thinking');
-    state.answer = await predict(recording);
-    showAnswer(state.answer);
-    hint('again');
-  } catch (error) {
-    hint([error.name, error.message].find((key) => key in words.en) ?? 'failed', true);
-  } finally {
-    state.busy = false;
-    $('record').ariaDisabled = false;
-    level(0, 0);
-  }
-}
-
-// Throws an `Error` whose message is `away` or the status.
-async function predict(recording) {
-  const form = new FormData();
-  form.append('file', recording, recording.name ?? 'microphone.wav');
-  const response = await fetch('predict', { method: 'POST', body: form }).catch(() => {
-    throw new Error('away');
-  });
-  if (response.ok) return response.json();
-  throw new Error(response.status);
-}
-
-function level(done, loudness) {
-  $('record').style.setProperty('--done', done);
-  $('record').style.setProperty('--level', loudness);
-}
-
-async function speak() {
-  hint('allow');
-  return record((done, loudness) => {
-    if (state.hint !== 'speak') hint('speak');
-    level(done, loudness);
+function showRecording(current) {
+  const live = current instanceof Live;
+  const { detections } = live ? current : current.answer;
+  $('recordingTitle').textContent = live ? say(state.stop ? 'listening' : 'listened') : current.name;
+  $('now').textContent = live ? '' : say('found', detections.length, number(current.answer.duration_s, 1));
+  $('playAll').hidden = live;
+  showFound(detections, live ? () => true : counts, (index) => {
+    const { start_s, end_s, samples, rate } = detections[index];
+    if (live) return play(samples, rate);
+    const middle_s = (start_s + end_s) / 2;
+    return play(current.samples.slice(Math.max(0, (middle_s - 0.5) * RATE), (middle_s + 0.5) * RATE));
   });
 }
 
-async function showKnownWords() {
-  const { labels } = await (await fetch('info')).json();
-  const chips = labels.filter((label) => name(label) === label).map((label) => {
-    const chip = document.createElement('li');
-    chip.textContent = label;
-    return chip;
-  });
-  $('words').replaceChildren(...chips);
+function draw() {
+  if (state.current instanceof Live) state.current.draw();
+  else if (state.current?.kind === 'word') drawAnswer(state.current);
+  else if (state.current?.kind === 'recording') drawRecording(state.current, counts);
+}
+
+function showKnownWords() {
+  if (!state.info) return;
+  const heard = state.current?.kind === 'word' && counts(state.current.answer) ? state.current.answer.label : '';
+  $('words').replaceChildren(...state.info.labels.filter(isKeyword).map((label) =>
+    element('li', { textContent: label, className: label === heard ? 'heard' : '' })));
   $('known').hidden = false;
 }
 
-$('record').addEventListener('click', () => ask(speak));
-$('file').addEventListener('change', ({ target }) => {
-  const [file] = target.files;
-  if (file) ask(async () => file);
-  target.value = ''; // the same file may be chosen again
+function showExamples() {
+  $('examples').replaceChildren(...EXAMPLES.map((example) => {
+    const title = say('exampleNames')[example];
+    const press = () => work(() => hearExample(`${example}.mp3`));
+    return element('li', {}, element('button', {
+      type: 'button', textContent: title ?? example, lang: title ? '' : 'en', onclick: press,
+    }));
+  }));
+}
+
+function showCode() {
+  const kind = document.querySelector('[name=code]:checked').value;
+  const answer = state.answer ? JSON.stringify(state.answer, null, 2) : say('noAnswer');
+  $('code').textContent = kind === 'json' ? answer : code(kind, state.request);
+}
+
+function present(entry) {
+  state.current = entry;
+  showResults();
+  showKnownWords();
+  // On a phone it may be out of sight.
+  for (const id of ['verdict', 'recording']) $(id).scrollIntoView({ block: 'nearest' });
+}
+
+// --- One word, one file, several of them ---
+
+// Runs `task`, one at a time, and not while listening.
+async function work(task) {
+  if (state.busy) return;
+  state.busy = true;
+  if (state.stop) await state.stop(); // at once if not, so that what is pressed can be released
+  $('ask').classList.add('busy');
+  try {
+    await task();
+  } catch (error) {
+    fail(error);
+  } finally {
+    state.busy = false;
+    $('ask').classList.remove('busy');
+  }
+}
+
+async function hear({ blob, name: file, source, samples }) {
+  hint('thinking');
+  samples ??= await decode(blob);
+  const isLong = samples?.length > LONG_S * RATE && source !== 'microphone';
+  const entry = isLong ? { kind: 'recording', source, name: file, samples, blob } : { kind: 'word', source, name: file, samples };
+  if (isLong) await search(entry);
+  else {
+    const { start, samples: second } = samples ? loudestSecond(samples) : {};
+    Object.assign(entry, { second, start });
+    // Of the microphone just the second that is heard, so that the server sees the very same samples.
+    entry.answer = await ask('predict', source === 'microphone' ? wav(second) : blob, file);
+    $('spoken').textContent = spoken(entry.answer, threshold());
+    setSaved(entry);
+  }
+  remember(entry);
+  present(entry);
+  hint('again');
+}
+
+async function search(entry) {
+  entry.answer = await ask('detect', entry.blob, entry.name);
+  $('spoken').textContent = [
+    say('found', entry.answer.detections.length, number(entry.answer.duration_s, 1)),
+    entry.answer.detections.map(({ label }) => label).join(', '),
+  ].filter(Boolean).join(': ');
+}
+
+async function ask(path, recording, file) {
+  state.request = { path: path + query(), file };
+  try {
+    state.answer = await api[path](recording, file, query());
+    return state.answer;
+  } catch (error) {
+    state.answer = error.answer ?? null;
+    throw error;
+  } finally {
+    showCode();
+  }
+}
+
+async function hearFiles(files) {
+  let refusal;
+  for (const file of files) {
+    try {
+      await hear({ blob: file, name: file.name, source: 'file' });
+    } catch (error) {
+      refusal = error;
+      remember({ kind: 'refused', source: 'file', name: file.name });
+      showResults();
+    }
+  }
+  if (refusal) throw refusal;
+}
+
+async function hearExample(file) {
+  const response = await fetch(`examples/${file}`).catch(() => {
+    throw new api.Refusal('away');
+  });
+  await hear({ blob: await response.blob(), name: file, source: 'example' });
+}
+
+function setSaved({ second }) {
+  if ($('save').href) URL.revokeObjectURL($('save').href);
+  if (second) $('save').href = URL.createObjectURL(wav(second));
+}
+
+// Shows an entry of the history again; of a command heard while listening the server is asked anew.
+function open(entry) {
+  if (entry.kind === 'heard') {
+    return work(() => hear({ blob: wav(entry.samples, entry.rate), name: entry.name, source: 'live' }));
+  }
+  if (entry.kind === 'word') setSaved(entry);
+  present(entry);
+}
+
+function press() {
+  if (state.stop) return undefined; // the microphone is in use
+  if (state.talk) return state.talk.stop();
+  return work(async () => {
+    hint('allow');
+    $('record').classList.add('on');
+    state.talk = talk((done, block) => {
+      if (state.hint[0] !== 'speak') hint('speak');
+      $('record').style.setProperty('--done', done);
+      meter.measure(block);
+    });
+    let samples;
+    try {
+      samples = await state.talk.samples;
+    } finally {
+      state.talk = null;
+      $('record').classList.remove('on');
+      meter.reset();
+    }
+    await hear({ samples, name: 'microphone.wav', source: 'microphone' });
+  });
+}
+
+// --- Listening ---
+
+function showListening() {
+  $('listen').textContent = say(state.stop ? 'stopListening' : 'startListening');
+  $('listen').ariaPressed = Boolean(state.stop);
+  $('record').ariaDisabled = Boolean(state.stop);
+  $('ask').classList.toggle('listening', Boolean(state.stop));
+}
+
+function startListening() {
+  const live = new Live();
+  const still = matchMedia('(prefers-reduced-motion: reduce)');
+  return work(async () => {
+    hint('allow');
+    state.request = { path: `stream?sample_rate=${RATE}${query().replace('?', '&')}` };
+    state.answer = null;
+    state.stop = await listen(query().replace('?', '&'), {
+      onBlock(block) {
+        if (live.bars.length === 0) {
+          hint('listeningHint');
+          present(live);
+        }
+        live.push(block);
+        meter.measure(block);
+        const every = still.matches ? 20 : 1; // of 20 blocks a second
+        if (state.current === live && live.bars.length % every === 0) live.draw();
+      },
+      onDetection: (detection, samples, rate) => heard(live, { ...detection, samples, rate }),
+      onScore({ label, confidence }) {
+        if (state.current === live) $('now').textContent = say('now', name(label), percent(confidence, 0));
+      },
+      onEnd(error) {
+        state.stop = null;
+        meter.reset();
+        showListening();
+        showResults();
+        if (error) fail(error);
+        else hint('ready');
+      },
+    });
+    showListening();
+    showResults();
+    showCode();
+  });
+}
+
+function heard(live, detection) {
+  const { samples, rate, ...plain } = detection;
+  live.detections.unshift(detection);
+  state.answer = plain;
+  remember({ kind: 'heard', source: 'live', name: `${plain.label}.wav`, detection: plain, samples, rate });
+  $('spoken').textContent = `${plain.label}, ${percent(plain.confidence)}`;
+  showResults();
+  showCode();
+}
+
+// --- Wiring ---
+
+onHold($('record'), press, () => state.talk?.release());
+
+$('listen').addEventListener('click', () => (state.stop ? state.stop() : startListening()));
+addEventListener('pagehide', () => state.stop?.());
+addEventListener('keydown', ({ key }) => {
+  if (key === 'Escape') state.stop?.();
 });
 
+$('file').addEventListener('change', ({ target }) => {
+  const files = [...target.files];
+  target.value = ''; // the same file may be chosen again
+  work(() => hearFiles(files));
+});
 for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
   // Anywhere on the page: a file that misses would otherwise replace it.
   addEventListener(kind, (event) => {
     event.preventDefault();
-    $('ask').classList.toggle('over', kind.startsWith('drage') || kind === 'dragover');
+    $('files').classList.toggle('over', kind === 'dragenter' || kind === 'dragover');
   });
 }
-addEventListener('drop', ({ dataTransfer }) => {
-  const [file] = dataTransfer.files;
-  if (file) ask(async () => file);
+addEventListener('drop', ({ dataTransfer }) => work(() => hearFiles([...dataTransfer.files])));
+addEventListener('paste', ({ clipboardData }) => {
+  const files = [...clipboardData.files];
+  if (files.length) work(() => hearFiles(files));
+});
+
+$('play').addEventListener('click', () => play(state.current.samples));
+$('playAll').addEventListener('click', () => play(state.current.samples));
+
+$('threshold').addEventListener('input', ({ target }) => choose(Number(target.value)));
+$('threshold').addEventListener('change', searchAgain);
+$('usualThreshold').addEventListener('click', () => {
+  choose(null);
+  $('threshold').focus(); // the button goes
+  searchAgain();
+});
+
+function choose(chosen) {
+  state.threshold = chosen;
+  showResults();
+  showKnownWords();
+}
+
+// A word's probability is known; where in a recording one is detected depends on the threshold.
+function searchAgain() {
+  const entry = state.current;
+  if (entry?.kind !== 'recording') return;
+  work(async () => {
+    await search(entry);
+    showResults();
+  });
+}
+
+$('export').addEventListener('click', () => {
+  const href = URL.createObjectURL(new Blob([csv(counts)], { type: 'text/csv' }));
+  element('a', { href, download: 'heard.csv' }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 1000); // the download has begun by then
+});
+$('clear').addEventListener('click', () => {
+  entries.length = 0;
+  if (!(state.current instanceof Live)) state.current = null;
+  showResults();
+  $('record').focus(); // the button goes with the list
+});
+
+$('languages').addEventListener('change', showCode);
+$('copy').addEventListener('click', async () => {
+  getSelection().selectAllChildren($('code')); // what a page without https can do
+  await navigator.clipboard?.writeText($('code').textContent);
+  $('copy').textContent = say(navigator.clipboard ? 'copied' : 'selected');
+  setTimeout(() => { $('copy').textContent = say('copy'); }, 1500);
 });
 
 for (const button of document.querySelectorAll('[data-language]')) {
   button.addEventListener('click', () => {
-    state.language = button.dataset.language;
-    localStorage.setItem('language', state.language);
+    speakIn(button.dataset.language);
     show();
   });
 }
 
-$('curl').textContent = `curl -F file=@word.wav ${new URL('predict', location)}`;
-show();
-showKnownWords().catch(() => hint('away', true));
+new ResizeObserver(draw).observe(document.body);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+
+async function begin() {
+  show();
+  meter.reset();
+  state.info = await api.info();
+  show();
+  state.report = reportOf(state.info, await api.report());
+  show();
+}
+
+begin().catch(fail);

@@ -11,20 +11,28 @@ use flate2::{Compression, write::GzEncoder};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-/// Pages of our own.
-const FOLDERS: [&str; 1] = ["../../assets/docs"];
+/// Where the files lie; in the output they have the same names, and `.gz` after them.
+const ASSETS: &str = "../../assets";
+/// Those that are sent: a file, or the files of a folder.
+const FILES: [&str; 4] = ["docs", "report.json", "web", "web/examples"];
 /// What of Swagger UI is served, in its archive's folder `dist`.
 const SWAGGER_UI: [&str; 2] = ["swagger-ui.css", "swagger-ui-bundle.js"];
 
 fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    for folder in FOLDERS {
-        println!("cargo::rerun-if-changed={folder}");
-        for entry in fs::read_dir(folder)? {
+    for name in FILES {
+        let path = Path::new(ASSETS).join(name);
+        println!("cargo::rerun-if-changed={}", path.display());
+        if path.is_file() {
+            compress(&fs::read(path)?, &out, name)?;
+            continue;
+        }
+        fs::create_dir_all(out.join(name))?;
+        for entry in fs::read_dir(path)? {
             let path = entry?.path();
             if path.is_file() {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                compress(&fs::read(&path)?, &out, &format!("{}-{name}", stem(folder)))?;
+                let file = path.file_name().unwrap_or_default().to_string_lossy();
+                compress(&fs::read(&path)?, &out, &format!("{name}/{file}"))?;
             }
         }
     }
@@ -35,14 +43,9 @@ fn main() -> io::Result<()> {
         let path = path.ok_or_else(|| io::Error::other(format!("Swagger UI has no {name}")))?;
         let mut content = Vec::new();
         archive.by_name(&path)?.read_to_end(&mut content)?;
-        compress(&content, &out, &format!("docs-{name}"))?;
+        compress(&content, &out, &format!("docs/{name}"))?;
     }
     Ok(())
-}
-
-/// The last name of a path.
-fn stem(folder: &str) -> &str {
-    Path::new(folder).file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 /// Writes `content` to the folder `out` as `name`.gz.

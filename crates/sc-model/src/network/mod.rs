@@ -145,7 +145,8 @@ mod tests {
         x: &Tensor<D>,
         loss: impl Fn(Tensor<D>) -> f64,
     ) {
-        const STEP: f64 = 1e-2;
+        // Far above the rounding of 32 bits; so small that few values pass the bend of ReLU.
+        const STEP: f64 = 1e-3;
         let numbers = |tensor: &Tensor<D>| super::to_vec(tensor.clone());
         let product = |a: &[f32], b: &[f32]| -> f64 {
             a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
@@ -156,7 +157,7 @@ mod tests {
             let moved = |step: f64| loss(x.clone() + direction.clone() * step as f32);
             let slope = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
             let expected = product(&gradient, &numbers(&direction));
-            let tolerance = 1e-2 * product(&gradient, &gradient).sqrt();
+            let tolerance = 2e-2 * product(&gradient, &gradient).sqrt();
             assert!((slope - expected).abs() < tolerance, "slope {slope}, by the gradient {expected}");
         }
     }

@@ -1,12 +1,12 @@
 //! What is served under which path.
 
 mod admin;
+mod assets;
 mod detect;
 mod docs;
 mod health;
 mod inference;
 mod info;
-mod page;
 mod predict;
 mod stream;
 
@@ -37,7 +37,6 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(post("/admin/reload", admin::reload))
         .service(get("/openapi.json", docs::openapi))
         .service(get("/docs", docs::to_docs))
-        .service(get("/docs/{file:.*}", docs::docs))
         .default_service(web::to(not_found));
     for model in ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"] {
         config
@@ -45,7 +44,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .service(get(&format!("{model}/ready"), inference::ready))
             .service(post(&format!("{model}/infer"), inference::infer));
     }
-    for asset in &page::ASSETS {
+    for asset in &assets::ASSETS {
         config.service(get(asset.path, move |request| async move { asset.respond(&request) }));
     }
 }

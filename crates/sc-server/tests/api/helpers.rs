@@ -77,6 +77,10 @@ impl TestServer {
         self.client.get(self.url(path)).header("If-None-Match", etag).send().unwrap()
     }
 
+    pub fn get_encoded(&self, path: &str, accepted: &str) -> Response {
+        self.client.get(self.url(path)).header("Accept-Encoding", accepted).send().unwrap()
+    }
+
     /// Posts `recording` as every client should.
     pub fn predict(&self, recording: Vec<u8>) -> Response {
         self.predict_field("file", recording)

@@ -9,6 +9,7 @@ mod limits;
 mod operation;
 mod page;
 mod predict;
+mod readme;
 mod shutdown;
 
 use helpers::{TestServer, classifier, error, read};

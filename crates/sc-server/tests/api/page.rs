@@ -1,23 +1,43 @@
 //! `GET /` and the files it needs.
 
+use std::{fs, io::Read, path::Path};
+
+use flate2::read::GzDecoder;
+
 use crate::helpers::TestServer;
 
-const FILES: [(&str, &str); 7] = [
-    ("/", "text/html; charset=utf-8"),
-    ("/style.css", "text/css; charset=utf-8"),
-    ("/app.js", "text/javascript; charset=utf-8"),
-    ("/recorder.js", "text/javascript; charset=utf-8"),
-    ("/capture.js", "text/javascript; charset=utf-8"),
-    ("/words.js", "text/javascript; charset=utf-8"),
-    ("/icon.svg", "image/svg+xml"),
-];
+/// Path, media type and content of every file in `assets/web`, and of the report.
+fn files() -> Vec<(String, &'static str, Vec<u8>)> {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
+    let read = |path: String, file: &Path| {
+        let media_type = match file.extension().and_then(|extension| extension.to_str()).unwrap() {
+            "html" => "text/html; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "js" => "text/javascript; charset=utf-8",
+            "json" => "application/json",
+            "svg" => "image/svg+xml",
+            "mp3" => "audio/mpeg",
+            other => panic!("{other}"),
+        };
+        (path.replace("index.html", ""), media_type, fs::read(file).unwrap())
+    };
+    let mut files = vec![read("/report.json".into(), &assets.join("report.json"))];
+    for (folder, under) in [("web", "/"), ("web/examples", "/examples/")] {
+        let entries = fs::read_dir(assets.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        files.extend(entries.filter(|path| path.is_file()).map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            read(format!("{under}{name}"), &path)
+        }));
+    }
+    files
+}
 
 #[test]
 fn every_file_of_the_page_is_served_under_its_type_and_the_policy() {
     let server = TestServer::start();
 
-    for (path, media_type) in FILES {
-        let response = server.get(path);
+    for (path, media_type, content) in files() {
+        let response = server.get(&path);
 
         assert_eq!(response.status(), 200, "{path}");
         let headers = response.headers();
@@ -26,6 +46,8 @@ fn every_file_of_the_page_is_served_under_its_type_and_the_policy() {
         let policy = headers["Content-Security-Policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{path}: {policy}");
         assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert!(!headers.contains_key("Content-Encoding"), "{path}");
+        assert_eq!(response.bytes().unwrap(), content, "{path}");
     }
 }
 
@@ -33,13 +55,27 @@ fn every_file_of_the_page_is_served_under_its_type_and_the_policy() {
 fn a_file_the_browser_has_is_not_sent_again() {
     let server = TestServer::start();
 
-    for (path, _) in FILES {
-        let etag = server.get(path).headers()["ETag"].clone();
+    for (path, ..) in files() {
+        let etag = server.get(&path).headers()["ETag"].clone();
         let etag = etag.to_str().unwrap();
 
-        let response = server.get_unless(path, etag);
+        let response = server.get_unless(&path, etag);
         assert_eq!(response.status(), 304, "{path}");
         assert_eq!(response.text().unwrap(), "", "{path}");
-        assert_eq!(server.get_unless(path, "\"another\"").status(), 200, "{path}");
+        assert_eq!(server.get_unless(&path, "\"another\"").status(), 200, "{path}");
+    }
+}
+
+#[test]
+fn a_file_is_sent_compressed_to_who_takes_it() {
+    let server = TestServer::start();
+
+    for (path, _, content) in files() {
+        let response = server.get_encoded(&path, "br, gzip");
+        assert_eq!(response.headers()["Vary"], "Accept-Encoding", "{path}");
+        assert_eq!(response.headers()["Content-Encoding"], "gzip", "{path}");
+        let mut unpacked = Vec::new();
+        GzDecoder::new(response.bytes().unwrap().as_ref()).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, content, "{path}");
     }
 }

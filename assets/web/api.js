@@ -1,0 +1,45 @@
+// What is asked of the server. Paths are relative, so that it may be served under any.
+
+// Why there is no answer: `key` names the words for it, `answer` is the server's own, if it gave one.
+export class Refusal extends Error {
+  constructor(key, answer) {
+    super(key);
+    this.key = key;
+    this.answer = answer;
+  }
+}
+
+// Each answers one recording.
+export const predict = (recording, name, query) => post(`predict${query}`, recording, name);
+export const detect = (recording, name, query) => post(`detect${query}`, recording, name);
+export const info = () => json('info');
+export const report = () => json('report.json');
+
+async function post(path, recording, name) {
+  const form = new FormData();
+  form.append('file', recording, name);
+  return json(path, { method: 'POST', body: form });
+}
+
+async function json(path, options) {
+  const response = await fetch(path, options).catch(() => {
+    throw new Refusal('away');
+  });
+  const answer = await response.json().catch(() => undefined);
+  if (response.ok && answer) return answer;
+  throw new Refusal(response.status, answer);
+}
+
+// An open WebSocket. The browser does not tell why one was refused.
+export function stream(rate, query) {
+  const address = new URL(`stream?sample_rate=${rate}&scores=true${query}`, location);
+  address.protocol = address.protocol.replace('http', 'ws');
+  const socket = new WebSocket(address);
+  return new Promise((resolve, reject) => {
+    socket.onopen = () => resolve(socket);
+    socket.onerror = async () => {
+      const alive = await fetch('health/live').then(() => true, () => false);
+      reject(new Refusal(alive ? 503 : 'away'));
+    };
+  });
+}

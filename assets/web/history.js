@@ -1,0 +1,38 @@
+// The list of what was heard in this session.
+
+import { accepts } from './answer.js';
+import { $, element, refill } from './dom.js';
+import { clock, name, percent, say } from './language.js';
+import { answers, entries } from './session.js';
+
+// `open(entry)` shows one again, `replay(entry)` plays it.
+export function showHistory(threshold, { open, replay }) {
+  $('history').hidden = entries.length === 0;
+  $('export').disabled = !entries.some((entry) => answers(entry).length);
+  refill($('entries'), entries.toReversed().map((entry) => row(entry, threshold, { open, replay })));
+}
+
+function row(entry, threshold, { open, replay }) {
+  const heard = element('b', { textContent: summary(entry, threshold) });
+  const where = element('span', { className: 'where', textContent: `${source(entry)} · ${clock(entry.at)}` });
+  const [answer] = entry.kind === 'recording' ? [] : answers(entry);
+  const share = element('span', { className: 'share', textContent: answer ? percent(answer.confidence) : '' });
+  const refused = entry.kind === 'refused';
+  const show = element(refused ? 'div' : 'button', { className: 'entry' }, heard, where, share);
+  const play = element('button', { type: 'button', className: 'round', disabled: !entry.samples });
+  play.ariaLabel = `${say('play')}: ${source(entry)}`;
+  play.onclick = () => replay(entry);
+  if (!refused) Object.assign(show, { type: 'button', onclick: () => open(entry) });
+  const counts = answers(entry).some((one) => accepts(one, threshold));
+  return element('li', { className: counts ? '' : 'faint' }, play, show);
+}
+
+const source = (entry) => (entry.source === 'file' ? entry.name : say(entry.source));
+
+function summary(entry, threshold) {
+  if (entry.kind === 'refused') return say('refused');
+  if (entry.kind === 'recording') return entry.answer.detections.map(({ label }) => label).join(', ') || say('nothingFound');
+  const [answer] = answers(entry);
+  if (accepts(answer, threshold)) return answer.label;
+  return { _silence_: say('silence'), _unknown_: say('unknown') }[answer.label] ?? say('perhaps', name(answer.label));
+}

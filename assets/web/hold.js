@@ -1,0 +1,29 @@
+// A button to hold, by pointer or space bar; a click that neither made is a press and a release.
+
+const ELSEWHERE = 'a, button, input, summary, [tabindex]'; // the space bar has its own meaning there
+
+export function onHold(button, press, release) {
+  button.addEventListener('pointerdown', (event) => {
+    if (event.button !== 0) return;
+    button.setPointerCapture(event.pointerId);
+    press();
+  });
+  for (const kind of ['pointerup', 'pointercancel']) button.addEventListener(kind, release);
+  button.addEventListener('contextmenu', (event) => event.preventDefault()); // a long touch asks for one
+  button.addEventListener('click', ({ detail }) => {
+    if (detail > 0) return; // a pointer's, which was held
+    press();
+    release();
+  });
+  const isMeant = ({ key, target }) => key === ' ' && (target === button || !target.closest(ELSEWHERE));
+  addEventListener('keydown', (event) => {
+    if (!isMeant(event)) return;
+    event.preventDefault(); // neither a scroll nor a click
+    if (!event.repeat) press();
+  });
+  addEventListener('keyup', (event) => {
+    if (!isMeant(event)) return;
+    event.preventDefault();
+    release();
+  });
+}

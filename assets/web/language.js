@@ -1,0 +1,64 @@
+// The page's language: the one chosen last, or the browser's, or English.
+
+import { words } from './words.js';
+
+const KEY = 'language';
+const REMOVED = /^_|_$/g;
+
+let language = [remembered(), ...navigator.languages.map((name) => name.slice(0, 2)), 'en']
+  .find((name) => name in words);
+
+// A browser that stores nothing forbids even to ask.
+function remembered() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+export function speakIn(name) {
+  language = name;
+  try {
+    localStorage.setItem(KEY, name);
+  } catch {
+    // Then it is forgotten with the page.
+  }
+}
+
+export function say(key, ...values) {
+  const word = words[language][key];
+  return typeof word === 'function' ? word(...values) : word;
+}
+
+export const has = (key) => key in words.en;
+
+// `_silence_` and `_unknown_` are no words anyone says: they are named in the page's language.
+export const isKeyword = (label) => !label.startsWith('_');
+export const name = (label) => (isKeyword(label) ? label : say('labels')[label.replaceAll(REMOVED, '')] ?? label);
+
+// As the browser's own country writes numbers and times, if it speaks the page's language.
+const locale = () => navigator.languages.find((known) => known.startsWith(language)) ?? language;
+
+export const number = (value, digits = 0) =>
+  value.toLocaleString(locale(), { maximumFractionDigits: digits, minimumFractionDigits: digits });
+export const clock = (date) => date.toLocaleTimeString(locale());
+
+export function percent(share, digits = 1) {
+  const least = 10 ** -(digits + 2);
+  const write = (value) => value.toLocaleString(locale(), {
+    style: 'percent', maximumFractionDigits: digits, minimumFractionDigits: digits,
+  });
+  return share > 0 && share < least / 2 ? `<\u2009${write(least)}` : write(share);
+}
+
+// Says everything that stands in `index.html` anew.
+export function translate() {
+  document.documentElement.lang = language;
+  document.title = say('title');
+  for (const part of document.querySelectorAll('[data-word]')) part.textContent = say(part.dataset.word);
+  for (const part of document.querySelectorAll('[data-label]')) part.ariaLabel = say(part.dataset.label);
+  for (const button of document.querySelectorAll('[data-language]')) {
+    button.ariaPressed = button.dataset.language === language;
+  }
+}

@@ -1,0 +1,98 @@
+// Continuous listening: the microphone to `/stream`, and the last seconds kept for replay.
+
+import { Refusal, stream } from './api.js';
+import { open } from './microphone.js';
+import { toInt16 } from './wav.js';
+
+const KEPT_S = 20;
+const LAST_WORDS_MS = 2000; // how long the server may take for what it still has to say
+
+// Listens until the function it returns is called, after which nothing runs; returns none if it could not begin.
+// `onBlock`, `onDetection(detection, samples, rate)` and `onScore` hear what comes, `onEnd(error)` that it is over.
+export async function listen(query, { onBlock, onDetection, onScore, onEnd }) {
+  let socket;
+  let over = false;
+  const waiting = []; // blocks from before the socket was open
+
+  const microphone = await open(hear, () => stop(new Refusal('NotFoundError')));
+  const kept = new Ring(KEPT_S * microphone.rate);
+
+  function hear(block) {
+    if (over) return;
+    kept.push(block);
+    onBlock(block);
+    waiting.push(toInt16(block)); // every processor a browser runs on is little-endian
+    while (socket && waiting.length) socket.send(waiting.shift());
+  }
+
+  async function stop(error) {
+    if (over) return;
+    over = true;
+    await microphone.close();
+    if (socket?.readyState === WebSocket.OPEN) {
+      socket.send('end');
+      await Promise.race([
+        new Promise((resolve) => { socket.onclose = resolve; }),
+        new Promise((resolve) => { setTimeout(resolve, LAST_WORDS_MS); }),
+      ]);
+    }
+    socket?.close();
+    onEnd(error);
+  }
+
+  const told = {
+    detection(detection) {
+      const [start, end] = around(detection).map((time_s) => Math.round(time_s * microphone.rate));
+      onDetection(detection, kept.slice(start, end), microphone.rate);
+    },
+    score: onScore,
+    error: ({ error }) => stop(new Refusal('lost', { error })),
+    end() {},
+  };
+
+  try {
+    socket = await stream(microphone.rate, query);
+  } catch (error) {
+    await stop(error);
+    return undefined;
+  }
+  socket.onmessage = ({ data }) => {
+    const { type, ...event } = JSON.parse(data);
+    told[type]?.(event);
+  };
+  socket.onclose = () => stop(new Refusal('lost'));
+  if (!over) return stop;
+  socket.close(); // the microphone went while it was opening
+  return undefined;
+}
+
+// The second around a detection, as near as the network heard it.
+function around({ start_s, end_s }) {
+  const from_s = Math.max(0, (start_s + end_s) / 2 - 0.5);
+  return [from_s, from_s + 1];
+}
+
+// The newest samples, by their number since the beginning.
+class Ring {
+  constructor(length) {
+    this.samples = new Float32Array(length);
+    this.end = 0;
+  }
+
+  push(block) {
+    const { length } = this.samples;
+    const at = this.end % length;
+    const first = block.subarray(0, length - at);
+    this.samples.set(first, at);
+    this.samples.set(block.subarray(first.length));
+    this.end += block.length;
+  }
+
+  // What is kept of `start..end`.
+  slice(start, end) {
+    const { length } = this.samples;
+    const from = Math.max(start, this.end - length);
+    const to = Math.min(end, this.end);
+    return Float32Array.from({ length: Math.max(0, to - from) }, (_, i) => this.samples[(from + i) % length]);
+  }
+}

@@ -1,0 +1,49 @@
+// What answers: figures from `/info`, and the shipped model's confusion matrix.
+
+import { $, element } from './dom.js';
+import { isKeyword, name, number, percent, say } from './language.js';
+
+// The shipped model's report, if that is the one that answers: another may be served.
+export function reportOf({ training }, report) {
+  const { data_digest, seed, epochs, validation } = report.training.training;
+  const same = training?.data_digest === data_digest && training.seed === seed && training.epochs === epochs
+    && training.validation?.accuracy === validation.accuracy;
+  return same ? report : undefined;
+}
+
+export function showModel(info, report) {
+  const { labels, multiply_adds, training, threshold } = info;
+  const figures = training?.validation;
+  const facts = [
+    ['factWords', labels.filter(isKeyword).join(', ')],
+    report && ['factSize', say('weights', number(report.training.weights))],
+    ['factWork', say('megaMultiplyAdds', number(multiply_adds / 1e6, 1))],
+    training && ['factTraining',
+      say('clipsEpochs', number(training.n_clips), number(training.n_added), number(training.epochs))],
+    figures && ['factAccuracy', say('onClips', percent(figures.accuracy, 2), number(figures.clips))],
+    figures && ['factLost', percent(figures.keywords_lost)],
+    figures && ['factTaken', percent(figures.others_accepted)],
+    figures && ['factCalibration', percent(figures.expected_calibration_error, 2)],
+    ['factThreshold', percent(threshold)],
+  ].filter(Boolean);
+  $('facts').replaceChildren(...facts.flatMap(([key, value]) => [
+    element('dt', { textContent: say(key) }), element('dd', { textContent: value }),
+  ]));
+  $('confusion').hidden = !report;
+  if (report) $('matrix').replaceChildren(...matrix(report.evaluation));
+}
+
+function matrix({ labels, confusion }) {
+  const head = labels.map((label) => element('th', { scope: 'col' }, element('span', { textContent: name(label) })));
+  const rows = confusion.map((row, i) => {
+    const sum = row.reduce((a, b) => a + b, 0);
+    const cells = row.map((n, j) => {
+      const cell = element('td', { textContent: n || '', className: i === j ? 'right' : 'wrong' });
+      // The root, as a few errors among hundreds would not be seen.
+      cell.style.setProperty('--share', Math.sqrt(n / sum));
+      return cell;
+    });
+    return element('tr', {}, element('th', { scope: 'row', textContent: name(labels[i]) }), ...cells);
+  });
+  return [element('thead', {}, element('tr', {}, element('td'), ...head)), element('tbody', {}, ...rows)];
+}

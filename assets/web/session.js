@@ -1,0 +1,40 @@
+// What was heard while the page was open. Nothing of it is stored.
+
+const MOST = 500; // the oldest are forgotten
+
+// Each: `{ at, kind, source, name, … }`, and by `kind`
+// - `word`: `answer` of `/predict`, `second`, `start`, `samples`;
+// - `recording`: `answer` of `/detect`, `samples`, `blob`;
+// - `heard`: `detection` of `/stream`, `samples`, `rate`;
+// - `refused`: nothing more.
+export const entries = [];
+
+export function remember(entry) {
+  entry.at = new Date();
+  entries.push(entry);
+  if (entries.length > MOST) entries.shift();
+  return entry;
+}
+
+// What an entry says, as `{ label, confidence, start_s, end_s }`: a recording may say several things.
+export function answers({ kind, answer, detection }) {
+  if (kind === 'word') return [answer];
+  if (kind === 'heard') return [detection];
+  return kind === 'recording' ? answer.detections : [];
+}
+
+const COLUMNS = ['time', 'source', 'label', 'confidence', 'accepted', 'start_s', 'end_s'];
+
+// `accepts(answer)` says whether an answer counts.
+export function csv(accepts) {
+  const rows = entries.flatMap((entry) => answers(entry).map((answer) => [
+    entry.at.toISOString(), entry.name, answer.label, answer.confidence, accepts(answer), answer.start_s, answer.end_s,
+  ]));
+  return [COLUMNS, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+}
+
+// A name that begins like a formula would be one to a spreadsheet.
+function cell(value = '') {
+  const text = String(value).replace(/^[=+\-@]/, "'$&");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

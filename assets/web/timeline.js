@@ -1,0 +1,60 @@
+// Sound over time with the commands found in it: a long recording, or what is being listened to.
+
+import { $, element, refill } from './dom.js';
+import { number, percent, say } from './language.js';
+import { drawSound, nBars } from './picture.js';
+import { RATE, peak, peaks } from './sound.js';
+
+const LIVE_BAR_S = 0.05; // a block of the microphone's
+
+// Draws `from_s..to_s`; the detections that `counts` refuses are faint.
+function draw(bars, from_s, to_s, detections, counts) {
+  const share = (time_s) => (time_s - from_s) / (to_s - from_s);
+  const marks = detections
+    .map((detection) => ({
+      from: share(detection.start_s),
+      to: share(detection.end_s),
+      label: detection.label,
+      faint: !counts(detection),
+    }))
+    .filter(({ to, from }) => to > 0 && from < 1);
+  drawSound($('timeline'), bars, marks);
+  $('from').textContent = say('seconds', number(Math.max(0, from_s), 1));
+  $('to').textContent = say('seconds', number(to_s, 1));
+}
+
+// `replay(index)` plays one of the detections.
+export function showFound(detections, counts, replay) {
+  refill($('found'), detections.map((detection, index) => {
+    const { label, start_s, confidence } = detection;
+    const button = element('button', { type: 'button', className: 'replay', onclick: () => replay(index) },
+      element('span', { className: 'quiet', textContent: `${say('play')} ` }),
+      element('b', { textContent: label, lang: 'en' }),
+      element('span', { textContent: say('seconds', number(start_s, 1)) }),
+      element('span', { className: 'share', textContent: percent(confidence) }));
+    return element('li', { className: counts(detection) ? '' : 'faint' }, button);
+  }));
+}
+
+export function drawRecording({ samples, answer }, counts) {
+  const bars = peaks(samples, nBars($('timeline')));
+  draw(bars, 0, samples.length / RATE, answer.detections, counts);
+}
+
+// What is being listened to: the newest sound is at the right.
+export class Live {
+  bars = [];
+  detections = []; // the newest first
+
+  push(block) {
+    this.bars.push(peak(block));
+  }
+
+  draw() {
+    const n = nBars($('timeline'));
+    const to_s = this.bars.length * LIVE_BAR_S;
+    const shown = this.bars.slice(-n);
+    const before = new Array(n - shown.length).fill(0);
+    draw([...before, ...shown], to_s - n * LIVE_BAR_S, to_s, this.detections, () => true);
+  }
+}

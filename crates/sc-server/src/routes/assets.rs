@@ -1,0 +1,146 @@
+//! The files of the page and of the documentation, compiled in.
+
+use std::io::{self, Read};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{
+        AcceptEncoding, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ContentEncoding, ETag,
+        Encoding, EntityTag, Header, IfNoneMatch, VARY,
+    },
+};
+use flate2::read::GzDecoder;
+
+use crate::error::ApiError;
+
+/// Swagger UI styles itself inline, and its icons are in its style sheet.
+const DOCS_POLICY: &str =
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// A file as browsers are sent it.
+pub struct Asset {
+    /// Where it is served.
+    pub path: &'static str,
+    media_type: &'static str,
+    gzip: &'static [u8],
+}
+
+/// Declares a file that the build script compressed.
+macro_rules! asset {
+    ($path:expr, $file:expr, $media_type:expr) => {
+        Asset {
+            path: $path,
+            media_type: $media_type,
+            gzip: include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")),
+        }
+    };
+}
+
+/// Declares a script of the page.
+macro_rules! script {
+    ($name:literal) => {
+        asset!(concat!("/", $name), concat!("web/", $name), JAVASCRIPT)
+    };
+}
+
+/// Declares an example to press.
+macro_rules! example {
+    ($name:literal) => {
+        asset!(concat!("/examples/", $name), concat!("web/examples/", $name), "audio/mpeg")
+    };
+}
+
+/// Every file.
+pub static ASSETS: [Asset; 35] = [
+    asset!("/", "web/index.html", HTML),
+    asset!("/style.css", "web/style.css", CSS),
+    asset!("/icon.svg", "web/icon.svg", "image/svg+xml"),
+    asset!("/report.json", "report.json", "application/json"),
+    script!("answer.js"),
+    script!("api.js"),
+    script!("app.js"),
+    script!("capture.js"),
+    script!("code.js"),
+    script!("dom.js"),
+    script!("history.js"),
+    script!("hold.js"),
+    script!("language.js"),
+    script!("listen.js"),
+    script!("log-mel.js"),
+    script!("meter.js"),
+    script!("microphone.js"),
+    script!("model.js"),
+    script!("picture.js"),
+    script!("session.js"),
+    script!("sound.js"),
+    script!("talk.js"),
+    script!("threshold.js"),
+    script!("timeline.js"),
+    script!("wav.js"),
+    script!("words.js"),
+    example!("banana.mp3"),
+    example!("noise.mp3"),
+    example!("several.mp3"),
+    example!("stop.mp3"),
+    example!("yes.mp3"),
+    asset!("/docs/", "docs/index.html", HTML),
+    asset!("/docs/docs.js", "docs/docs.js", JAVASCRIPT),
+    asset!("/docs/swagger-ui.css", "docs/swagger-ui.css", CSS),
+    asset!("/docs/swagger-ui-bundle.js", "docs/swagger-ui-bundle.js", JAVASCRIPT),
+];
+
+impl Asset {
+    /// The file, or 304 if the browser has it: it asks each time, so that an upgrade shows at once.
+    pub fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+        // Weak, as it is the same for both encodings.
+        let etag = EntityTag::new_weak(format!("{:016x}", fnv1a(self.gzip)));
+        let is_known = IfNoneMatch::parse(request).is_ok_and(|known| includes(&known, &etag));
+        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response
+            .insert_header(ETag(etag))
+            .insert_header((CACHE_CONTROL, "no-cache"))
+            .insert_header((VARY, "Accept-Encoding"));
+        if is_known {
+            return Ok(response.finish());
+        }
+        response.insert_header((CONTENT_TYPE, self.media_type));
+        if self.path.starts_with("/docs/") {
+            response.insert_header((CONTENT_SECURITY_POLICY, DOCS_POLICY));
+        }
+        Ok(if accepts_gzip(request) {
+            response.insert_header(ContentEncoding::Gzip).body(self.gzip)
+        } else {
+            response.body(self.plain().map_err(ApiError::internal)?)
+        })
+    }
+
+    /// For the few programs that take no gzip, such as curl.
+    fn plain(&self) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        GzDecoder::new(self.gzip).read_to_end(&mut content)?;
+        Ok(content)
+    }
+}
+
+fn accepts_gzip(request: &HttpRequest) -> bool {
+    let supported = [Encoding::gzip(), Encoding::identity()];
+    AcceptEncoding::parse(request)
+        .is_ok_and(|accepted| accepted.negotiate(supported.iter()) == Some(Encoding::gzip()))
+}
+
+fn includes(known: &IfNoneMatch, etag: &EntityTag) -> bool {
+    match known {
+        IfNoneMatch::Any => true,
+        IfNoneMatch::Items(tags) => tags.iter().any(|tag| tag.weak_eq(etag)),
+    }
+}
+
+/// The 64-bit FNV-1a hash: enough to tell two releases of a file apart.
+fn fnv1a(content: &[u8]) -> u64 {
+    let fold = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    content.iter().fold(0xcbf2_9ce4_8422_2325, fold)
+}

@@ -1,0 +1,346 @@
+// The page in a real browser: `just test-web`.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { EXAMPLES, GOLDEN, audit, example, folder, hears, hint, launch, press, running, serve, visit } from './helpers.js';
+
+const BYTES = 100_000; // the most that the page may weigh over the wire
+
+let server;
+let browser;
+const problems = []; // of every page that should have none
+
+before(async () => {
+  server = await serve();
+  const deaf = await launch();
+  const wav = join(folder, 'microphone.wav');
+  writeFileSync(wav, await asWav(await visit(deaf, server.address), '/examples/several.mp3'));
+  await deaf.close();
+  browser = await launch({ wav });
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+// A recording as a WAV file, by the page's own means.
+async function asWav(page, path) {
+  const bytes = await page.evaluate(async (path) => {
+    const [{ decode }, { wav }] = await Promise.all([import('/sound.js'), import('/wav.js')]);
+    const recording = await (await fetch(path)).blob();
+    return [...new Uint8Array(await wav(await decode(recording)).arrayBuffer())];
+  }, path);
+  return Buffer.from(bytes);
+}
+
+const open = (options = {}) => visit(browser, server.address, { problems, ...options });
+
+test('weighs no more than 100 kB, examples and all, and paints soon', async (t) => {
+  const page = await open();
+  const client = await page.context().newCDPSession(page);
+  await client.send('Network.enable');
+  await client.send('Network.setCacheDisabled', { cacheDisabled: true });
+  const sizes = new Map();
+  const asked = new Map();
+  client.on('Network.requestWillBeSent', ({ requestId, request }) => asked.set(requestId, request));
+  client.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    if (asked.get(requestId)?.method === 'GET') sizes.set(asked.get(requestId).url, encodedDataLength);
+  });
+  await page.reload();
+  await page.waitForSelector('#known:not([hidden])');
+  for (const [i, name] of EXAMPLES.entries()) {
+    await press(page, name);
+    await page.waitForFunction((n) => document.querySelectorAll('#entries li').length === n, i + 1);
+  }
+  await page.evaluate(() => fetch('capture.js')); // what the microphone would need
+  await page.waitForTimeout(500);
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const paint_ms = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime);
+  t.diagnostic(`${total} bytes in ${sizes.size} files; first paint after ${Math.round(paint_ms)} ms`);
+  assert(total <= BYTES, `${total} bytes`);
+});
+
+test('computes the log-mel features that torchaudio does', async (t) => {
+  const page = await open();
+  const names = readdirSync(GOLDEN).filter((name) => name.endsWith('-16000-1.wav'));
+  assert.equal(names.length, 6);
+  for (const name of names) {
+    const { tolerance, log_mel: expected } = JSON.parse(readFileSync(join(GOLDEN, name.replace('.wav', '.json'))));
+    const features = await page.evaluate(async (bytes) => {
+      const [{ decode, loudestSecond }, { logMel }] = await Promise.all([import('/sound.js'), import('/log-mel.js')]);
+      return logMel(loudestSecond(await decode(new Blob([new Uint8Array(bytes)]))).samples);
+    }, [...readFileSync(join(GOLDEN, name))]);
+    assert.deepEqual([features.length, features[0].length], [expected.length, expected[0].length]);
+    const worst = Math.max(...features.flatMap((row, i) => row.map((value, j) => Math.abs(value - expected[i][j]))));
+    t.diagnostic(`${name}: ${worst.toExponential(1)}`);
+    assert(worst <= tolerance, `${name}: ${worst}`);
+  }
+});
+
+test('shows what was heard in a file', async () => {
+  const page = await open();
+  const answered = page.waitForResponse('**/predict');
+  await page.setInputFiles('#file', example('stop'));
+  const { confidence } = await (await answered).json();
+  await hears(page, /^Heard stop 99\.\d% sure$/);
+  assert(confidence > 0.99);
+  assert.equal(await page.locator('#bars li').count(), 5);
+  assert.equal(await page.textContent('#words .heard'), 'stop');
+  assert.match(await page.textContent('#code'), /^curl -F 'file=@stop.mp3' 'http.*\/predict'$/);
+  await page.click('#play');
+});
+
+test('says plainly what is no command', async () => {
+  const page = await open();
+  await press(page, 'banana');
+  await hears(page, /^Not a known word/);
+  await press(page, 'noise');
+  await hears(page, /^Silence/);
+});
+
+test('hears several files at once, and says which it cannot', async () => {
+  const page = await open({ problems: [] }); // the browser itself reports the refusal
+  await page.setInputFiles('#file', [example('yes'), join(GOLDEN, 'noise-16000-1.json'), example('several')]);
+  await page.waitForFunction(() => document.querySelectorAll('#entries li').length === 3);
+  assert.deepEqual(await page.locator('#entries b').allTextContents(), ['go, left, right, stop', 'Refused', 'yes']);
+  await hint(page, /^That is not a recording/);
+
+  const downloading = page.waitForEvent('download');
+  await page.click('#export');
+  const csv = readFileSync(await (await downloading).path(), 'utf8').split('\r\n');
+  assert.equal(csv[0], 'time,source,label,confidence,accepted,start_s,end_s');
+  assert.match(csv[1], /^\d{4}-.*Z,yes\.mp3,yes,0\.99\d+,true,,$/);
+  assert.match(csv[2], /^\d{4}-.*Z,several\.mp3,go,0\.9\d+,true,0\.4\d*,0\.7\d*$/);
+  assert.equal(csv.length, 1 + 1 + 4 + 1);
+});
+
+test('takes files that are dropped or pasted', async () => {
+  const page = await open();
+  for (const kind of ['drop', 'paste']) {
+    await page.evaluate(async (kind) => {
+      const data = new DataTransfer();
+      data.items.add(new File([await (await fetch('/examples/yes.mp3')).blob()], `${kind}.mp3`));
+      dispatchEvent(kind === 'drop'
+        ? new DragEvent(kind, { dataTransfer: data })
+        : new ClipboardEvent(kind, { clipboardData: data }));
+    }, kind);
+    await page.waitForSelector(`#entries .where >> text=${kind}.mp3`);
+  }
+});
+
+test('finds the commands of a long recording', async () => {
+  const page = await open();
+  await press(page, 'several');
+  await hears(page, /^4 commands in 7\.1\ss: go, left, right, stop$/);
+  assert.deepEqual(await page.locator('#found b').allTextContents(), ['go', 'left', 'right', 'stop']);
+  await page.click('#found button');
+
+  // A higher threshold is asked of the server.
+  const asked = page.waitForRequest('**/detect?threshold=1');
+  await page.focus('#threshold');
+  await page.keyboard.press('End');
+  await asked;
+  await page.waitForFunction(() => document.querySelectorAll('#found li').length === 0);
+});
+
+test('another threshold changes a verdict without a request', async () => {
+  const page = await open();
+  await press(page, 'stop');
+  await hears(page, /^Heard stop/);
+  const requests = [];
+  page.on('request', (request) => requests.push(request.url()));
+  await page.focus('#threshold');
+  await page.keyboard.press('End');
+  assert.equal(await page.textContent('#word'), 'Not sure enough');
+  assert.match(await page.textContent('#thresholdEffect'), /is not accepted/);
+  assert.match(await page.textContent('#thresholdFigures'), /^Measured with this threshold: 100\.0% /);
+  await page.click('#usualThreshold');
+  assert.equal(await page.textContent('#word'), 'stop');
+  assert.deepEqual(requests, []);
+});
+
+test('records while the button is held, while the space bar is, and after a tap', async () => {
+  const page = await open();
+  const button = await page.locator('#record').boundingBox();
+  await page.mouse.move(button.x + 50, button.y + 50);
+  await page.mouse.down();
+  await hint(page, /^Speak now$/);
+  await page.waitForTimeout(2500);
+  assert.equal(await page.locator('#entries li').count(), 0, 'it goes on while it is held');
+  await page.mouse.up();
+  await page.waitForFunction(() => document.querySelectorAll('#entries li').length === 1);
+  assert.match(await page.textContent('#span'), /of (2\.[5-9]|3\.\d)\d?\d?\ss$/);
+  assert.equal(await running(page), 0);
+
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.down(' ');
+  await hint(page, /^Speak now$/);
+  await page.waitForTimeout(1200);
+  await page.keyboard.up(' ');
+  await page.waitForFunction(() => document.querySelectorAll('#entries li').length === 2);
+
+  await page.focus('#record');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelectorAll('#entries li').length === 3);
+  assert.match(await page.textContent('#span'), /of 2\.00\ss$/);
+  assert.equal(await page.locator('#bars li').count(), 5);
+  assert.equal(await running(page), 0);
+});
+
+test('listens until it is stopped, and leaves nothing running', async () => {
+  const page = await open();
+  await page.click('#listen');
+  await page.waitForFunction(() => document.querySelectorAll('#found li').length >= 3);
+  const heard = await page.locator('#found b').allTextContents();
+  assert(heard.every((word) => ['go', 'left', 'right', 'stop'].includes(word)), heard.join());
+  assert((await running(page)) > 0);
+  assert.match(await page.textContent('#code'), /ws:\/\/.*\/stream\?sample_rate=16000/);
+  await page.click('#found button'); // replay
+  await page.click('#listen');
+  assert.equal(await running(page), 0);
+  await hint(page, /^Hold and say a word$/);
+  // One of what was heard can be looked at closely.
+  await page.click('#entries .entry');
+  await page.waitForSelector('#answer:not([hidden])');
+
+  await page.click('#listen');
+  await page.waitForSelector('#listen[aria-pressed=true]');
+  await page.keyboard.press('Escape');
+  assert.equal(await running(page), 0);
+});
+
+test('speaks both languages, the browser’s at first and the chosen one from then on', async () => {
+  const page = await open({ locale: 'uk-UA' });
+  const [english, ukrainian] = await page.evaluate(async () => {
+    const { words } = await import('/words.js');
+    return [words.en, words.uk].map(Object.keys);
+  });
+  assert.deepEqual(ukrainian, english);
+  assert.equal(await page.getAttribute('html', 'lang'), 'uk');
+  assert.equal(await page.title(), 'Яке це було слово?');
+  await press(page, 'yes');
+  await hears(page, /^Почуто yes Певність 99,\d%$/);
+  await page.click('[data-language=en]');
+  assert.equal(await page.textContent('#says'), 'Heard');
+  await page.reload();
+  assert.equal(await page.getAttribute('html', 'lang'), 'en');
+  const silent = await page.evaluate(() =>
+    [...document.querySelectorAll('[data-word]')].filter((part) => !part.textContent).map((part) => part.dataset.word));
+  assert.deepEqual(silent, []);
+});
+
+test('can be used by the keyboard alone', async () => {
+  const page = await open();
+  const order = [];
+  for (let i = 0; i < 13; i += 1) {
+    await page.keyboard.press('Tab');
+    order.push(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim()));
+  }
+  assert.deepEqual(order, ['English', 'Українська', 'record', 'listen', 'file', 'yes', 'stop', 'banana', 'a fan', 'several words',
+    'threshold', 'For developers', 'About the model']);
+  await page.focus('#examples button');
+  await page.keyboard.press('Enter');
+  await hears(page, /^Heard yes/);
+  await page.focus('#developers summary');
+  await page.keyboard.press(' '); // opens it, and records nothing
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('ArrowRight');
+  assert.match(await page.textContent('#code'), /^import requests/);
+  await page.keyboard.press('ArrowRight');
+  assert.match(await page.textContent('#code'), /new FormData/);
+  await page.keyboard.press('ArrowRight');
+  assert.equal(JSON.parse(await page.textContent('#code')).label, 'yes');
+});
+
+test('says what is wrong with the microphone', async () => {
+  const refusals = [
+    { options: ['--use-fake-device-for-media-stream', '--deny-permission-prompts'], words: /^The microphone was refused/ },
+    { options: ['--use-fake-ui-for-media-stream'], words: /^No microphone was found/ },
+    { options: ['--host-resolver-rules=MAP page.test 127.0.0.1'], host: 'page.test', words: /https or localhost only/ },
+  ];
+  for (const { options, host = '127.0.0.1', words: said } of refusals) {
+    const other = await launch({ options });
+    const page = await visit(other, server.address.replace('127.0.0.1', host));
+    for (const button of ['#record', '#listen']) {
+      await page.evaluate(() => { document.getElementById('hint').textContent = ''; });
+      await page.focus(button);
+      await page.keyboard.press('Enter');
+      await hint(page, said);
+    }
+    await other.close();
+  }
+});
+
+test('says when the server is busy, or away', async () => {
+  const narrow = await serve('--streams', '0');
+  const page = await visit(browser, narrow.address);
+  await page.click('#listen');
+  await hint(page, /^The server is busy/);
+  assert.equal(await running(page), 0);
+
+  await page.route('**/predict', (route) => route.fulfill({ status: 503, json: { error: 'too many' } }));
+  await page.setInputFiles('#file', example('yes'));
+  await page.waitForFunction(() => document.querySelector('#entries b')?.textContent === 'Refused');
+  await hint(page, /^The server is busy/);
+  await page.unroute('**/predict');
+
+  await narrow.stop();
+  for (const ask of [() => page.setInputFiles('#file', example('yes')), () => page.click('#listen')]) {
+    await page.evaluate(() => { document.getElementById('hint').textContent = ''; });
+    await ask();
+    await hint(page, /^The server does not answer/);
+  }
+  assert.equal(await running(page), 0);
+});
+
+test('moves nothing for those who wish so', async () => {
+  const page = await open({ reducedMotion: 'reduce' });
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  const moves = await page.evaluate(() => getComputedStyle(document.querySelector('.bar'), '::before').animationName);
+  assert.equal(moves, 'none');
+});
+
+for (const [size, viewport] of Object.entries({ phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } })) {
+  for (const colorScheme of ['light', 'dark']) {
+    test(`has nothing that axe-core minds, on a ${size}, ${colorScheme}`, async (t) => {
+      const page = await open({ viewport, colorScheme, isMobile: size === 'phone', hasTouch: size === 'phone', reducedMotion: 'reduce' });
+      const look = async (name) => {
+        await page.evaluate(() => scrollTo(0, 0));
+        await page.screenshot({ path: join(folder, `${size}-${colorScheme}-${name}.png`), fullPage: true });
+        const found = await audit(page);
+        t.diagnostic(`${name}: ${found.length} findings`);
+        assert.deepEqual(found, [], name);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert(wide <= 0, `${name} is ${wide} px too wide`);
+      };
+      await look('empty');
+      await press(page, 'banana');
+      await hears(page, /^Not a known word/);
+      await look('unknown');
+      await page.click('#developers summary');
+      await page.click('#model summary');
+      await press(page, 'stop');
+      await hears(page, /^Heard stop/);
+      await look('word');
+      await press(page, 'several');
+      await hears(page, /^4 commands/);
+      await look('recording');
+      await page.click('#listen');
+      await page.waitForSelector('#recordingTitle >> text=Listening…');
+      await page.waitForFunction(() => document.querySelectorAll('#found li').length >= 4);
+      await look('listening');
+      await page.click('#listen');
+      await running(page);
+    });
+  }
+}
+
+test('makes the console complain of nothing', (t) => {
+  t.diagnostic(`screenshots are in ${folder}`);
+  assert.deepEqual(problems, []);
+});
