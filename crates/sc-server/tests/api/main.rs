@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by its panic, helpers included")]
 
+mod damage;
 mod detect;
 mod helpers;
 mod inference;
