@@ -106,6 +106,7 @@ def network_rows(table, peers, rounds):
     measured = alternate(rounds, ours_us(peers, "network", N_CLIPS), theirs)
     table.at_most(0.3, "network", "PyTorch, frozen", *measured, peers=["torch"], **how)
 
+    # Those of plain convolutions: as the engine saves some of them, its share could pass 1.
     multiply_adds = peers.ours.ask("multiply-adds")
     speed = lambda: multiply_adds / peers.ours.ask("network", N_CLIPS) / 1e9
     measured = alternate(rounds, speed, lambda: peers.ours.ask("fma") / 1e9)

@@ -2,64 +2,131 @@
 
 use super::kernel::{Kernel, Panel, Tiles};
 use super::plan::{Activation, Step};
+use super::winograd::Winograd;
 use crate::Weights;
-use crate::config::{ConvShape, NORM_EPSILON};
+use crate::config::NORM_EPSILON;
 
 /// A convolution with its norm folded in.
 pub struct Conv {
     pub from: usize,
     pub to: usize,
     pub skip: Option<usize>,
-    /// `[kernel, channels]` of each panel, one after another: what the kernel reads, in its order.
-    weights: Vec<f32>,
-    /// `[channels]`.
-    bias: Vec<f32>,
-    relu: bool,
-    tiles: Tiles,
-    kernel: Kernel,
+    method: Method,
+}
+
+enum Method {
+    Direct(Direct),
+    Winograd(Box<Winograd>),
 }
 
 impl Conv {
     pub fn new(step: &Step, activations: &[Activation], weights: &Weights, kernel: Kernel) -> Self {
-        let shape = &step.layer.shape;
-        let (weights, bias) = fold(&step.layer.name, shape, weights);
-        Self {
-            from: step.from,
-            to: step.to,
-            skip: step.skip,
-            weights: pack(&weights, shape.channels, kernel.width()),
-            bias,
-            relu: step.layer.relu || step.skip.is_some(),
-            tiles: tiles(step, activations),
-            kernel,
+        let folded = Folded::new(step, weights);
+        let method = if Winograd::suits(&step.layer.shape) {
+            Method::Winograd(Box::new(Winograd::new(step, activations, folded, kernel)))
+        } else {
+            Method::Direct(Direct::new(step, activations, folded, kernel))
+        };
+        Self { from: step.from, to: step.to, skip: step.skip, method }
+    }
+
+    /// Numbers that [`Conv::run`] wants to lay aside.
+    pub fn scratch_len(&self) -> usize {
+        match &self.method {
+            Method::Direct(_) => 0,
+            Method::Winograd(winograd) => winograd.scratch_len(),
         }
     }
 
     /// Runs over one clip's activations; padding around the output stays as it is.
-    pub fn run(&self, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
-        let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
-        let width = self.kernel.width();
-        let panels = self.weights.chunks(self.tiles.patch_len() * width).zip(self.bias.chunks(width));
-        for (i, (weights, bias)) in panels.enumerate() {
-            let panel = Panel { tiles: &self.tiles, channel: i * width, weights, bias, floor };
-            self.kernel.run(&panel, input, skip, output);
+    pub fn run(&self, input: &[f32], skip: Option<&[f32]>, output: &mut [f32], scratch: &mut [f32]) {
+        match &self.method {
+            Method::Direct(direct) => direct.run(input, skip, output),
+            Method::Winograd(winograd) => winograd.run(input, skip, output, scratch),
         }
     }
 }
 
-/// The convolution and its norm as one: weights `[kernel, channels]` and a bias a channel.
+/// Every place's patch times the weights.
+struct Direct {
+    matrix: Matrix,
+    tiles: Tiles,
+    floor: f32,
+}
+
+impl Direct {
+    fn new(step: &Step, activations: &[Activation], folded: Folded, kernel: Kernel) -> Self {
+        Self {
+            matrix: Matrix::new(&folded.weights, folded.bias, kernel),
+            tiles: tiles(step, activations),
+            floor: folded.floor,
+        }
+    }
+
+    fn run(&self, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
+        self.matrix.multiply(&self.tiles, self.floor, input, skip, output);
+    }
+}
+
+/// Weights in the kernel's order.
+pub struct Matrix {
+    /// `[kernel, channels]` of each panel, one after another.
+    weights: Vec<f32>,
+    /// `[channels]`.
+    bias: Vec<f32>,
+    kernel: Kernel,
+}
+
+impl Matrix {
+    /// Of weights `[kernel, channels]`.
+    pub fn new(weights: &[f32], bias: Vec<f32>, kernel: Kernel) -> Self {
+        Self { weights: pack(weights, bias.len(), kernel.width()), bias, kernel }
+    }
+
+    /// Multiplies the patch of every place, and adds the bias and the skip.
+    pub fn multiply(
+        &self,
+        tiles: &Tiles,
+        floor: f32,
+        input: &[f32],
+        skip: Option<&[f32]>,
+        output: &mut [f32],
+    ) {
+        let width = self.kernel.width();
+        let panels = self.weights.chunks(tiles.patch_len() * width).zip(self.bias.chunks(width));
+        for (i, (weights, bias)) in panels.enumerate() {
+            self.kernel.run(&Panel { tiles, channel: i * width, weights, bias, floor }, input, skip, output);
+        }
+    }
+}
+
+/// A convolution and its norm as one.
 ///
 /// `norm(conv(x)) = conv(x) * s + (beta - mean * s)` with `s = gamma / sqrt(variance + epsilon)`.
-fn fold(name: &str, shape: &ConvShape, weights: &Weights) -> (Vec<f32>, Vec<f32>) {
-    let tensor = |part: &str| &weights.get(&format!("{name}.{part}")).values;
-    let (gamma, variance) = (tensor("gamma"), tensor("variance"));
-    let deviation = variance.iter().map(|variance| (variance + NORM_EPSILON).sqrt());
-    let scale: Vec<f32> = gamma.iter().zip(deviation).map(|(gamma, deviation)| gamma / deviation).collect();
-    let offset = tensor("mean").iter().zip(&scale).map(|(mean, scale)| mean * scale);
-    let bias = tensor("beta").iter().zip(offset).map(|(beta, offset)| beta - offset).collect();
-    let rows = tensor("weight").chunks_exact(shape.channels);
-    let folded = rows.flat_map(|row| row.iter().zip(&scale).map(|(weight, scale)| weight * scale)).collect();
-    (folded, bias)
+pub struct Folded {
+    /// `[kernel, channels]`.
+    pub weights: Vec<f32>,
+    /// `[channels]`.
+    pub bias: Vec<f32>,
+    /// Results below are raised to it: 0 for `ReLU`.
+    pub floor: f32,
+}
+
+impl Folded {
+    fn new(step: &Step, weights: &Weights) -> Self {
+        let tensor = |part: &str| &weights.get(&format!("{}.{part}", step.layer.name)).values;
+        let (gamma, variance) = (tensor("gamma"), tensor("variance"));
+        let deviation = variance.iter().map(|variance| (variance + NORM_EPSILON).sqrt());
+        let scale: Vec<f32> =
+            gamma.iter().zip(deviation).map(|(gamma, deviation)| gamma / deviation).collect();
+        let offset = tensor("mean").iter().zip(&scale).map(|(mean, scale)| mean * scale);
+        let bias = tensor("beta").iter().zip(offset).map(|(beta, offset)| beta - offset).collect();
+        let rows = tensor("weight").chunks_exact(scale.len());
+        let weights =
+            rows.flat_map(|row| row.iter().zip(&scale).map(|(weight, scale)| weight * scale)).collect();
+        let relu = step.layer.relu || step.skip.is_some();
+        Self { weights, bias, floor: if relu { 0.0 } else { f32::NEG_INFINITY } }
+    }
 }
 
 /// `[rows, channels]` to `[rows, width]` for each panel; the last may be narrower.

@@ -106,6 +106,19 @@ impl Kernel {
             Self::Neon(simd) => Simd::vectorize(simd, Places::<6, 4, true> { panel, input, skip, output }),
         }
     }
+
+    /// Runs `work` on vectors of this kind.
+    pub fn vectorize<W: WithSimd>(self, work: W) -> W::Output {
+        match self {
+            Self::Portable => Scalar128b.vectorize(work),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(simd) => Simd::vectorize(simd, work),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(simd) => Simd::vectorize(simd, work),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(simd) => Simd::vectorize(simd, work),
+        }
+    }
 }
 
 impl fmt::Display for Kernel {

@@ -3,11 +3,13 @@
 //! At load, each batch norm is folded into the convolution before it and the weights are laid out
 //! for the kernel. A clip then goes through with nothing allocated: activations live in a
 //! [`Workspace`], channels last and with their padding around them, so that a kernel row is one
-//! contiguous run of memory and no patch is ever copied.
+//! contiguous run of memory and no patch is ever copied. Convolutions of three times, most of the
+//! network, go by Winograd's way, which saves a third of their products.
 
 mod conv;
 mod kernel;
 mod plan;
+mod winograd;
 
 use crate::{KeywordCnnConfig, Weights};
 use conv::Conv;
@@ -26,7 +28,11 @@ pub struct Engine {
 }
 
 /// One clip's activations on its way through. Used again and again.
-pub struct Workspace(Vec<Vec<f32>>);
+pub struct Workspace {
+    activations: Vec<Vec<f32>>,
+    /// What a convolution lays aside.
+    scratch: Vec<f32>,
+}
 
 impl Engine {
     /// Folds and lays out `weights`, which must be those of `config`, for this processor.
@@ -47,7 +53,11 @@ impl Engine {
 
     /// Room for one clip's activations.
     pub fn workspace(&self) -> Workspace {
-        Workspace(self.activations.iter().map(|activation| vec![0.0; activation.len()]).collect())
+        let scratch_len = self.convolutions.iter().map(Conv::scratch_len).max().unwrap_or_default();
+        Workspace {
+            activations: self.activations.iter().map(|activation| vec![0.0; activation.len()]).collect(),
+            scratch: vec![0.0; scratch_len],
+        }
     }
 
     /// A log-mel spectrogram, `[n_frames, n_mels]`, to logits, `[n_labels]`.
@@ -55,13 +65,13 @@ impl Engine {
     /// # Panics
     /// If a slice has another size, or `workspace` was made by another engine.
     pub fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
-        let activations = &mut workspace.0;
+        let Workspace { activations, scratch } = workspace;
         self.activations[0].fill(log_mel, &mut activations[0]);
         for conv in &self.convolutions {
             // A convolution reads earlier activations and writes a later one.
             let (earlier, later) = activations.split_at_mut(conv.to);
             let skip = conv.skip.map(|skip| &*earlier[skip]);
-            conv.run(&earlier[conv.from], skip, &mut later[0]);
+            conv.run(&earlier[conv.from], skip, &mut later[0], scratch);
         }
         if let Some(last) = activations.last() {
             self.head(last, logits);

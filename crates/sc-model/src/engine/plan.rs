@@ -22,6 +22,11 @@ impl Activation {
         (self.shape[1] + 2 * self.padding[1]) * self.shape[2]
     }
 
+    /// Where a time's row begins, padding included; negative times lie in the padding.
+    pub fn row(&self, time: isize) -> usize {
+        ((time + self.padding[0] as isize) * self.row_len() as isize) as usize
+    }
+
     /// Writes `values`, `[time, frequency, channel]`, between the padding of `memory`.
     pub fn fill(&self, values: &[f32], memory: &mut [f32]) {
         let [_, frequency, channels] = self.shape;

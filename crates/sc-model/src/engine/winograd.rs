@@ -1,0 +1,205 @@
+//! A convolution of three rows in time, with a third fewer products.
+//!
+//! Winograd's F(2, 3), as in Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*
+//! (2015, arXiv:1509.09308): two outputs of a kernel g over inputs d take four products, not six,
+//!
+//! - `m0 = (d0 - d2) g0`, `m3 = (d1 - d3) g2`,
+//! - `m1 = (d1 + d2) (g0 + g1 + g2) / 2`, `m2 = (d2 - d1) (g0 - g1 + g2) / 2`,
+//! - `y0 = m0 + m1 + m2`, `y1 = m1 - m2 - m3`.
+//!
+//! Here d are rows of the input at four times, and each product is a convolution of one row.
+#![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
+
+use pulp::{Simd, WithSimd};
+
+use super::conv::{Folded, Matrix};
+use super::kernel::{Kernel, LANES, Tiles};
+use super::plan::{Activation, Step};
+use crate::config::ConvShape;
+
+/// Times that are computed together.
+const TIMES: usize = 2;
+/// Products that takes.
+const PRODUCTS: usize = 4;
+
+/// A convolution as four products.
+pub struct Winograd {
+    matrices: [Matrix; PRODUCTS],
+    /// Of each product.
+    tiles: Tiles,
+    bias: Vec<f32>,
+    floor: f32,
+    kernel: Kernel,
+    n_pairs: usize,
+    /// Where in memory the row before the first time begins, and how long a row is.
+    input: usize,
+    input_len: usize,
+    /// Where each time is written, and where what is added to it lies.
+    outputs: Vec<usize>,
+    skips: Vec<usize>,
+    /// Numbers of a time, all frequencies.
+    output_len: usize,
+}
+
+impl Winograd {
+    /// Whether it can replace a convolution of this shape.
+    pub fn suits(shape: &ConvShape) -> bool {
+        shape.kernel[0] == 3 && shape.stride[0] == 1 && shape.input[2].is_multiple_of(LANES)
+    }
+
+    pub fn new(step: &Step, activations: &[Activation], folded: Folded, kernel: Kernel) -> Self {
+        let shape = &step.layer.shape;
+        let (input, output) = (&activations[step.from], &activations[step.to]);
+        let [n_times, n_bands, channels] = shape.output();
+        let n_pairs = n_times.div_ceil(TIMES);
+        let rows: Vec<&[f32]> = folded.weights.chunks_exact(folded.weights.len() / 3).collect();
+        let no_bias = || vec![0.0; channels];
+        let offsets = |activation: &Activation| {
+            (0..n_times as isize).map(|time| activation.offset([time, 0], channels)).collect()
+        };
+        Self {
+            matrices: products(&rows).map(|weights| Matrix::new(&weights, no_bias(), kernel)),
+            tiles: tiles(shape, n_pairs, input),
+            bias: folded.bias,
+            floor: folded.floor,
+            kernel,
+            n_pairs,
+            input: input.row(-1),
+            input_len: input.row_len(),
+            outputs: offsets(output),
+            skips: step.skip.map_or_else(Vec::new, |skip| offsets(&activations[skip])),
+            output_len: n_bands * channels,
+        }
+    }
+
+    /// Numbers that [`Winograd::run`] lays aside: what goes into the products, and what comes out.
+    pub fn scratch_len(&self) -> usize {
+        PRODUCTS * self.n_pairs * (self.input_len + self.output_len)
+    }
+
+    pub fn run(&self, input: &[f32], skip: Option<&[f32]>, output: &mut [f32], scratch: &mut [f32]) {
+        let (factors, rest) = scratch.split_at_mut(PRODUCTS * self.n_pairs * self.input_len);
+        let products = &mut rest[..PRODUCTS * self.n_pairs * self.output_len];
+        self.kernel.vectorize(Prepare { of: self, input, factors });
+        let each = factors.chunks_exact(self.n_pairs * self.input_len);
+        let each = each.zip(products.chunks_exact_mut(self.n_pairs * self.output_len));
+        for (matrix, (factors, products)) in self.matrices.iter().zip(each) {
+            matrix.multiply(&self.tiles, f32::NEG_INFINITY, factors, None, products);
+        }
+        self.kernel.vectorize(Finish { of: self, products, skip, output });
+    }
+}
+
+/// The weights of each product, `[kernel, channels]`, from those of three times.
+fn products(rows: &[&[f32]]) -> [Vec<f32>; PRODUCTS] {
+    let half = |sign: f32| -> Vec<f32> {
+        let ends = rows[0].iter().zip(rows[2]).map(|(g0, g2)| g0 + g2);
+        ends.zip(rows[1]).map(|(ends, g1)| 0.5 * (ends + sign * g1)).collect()
+    };
+    [rows[0].to_vec(), half(1.0), half(-1.0), rows[2].to_vec()]
+}
+
+/// A convolution over one row: where its patches lie among the factors, and its results among the products.
+fn tiles(shape: &ConvShape, n_pairs: usize, input: &Activation) -> Tiles {
+    let [_, n_bands, channels] = shape.output();
+    let [n_channels, padding] = [shape.input[2], shape.padding()[1]];
+    let places = || (0..n_pairs).flat_map(|pair| (0..n_bands).map(move |band| (pair, band)));
+    let patch = |(pair, band): (usize, usize)| {
+        let first = (band * shape.stride[1]) as isize - padding as isize;
+        pair * input.row_len() + input.offset([0, first], n_channels) - input.row(0)
+    };
+    Tiles {
+        runs: 1,
+        run_len: shape.kernel[1] * n_channels,
+        run_stride: 0,
+        inputs: places().map(patch).collect(),
+        outputs: places().map(|(pair, band)| (pair * n_bands + band) * channels).collect(),
+        skips: Vec::new(),
+    }
+}
+
+/// What goes into the products, from the input.
+struct Prepare<'a> {
+    of: &'a Winograd,
+    input: &'a [f32],
+    /// `[product, pair, row]`.
+    factors: &'a mut [f32],
+}
+
+impl WithSimd for Prepare<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Winograd { n_pairs, input, input_len, .. } = *self.of;
+        let rows = self.input[input..].chunks_exact(input_len);
+        // An odd number of times ends with a row too few; only a time that is not there depends on it.
+        let row = |i: usize| S::as_simd_f32s(rows.clone().nth(i.min(rows.len() - 1)).unwrap_or_default()).0;
+        let mut products = self.factors.chunks_exact_mut(n_pairs * input_len);
+        let [f0, f1, f2, f3] = std::array::from_fn(|_| products.next().unwrap_or_default());
+        for pair in 0..n_pairs {
+            let [d0, d1, d2, d3] = std::array::from_fn(|i| row(TIMES * pair + i));
+            let range = pair * input_len..(pair + 1) * input_len;
+            let f0 = S::as_mut_simd_f32s(&mut f0[range.clone()]).0;
+            let f1 = S::as_mut_simd_f32s(&mut f1[range.clone()]).0;
+            let f2 = S::as_mut_simd_f32s(&mut f2[range.clone()]).0;
+            let f3 = S::as_mut_simd_f32s(&mut f3[range]).0;
+            let rows = d0.iter().zip(d1).zip(d2).zip(d3);
+            let factors = f0.iter_mut().zip(f1).zip(f2).zip(f3);
+            for ((((f0, f1), f2), f3), (((d0, d1), d2), d3)) in factors.zip(rows) {
+                *f0 = simd.sub_f32s(*d0, *d2);
+                *f1 = simd.add_f32s(*d1, *d2);
+                *f2 = simd.sub_f32s(*d2, *d1);
+                *f3 = simd.sub_f32s(*d1, *d3);
+            }
+        }
+    }
+}
+
+/// The output, from the products.
+struct Finish<'a> {
+    of: &'a Winograd,
+    /// `[product, pair, frequency, channel]`.
+    products: &'a [f32],
+    skip: Option<&'a [f32]>,
+    output: &'a mut [f32],
+}
+
+impl WithSimd for Finish<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Winograd { n_pairs, output_len, ref bias, ref outputs, ref skips, floor, .. } = *self.of;
+        let floor = simd.splat_f32s(floor);
+        let bias = S::as_simd_f32s(bias).0;
+        for (time, to) in outputs.iter().enumerate() {
+            let (pair, is_second) = (time / TIMES, time % TIMES == 1);
+            let product = |i: usize| {
+                S::as_simd_f32s(&self.products[(i * n_pairs + pair) * output_len..][..output_len]).0
+            };
+            let (m1, m2, other) = (product(1), product(2), product(if is_second { 3 } else { 0 }));
+            let skip = self.skip.map(|skip| S::as_simd_f32s(&skip[skips[time]..][..output_len]).0);
+            let output = S::as_mut_simd_f32s(&mut self.output[*to..][..output_len]).0;
+            // Band by band, as all have the same bias.
+            let n = bias.len();
+            for (band, output) in output.chunks_exact_mut(n).enumerate() {
+                let range = band * n..(band + 1) * n;
+                let (m1, m2, other) = (&m1[range.clone()], &m2[range.clone()], &other[range.clone()]);
+                let skip = skip.map(|skip| &skip[range]);
+                for i in 0..n {
+                    let mut sum = if is_second {
+                        simd.sub_f32s(simd.sub_f32s(m1[i], m2[i]), other[i])
+                    } else {
+                        simd.add_f32s(simd.add_f32s(m1[i], m2[i]), other[i])
+                    };
+                    sum = simd.add_f32s(sum, bias[i]);
+                    if let Some(skip) = skip {
+                        sum = simd.add_f32s(sum, skip[i]);
+                    }
+                    output[i] = simd.max_f32s(sum, floor);
+                }
+            }
+        }
+    }
+}
