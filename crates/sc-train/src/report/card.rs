@@ -4,9 +4,21 @@
 use std::fmt::Write;
 
 use sc_model::Header;
+use serde_json::Value;
 
 use super::Report;
-use crate::wilson_interval;
+use crate::{TrainConfig, wilson_interval};
+
+/// Settings and the options that set them.
+const OPTIONS: [(&str, &str); 7] = [
+    ("task", "--task"),
+    ("seed", "--seed"),
+    ("epochs", "--epochs"),
+    ("batch_size", "--batch-size"),
+    ("learning_rate", "--learning-rate"),
+    ("label_smoothing", "--label-smoothing"),
+    ("width", "--width"),
+];
 
 /// The card of the record that `header` belongs to, in Markdown.
 pub(super) fn render(report: &Report, header: &Header) -> String {
@@ -49,8 +61,8 @@ many each. No speaker is in both splits.
 
 ## How to repeat it
 
-    sc-train train --data DIR --out OUT --task {task} --seed {seed} --epochs {epochs}
-
+    {command}
+{teacher}
 Two runs of one program on the same recordings give the same weights; here, epoch {kept_epoch} of {done} was kept, the last within a \
 standard error of the best on validation.
 ",
@@ -65,12 +77,38 @@ standard error of the best on validation.
         added = added(training.n_added),
         digest = training.data_digest,
         figures = figures(report),
-        task = report.training["settings"]["task"].as_str().unwrap_or("12"),
-        seed = training.seed,
-        epochs = report.training["settings"]["epochs"],
+        command = command(&report.training["settings"]),
+        teacher = teacher(&report.training["settings"]["teacher"]),
         kept_epoch = training.kept_epoch,
         done = training.epochs,
     )
+}
+
+/// The command that trains the same again, with every option that is not the usual one.
+fn command(settings: &Value) -> String {
+    let usual = serde_json::to_value(TrainConfig::default()).unwrap_or_default();
+    let mut command = "sc-train train --data DIR --out OUT".to_owned();
+    for (name, option) in OPTIONS {
+        let value = match &settings[name] {
+            Value::Null => continue,
+            value if *value == usual[name] => continue,
+            Value::String(text) => text.clone(),
+            // As it was typed: single precision in full would show its rounding.
+            number => (number.as_f64().unwrap_or_default() as f32).to_string(),
+        };
+        let _ = write!(command, " {option} {value}"); // writing to a string cannot fail
+    }
+    if settings["teacher"].is_string() {
+        command += " --teacher TEACHER";
+    }
+    command
+}
+
+/// Which record was the teacher.
+fn teacher(digest: &Value) -> String {
+    digest
+        .as_str()
+        .map_or_else(String::new, |digest| format!("\nTEACHER is the record of SHA-256 `{digest}`.\n"))
 }
 
 /// What was trained on beside the archive.
@@ -117,11 +155,26 @@ mod tests {
     use crate::report::tests::{header, report};
 
     #[test]
-    fn the_card_names_keywords_figures_and_the_command() {
+    fn the_card_names_keywords_and_figures() {
         let card = render(&report(), &header());
-        for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "--seed 7", "| `yes` heard | 100.00 |"]
-        {
+        for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "| `yes` heard | 100.00 |"] {
             assert!(card.contains(part), "no {part:?} in\n{card}");
         }
+    }
+
+    #[test]
+    fn the_command_has_every_option_that_is_not_the_usual_one() {
+        let settings = TrainConfig {
+            seed: 7,
+            label_smoothing: 0.02,
+            teacher: Some("ab12".into()),
+            ..TrainConfig::default()
+        };
+        let mut report = report();
+        report.training["settings"] = serde_json::to_value(settings).unwrap();
+        let card = render(&report, &header());
+        let command =
+            "train --data DIR --out OUT --seed 7 --label-smoothing 0.02 --teacher TEACHER\n\nTEACHER is";
+        assert!(card.contains(command), "{card}");
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn render(report: &Report) -> String {
              are wrong.",
             &suspects(&evaluation.suspects),
         ),
-        section("Where the time went", "Shares of the time of all epochs.", &time_by_part(&report.epochs)),
+        time_by_part(&report.epochs),
         section("How it was trained", "", &facts(&report.training)),
     ];
     format!(
@@ -179,10 +179,15 @@ fn suspects(suspects: &[Suspect]) -> String {
     table("pairs", &["label", "heard", "confidence", "clip"], &rows)
 }
 
+/// Nothing if no epoch says.
 fn time_by_part(epochs: &[EpochMetrics]) -> String {
-    let seconds: f64 = epochs.iter().map(|epoch| epoch.seconds).sum();
+    let timed: Vec<_> = epochs.iter().filter(|epoch| epoch.parts != EpochParts::default()).collect();
+    if timed.is_empty() {
+        return String::new();
+    }
+    let seconds: f64 = timed.iter().map(|epoch| epoch.seconds).sum();
     let parts = EpochParts::default().named().into_iter().enumerate().map(|(i, (name, _))| {
-        let part: f64 = epochs.iter().map(|epoch| epoch.parts.named()[i].1).sum();
+        let part: f64 = timed.iter().map(|epoch| epoch.parts.named()[i].1).sum();
         (name, part / seconds.max(f64::MIN_POSITIVE))
     });
     let rows = join(parts, |(name, share)| {
@@ -192,7 +197,11 @@ fn time_by_part(epochs: &[EpochMetrics]) -> String {
             meter(share)
         )
     });
-    table("", &["part", "share", ""], &rows)
+    section(
+        "Where the time went",
+        "Shares of the time of all epochs.",
+        &table("", &["part", "share", ""], &rows),
+    )
 }
 
 /// A bar as long as `share`.
