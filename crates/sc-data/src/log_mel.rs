@@ -3,6 +3,7 @@
 
 use std::f64::consts::PI;
 
+use aligned_vec::{AVec, ConstAlign, avec};
 use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +130,11 @@ pub struct Scratch {
     group: Group,
 }
 
+/// Bytes.
+const CACHE_LINE: usize = 64;
+
+type Aligned = AVec<f32, ConstAlign<CACHE_LINE>>;
+
 /// Memory for the frames that are transformed at once, a lane each.
 #[derive(Clone, Debug)]
 struct Group {
@@ -136,9 +142,9 @@ struct Group {
     /// `n / hop_length` after the frame's own, next to those of the other frames.
     columns: Vec<f32>,
     /// `[n_fft / 2, 2, n_lanes]`: windowed samples, then their spectra.
-    samples: Vec<f32>,
+    samples: Aligned,
     /// `[n_fft / 2 + 1, n_lanes]`
-    power: Vec<f32>,
+    power: Aligned,
 }
 
 impl LogMel {
@@ -154,8 +160,8 @@ impl LogMel {
             padded: vec![0.0; N_SAMPLES + n_fft],
             group: Group {
                 columns: vec![0.0; hop_length * self.n_columns()],
-                samples: vec![0.0; n_fft * MAX_LANES],
-                power: vec![0.0; (n_fft / 2 + 1) * MAX_LANES],
+                samples: avec![[CACHE_LINE]| 0.0; n_fft * MAX_LANES],
+                power: avec![[CACHE_LINE]| 0.0; (n_fft / 2 + 1) * MAX_LANES],
             },
         }
     }
@@ -242,11 +248,15 @@ impl LogMel {
     fn gather(&self, samples: &[f32], columns: &mut [f32]) {
         let hop_length = self.config.hop_length;
         for (n, row) in columns.chunks_exact_mut(self.n_columns()).enumerate() {
-            for (column, to) in row.iter_mut().enumerate() {
-                match samples.get(column * hop_length + n) {
-                    Some(&sample) => *to = sample,
-                    None => break,
-                }
+            let n_columns = samples.len().saturating_sub(n).div_ceil(hop_length).min(row.len());
+            let (fours, rest) = row[..n_columns].as_chunks_mut::<4>();
+            let sample = |column: usize| samples[column * hop_length + n];
+            for (i, four) in fours.iter_mut().enumerate() {
+                *four = std::array::from_fn(|column| sample(4 * i + column));
+            }
+            let n_before = 4 * fours.len();
+            for (column, to) in rest.iter_mut().enumerate() {
+                *to = sample(n_before + column);
             }
         }
     }

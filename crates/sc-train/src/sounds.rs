@@ -60,13 +60,16 @@ pub fn shuffle_thirds(word: &[f32], rng: &mut impl Rng) -> Vec<f32> {
 /// A sound `factor` times as fast and as high, about the middle of the second.
 pub fn change_speed(sound: &[f32], factor: f32) -> Vec<f32> {
     let middle = sound.len() as f32 / 2.0;
-    let at = |i: isize| usize::try_from(i).ok().and_then(|i| sound.get(i)).copied().unwrap_or(0.0);
     let sample = |i: usize| {
         let position = middle + (i as f32 - middle) * factor;
-        let before = position.floor();
-        let share = position - before;
-        let before = before as isize;
-        at(before) * (1.0 - share) + at(before + 1) * share
+        if position <= -1.0 {
+            return 0.0;
+        }
+        // One further on, so that it is not negative: then a cast is its floor.
+        let after = (position + 1.0) as usize;
+        let share = position + 1.0 - after as f32;
+        let at = |i: Option<usize>| i.and_then(|i| sound.get(i)).copied().unwrap_or(0.0);
+        at(after.checked_sub(1)) * (1.0 - share) + at(Some(after)) * share
     };
     (0..sound.len()).map(sample).collect()
 }
@@ -110,9 +113,8 @@ fn coloured(rng: &mut impl Rng) -> Vec<f32> {
         }
     }
     let (rate_hz, depth) = (rng.random_range(0.2..8.0), rng.random_range(0.0..0.9));
-    let phase: f32 = rng.random_range(0.0..TAU);
-    let swell = |i: usize| 1.0 + depth * (TAU * rate_hz * seconds(i) + phase).sin();
-    noise.iter_mut().enumerate().for_each(|(i, x)| *x *= swell(i));
+    let swell = sine(rate_hz, rng.random_range(0.0..TAU));
+    noise.iter_mut().zip(swell).for_each(|(x, swell)| *x *= 1.0 + depth * swell);
     noise
 }
 
@@ -122,12 +124,45 @@ fn hum(rng: &mut impl Rng) -> Vec<f32> {
     let (wobble_hz, wobble) = (rng.random_range(0.1..6.0), rng.random_range(0.0..0.05));
     let harmonics: Vec<f32> = (1..=8).map(|k| rng.random_range(0.0..1.0) / k as f32).collect();
     let mut phase = 0.0;
-    let sample = |i: usize| {
-        phase +=
-            TAU * pitch_hz / SAMPLE_RATE_HZ as f32 * (1.0 + wobble * (TAU * wobble_hz * seconds(i)).sin());
-        harmonics.iter().zip(1..).map(|(loudness, k)| loudness * (k as f32 * phase).sin()).sum()
+    let sample = |swing: f32| {
+        phase = advance(phase, pitch_hz * (1.0 + wobble * swing));
+        overtones(phase, &harmonics)
     };
-    (0..N_SAMPLES).map(sample).collect()
+    sine(wobble_hz, 0.0).take(N_SAMPLES).map(sample).collect()
+}
+
+/// The phase of a tone a sample later.
+fn advance(phase: f32, hz: f32) -> f32 {
+    let phase = phase + TAU * hz / SAMPLE_RATE_HZ as f32;
+    if phase < TAU { phase } else { phase - TAU }
+}
+
+/// The sum of `loudness[k - 1] sin(k phase)`, by `sin((k + 1) x) = 2 cos(x) sin(k x) - sin((k - 1) x)`: a
+/// sine a harmonic would take most of a training step.
+fn overtones(phase: f32, loudness: &[f32]) -> f32 {
+    let (sin, cos) = phase.sin_cos();
+    let (mut before, mut now, mut sum) = (0.0, sin, 0.0);
+    for loudness in loudness {
+        sum += loudness * now;
+        (before, now) = (now, 2.0 * cos * now - before);
+    }
+    sum
+}
+
+/// A sine from sample to sample, as one turned by a little each time.
+fn sine(hz: f32, phase: f32) -> impl Iterator<Item = f32> {
+    let (turn_sin, turn_cos) = (TAU * hz / SAMPLE_RATE_HZ as f32).sin_cos();
+    let turn = move |(sin, cos): &(f32, f32)| {
+        Some((sin * turn_cos + cos * turn_sin, cos * turn_cos - sin * turn_sin))
+    };
+    std::iter::successors(Some(phase.sin_cos()), turn).map(|(sin, _)| sin)
+}
+
+/// Loudness from sample to sample of a sound that fades to 1/e within `seconds`, down to -80 dB.
+fn fade(seconds: f32) -> impl Iterator<Item = f32> {
+    let share = (-1.0 / (seconds * SAMPLE_RATE_HZ as f32)).exp();
+    std::iter::successors(Some(1.0), move |loudness| Some(loudness * share))
+        .take_while(|loudness| *loudness > 1e-4)
 }
 
 /// Knocks, keys and dishes: short decaying tones at random moments.
@@ -136,10 +171,9 @@ fn clicks(rng: &mut impl Rng) -> Vec<f32> {
     for _ in 0..rng.random_range(1..12) {
         let (start, pitch_hz) = (rng.random_range(0..N_SAMPLES), rng.random_range(100.0..6000.0));
         let (decay_s, loudness) = (rng.random_range(0.002..0.06), rng.random_range(0.1..1.0));
-        for (i, x) in noise[start..].iter_mut().enumerate() {
-            let t = seconds(i);
+        for ((x, envelope), tone) in noise[start..].iter_mut().zip(fade(decay_s)).zip(sine(pitch_hz, 0.0)) {
             let grain: f32 = rng.random_range(-0.5..0.5);
-            *x += loudness * (-t / decay_s).exp() * ((TAU * pitch_hz * t).sin() + grain);
+            *x += loudness * envelope * (tone + grain);
         }
     }
     noise
@@ -153,11 +187,11 @@ fn notes(rng: &mut impl Rng) -> Vec<f32> {
         let pitch_hz = 55.0 * 2.0_f32.powf(rng.random_range(0..48) as f32 / 12.0);
         let (attack_s, decay_s) = (rng.random_range(0.005..0.1), rng.random_range(0.05..0.6));
         let brightness = rng.random_range(0.2..0.8_f32);
-        for (i, x) in music[start..].iter_mut().enumerate() {
-            let t = seconds(i);
-            let envelope = (t / attack_s).min(1.0) * (-t / decay_s).exp();
-            let tone: f32 = (1..=4).map(|k| brightness.powi(k) * (TAU * pitch_hz * k as f32 * t).sin()).sum();
-            *x += envelope * tone;
+        let loudness = [1, 2, 3, 4].map(|k| brightness.powi(k));
+        let mut phase = 0.0;
+        for ((i, x), envelope) in music[start..].iter_mut().enumerate().zip(fade(decay_s)) {
+            *x += (seconds(i) / attack_s).min(1.0) * envelope * overtones(phase, &loudness);
+            phase = advance(phase, pitch_hz);
         }
     }
     music
@@ -172,23 +206,25 @@ fn glides(rng: &mut impl Rng) -> Vec<f32> {
         let len = if n_glides == 1 { N_SAMPLES } else { rng.random_range(N_SAMPLES / 50..N_SAMPLES / 2) };
         let start = rng.random_range(0..=N_SAMPLES - len);
         let octaves: f32 = rng.random_range(-2.0..2.0);
-        let pitch_hz = 150.0 * 2.0_f32.powf(rng.random_range(0.0..5.0));
+        let mut pitch_hz = 150.0 * 2.0_f32.powf(rng.random_range(0.0..5.0));
+        let rise = 2.0_f32.powf(octaves / len as f32);
         let (waver_hz, waver) = (rng.random_range(0.1..40.0), rng.random_range(0.0..0.6_f32).powi(2));
         let fading = rng.random_range(0.2..3.0);
         let n_harmonics = rng.random_range(1..8);
-        let loudness = rng.random_range(0.2..1.0);
-        let is_faded = n_glides > 1;
-        let (mut phase, waver_phase) = (0.0, rng.random_range(0.0..TAU));
-        for (i, x) in noise[start..start + len].iter_mut().enumerate() {
-            let done = i as f32 / len as f32;
-            let pitch_hz = pitch_hz * 2.0_f32.powf(octaves * done);
-            let hz = pitch_hz * (1.0 + waver * (TAU * waver_hz * seconds(i) + waver_phase).sin());
-            phase += TAU * hz / SAMPLE_RATE_HZ as f32;
+        let loudness: f32 = rng.random_range(0.2..1.0);
+        let harmonics: Vec<f32> = (1..=n_harmonics).map(|k| loudness / (k as f32).powf(fading)).collect();
+        let swings = sine(waver_hz, rng.random_range(0.0..TAU));
+        // Half a sine's swell and fade for each of many; a lone one is as loud throughout.
+        let fading_hz = SAMPLE_RATE_HZ as f32 / (2 * len) as f32;
+        let envelope = if n_glides == 1 { sine(0.0, TAU / 4.0) } else { sine(fading_hz, 0.0) };
+        let mut phase = 0.0;
+        for ((x, swing), envelope) in noise[start..start + len].iter_mut().zip(swings).zip(envelope) {
+            let hz = pitch_hz * (1.0 + waver * swing);
+            pitch_hz *= rise;
+            phase = advance(phase, hz);
             // Harmonics above half of the sample rate would come back as other tones.
-            let harmonics = (1..=n_harmonics).map(|k| k as f32).take_while(|k| k * hz < 7_500.0);
-            let tone: f32 = harmonics.map(|k| (k * phase).sin() / k.powf(fading)).sum();
-            let envelope = if is_faded { (TAU / 2.0 * done).sin() } else { 1.0 };
-            *x += loudness * envelope * tone;
+            let n_heard = (7_500.0 / hz) as usize;
+            *x += envelope * overtones(phase, &harmonics[..n_heard.min(harmonics.len())]);
         }
     }
     noise
@@ -256,6 +292,15 @@ mod tests {
         assert!(crossings(middle).abs_diff(100) <= 1, "{} periods in half a second", crossings(middle));
         assert!(fast[..N_SAMPLES / 4 - 10].iter().all(|x| *x == 0.0));
         assert_eq!(change_speed(&tone, 1.0), tone);
+    }
+
+    #[test]
+    fn overtones_are_sines() {
+        let loudness = [0.5, 0.0, 1.0, 0.3, 0.2, 0.1, 0.7];
+        for phase in (0..100).map(|i| i as f32 * 0.0628) {
+            let sines: f32 = loudness.iter().zip(1..).map(|(l, k)| l * (k as f32 * phase).sin()).sum();
+            assert!((overtones(phase, &loudness) - sines).abs() < 1e-4, "at {phase}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::kernel::{Kernel, Panel, Tiles};
 use super::plan::{Activation, Step};
 use super::winograd::Winograd;
+use super::{Aligned, CACHE_LINE};
 use crate::Weights;
 use crate::config::NORM_EPSILON;
 
@@ -71,7 +72,7 @@ impl Direct {
 /// Weights in the kernel's order.
 pub struct Matrix {
     /// `[kernel, channels]` of each panel, one after another.
-    weights: Vec<f32>,
+    weights: Aligned,
     /// `[channels]`.
     bias: Vec<f32>,
     kernel: Kernel,
@@ -130,8 +131,8 @@ impl Folded {
 }
 
 /// `[rows, channels]` to `[rows, width]` for each panel; the last may be narrower.
-fn pack(weights: &[f32], channels: usize, width: usize) -> Vec<f32> {
-    let mut packed = Vec::with_capacity(weights.len());
+fn pack(weights: &[f32], channels: usize, width: usize) -> Aligned {
+    let mut packed = Aligned::with_capacity(CACHE_LINE, weights.len());
     for panel in (0..channels).step_by(width) {
         let panel = panel..channels.min(panel + width);
         weights.chunks_exact(channels).for_each(|row| packed.extend_from_slice(&row[panel.clone()]));

@@ -11,10 +11,18 @@ mod kernel;
 mod plan;
 mod winograd;
 
+use aligned_vec::{AVec, ConstAlign, avec};
+
 use crate::{KeywordCnnConfig, Weights};
 use conv::Conv;
 pub use kernel::Kernel;
 use plan::{Activation, Plan};
+
+/// Bytes.
+const CACHE_LINE: usize = 64;
+
+/// What the kernel reads and writes.
+type Aligned = AVec<f32, ConstAlign<CACHE_LINE>>;
 
 /// A network ready to run on this machine's processor.
 pub struct Engine {
@@ -29,9 +37,9 @@ pub struct Engine {
 
 /// One clip's activations on its way through. Used again and again.
 pub struct Workspace {
-    activations: Vec<Vec<f32>>,
+    activations: Vec<Aligned>,
     /// What a convolution lays aside.
-    scratch: Vec<f32>,
+    scratch: Aligned,
 }
 
 impl Engine {
@@ -55,8 +63,8 @@ impl Engine {
     pub fn workspace(&self) -> Workspace {
         let scratch_len = self.convolutions.iter().map(Conv::scratch_len).max().unwrap_or_default();
         Workspace {
-            activations: self.activations.iter().map(|activation| vec![0.0; activation.len()]).collect(),
-            scratch: vec![0.0; scratch_len],
+            activations: self.activations.iter().map(|activation| zeros(activation.len())).collect(),
+            scratch: zeros(scratch_len),
         }
     }
 
@@ -70,7 +78,7 @@ impl Engine {
         for conv in &self.convolutions {
             // A convolution reads earlier activations and writes a later one.
             let (earlier, later) = activations.split_at_mut(conv.to);
-            let skip = conv.skip.map(|skip| &*earlier[skip]);
+            let skip = conv.skip.map(|skip| earlier[skip].as_slice());
             conv.run(&earlier[conv.from], skip, &mut later[0], scratch);
         }
         if let Some(last) = activations.last() {
@@ -90,6 +98,10 @@ impl Engine {
             logits.iter_mut().zip(weights).for_each(|(logit, weight)| *logit += mean * weight);
         }
     }
+}
+
+fn zeros(len: usize) -> Aligned {
+    avec![[CACHE_LINE]| 0.0; len]
 }
 
 #[cfg(test)]
