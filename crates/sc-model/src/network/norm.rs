@@ -1,7 +1,7 @@
 //! Batch norm with the `ReLU` behind it as one operation of our own under Burn's autodiff.
 //!
 //! Burn's is a chain of a dozen operations over whole activations, each a trip through memory; this
-//! is two trips forward and two back. Only training on flex comes here.
+//! is two trips forward and two back, on the widest vectors there are. Only training on flex comes here.
 
 use burn::backend::{
     Autodiff, Flex,
@@ -12,6 +12,7 @@ use burn::backend::{
     },
 };
 use burn::tensor::{Tensor, activation::relu};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::flex::{Primitive, new_tensor, values};
@@ -152,12 +153,15 @@ impl Statistics {
     /// not drown the variance.
     fn of(x: &[f32], channels: usize) -> Self {
         let origin = &x[..channels];
+        let arch = Arch::new();
         let blocks = x.par_chunks(ROWS * channels).map(|x| {
-            let mut sums = Sums::new(channels);
-            for row in x.chunks_exact(channels) {
-                sums.add(row.iter().zip(origin).map(|(x, origin)| (x - origin, x - origin)));
-            }
-            sums
+            arch.dispatch(|| {
+                let mut sums = Sums::new(channels);
+                for row in x.chunks_exact(channels) {
+                    sums.add(row.iter().zip(origin).map(|(x, origin)| (x - origin, x - origin)));
+                }
+                sums
+            })
         });
         let n_rows = (x.len() / channels) as f64;
         let (mut mean, mut variance) = (Vec::new(), Vec::new());
@@ -207,12 +211,15 @@ fn forward(x: &[f32], statistics: &Statistics, gamma: &[f32], beta: &[f32], relu
         beta.iter().zip(product(&statistics.mean, &scale)).map(|(beta, offset)| beta - offset).collect();
     let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
     let mut y = vec![0.0; x.len()];
+    let arch = Arch::new();
     y.par_chunks_mut(ROWS * channels).zip(x.par_chunks(ROWS * channels)).for_each(|(y, x)| {
-        for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-            for (((y, x), scale), shift) in y.iter_mut().zip(x).zip(&scale).zip(&shift) {
-                *y = (x * scale + shift).max(floor);
+        arch.dispatch(|| {
+            for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                for (((y, x), scale), shift) in y.iter_mut().zip(x).zip(&scale).zip(&shift) {
+                    *y = (x * scale + shift).max(floor);
+                }
             }
-        }
+        });
     });
     y
 }
@@ -233,17 +240,21 @@ fn backward(
     let channels = gamma.len();
     let Statistics { mean, inverse_deviation, .. } = statistics;
     let mut dx = vec![0.0; x.len()];
+    let arch = Arch::new();
     let blocks = dx.par_chunks_mut(ROWS * channels).enumerate().map(|(i, dx)| {
         let range = i * ROWS * channels..i * ROWS * channels + dx.len();
-        dx.copy_from_slice(&dy[range.clone()]);
-        if let Some(y) = y {
-            dx.iter_mut().zip(&y[range.clone()]).for_each(|(dx, y)| *dx = if *y > 0.0 { *dx } else { 0.0 });
-        }
-        let mut sums = Sums::new(channels);
-        for (dx, x) in dx.chunks_exact(channels).zip(x[range].chunks_exact(channels)) {
-            sums.add(dx.iter().zip(x.iter().zip(mean)).map(|(dx, (x, mean))| (*dx, x - mean)));
-        }
-        sums
+        arch.dispatch(|| {
+            dx.copy_from_slice(&dy[range.clone()]);
+            if let Some(y) = y {
+                let y = &y[range.clone()];
+                dx.iter_mut().zip(y).for_each(|(dx, y)| *dx = if *y > 0.0 { *dx } else { 0.0 });
+            }
+            let mut sums = Sums::new(channels);
+            for (dx, x) in dx.chunks_exact(channels).zip(x[range].chunks_exact(channels)) {
+                sums.add(dx.iter().zip(x.iter().zip(mean)).map(|(dx, (x, mean))| (*dx, x - mean)));
+            }
+            sums
+        })
     });
     let sums: Vec<(f64, f64)> = total(blocks).collect();
     let dbeta: Vec<f32> = sums.iter().map(|sums| sums.0 as f32).collect();
@@ -258,13 +269,15 @@ fn backward(
     let offset: Vec<f32> =
         (0..channels).map(|c| -scale[c] * dbeta[c] / n_rows - slope[c] * mean[c]).collect();
     dx.par_chunks_mut(ROWS * channels).zip(x.par_chunks(ROWS * channels)).for_each(|(dx, x)| {
-        for (dx, x) in dx.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-            for ((((dx, x), scale), slope), offset) in
-                dx.iter_mut().zip(x).zip(&scale).zip(&slope).zip(&offset)
-            {
-                *dx = scale * *dx + slope * x + offset;
+        arch.dispatch(|| {
+            for (dx, x) in dx.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                for ((((dx, x), scale), slope), offset) in
+                    dx.iter_mut().zip(x).zip(&scale).zip(&slope).zip(&offset)
+                {
+                    *dx = scale * *dx + slope * x + offset;
+                }
             }
-        }
+        });
     });
     (dx, dgamma, dbeta)
 }
