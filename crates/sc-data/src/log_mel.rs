@@ -3,7 +3,7 @@
 
 use std::f64::consts::PI;
 
-use aligned_vec::{AVec, ConstAlign, avec};
+use aligned_vec::{AVec, avec};
 use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
 
@@ -130,11 +130,6 @@ pub struct Scratch {
     group: Group,
 }
 
-/// Bytes.
-const CACHE_LINE: usize = 64;
-
-type Aligned = AVec<f32, ConstAlign<CACHE_LINE>>;
-
 /// Memory for the frames that are transformed at once, a lane each.
 #[derive(Clone, Debug)]
 struct Group {
@@ -142,9 +137,9 @@ struct Group {
     /// `n / hop_length` after the frame's own, next to those of the other frames.
     columns: Vec<f32>,
     /// `[n_fft / 2, 2, n_lanes]`: windowed samples, then their spectra.
-    samples: Aligned,
+    samples: AVec<f32>,
     /// `[n_fft / 2 + 1, n_lanes]`
-    power: Aligned,
+    power: AVec<f32>,
 }
 
 impl LogMel {
@@ -160,8 +155,8 @@ impl LogMel {
             padded: vec![0.0; N_SAMPLES + n_fft],
             group: Group {
                 columns: vec![0.0; hop_length * self.n_columns()],
-                samples: avec![[CACHE_LINE]| 0.0; n_fft * MAX_LANES],
-                power: avec![[CACHE_LINE]| 0.0; (n_fft / 2 + 1) * MAX_LANES],
+                samples: avec![0.0; n_fft * MAX_LANES],
+                power: avec![0.0; (n_fft / 2 + 1) * MAX_LANES],
             },
         }
     }

@@ -1,9 +1,10 @@
 //! One folded convolution, laid out for the kernel.
 
+use aligned_vec::AVec;
+
 use super::kernel::{Kernel, Panel, Tiles};
 use super::plan::{Activation, Step};
 use super::winograd::Winograd;
-use super::{Aligned, CACHE_LINE};
 use crate::Weights;
 use crate::config::NORM_EPSILON;
 
@@ -72,7 +73,7 @@ impl Direct {
 /// Weights in the kernel's order.
 pub struct Matrix {
     /// `[kernel, channels]` of each panel, one after another.
-    weights: Aligned,
+    weights: AVec<f32>,
     /// `[channels]`.
     bias: Vec<f32>,
     kernel: Kernel,
@@ -131,8 +132,8 @@ impl Folded {
 }
 
 /// `[rows, channels]` to `[rows, width]` for each panel; the last may be narrower.
-fn pack(weights: &[f32], channels: usize, width: usize) -> Aligned {
-    let mut packed = Aligned::with_capacity(CACHE_LINE, weights.len());
+fn pack(weights: &[f32], channels: usize, width: usize) -> AVec<f32> {
+    let mut packed = AVec::with_capacity(0, weights.len()); // 0 asks for no more than the usual alignment
     for panel in (0..channels).step_by(width) {
         let panel = panel..channels.min(panel + width);
         weights.chunks_exact(channels).for_each(|row| packed.extend_from_slice(&row[panel.clone()]));

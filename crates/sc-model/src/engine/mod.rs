@@ -11,18 +11,12 @@ mod kernel;
 mod plan;
 mod winograd;
 
-use aligned_vec::{AVec, ConstAlign, avec};
+use aligned_vec::{AVec, avec};
 
 use crate::{KeywordCnnConfig, Weights};
 use conv::Conv;
 pub use kernel::Kernel;
 use plan::{Activation, Plan};
-
-/// Bytes.
-const CACHE_LINE: usize = 64;
-
-/// What the kernel reads and writes.
-type Aligned = AVec<f32, ConstAlign<CACHE_LINE>>;
 
 /// A network ready to run on this machine's processor.
 pub struct Engine {
@@ -37,9 +31,9 @@ pub struct Engine {
 
 /// One clip's activations on its way through. Used again and again.
 pub struct Workspace {
-    activations: Vec<Aligned>,
+    activations: Vec<AVec<f32>>,
     /// What a convolution lays aside.
-    scratch: Aligned,
+    scratch: AVec<f32>,
 }
 
 impl Engine {
@@ -63,8 +57,8 @@ impl Engine {
     pub fn workspace(&self) -> Workspace {
         let scratch_len = self.convolutions.iter().map(Conv::scratch_len).max().unwrap_or_default();
         Workspace {
-            activations: self.activations.iter().map(|activation| zeros(activation.len())).collect(),
-            scratch: zeros(scratch_len),
+            activations: self.activations.iter().map(|activation| avec![0.0; activation.len()]).collect(),
+            scratch: avec![0.0; scratch_len],
         }
     }
 
@@ -98,10 +92,6 @@ impl Engine {
             logits.iter_mut().zip(weights).for_each(|(logit, weight)| *logit += mean * weight);
         }
     }
-}
-
-fn zeros(len: usize) -> Aligned {
-    avec![[CACHE_LINE]| 0.0; len]
 }
 
 #[cfg(test)]
