@@ -147,7 +147,9 @@ mod tests {
 
         /// Convolution and norm by their definitions.
         fn conv(&self, ConvLayer { name, shape, relu }: &ConvLayer, weights: &Weights) -> Self {
-            let tensor = |part: &str, i: usize| f64::from(weights.get(&format!("{name}.{part}")).values[i]);
+            let tensor = |part: &str| &weights.get(&format!("{name}.{part}")).values;
+            let kernel = tensor("weight");
+            let [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "variance"].map(tensor);
             let input = Self { shape: shape.input, values: self.values.clone() };
             let ([kt, kf], [st, sf], [pt, pf]) = (shape.kernel, shape.stride, shape.padding());
             let [n_times, n_bands, n_channels] = shape.output();
@@ -162,12 +164,12 @@ mod tests {
                         ];
                         for from in 0..shape.input[2] {
                             let weight = ((i * kf + j) * shape.input[2] + from) * n_channels + channel;
-                            sum += input.at(place, from) * tensor("weight", weight);
+                            sum += input.at(place, from) * f64::from(kernel[weight]);
                         }
                     }
-                    let deviation = (tensor("variance", channel) + f64::from(NORM_EPSILON)).sqrt();
-                    let normed = (sum - tensor("mean", channel)) / deviation;
-                    let y = normed * tensor("gamma", channel) + tensor("beta", channel);
+                    let [gamma, beta, mean, variance] =
+                        [gamma, beta, mean, variance].map(|values| f64::from(values[channel]));
+                    let y = (sum - mean) / (variance + f64::from(NORM_EPSILON)).sqrt() * gamma + beta;
                     values.push(if *relu { y.max(0.0) } else { y });
                 }
             }
