@@ -27,6 +27,11 @@ impl Tiles {
     pub fn patch_len(&self) -> usize {
         self.runs * self.run_len
     }
+
+    /// Numbers from a patch's first to its last, those between its runs as well.
+    fn span(&self) -> usize {
+        (self.runs - 1) * self.run_stride + self.run_len
+    }
 }
 
 /// Some channels of a convolution, as many as [`Kernel::width`] or the last [`LANES`]: everything the
@@ -166,15 +171,15 @@ impl<const N: usize, const M: usize, const FUSED: bool> Places<'_, N, M, FUSED> 
     fn sum<S: Simd>(&self, simd: S, places: [usize; N]) -> [[S::f32s; M]; N] {
         let Panel { tiles, weights, bias, .. } = self.panel;
         let mut sums = [registers::<S, M>(bias); N];
+        let span = tiles.span();
+        // Once a tile, not once a run: the first layer's runs are only five numbers long.
+        let patches: [&[f32]; N] = std::array::from_fn(|i| &self.input[tiles.inputs[places[i]]..][..span]);
         for (run, weights) in weights.chunks_exact(tiles.run_len * bias.len()).enumerate() {
-            let rows: [&[f32]; N] = std::array::from_fn(|i| {
-                &self.input[tiles.inputs[places[i]] + run * tiles.run_stride..][..tiles.run_len]
-            });
             let weights = &S::as_simd_f32s(weights).0.as_chunks::<M>().0[..tiles.run_len];
-            for (k, weights) in weights.iter().enumerate() {
+            for (k, weights) in (run * tiles.run_stride..).zip(weights) {
                 // Indices, not iterators: only so does the compiler keep the sums in registers.
                 for i in 0..N {
-                    let x = simd.splat_f32s(rows[i][k]);
+                    let x = simd.splat_f32s(patches[i][k]);
                     for m in 0..M {
                         sums[i][m] = if FUSED {
                             simd.mul_add_e_f32s(x, weights[m], sums[i][m])
