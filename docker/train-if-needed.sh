@@ -1,6 +1,7 @@
 #!/bin/sh
 # train-if-needed.sh FILE makes sure there is a model at FILE: one that loads is kept; else the data set is fetched
-# and trained on. train-if-needed.sh --is-needed FILE only says, by its exit status, whether that takes a training.
+# and trained on. train-if-needed.sh --is-needed FILE only says, by its exit status, whether that takes a training: 0 if
+# it does, 1 if not.
 #
 # MODEL=train sets aside what is there. DATA_URL names a mirror, DATA_SHA256 another archive's digest; an archive in
 # the folder SC_ARCHIVES goes before both. EPOCHS and TASK are sc-train's, LANG_MSG=uk speaks Ukrainian, and SC_CACHE
@@ -59,6 +60,13 @@ train() {
     mv "$model.part" "$model"
     rm -rf "$run"
 }
+
+# Or else a model that loads would be taken for a broken one.
+if ! sc-train --version >/dev/null; then
+    say "Error: sc-train does not run here. For another architecture, register QEMU first (docker/README.md)." \
+        "Помилка: sc-train тут не запускається. Для іншої архітектури спершу зареєструйте QEMU (docker/README.md)." >&2
+    exit 2
+fi
 
 if [ "$1" = --is-needed ]; then
     model=$2
