@@ -1,5 +1,4 @@
-//! Disturbances that leave a word what it is: shifts in time, noise behind it, another voice, gaps in
-//! what is heard.
+//! Disturbances that leave a word what it is: shifts in time, noise behind it, gaps in what is heard.
 //!
 //! Each draws from the `Rng` it is given, so that a seed repeats it.
 
@@ -8,7 +7,6 @@ use std::ops::Range;
 use rand::{Rng, RngExt};
 
 use crate::Waveform;
-use crate::mel::{band_to_hz, hz_to_band};
 
 /// Moves a sound by up to `most` samples either way; what enters is silence.
 pub fn time_shift(waveform: &mut Waveform, most: usize, rng: &mut impl Rng) {
@@ -46,27 +44,6 @@ pub fn add_noise(waveform: &mut Waveform, noise: &Waveform, snr_db: f32) {
 
 fn energy(waveform: &Waveform) -> f32 {
     waveform.samples().iter().map(|sample| sample * sample).sum()
-}
-
-/// Lets another speaker say it, whose vocal tract is shorter: what was heard at a frequency is heard at
-/// `factor` times it (Jaitly and Hinton, "Vocal Tract Length Perturbation", ICML workshop 2013).
-///
-/// `features`, `[n_frames, n_mels]`, keep their level: bands are read between their neighbours.
-pub fn warp_frequency(features: &mut [f32], n_mels: usize, factor: f32) {
-    let last = n_mels - 1;
-    let read = |band: usize| {
-        let from = hz_to_band(band_to_hz(band as f64, n_mels) / f64::from(factor), n_mels);
-        let from = from.clamp(0.0, last as f64);
-        (from as usize, from.fract() as f32)
-    };
-    let reads: Vec<(usize, f32)> = (0..n_mels).map(read).collect();
-    let mut heard = vec![0.0; n_mels];
-    for frame in features.chunks_exact_mut(n_mels) {
-        heard.copy_from_slice(frame);
-        for (value, &(below, share)) in frame.iter_mut().zip(&reads) {
-            *value = heard[below] + share * (heard[last.min(below + 1)] - heard[below]);
-        }
-    }
 }
 
 /// Hides stripes of a spectrogram, so that no single moment or band decides
@@ -122,7 +99,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::{Features, LogMelConfig, N_SAMPLES};
+    use crate::N_SAMPLES;
 
     fn tone(hz: f32, amplitude: f32) -> Waveform {
         let radians = std::f32::consts::TAU * hz / N_SAMPLES as f32;
@@ -163,29 +140,6 @@ mod tests {
         assert_eq!(waveform, tone(440.0, 0.5));
     }
 
-    #[test]
-    fn a_tone_of_another_voice_is_the_tone_at_its_frequency() {
-        let log_mel = LogMelConfig::default().init();
-        let [voice, higher] = [1_000.0, 1_100.0].map(|hz| log_mel.compute(&tone(hz, 0.5)));
-        let mut warped = voice.clone();
-        warp_frequency(warped.values_mut(), 40, 1.1);
-        let loudest = |features: &Features| {
-            let frame = &features.values()[50 * 40..51 * 40];
-            (0..40).max_by(|a, b| frame[*a].total_cmp(&frame[*b])).unwrap()
-        };
-        assert!(loudest(&voice) < loudest(&higher));
-        assert_eq!(loudest(&warped), loudest(&higher));
-    }
-
-    #[test]
-    fn ones_own_voice_is_left_as_it_is() {
-        let features = LogMelConfig::default().init().compute(&tone(440.0, 0.5));
-        let mut warped = features.clone();
-        warp_frequency(warped.values_mut(), 40, 1.0);
-        let distance = |(a, b): (&f32, &f32)| (a - b).abs();
-        assert!(warped.values().iter().zip(features.values()).map(distance).all(|distance| distance < 1e-3));
-    }
-
     proptest! {
         #[test]
         fn no_more_is_hidden_than_the_masks_allow(seed: u64) {
@@ -195,14 +149,6 @@ mod tests {
             prop_assert!(rows <= 2 * 20, "{rows} frames");
             let changed = features.iter().enumerate().filter(|&(i, &value)| value != i as f32).count();
             prop_assert!(changed <= 2 * 20 * 40 + 2 * 7 * 101, "{changed} values");
-        }
-
-        #[test]
-        fn any_voice_fits_any_features(factor in 0.1..10.0_f32, n_frames in 0..5_usize, n_mels in 1..50_usize) {
-            let values = |i| (i % 7) as f32;
-            let mut features: Vec<f32> = (0..n_frames * n_mels).map(values).collect();
-            warp_frequency(&mut features, n_mels, factor);
-            prop_assert!(features.iter().all(|value| (0.0..=6.0).contains(value)), "{features:?}");
         }
 
         #[test]

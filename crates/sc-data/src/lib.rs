@@ -26,7 +26,7 @@ pub use archive::{
     ArchiveSource, Event, Fetch, Outcome, SPEECH_COMMANDS_SHA256, SPEECH_COMMANDS_URL, Stage, UnpackLimits,
     unpack,
 };
-pub use augment::{SpecAugment, add_noise, time_shift, warp_frequency};
+pub use augment::{SpecAugment, add_noise, time_shift};
 pub use cache::SampleCache;
 pub use clip::Clip;
 pub use dataset::{SpeechCommands, labelled_clips};

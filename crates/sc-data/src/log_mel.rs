@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fft::{Lanes, MAX_LANES, PowerSpectrum};
 use crate::mel::{Filter, filter_bank};
-use crate::{Error, N_SAMPLES, Waveform};
+use crate::{Error, N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
 
 /// Front-end settings, in samples at 16 kHz. Defaults: BC-ResNet (arXiv:2106.04140).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ impl LogMelConfig {
             config: self.clone(),
             half_window: half_hann(self.win_length, self.n_fft),
             spectrum: PowerSpectrum::new(self.n_fft),
-            filters: filter_bank(self.n_fft, self.n_mels),
+            filters: filter_bank(self.n_fft, self.n_mels, SAMPLE_RATE_HZ),
             arch: Arch::new(),
         }
     }

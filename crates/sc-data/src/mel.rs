@@ -1,7 +1,5 @@
 //! Hz <-> mel, and the filter bank between them.
 
-use crate::SAMPLE_RATE_HZ;
-
 /// HTK's mel scale: `2595 log10(1 + hz / 700)`.
 pub(crate) fn hz_to_mel(hz: f64) -> f64 {
     2595.0 * (1.0 + hz / 700.0).log10()
@@ -10,21 +8,6 @@ pub(crate) fn hz_to_mel(hz: f64) -> f64 {
 /// The inverse of [`hz_to_mel`].
 pub(crate) fn mel_to_hz(mel: f64) -> f64 {
     700.0 * (10_f64.powf(mel / 2595.0) - 1.0)
-}
-
-/// The highest frequency in a recording, in mel.
-fn top_mel() -> f64 {
-    hz_to_mel(f64::from(SAMPLE_RATE_HZ) / 2.0)
-}
-
-/// The centre of a band of [`filter_bank`]'s `n_mels`; between bands, what lies between their centres.
-pub(crate) fn band_to_hz(band: f64, n_mels: usize) -> f64 {
-    mel_to_hz(top_mel() * (band + 1.0) / (n_mels + 1) as f64)
-}
-
-/// The inverse of [`band_to_hz`].
-pub(crate) fn hz_to_band(hz: f64, n_mels: usize) -> f64 {
-    hz_to_mel(hz) / top_mel() * (n_mels + 1) as f64 - 1.0
 }
 
 /// One triangle of a filter bank, without the bins where it is zero.
@@ -36,15 +19,16 @@ pub(crate) struct Filter {
     pub weights: Vec<f32>,
 }
 
-/// Triangles evenly spaced in mel between 0 and 8000 Hz, each from its left neighbour's centre to its
-/// right one's, with a peak of 1, over the `n_fft / 2 + 1` bins of a spectrum.
+/// Triangles evenly spaced in mel between 0 Hz and half of `sample_rate_hz`, each from its left
+/// neighbour's centre to its right one's, with a peak of 1, over the `n_fft / 2 + 1` bins of a spectrum.
 ///
 /// As `torchaudio.functional.melscale_fbanks(.., norm=None, mel_scale="htk")`. Where bands are
 /// narrower than bins, a triangle may lie between two of these and weigh nothing.
-pub(crate) fn filter_bank(n_fft: usize, n_mels: usize) -> Vec<Filter> {
-    let bin_hz = f64::from(SAMPLE_RATE_HZ) / n_fft as f64;
-    let corners = |band: usize| [-1.0, 0.0, 1.0].map(|side| band_to_hz(band as f64 + side, n_mels));
-    (0..n_mels).map(|band| triangle(corners(band), bin_hz, n_fft / 2 + 1)).collect()
+pub(crate) fn filter_bank(n_fft: usize, n_mels: usize, sample_rate_hz: u32) -> Vec<Filter> {
+    let bin_hz = f64::from(sample_rate_hz) / n_fft as f64;
+    let top_mel = hz_to_mel(f64::from(sample_rate_hz) / 2.0);
+    let corner_hz = |i: usize| mel_to_hz(top_mel * i as f64 / (n_mels + 1) as f64);
+    (0..n_mels).map(|band| triangle([0, 1, 2].map(|i| corner_hz(band + i)), bin_hz, n_fft / 2 + 1)).collect()
 }
 
 /// The triangle with these corners, in Hz, sampled at the bins that lie within.
@@ -66,13 +50,12 @@ mod tests {
     fn a_thousand_hertz_is_a_thousand_mel() {
         assert!((hz_to_mel(1000.0) - 1000.0).abs() < 0.02, "{}", hz_to_mel(1000.0));
         assert!((mel_to_hz(hz_to_mel(440.0)) - 440.0).abs() < 1e-9);
-        assert!((band_to_hz(hz_to_band(440.0, 40), 40) - 440.0).abs() < 1e-9);
     }
 
     #[test]
     fn neighbouring_triangles_add_up_to_one_between_their_centres() {
         let mut total = vec![0.0; 257];
-        for filter in filter_bank(512, 40) {
+        for filter in filter_bank(512, 40, 16_000) {
             for (bin, weight) in (filter.start..).zip(filter.weights) {
                 total[bin] += weight;
             }

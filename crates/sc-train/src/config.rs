@@ -37,8 +37,6 @@ pub struct TrainConfig {
     pub unknown_share: f64,
     /// Share of the examples that are `_silence_`.
     pub silence_share: f64,
-    /// Share of the examples that are two sounds at once.
-    pub mixed_share: f64,
     /// The front end.
     pub log_mel: LogMelConfig,
 }
@@ -61,7 +59,6 @@ impl Default for TrainConfig {
             patience: 20,
             unknown_share: 0.22,
             silence_share: 0.08,
-            mixed_share: 0.3,
             log_mel: LogMelConfig::default(),
         }
     }

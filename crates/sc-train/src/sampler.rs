@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
     DatasetError, Labels, LogMel, LogMelConfig, N_SAMPLES, SILENCE, SampleCache, Source, SpecAugment,
-    SpeechCommands, Split, UNKNOWN, Waveform, add_noise, time_shift, warp_frequency,
+    SpeechCommands, Split, UNKNOWN, Waveform, add_noise, time_shift,
 };
 
 use sc_model::{Classifier, softmax};
@@ -19,9 +19,6 @@ use crate::sounds;
 
 /// A second of sound, unless the cache could not be read.
 type Sound = Result<Waveform, DatasetError>;
-
-/// Labels and their shares in an example, which add up to one.
-type Shares = [(usize, f32); 2];
 
 /// Examples of a step, one after another.
 pub struct Batch {
@@ -131,24 +128,22 @@ impl<'a> Sampler<'a> {
             || self.log_mel.scratch(),
             |scratch, (i, ((features, target), draw))| {
                 let mut rng = self.rng(epoch, first + i + 1);
-                let (waveform, shares) = self.example(*draw, draws, &mut rng)?;
+                let waveform = self.sound(*draw, &mut rng)?;
                 self.log_mel.compute_into(&waveform, scratch, features);
                 self.disturb(features, &mut rng);
-                self.target(shares, features, target);
+                self.target(draw.label, features, target);
                 Ok(())
             },
         )?;
         Ok(Batch { features, labels: draws.iter().map(|draw| draw.label).collect(), targets })
     }
 
-    /// What is to be learnt of an example: its labels, a little of them spread over all, and what the
+    /// What is to be learnt of an example: its label, a little of it spread over all, and what the
     /// teacher hears in the same disturbed sound (Beyer et al., arXiv:2106.05237).
-    fn target(&self, shares: Shares, features: &[f32], target: &mut [f32]) {
+    fn target(&self, label: usize, features: &[f32], target: &mut [f32]) {
         let smoothing = self.config.label_smoothing;
         target.fill(smoothing / target.len() as f32);
-        for (label, share) in shares {
-            target[label] += (1.0 - smoothing) * share;
-        }
+        target[label] += 1.0 - smoothing;
         if let Some(teacher) = self.teacher {
             let share = self.config.teacher_share;
             let heard = softmax(&teacher.logits_of(features), 1.0);
@@ -188,28 +183,6 @@ impl<'a> Sampler<'a> {
         }
         draws.shuffle(&mut rng);
         draws
-    }
-
-    /// A sound and its label; or two at once, the softer counting as much less as it is softer (mixup,
-    /// Zhang et al., arXiv:1710.09412), so that what is half a word is half believed.
-    fn example(
-        &self,
-        draw: Draw,
-        others: &[Draw],
-        rng: &mut impl Rng,
-    ) -> Result<(Waveform, Shares), DatasetError> {
-        let is_spoken = |draw: &Draw| self.labels.names()[draw.label] != SILENCE;
-        let mut waveform = self.sound(draw, rng)?;
-        let other = others.choose(rng).filter(|other| is_spoken(&draw) && is_spoken(other));
-        let mixed = rng.random_bool(self.config.mixed_share);
-        let Some(other) = other.filter(|_| mixed) else {
-            return Ok((waveform, [(draw.label, 1.0), (draw.label, 0.0)]));
-        };
-        let softer_db = rng.random_range(0.0..20.0);
-        add_noise(&mut waveform, &self.sound(*other, rng)?, softer_db);
-        let amplitude = 10.0_f32.powf(-softer_db / 20.0);
-        let share = amplitude / (1.0 + amplitude);
-        Ok((waveform, [(draw.label, 1.0 - share), (other.label, share)]))
     }
 
     fn sound(&self, draw: Draw, rng: &mut impl Rng) -> Sound {
@@ -319,12 +292,9 @@ impl<'a> Sampler<'a> {
         Ok(voices)
     }
 
-    /// Other voices, other microphones and gaps, on the spectrogram.
+    /// Other microphones and gaps, on the spectrogram.
     fn disturb(&self, features: &mut [f32], rng: &mut impl Rng) {
         let LogMelConfig { n_mels, log_offset, .. } = self.config.log_mel;
-        if rng.random_bool(0.6) {
-            warp_frequency(features, n_mels, rng.random_range(0.88..1.12));
-        }
         if rng.random_bool(0.5) {
             // A microphone's frequency response, as a tilt of up to 9 dB (2.1 in ln of power) a side.
             let tilt = rng.random_range(-2.1..2.1);
@@ -384,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_the_labels_and_the_teachers_answer_in_their_shares() {
+    fn a_target_is_the_label_and_the_teachers_answer_in_their_shares() {
         with_sampler(|sampler| {
             let log_mel = LogMelConfig::default();
             let record = untaught(&log_mel, sampler.labels.clone());
@@ -392,38 +362,13 @@ mod tests {
             let features = vec![-3.0; log_mel.n_frames() * log_mel.n_mels];
             let heard = softmax(&teacher.logits_of(&features), 1.0);
             let (mut alone, mut taught) = ([0.0; 12], [0.0; 12]);
-            let shares = [(2, 0.75), (5, 0.25)];
-            sampler.target(shares, &features, &mut alone);
-            Sampler { teacher: Some(&teacher), ..sampler.clone() }.target(shares, &features, &mut taught);
+            sampler.target(2, &features, &mut alone);
+            Sampler { teacher: Some(&teacher), ..sampler.clone() }.target(2, &features, &mut taught);
             for label in 0..12 {
-                let share = shares.iter().find(|share| share.0 == label).map_or(0.0, |share| share.1);
-                let smoothed = 0.9 * share + 0.1 / 12.0;
+                let smoothed = if label == 2 { 0.9 + 0.1 / 12.0 } else { 0.1 / 12.0 };
                 assert!((alone[label] - smoothed).abs() < 1e-6, "{alone:?}");
                 let expected = 0.2 * smoothed + 0.8 * heard[label];
                 assert!((taught[label] - expected).abs() < 1e-6, "{taught:?}");
-            }
-        });
-    }
-
-    #[test]
-    fn two_words_at_once_count_by_their_loudness() {
-        with_sampler(|sampler| {
-            let config = TrainConfig { mixed_share: 1.0, ..sampler.config.clone() };
-            let sampler = Sampler { config: &config, ..sampler.clone() };
-            let label = |name: &str| sampler.labels.index(name).unwrap();
-            let draw =
-                |name: &str| Draw { label: label(name), clip: sampler.clips[label(name)].first().copied() };
-            let (yes, no, silence) = (draw("yes"), draw("no"), draw(SILENCE));
-            let example = |draw, other| sampler.example(draw, &[other], &mut sampler.rng(1, 1)).unwrap();
-            let (mixed, [louder, softer]) = example(yes, no);
-            assert_eq!((louder.0, softer.0), (yes.label, no.label));
-            assert!(
-                (louder.1 + softer.1 - 1.0).abs() < 1e-6 && (0.09..=0.5).contains(&softer.1),
-                "{softer:?}"
-            );
-            assert!(mixed != sampler.sound(yes, &mut sampler.rng(1, 1)).unwrap());
-            for (draw, other) in [(yes, silence), (silence, yes)] {
-                assert_eq!(example(draw, other).1, [(draw.label, 1.0), (draw.label, 0.0)]);
             }
         });
     }
