@@ -96,13 +96,13 @@ impl Access {
     }
 
     fn check(&self, request: &ServiceRequest) -> Result<(), ApiError> {
-        if self
-            .admin_port
-            .is_some_and(|port| !is_for(request.path(), request.app_config().local_addr().port() == port))
-        {
+        // Decoded, as routes are matched: `/%70redict` is `/predict`.
+        let path = request.match_info().as_str();
+        let port = request.app_config().local_addr().port();
+        if self.admin_port.is_some_and(|admin| !is_for(path, port == admin)) {
             return Err(ApiError::NotFound);
         }
-        if !is_guarded(request.path()) {
+        if !is_guarded(path) {
             return Ok(());
         }
         let digest = key(request).map(|key| Sha256Digest::of(key.as_bytes()));
@@ -140,14 +140,17 @@ fn key(request: &ServiceRequest) -> Option<&str> {
 }
 
 /// Lets a request through, or refuses it. Probes and the page are for all; what the page asks for is not.
+///
+/// A refusal is an answer like any other, and not an error, which would pass by the log and the metrics.
 pub async fn admit(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if let Some(access) = request.app_data::<Data<Access>>().cloned() {
-        access.check(&request)?;
+    let access = request.app_data::<Data<Access>>().cloned();
+    match access.map_or(Ok(()), |access| access.check(&request)) {
+        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Err(refusal) => Ok(request.error_response(refusal).map_into_right_body()),
     }
-    next.call(request).await
 }
 
 /// Whether a path is served on the port for operators, or on the other one.
@@ -189,6 +192,17 @@ mod tests {
             assert!(matches!(check(&access, ("X-API-Key", wrong)), Err(ApiError::Key)), "{wrong}");
         }
         assert!(check(&Access::default(), ("Accept", "*/*")).is_ok());
+    }
+
+    #[test]
+    fn a_path_is_guarded_however_it_is_written() {
+        let access = Access::new(vec![SECRET.parse().unwrap()], None, Vec::new());
+        for path in
+            ["/predict", "/%70redict", "/%73tream", "/v2/models/x/infe%72", "/%61dmin/reload", "/metric%73"]
+        {
+            let request = TestRequest::post().uri(path).to_srv_request();
+            assert!(matches!(access.check(&request), Err(ApiError::Key)), "{path}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
 
 async fn run_command() -> anyhow::Result<()> {
     let settings = Settings::read()?;
-    if let Some(target) = settings.healthcheck() {
+    if let Some(target) = settings.healthcheck()? {
         return target.check();
     }
     if settings.print_config() {

@@ -37,10 +37,11 @@ pub async fn observe(
     let client = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
     let metrics = request.app_data::<Data<Metrics>>().cloned();
 
-    let route = request.match_pattern().unwrap_or_else(|| "none".into());
-    let span = tracing::info_span!("request", %method, route, request_id = ?id, status = Empty);
+    let span = tracing::info_span!("request", %method, route = Empty, request_id = ?id, status = Empty);
     let mut response = next.call(request).instrument(span.clone()).await?;
 
+    let route = response.request().match_pattern().unwrap_or_else(|| "none".into());
+    span.record("route", &route);
     response.headers_mut().insert(REQUEST_ID, id.clone());
     let (status, time) = (response.status().as_u16(), start.elapsed());
     span.record("status", status);

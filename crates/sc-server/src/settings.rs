@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sc_model::Backend;
 use sc_server::{Access, ApiKey, Capacity, Certificate, Model, ModelName, ModelSource, RateLimit, Service};
@@ -34,6 +34,7 @@ pub struct Settings {
 
     /// Settings as a TOML file: the flags' names, without dashes before them
     #[arg(long, env = "SC_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
     config: Option<PathBuf>,
 
     /// Print what would be used, as such a file, and end
@@ -133,11 +134,11 @@ pub struct Settings {
     allow_origins: Vec<String>,
 
     /// Serve https with this certificate chain, in PEM; SIGHUP reads it again
-    #[arg(long, env = "SC_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(long, env = "SC_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
 
     /// The certificate's private key, in PEM
-    #[arg(long, env = "SC_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, env = "SC_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
 
     /// How the log is written
@@ -180,16 +181,27 @@ impl Settings {
     }
 
     /// Whom to ask for its health, if that is wanted instead of a server.
-    pub fn healthcheck(&self) -> Option<Target> {
-        let Subcommands::Healthcheck { url } = self.command.as_ref()?;
+    ///
+    /// # Errors
+    /// If the server of these settings speaks https alone.
+    pub fn healthcheck(&self) -> anyhow::Result<Option<Target>> {
+        let Some(Subcommands::Healthcheck { url }) = &self.command else { return Ok(None) };
+        if url.is_some() {
+            return Ok(url.clone());
+        }
         let host = match self.host.as_str() {
             "0.0.0.0" | "::" => "127.0.0.1",
             host => host,
         };
-        // The port for operators speaks no TLS.
-        let port = self.admin_port.filter(|_| self.tls_cert.is_some()).unwrap_or(self.port);
-        let own = || Target { host: host.into(), port, path: "/health/ready".into() };
-        Some(url.clone().unwrap_or_else(own))
+        let port = match (&self.tls_cert, self.admin_port) {
+            (None, _) => self.port,
+            // The port for operators speaks no TLS.
+            (Some(_), Some(port)) => port,
+            (Some(_), None) => bail!(
+                "cannot ask over https: give the server an --admin-port (SC_ADMIN_PORT), which answers over http"
+            ),
+        };
+        Ok(Some(Target { host: host.into(), port, path: "/health/ready".into() }))
     }
 
     /// Whether to print the settings rather than to serve.
@@ -248,7 +260,11 @@ impl Settings {
     }
 
     fn certificate(&self) -> anyhow::Result<Option<Arc<Certificate>>> {
-        let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
+        let (chain, key) = match (&self.tls_cert, &self.tls_key) {
+            (Some(chain), Some(key)) => (chain, key),
+            (None, None) => return Ok(None),
+            _ => bail!("give --tls-cert (SC_TLS_CERT) and --tls-key (SC_TLS_KEY) together, or neither"),
+        };
         let certificate = Certificate::load(chain.clone(), key.clone())
             .context("cannot serve https with --tls-cert (SC_TLS_CERT) and --tls-key (SC_TLS_KEY)")?;
         Ok(Some(Arc::new(certificate)))
@@ -308,11 +324,12 @@ fn with_defaults_of(mut command: Command, file: &Path) -> anyhow::Result<Command
 }
 
 fn with_default(command: Command, name: &str, value: &toml::Value) -> anyhow::Result<Command> {
-    let names: Vec<&str> =
-        command.get_arguments().filter(|arg| is_setting(arg)).filter_map(Arg::get_long).collect();
-    ensure!(names.contains(&name), "no setting `{name}`: expected one of {}", names.join(", "));
-    let id = command.get_arguments().find(|arg| arg.get_long() == Some(name)).map(|arg| arg.get_id().clone());
-    let Some(id) = id else { bail!("no setting `{name}`") };
+    let settings = || command.get_arguments().filter(|arg| is_setting(arg));
+    let id = settings().find(|arg| arg.get_long() == Some(name)).map(|arg| arg.get_id().clone());
+    let Some(id) = id else {
+        let names: Vec<&str> = settings().filter_map(Arg::get_long).collect();
+        bail!("no setting `{name}`: expected one of {}", names.join(", "));
+    };
     let values = match value {
         toml::Value::Array(values) => values.iter().map(plain).collect::<anyhow::Result<Vec<_>>>(),
         value => plain(value).map(|value| vec![value]),
@@ -425,21 +442,37 @@ mod tests {
     #[test]
     fn what_is_printed_gives_the_same_settings() {
         let arguments = ["--port=3", "--rate-limit=5", "--log-format=json", "--allow-origin=http://a"];
-        let printed = parse(&arguments).unwrap().to_toml().unwrap();
+        let settings = Settings { config: Some("earlier.toml".into()), ..parse(&arguments).unwrap() };
+        let printed = settings.to_toml().unwrap();
 
         assert_eq!(parse_with(&printed, &[]).unwrap().to_toml().unwrap(), printed);
     }
 
     #[test]
     fn a_healthcheck_asks_the_server_of_these_settings_unless_told_whom() {
-        let asked =
-            |arguments: &[&str]| parse(arguments).unwrap().healthcheck().map(|target| target.to_string());
+        let asked = |arguments: &[&str]| {
+            parse(arguments).unwrap().healthcheck().unwrap().map(|target| target.to_string())
+        };
 
         assert_eq!(asked(&[]), None);
         let own = asked(&["--host=0.0.0.0", "--port=81", "healthcheck"]);
         assert_eq!(own.as_deref(), Some("http://127.0.0.1:81/health/ready"));
         let other = asked(&["healthcheck", "http://10.0.0.1:8000/health"]);
         assert_eq!(other.as_deref(), Some("http://10.0.0.1:8000/health"));
+        let over_http = asked(&["--tls-cert=c", "--tls-key=k", "--admin-port=82", "healthcheck"]);
+        assert_eq!(over_http.as_deref(), Some("http://127.0.0.1:82/health/ready"));
+        let refused = parse(&["--tls-cert=c", "--tls-key=k", "healthcheck"]).unwrap().healthcheck();
+        assert!(refused.unwrap_err().to_string().contains("--admin-port"));
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_no_plain_http() {
+        let from_file = parse_with("tls-cert = \"c.pem\"", &[]).unwrap();
+        let alone = parse(&["--tls-key=k.pem"]).unwrap();
+        for settings in [from_file, alone] {
+            let error = settings.certificate().err().unwrap().to_string();
+            assert!(error.contains("together"), "{error}");
+        }
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::{Capacity, error::ApiError};
 /// The form field that carries a recording.
 const FIELD: &str = "file";
 
-/// Recordings in one form: one worker answers them all, at about a millisecond each.
-const MAX_RECORDINGS: usize = 1_000;
+/// Recordings in one request: one worker answers them all, at about a millisecond each.
+pub const MAX_RECORDINGS: usize = 1_000;
 
 /// What a client sent.
 pub enum Upload {

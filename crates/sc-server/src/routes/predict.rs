@@ -60,12 +60,15 @@ pub async fn predict(
     let query = PredictQuery::parse(request.query_string())?;
     let upload = read_recordings(request.headers(), payload, &capacity).await?;
     let classifier = model.current();
+    let deadline = Instant::now() + capacity.deadline;
     let hear = move |recording: &[u8]| answer(recording, &query, &classifier, &capacity.recording, &metrics);
     match upload {
         Upload::One(recording) => Ok(HttpResponse::Ok().json(pool.run(move || hear(&recording)).await??)),
         Upload::Several(recordings) => {
             let hear_all = move || -> Vec<Answer> {
-                recordings.iter().map(|recording| hear(recording).map_err(ApiError::from).into()).collect()
+                // After it nobody waits any more.
+                let in_time = recordings.iter().take_while(|_| Instant::now() < deadline);
+                in_time.map(|recording| hear(recording).map_err(ApiError::from).into()).collect()
             };
             Ok(HttpResponse::Ok().json(pool.run(hear_all).await?))
         }

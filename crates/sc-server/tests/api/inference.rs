@@ -118,6 +118,9 @@ fn what_does_not_fit_the_model_is_refused_with_what_would() {
     request["outputs"] = json!([{"name": "WORD"}]);
     let message = "no output WORD: expected PROBABILITIES, LABEL or ACCEPTED";
     assert_eq!(infer(&server, &request), (400, error(message)));
+    request["outputs"] = json!([{"name": "LABEL"}, {"name": "LABEL"}]);
+    let message = "outputs: expected each of PROBABILITIES, LABEL and ACCEPTED at most once";
+    assert_eq!(infer(&server, &request), (400, error(message)));
     let other = server.get("/v2/models/other");
     let message = "no model other in version 1: this server has speech-commands in version 1";
     assert_eq!(read(other), (404, error(message)));

@@ -90,10 +90,16 @@ fn with_keys_only_who_has_one_is_answered_and_probes_are_free() {
 
     let refused = server.predict(word().into_inner());
     assert_eq!(refused.headers()["WWW-Authenticate"], "Bearer");
+    assert!(refused.headers().contains_key("x-request-id"));
     let message = "send a key that is known here, as `Authorization: Bearer KEY` or `X-API-Key: KEY`";
     assert_eq!(read(refused), (401, error(message)));
     assert_eq!(server.get("/metrics").status(), 401);
-    assert_eq!(server.get_with("/metrics", "Authorization", "Bearer secret").status(), 200);
+    for written_otherwise in ["/%6detrics", "/%73tream"] {
+        assert_eq!(server.get(written_otherwise).status(), 401, "{written_otherwise}");
+    }
+    let metrics = server.get_with("/metrics", "Authorization", "Bearer secret").text().unwrap();
+    assert!(metrics.contains("sc_rejected_total{reason=\"key\"} 4"), "{metrics}");
+    assert!(metrics.contains("{route=\"/predict\",status=\"401\"} 1"), "{metrics}");
     assert_eq!(server.get("/health").status(), 200);
 }
 
@@ -129,6 +135,7 @@ fn what_is_for_operators_may_have_a_port_of_its_own() {
     let server = TestServer::serving(Service { admin: Some(admin), ..service() });
 
     assert_eq!(server.get("/metrics").status(), 404);
+    assert_eq!(server.get("/%6detrics").status(), 404);
     assert_eq!(server.get("/info").status(), 200);
     let apart = |path: &str| server.get_at(address, path).status();
     assert_eq!(

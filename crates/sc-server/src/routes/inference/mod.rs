@@ -134,8 +134,11 @@ pub async fn infer(
     let Inference { id, audio, outputs } = Inference::parse(request.headers(), &body)?;
     let classifier = model.current();
     let labels = classifier.header().labels.clone();
+    let deadline = Instant::now() + capacity.deadline;
     let hear = move || -> Result<Vec<Prediction>, sc_data::Error> {
-        audio.iter().map(|audio| hear(audio, &classifier, &capacity.recording, &metrics)).collect()
+        // After it nobody waits any more.
+        let in_time = audio.iter().take_while(|_| Instant::now() < deadline);
+        in_time.map(|audio| hear(audio, &classifier, &capacity.recording, &metrics)).collect()
     };
     let predictions = pool.run(hear).await??;
     answer(&name.0, VERSION, id, &labels, &predictions, &outputs)

@@ -11,13 +11,10 @@ use serde::{
 };
 
 use super::response::{Output, OutputKind};
-use crate::error::ApiError;
+use crate::{error::ApiError, upload::MAX_RECORDINGS};
 
 /// Length of the JSON before binary tensors.
 pub const HEADER_LENGTH: &str = "Inference-Header-Content-Length";
-
-/// Recordings in one request.
-const MAX_RECORDINGS: usize = 1_000;
 
 /// The JSON of a request.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -230,7 +227,7 @@ fn split(mut binary: &[u8]) -> Result<Vec<Bytes>, ApiError> {
     Ok(elements)
 }
 
-/// The outputs asked for, or all.
+/// The outputs asked for, or all. None twice: a short request could ask for an answer that fills the memory.
 fn wanted(outputs: &[Wanted], binary: bool) -> Result<Vec<Output>, ApiError> {
     if outputs.is_empty() {
         let all = [OutputKind::Probabilities, OutputKind::Label, OutputKind::Accepted];
@@ -250,6 +247,12 @@ fn wanted(outputs: &[Wanted], binary: bool) -> Result<Vec<Output>, ApiError> {
         };
         Ok(Output { kind, binary: parameters.binary_data.unwrap_or(binary) })
     };
+    let is_repeated =
+        |(i, wanted): (usize, &Wanted)| outputs[..i].iter().any(|earlier| earlier.name == wanted.name);
+    // At most the three names and a fourth are compared: the fourth repeats one of them, or is none.
+    if outputs.iter().enumerate().take(4).any(is_repeated) {
+        return Err(wrong("outputs: expected each of PROBABILITIES, LABEL and ACCEPTED at most once"));
+    }
     outputs.iter().map(output).collect()
 }
 
