@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Numbers that a layer may make of a clip: 16 MiB. The shipped network's largest makes 16,320.
+const MOST_VALUES: usize = 1 << 22;
+
+/// Multiply-adds that a clip may cost: about a second's. The shipped network takes 27 million.
+const MOST_MULTIPLY_ADDS: usize = 4_000_000_000;
+
 /// A convolution over `[time, frequency, channel]`, padded so that stride 1 keeps the size.
 ///
 /// Kernels are odd; each side is padded with `(kernel - 1) / 2` zeros.
@@ -163,6 +169,20 @@ impl KeywordCnnConfig {
         if self.stem.len() + self.blocks.len() > 64 {
             return Err("more than 64 stem convolutions and blocks".into());
         }
+        for ConvLayer { name, shape, .. } in self.layers() {
+            let n_values: usize = shape.output().iter().product();
+            if n_values > MOST_VALUES {
+                return Err(format!(
+                    "{name} makes {n_values} numbers of a clip: expected at most {MOST_VALUES}"
+                ));
+            }
+        }
+        let multiply_adds = self.multiply_adds();
+        if multiply_adds > MOST_MULTIPLY_ADDS {
+            return Err(format!(
+                "{multiply_adds} multiply-adds a clip: expected at most {MOST_MULTIPLY_ADDS}"
+            ));
+        }
         Ok(())
     }
 }
@@ -288,5 +308,12 @@ mod tests {
         assert!(refused(|config| config.blocks[0].stride = 0));
         assert!(refused(|config| config.n_labels = 0));
         assert!(refused(|config| config.n_frames = 1_000_000));
+        assert!(refused(|config| {
+            (config.n_frames, config.n_mels) = (1000, 256);
+            config.stem[0] = ConvConfig { channels: 1024, kernel: [1, 1], stride: [1, 1] };
+        }));
+        assert!(refused(|config| {
+            config.blocks.fill(BlockConfig { channels: 1024, kernel: 31, stride: 1 });
+        }));
     }
 }

@@ -23,7 +23,7 @@ const LONGEST_PAUSE_S: f32 = 0.1;
 /// How a [`Detector`] listens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectorConfig {
-    /// Distance between the windows that are classified, in seconds: at least a frame of the front end.
+    /// Distance between the windows that are classified, in seconds: from a frame of the front end to a window.
     pub hop_s: f32,
     /// Time over which the scores of windows are averaged, in seconds.
     pub smoothing_s: f32,
@@ -117,7 +117,7 @@ impl Detector {
             let frames = seconds * SAMPLE_RATE_HZ as f32 / header.log_mel.hop_length as f32;
             (frames.round() as usize).max(1)
         };
-        let hop = frames_in(config.hop_s);
+        let hop = frames_in(config.hop_s).min(header.network.n_frames);
         Self {
             threshold: config.threshold.unwrap_or(header.threshold),
             hop,
@@ -161,7 +161,7 @@ impl Detector {
         self.push(&vec![0.0; margin()])
     }
 
-    /// The newest window's likeliest label, if a second has been heard.
+    /// The newest window's likeliest label, if half a second or more has been heard.
     pub fn latest(&self) -> Option<&Score> {
         self.latest.as_ref()
     }

@@ -44,9 +44,12 @@ def main():
     parser.add_argument("--words", type=Path, default="/usr/share/dict/american-english-small", metavar="FILE",
                         help="a word a line")
     arguments = parser.parse_args()
-    if not (arguments.data / "validation_list.txt").exists():
-        sys.exit(f"error: {arguments.data} has no validation_list.txt: expected a data set that `sc-data fetch` left")
+    for split in "validation_list.txt", "testing_list.txt":
+        if not (arguments.data / split).exists():
+            sys.exit(f"error: {arguments.data} has no {split}: expected a data set that `sc-data fetch` left")
 
+    for earlier in [*arguments.data.glob("*/espeak-*.wav"), *arguments.data.glob("*/flite-*.wav")]:
+        earlier.unlink()
     clips = list(plan(arguments))
     with ThreadPoolExecutor() as pool:
         for done, _ in enumerate(pool.map(lambda clip: speak(arguments.data, *clip), clips), 1):

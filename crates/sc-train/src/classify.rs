@@ -40,8 +40,12 @@ type Line = Result<Answered, Unreadable>;
 
 type File = Result<PathBuf, Unreadable>;
 
-/// Hears 16 kHz samples.
-type Hear = fn(&Arc<Classifier>, &[f32]) -> Heard;
+/// What is asked of recordings.
+struct Question {
+    limits: Limits,
+    /// Hears 16 kHz samples.
+    hear: fn(&Arc<Classifier>, &[f32]) -> Heard,
+}
 
 /// Prints a line for each recording; the exit status is 1 if any could not be read.
 ///
@@ -52,16 +56,21 @@ pub(crate) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let classifier = Arc::new(args.model.load()?);
-    let hear = if args.detect { detect } else { classify };
+    let question = if args.detect {
+        Question { limits: recording::LONG, hear: detect }
+    } else {
+        Question { limits: Limits::default(), hear: classify }
+    };
     let files = files(args)?;
     let print = if args.json { print_json } else { print_row };
     match &args.output {
         None => {
-            let unreadable = answer_all(&classifier, &files, hear, print, &mut io::stdout().lock())?;
+            let unreadable = answer_all(&classifier, &files, &question, print, &mut io::stdout().lock())?;
             Ok(if unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Some(output) => {
-            let unreadable = write_aside(output, |out| answer_all(&classifier, &files, hear, print, out))?;
+            let unreadable =
+                write_aside(output, |out| answer_all(&classifier, &files, &question, print, out))?;
             eprintln!("{}: {} recordings, {unreadable} unreadable", output.display(), files.len());
             Ok(ExitCode::SUCCESS)
         }
@@ -81,7 +90,8 @@ fn files(args: &ClassifyArgs) -> Result<Vec<File>> {
             }
         }
     }
-    anyhow::ensure!(n_found > 0, "no files there");
+    let named = || args.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    anyhow::ensure!(n_found > 0, "no file in {}: expected recordings, or folders of them", named());
     Ok(files)
 }
 
@@ -103,14 +113,14 @@ fn write_aside<T>(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>
 fn answer_all(
     classifier: &Arc<Classifier>,
     files: &[File],
-    hear: Hear,
+    question: &Question,
     print: fn(&mut dyn Write, &Line) -> Result<()>,
     out: &mut dyn Write,
 ) -> Result<usize> {
     let mut out = BufWriter::new(out);
     let mut unreadable = 0;
     for chunk in files.chunks(CHUNK) {
-        let lines: Vec<Line> = chunk.par_iter().map(|file| answer(classifier, file, hear)).collect();
+        let lines: Vec<Line> = chunk.par_iter().map(|file| answer(classifier, file, question)).collect();
         for line in &lines {
             unreadable += usize::from(line.is_err());
             print(&mut out, line)?;
@@ -120,9 +130,9 @@ fn answer_all(
     Ok(unreadable)
 }
 
-fn answer(classifier: &Arc<Classifier>, file: &File, hear: Hear) -> Line {
+fn answer(classifier: &Arc<Classifier>, file: &File, Question { limits, hear }: &Question) -> Line {
     let path = file.as_deref().map_err(Unreadable::clone)?;
-    let samples = recording::read(path, &Limits::default()).map_err(|error| Unreadable::new(path, &error))?;
+    let samples = recording::read(path, limits).map_err(|error| Unreadable::new(path, &error))?;
     Ok(Answered { path: path.display().to_string(), heard: hear(classifier, &samples) })
 }
 

@@ -48,9 +48,11 @@ fn train(_: &TrainArgs) -> Result<ExitCode> {
 
 #[cfg(feature = "flex")]
 fn train(args: &TrainArgs) -> Result<ExitCode> {
+    use std::io::Write;
+
     let model = args.out.join("model.safetensors");
     if args.if_missing && Classifier::load(&model, Backend::Native).is_ok() {
-        println!("{} is there and loads: nothing to train", model.display());
+        writeln!(std::io::stdout(), "{} is there and loads: nothing to train", model.display())?;
         return Ok(ExitCode::SUCCESS);
     }
     let TrainArgs { task, seed, epochs, batch_size, learning_rate, label_smoothing, width, .. } = *args;
@@ -77,13 +79,14 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         args.backend.unwrap_or_else(default_backend),
         args.resume,
     )?;
-    println!(
+    writeln!(
+        std::io::stdout(),
         "{}: {:.2} % of {} validation clips; the report is {}",
         model.display(),
         100.0 * evaluation.accuracy,
         evaluation.n,
         args.out.join("report.html").display()
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -219,7 +222,7 @@ pub struct ClassifyArgs {
     /// Print one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Find every keyword in recordings of any length, with its place, rather than name one.
+    /// Find every keyword, with its place, in recordings of up to ten minutes, rather than name one.
     #[arg(long)]
     pub(crate) detect: bool,
     /// Answer only for part I of N, counted from 0, by the paths below each PATH: on every machine the same.

@@ -3,7 +3,7 @@
 use sc_data::{LogMelConfig, Task};
 use serde::{Deserialize, Serialize};
 
-/// What a training follows. With the same settings and recordings it gives the same weights.
+/// What a training follows. With the same settings, recordings and backend it gives the same weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {

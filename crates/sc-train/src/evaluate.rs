@@ -72,7 +72,13 @@ fn data_set(classifier: &Classifier, data: &Path, split: Split) -> Result<Scored
     bar.finish_and_clear();
     let answers = answer_split(classifier, &dataset, &cache, split)?;
     let evaluation = Evaluation::new(&classifier.header().labels, &answers);
-    Ok(Scored { evaluation, threshold: classifier.header().threshold, unreadable: Vec::new() })
+    let unreadable =
+        dataset.clips_in(split).filter(|clip| !cache.is_readable(*clip)).map(|clip| Unreadable {
+            path: dataset.clips()[clip].path.display().to_string(),
+            error: format!("no recording: sc-data stats {} says why", data.display()),
+        });
+    let unreadable = unreadable.collect();
+    Ok(Scored { evaluation, threshold: classifier.header().threshold, unreadable })
 }
 
 /// Answers a split's examples, made up as the official test set is: see [`SpeechCommands::examples`].

@@ -1,10 +1,5 @@
 //! What each epoch of training came to, one JSON object a line in `metrics.jsonl`.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::Path;
-
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 /// One epoch's figures.
@@ -28,7 +23,7 @@ pub struct EpochMetrics {
     pub clips_per_s: f64,
     /// Duration of the epoch, validation included.
     pub seconds: f64,
-    /// Where those went; runs begun by version 0.1.0 do not say.
+    /// Where those went; the first runs did not say.
     #[serde(default)]
     pub parts: EpochParts,
 }
@@ -84,33 +79,6 @@ impl EpochMetrics {
             |best, next| if next.validation_accuracy > best.validation_accuracy { next } else { best },
         )
     }
-
-    /// Adds this epoch as a line at the end of the file `path`.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn append_to(&self, path: &Path) -> Result<()> {
-        let line = serde_json::to_string(self)? + "\n";
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(line.as_bytes()))
-            .with_context(|| format!("cannot write {}", path.display()))
-    }
-
-    /// Every epoch in the file `path`, in order.
-    ///
-    /// # Errors
-    /// If the file cannot be read or a line is no such object.
-    pub fn read_all(path: &Path) -> Result<Vec<Self>> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let parse = |(i, line)| {
-            serde_json::from_str(line).with_context(|| format!("{}, line {}", path.display(), i + 1))
-        };
-        text.lines().enumerate().map(parse).collect()
-    }
 }
 
 #[cfg(test)]
@@ -147,24 +115,5 @@ mod tests {
         let epochs = [with(0.8, 1), with(0.9, 2), with(0.886, 3), with(0.884, 4)];
         assert_eq!(EpochMetrics::kept(&epochs).unwrap().epoch, 3);
         assert_eq!(EpochMetrics::kept(&[]), None);
-    }
-
-    #[test]
-    fn appended_epochs_are_read_back_in_order() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("metrics.jsonl");
-        epoch(1).append_to(&path).unwrap();
-        epoch(2).append_to(&path).unwrap();
-        assert_eq!(EpochMetrics::read_all(&path).unwrap(), [epoch(1), epoch(2)]);
-    }
-
-    #[test]
-    fn a_torn_line_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("metrics.jsonl");
-        epoch(1).append_to(&path).unwrap();
-        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"epoch\":2,").unwrap();
-        let error = EpochMetrics::read_all(&path).unwrap_err();
-        assert!(error.to_string().ends_with("metrics.jsonl, line 2"), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
-use sc_data::{Limits, N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
+use sc_data::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
 use sc_model::Classifier;
 use serde::Serialize;
 
@@ -17,15 +17,6 @@ use crate::{progress, wilson_interval};
 const LONGEST_WORD: usize = 6 * SAMPLE_RATE_HZ as usize;
 /// Half a second: a keyword that one window cuts is whole in the next.
 const HOP: usize = N_SAMPLES / 2;
-/// A stretch of sound may be long: 10 minutes at 48 kHz, stereo, 32 bits are 230 MB.
-const LIMITS: Limits = Limits {
-    max_bytes: 256 << 20,
-    max_seconds: 600,
-    max_channels: 8,
-    min_rate_hz: 4_000,
-    max_rate_hz: 192_000,
-};
-
 /// What was heard in one recording that holds no keyword.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Heard {
@@ -114,7 +105,8 @@ pub(crate) fn listen(classifier: &Classifier, dir: &Path) -> Result<OpenSet> {
     let bar = progress::bar(files.len(), "listening");
     let heard = files.par_iter().map(|path| {
         bar.inc(1);
-        let samples = recording::read(path, &LIMITS).map_err(|error| Unreadable::new(path, &error))?;
+        let samples =
+            recording::read(path, &recording::LONG).map_err(|error| Unreadable::new(path, &error))?;
         Ok(Heard::new(classifier, &samples))
     });
     let (heard, undecodable) = split_results(heard.collect());

@@ -69,7 +69,7 @@ impl<'a> Sampler<'a> {
         let mut n_clips = 0;
         for clip in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
             let word = dataset.clips()[clip].word.as_str();
-            n_clips += 1;
+            n_clips += usize::from(labels.index_of_word(word).is_some());
             match labels.index(word) {
                 Some(label) => clips[label].push(clip),
                 None => match other_words.last_mut() {
@@ -95,7 +95,12 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    /// Clips in the training split.
+    /// Whether there is a clip of a keyword.
+    pub fn has_keywords(&self) -> bool {
+        self.clips.iter().any(|clips| !clips.is_empty())
+    }
+
+    /// Clips of the training split that have a label.
     pub fn n_clips(&self) -> usize {
         self.n_clips
     }

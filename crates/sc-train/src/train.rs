@@ -1,6 +1,6 @@
 //! The training loop.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
@@ -61,7 +61,16 @@ pub fn train(
     let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     let sampler = Sampler::new(&dataset, &cache, config, teacher);
-    ensure!(sampler.n_clips() > 0, "the training split of {} is empty", data.display());
+    let labels = config.task.labels();
+    let is_keyword = |(i, _): &(usize, &String)| labels.is_keyword(*i);
+    let keywords: Vec<_> =
+        labels.names().iter().enumerate().filter(is_keyword).map(|(_, name)| name.as_str()).collect();
+    ensure!(
+        sampler.has_keywords(),
+        "the training split of {} has no keyword: expected folders named {}",
+        data.display(),
+        keywords.join(", ")
+    );
 
     let run = Run { config, dataset: &dataset, cache: &cache, sampler: &sampler, out };
     let checkpoint = if resume { Checkpoint::load(out, config, &run.data_digest())? } else { None };
@@ -76,9 +85,15 @@ pub fn train(
 fn lock(out: &Path) -> Result<File> {
     let path = out.join("lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    file.try_lock()
-        .with_context(|| format!("another training works in {}: name another --out", out.display()))?;
-    Ok(file)
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another training works in {}: name another --out", out.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
 }
 
 /// What a training works on.
@@ -98,8 +113,10 @@ impl Run<'_> {
 
     /// Training clips that are not the published archive's.
     fn n_added(&self) -> usize {
-        let clips = self.dataset.clips_in(Split::Train).filter(|clip| self.cache.is_readable(*clip));
-        clips.filter(|clip| !self.dataset.clips()[*clip].is_published()).count()
+        let labels = self.config.task.labels();
+        let indices = self.dataset.clips_in(Split::Train).filter(|clip| self.cache.is_readable(*clip));
+        let clips = indices.map(|clip| &self.dataset.clips()[clip]);
+        clips.filter(|clip| !clip.is_published() && labels.index_of_word(&clip.word).is_some()).count()
     }
 
     /// Answers to the validation examples.
@@ -291,7 +308,9 @@ impl<'a> Trainer<'a> {
 
     fn save(&self) -> Result<()> {
         let lines: Vec<String> = self.epochs.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-        std::fs::write(self.run.out.join("metrics.jsonl"), lines.join("\n") + "\n")?;
+        let path = self.run.out.join("metrics.jsonl");
+        std::fs::write(&path, lines.join("\n") + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
         let optimizer = self.optimizer.into_bytes().context("cannot write the optimiser's state")?;
         let checkpoint = Checkpoint {
             state: State {
@@ -328,9 +347,10 @@ impl<'a> Trainer<'a> {
             kept_epoch: EpochMetrics::kept(&self.epochs).map_or(0, |kept| kept.epoch),
             validation: evaluation.summary(),
         };
-        record.save(&self.run.out.join("model.safetensors"))?;
         let report = Report { training: self.facts(&record.header), epochs: self.epochs, evaluation };
         report.write(self.run.out, &record.header)?;
+        // Last: where there is a record, --if-missing takes all for done.
+        record.save(&self.run.out.join("model.safetensors"))?;
         Ok(report.evaluation)
     }
 

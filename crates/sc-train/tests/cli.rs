@@ -117,6 +117,32 @@ fn classify_answers_in_the_order_given_and_tells_of_what_it_could_not_read() {
 }
 
 #[test]
+fn detect_hears_more_than_a_minute() {
+    let folder = Folder::new();
+    let file = folder.wav("long.wav", 61);
+    let line = json(&run("classify", &["--json", "--detect"], &file));
+    assert_eq!(line["duration_s"], 61.0, "{line}");
+}
+
+#[test]
+fn a_training_without_a_keyword_says_which_folders_it_wants() {
+    let folder = Folder::new();
+    for speaker in 0..80 {
+        folder.wav(&format!("lamp/{speaker:08x}_nohash_0.wav"), 1);
+    }
+    folder.file("validation_list.txt", b"");
+    folder.file("testing_list.txt", b"");
+    let train = Command::new(env!("CARGO_BIN_EXE_sc-train"))
+        .args(["train", "--data"])
+        .arg(folder.path())
+        .arg("--out")
+        .arg(folder.path().join("run"))
+        .output()
+        .unwrap();
+    assert_refused(&train, "has no keyword: expected folders named yes, no, up");
+}
+
+#[test]
 fn classify_goes_through_folders() {
     let folder = Folder::new();
     folder.wav("b/1.wav", 1);

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -28,9 +29,9 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let stats = Stats::of(&SpeechCommands::open(&args.dir)?);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&stats)?);
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&stats)?)?;
     } else {
-        print!("{stats}");
+        write!(io::stdout(), "{stats}")?;
     }
     let n = stats.unreadable.len();
     ensure!(n == 0, "{n} files cannot be read; `sc-data fetch` into a new folder restores them");
