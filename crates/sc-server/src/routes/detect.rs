@@ -1,4 +1,4 @@
-//! The keywords in a recording of any length.
+//! The keywords in a stretch of sound.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -34,7 +34,7 @@ pub struct Heard {
     detections: Vec<Detection>,
 }
 
-/// The keywords in a recording of any length
+/// The keywords in a recording, up to the longest that is taken
 ///
 /// A window of a second moves over the recording; its probabilities are averaged over 300 ms, and a keyword
 /// is detected when its average reaches the threshold. With `Accept: text/event-stream` each is sent as a
