@@ -30,16 +30,15 @@ async function json(path, options) {
   throw new Refusal(response.status, answer);
 }
 
-// An open WebSocket. The browser does not tell why one was refused.
+// An open WebSocket. The browser does not tell why one was refused; asked without one, the server does.
 export function stream(rate, query) {
   const address = new URL(`stream?sample_rate=${rate}&scores=true${query}`, location);
-  address.protocol = address.protocol.replace('http', 'ws');
-  const socket = new WebSocket(address);
+  const socket = new WebSocket(Object.assign(new URL(address), { protocol: address.protocol.replace('http', 'ws') }));
   return new Promise((resolve, reject) => {
     socket.onopen = () => resolve(socket);
     socket.onerror = async () => {
-      const alive = await fetch('health/live').then(() => true, () => false);
-      reject(new Refusal(alive ? 503 : 'away'));
+      const { status } = await fetch(address).catch(() => ({ status: 'away' }));
+      reject(new Refusal(status === 400 ? 503 : status)); // 400: by now there would be a place
     };
   });
 }

@@ -158,7 +158,7 @@ async function hear({ blob, name: file, source, samples }) {
     $('spoken').textContent = spoken(entry.answer, threshold());
     setSaved(entry);
   }
-  remember(entry);
+  if (source !== 'live') remember(entry); // what was heard while listening is in the history already
   present(entry);
   hint('again');
 }

@@ -13,7 +13,7 @@ export function showHistory(threshold, { open, replay }) {
 }
 
 function row(entry, threshold, { open, replay }) {
-  const heard = element('b', { textContent: summary(entry, threshold) });
+  const heard = element('b', summary(entry, threshold));
   const where = element('span', { className: 'where', textContent: `${source(entry)} · ${clock(entry.at)}` });
   const [answer] = entry.kind === 'recording' ? [] : answers(entry);
   const share = element('span', { className: 'share', textContent: answer ? percent(answer.confidence) : '' });
@@ -29,10 +29,15 @@ function row(entry, threshold, { open, replay }) {
 
 const source = (entry) => (entry.source === 'file' ? entry.name : say(entry.source));
 
+// Commands are English in either language.
 function summary(entry, threshold) {
-  if (entry.kind === 'refused') return say('refused');
-  if (entry.kind === 'recording') return entry.answer.detections.map(({ label }) => label).join(', ') || say('nothingFound');
+  if (entry.kind === 'refused') return { textContent: say('refused') };
+  if (entry.kind === 'recording') {
+    const words = entry.answer.detections.map(({ label }) => label).join(', ');
+    return words ? { textContent: words, lang: 'en' } : { textContent: say('nothingFound') };
+  }
   const [answer] = answers(entry);
-  if (accepts(answer, threshold)) return answer.label;
-  return { _silence_: say('silence'), _unknown_: say('unknown') }[answer.label] ?? say('perhaps', name(answer.label));
+  if (accepts(answer, threshold)) return { textContent: answer.label, lang: 'en' };
+  const other = { _silence_: say('silence'), _unknown_: say('unknown') }[answer.label];
+  return { textContent: other ?? say('perhaps', name(answer.label)) };
 }

@@ -27,14 +27,16 @@ export function showModel(info, report) {
     ['factThreshold', percent(threshold)],
   ].filter(Boolean);
   $('facts').replaceChildren(...facts.flatMap(([key, value]) => [
-    element('dt', { textContent: say(key) }), element('dd', { textContent: value }),
+    element('dt', { textContent: say(key) }), element('dd', { textContent: value, lang: key === 'factWords' ? 'en' : '' }),
   ]));
   $('confusion').hidden = !report;
   if (report) $('matrix').replaceChildren(...matrix(report.evaluation));
 }
 
+const named = (label) => ({ textContent: name(label), lang: isKeyword(label) ? 'en' : '' });
+
 function matrix({ labels, confusion }) {
-  const head = labels.map((label) => element('th', { scope: 'col' }, element('span', { textContent: name(label) })));
+  const head = labels.map((label) => element('th', { scope: 'col' }, element('span', named(label))));
   const rows = confusion.map((row, i) => {
     const sum = row.reduce((a, b) => a + b, 0);
     const cells = row.map((n, j) => {
@@ -43,7 +45,7 @@ function matrix({ labels, confusion }) {
       cell.style.setProperty('--share', Math.sqrt(n / sum));
       return cell;
     });
-    return element('tr', {}, element('th', { scope: 'row', textContent: name(labels[i]) }), ...cells);
+    return element('tr', {}, element('th', { scope: 'row', ...named(labels[i]) }), ...cells);
   });
   return [element('thead', {}, element('tr', {}, element('td'), ...head)), element('tbody', {}, ...rows)];
 }

@@ -7,9 +7,9 @@ export const RATE = 16_000; // what the network hears, in Hz
 // Any recording the browser can play as 16 kHz mono, or null.
 export async function decode(blob) {
   const bytes = await blob.arrayBuffer();
-  const samples = readWav(bytes, RATE);
-  if (samples) return samples;
   try {
+    const samples = readWav(bytes, RATE);
+    if (samples) return samples;
     const context = new OfflineAudioContext(1, 1, RATE); // decoding resamples to its rate
     return mix(await context.decodeAudioData(bytes));
   } catch {

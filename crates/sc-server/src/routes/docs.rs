@@ -36,7 +36,7 @@ pub async fn openapi() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(DOCUMENT.as_str())
 }
 
-/// `GET /docs`: the files of the page lie beside it.
+/// `GET /docs`: the files of the page lie below it, under whatever path that is served.
 pub async fn to_docs() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, "docs/")).finish()
 }
