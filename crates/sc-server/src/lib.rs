@@ -1,8 +1,8 @@
 //! Recordings in, keywords out, over HTTP.
 //!
 //! A request's path: `observe` names, logs and counts it; `access` may ask for its key; `routes` names its
-//! handler; `upload` reads its body, within [`Capacity`]; `pool` decodes and classifies away from the async
-//! threads; `error` is the only place where a failure becomes a status.
+//! handler; `upload` reads its body, within [`Capacity`]; `pool` decodes and classifies, away from the
+//! async threads unless that takes but a millisecond; `error` is the only place where a failure becomes a status.
 //!
 //! ```no_run
 //! use std::net::TcpListener;
