@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
-"""Speaks words with espeak-ng and flite into a data set: the ten commands, and thousands of other words.
+"""Speaks with espeak-ng and flite into a data set: the ten commands, thousands of other words, and syllables.
 
     apt-get install espeak-ng flite wamerican-small
     crates/sc-train/scripts/speak.py data/speech_commands_v0.02
 
 The recordings hold 25 words beside the commands, so a network trained on them alone takes many a word it
-has never heard for a command. Here are more. The same voices speak the commands too, so that a voice says
-nothing about the label. The clips join the training split: the lists of the other splits do not name them.
+has never heard for a command, and most of all a single syllable of another language. Here are more of both.
+The same voices speak the commands too, so that a voice says nothing about the label. The clips join the training
+split: the lists of the other splits do not name them.
 The same versions of the synthesisers and the dictionary give the same clips; a second run replaces them.
 """
 
 import argparse
 import array
 import random
+import re
 import subprocess
 import sys
+import unicodedata
 import wave
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,11 +26,21 @@ COMMANDS = "yes no up down left right on off stop go".split()
 # Words that sound like a command, or hold one: neither a command nor another word.
 ALIKE = {*COMMANDS, *"know knows noes write wright rite an own ups downs lefts rights stops goes going "
          "upon onto into offs yeses ya yea yep nope nah oh so".split()}
-OTHER_WORDS = "spoken_other"
+OTHER_WORDS, SYLLABLES = "spoken_other", "spoken_syllable"
 ESPEAK_LANGUAGES = ["en-us", "en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd",
                     "en-029", "en-us-nyc"]
 # Read by another language's rules, an English spelling is a word that no dictionary holds.
 FOREIGN_LANGUAGES = "de fr es it pl pt nl sv cs ro tr fi hu id ca hr sk lt et".split()
+# A syllable is a beginning, a vowel and an end, read by the rules of one of many languages.
+PINYIN = "cmn-latn-pinyin"
+SYLLABLE_LANGUAGES = [*FOREIGN_LANGUAGES, PINYIN, PINYIN, PINYIN, *"vi vi en-us en-gb ms sw eo cy ga sl lv".split()]
+BEGINNINGS = ["", *"b bl br c ch cl cr d dr f fl fr g gl gr h j k kl kr l m n p pl pr q qu r s sc sh sk sl sm sn sp st "
+              "str sw t th tr v w x y z zh".split()]
+VOWELS = "a e i o u a e i o u ai ao au ea ei eo eu ia ie io iu oa oi ou ua ue ui uo".split()
+ENDS = ["", "", "", "", *"b ch d f g k l m n ng p r s sh st t th v x z".split()]
+# How those languages say what an English ear takes for a command, without stress, length and tone.
+COMMAND_SOUNDS = {*"jɛs jes jæs nəʊ noʊ nou no nɔ nəu nɔu ʌp ap ɐp əp daʊn daun dɑun dawn lɛft left ɹaɪt raɪt rait ɾait "
+                  "ɾaɪt ɒn ɔn on ɑn ɒf ɔf of ɑf stɒp stɔp stop stɑp ɡəʊ ɡoʊ ɡou ɡo ɡɔ ɡəu ɡɔu kou".split()}
 ESPEAK_VARIANTS = (
     "Alex Alicia Andrea Andy Annie Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Michael Mike Nguyen "
     "adam anika antonio aunty belinda benjamin boris caleb david ed edward f1 f2 f3 f4 f5 grandma grandpa iven john "
@@ -39,8 +52,9 @@ FLITE_VOICES = ["slt", "rms", "awb", "kal16"]
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the data set, as `sc-data fetch` leaves it")
-    parser.add_argument("--commands", type=int, default=120, metavar="N", help="clips of each command [120]")
-    parser.add_argument("--others", type=int, default=6000, metavar="N", help="clips of other words [6000]")
+    parser.add_argument("--commands", type=int, default=200, metavar="N", help="clips of each command [200]")
+    parser.add_argument("--others", type=int, default=8000, metavar="N", help="clips of other words [8000]")
+    parser.add_argument("--syllables", type=int, default=4000, metavar="N", help="clips of syllables [4000]")
     parser.add_argument("--words", type=Path, default="/usr/share/dict/american-english-small", metavar="FILE",
                         help="a word a line")
     arguments = parser.parse_args()
@@ -58,24 +72,33 @@ def main():
 
 
 def plan(arguments):
-    """Every clip's number, folder, word and whether a foreign voice reads it."""
+    """Every clip's number, folder, text and, unless it is English, the language whose rules read it."""
     words = arguments.words.read_text().split()
     words = [word for word in words if word.isascii() and word.isalpha() and word.islower()
              and 2 <= len(word) <= 9 and word not in ALIKE]
+    short_words = [word for word in words if len(word) <= 4]
     rng = random.Random(1)
     for number in range(arguments.commands * len(COMMANDS)):
         command = COMMANDS[number % len(COMMANDS)]
-        yield number, command, command, False
+        yield number, command, command, None
     for number in range(arguments.others):
-        yield number, OTHER_WORDS, rng.choice(words), rng.random() < 0.25
+        word = rng.choice(short_words if rng.random() < 0.4 else words)  # those most like a command
+        yield number, OTHER_WORDS, word, rng.choice(FOREIGN_LANGUAGES) if rng.random() < 0.25 else None
+    for number in range(arguments.syllables):
+        language = rng.choice(SYLLABLE_LANGUAGES)
+        tone = str(rng.randint(1, 4)) if language == PINYIN else ""
+        syllable = rng.choice(BEGINNINGS) + rng.choice(VOWELS) + rng.choice(ENDS) + tone
+        yield number, SYLLABLES, syllable, language
 
 
-def speak(data, number, folder, word, foreign):
+def speak(data, number, folder, text, language):
     rng = random.Random(f"{folder} {number}")
-    if not foreign and rng.random() < 0.4:
-        engine, wav = "flite", flite(word, rng)
+    if language and sounds(text, language) in COMMAND_SOUNDS:
+        return
+    if not language and rng.random() < 0.4:
+        engine, wav = "flite", flite(text, rng)
     else:
-        engine, wav = "espeak", espeak(word, rng.choice(FOREIGN_LANGUAGES if foreign else ESPEAK_LANGUAGES), rng)
+        engine, wav = "espeak", espeak(text, language or rng.choice(ESPEAK_LANGUAGES), rng)
     rate, samples = read(wav)
     samples = one_second(samples, rate, rng)
     if samples:
@@ -86,16 +109,23 @@ def speak(data, number, folder, word, foreign):
             file.writeframes(samples.tobytes())
 
 
-def espeak(word, language, rng):
+def sounds(text, language):
+    """The sounds of a text, without the marks of stress, length and tone."""
+    ipa = run(["espeak-ng", "-q", "--ipa", "-v", language, "--", text]).decode()
+    return re.sub(r"\([a-z-]+\)", "", "".join(c for c in unicodedata.normalize("NFD", ipa)
+                                              if c in "()-" or unicodedata.category(c) == "Ll"))
+
+
+def espeak(text, language, rng):
     voice = f"{language}+{rng.choice(ESPEAK_VARIANTS)}"
     speed, pitch = rng.randint(110, 210), rng.randint(20, 80)
-    return run(["espeak-ng", "--stdout", "-v", voice, "-s", str(speed), "-p", str(pitch), "--", word])
+    return run(["espeak-ng", "--stdout", "-v", voice, "-s", str(speed), "-p", str(pitch), "--", text])
 
 
-def flite(word, rng):
+def flite(text, rng):
     stretch, pitch = rng.uniform(0.75, 1.35), rng.randint(85, 230)
     settings = ["--setf", f"duration_stretch={stretch:.2f}", "--setf", f"int_f0_target_mean={pitch}"]
-    return run(["flite", "-voice", rng.choice(FLITE_VOICES), *settings, "-t", word, "-o", "/dev/stdout"])
+    return run(["flite", "-voice", rng.choice(FLITE_VOICES), *settings, "-t", text, "-o", "/dev/stdout"])
 
 
 def run(command):

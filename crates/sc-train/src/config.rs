@@ -56,7 +56,7 @@ impl Default for TrainConfig {
             teacher_share: 0.8,
             label_smoothing: 0.1,
             average_decay: 0.999,
-            patience: 20,
+            patience: 40,
             unknown_share: 0.22,
             silence_share: 0.08,
             log_mel: LogMelConfig::default(),

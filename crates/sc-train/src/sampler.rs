@@ -144,7 +144,8 @@ impl<'a> Sampler<'a> {
     }
 
     /// What is to be learnt of an example: its label, a little of it spread over all, and what the
-    /// teacher hears in the same disturbed sound (Beyer et al., arXiv:2106.05237).
+    /// teacher hears in the same disturbed sound (Beyer et al., arXiv:2106.05237). A teacher that takes
+    /// another sound for a keyword is not believed.
     fn target(&self, label: usize, features: &[f32], target: &mut [f32]) {
         let smoothing = self.config.label_smoothing;
         target.fill(smoothing / target.len() as f32);
@@ -152,7 +153,11 @@ impl<'a> Sampler<'a> {
         if let Some(teacher) = self.teacher {
             let share = self.config.teacher_share;
             let heard = softmax(&teacher.logits_of(features), 1.0);
-            target.iter_mut().zip(heard).for_each(|(target, heard)| *target += share * (heard - *target));
+            let is_fooled = !self.labels.is_keyword(label)
+                && (0..heard.len()).any(|i| self.labels.is_keyword(i) && heard[i] > heard[label]);
+            if !is_fooled {
+                target.iter_mut().zip(heard).for_each(|(target, heard)| *target += share * (heard - *target));
+            }
         }
     }
 
@@ -190,12 +195,15 @@ impl<'a> Sampler<'a> {
         draws
     }
 
+    /// What is heard of an example: a microphone clips what is too loud for it.
     fn sound(&self, draw: Draw, rng: &mut impl Rng) -> Sound {
-        match draw.clip {
+        let mut sound = match draw.clip {
             Some(clip) => self.spoken(self.load(clip)?, 0.87..1.15, rng),
             None if self.labels.names()[draw.label] == SILENCE => self.silence(rng),
             None => self.unknown(rng),
-        }
+        }?;
+        sound.samples_mut().iter_mut().for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
+        Ok(sound)
     }
 
     fn load(&self, clip: usize) -> Sound {
@@ -224,9 +232,13 @@ impl<'a> Sampler<'a> {
     /// A word that is not a keyword, or speech that is no word.
     fn unknown(&self, rng: &mut impl Rng) -> Sound {
         let (waveform, speeds) = match rng.random_range(0..100) {
-            0..45 => (self.other_word(rng)?, 0.87..1.15),
-            45..57 => (self.other_word(rng)?, 0.65..1.5),
-            57..82 => {
+            0..42 => (self.other_word(rng)?, 0.87..1.15),
+            42..52 => (self.other_word(rng)?, 0.65..1.5),
+            52..59 => {
+                let piece = sounds::piece(self.other_word(rng)?.samples(), rng);
+                (Waveform::from_samples(&piece), 0.87..1.15)
+            }
+            59..82 => {
                 let [first, second] = self.two_words(rng)?;
                 let spliced = sounds::splice(first.samples(), second.samples(), rng);
                 (Waveform::from_samples(&spliced), 0.87..1.15)
@@ -374,6 +386,15 @@ mod tests {
                 assert!((alone[label] - smoothed).abs() < 1e-6, "{alone:?}");
                 let expected = 0.2 * smoothed + 0.8 * heard[label];
                 assert!((taught[label] - expected).abs() < 1e-6, "{taught:?}");
+            }
+            let [unknown, silence] = [UNKNOWN, SILENCE].map(|name| sampler.labels.index(name).unwrap());
+            let is_heard_as_keyword = |label: usize| heard[..10].iter().any(|p| *p > heard[label]);
+            assert!(is_heard_as_keyword(unknown) || is_heard_as_keyword(silence), "{heard:?}");
+            for label in [unknown, silence] {
+                sampler.target(label, &features, &mut alone);
+                Sampler { teacher: Some(&teacher), ..sampler.clone() }.target(label, &features, &mut taught);
+                let differs = alone.iter().zip(&taught).any(|(a, b)| (a - b).abs() > 1e-6);
+                assert_eq!(differs, !is_heard_as_keyword(label), "{taught:?}");
             }
         });
     }

@@ -44,6 +44,18 @@ fn spoken(word: &[f32]) -> std::ops::Range<usize> {
     first * FRAME..word.len().min((last + 1) * FRAME)
 }
 
+/// About a syllable of a word, alone.
+pub fn piece(word: &[f32], rng: &mut impl Rng) -> Vec<f32> {
+    let spoken = spoken(word);
+    let len = (rng.random_range(0.3..0.6) * spoken.len() as f32) as usize;
+    let start = spoken.start + rng.random_range(0..=spoken.len() - len);
+    let sample = |(i, sample): (usize, &f32)| {
+        let from_edge = i.saturating_sub(start).min((start + len).saturating_sub(i));
+        sample * (from_edge as f32 / CROSSFADE as f32).min(1.0)
+    };
+    word.iter().enumerate().map(sample).collect()
+}
+
 /// A word's thirds in another order.
 pub fn shuffle_thirds(word: &[f32], rng: &mut impl Rng) -> Vec<f32> {
     const ORDERS: [[usize; 3]; 4] = [[1, 0, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]];
@@ -76,13 +88,17 @@ pub fn change_speed(sound: &[f32], factor: f32) -> Vec<f32> {
 
 /// A second of a noise that was never recorded, at full scale or less.
 pub fn noise(rng: &mut impl Rng) -> Vec<f32> {
-    let mut noise = match rng.random_range(0..7) {
+    let both = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(b).map(|(a, b)| a + b).collect();
+    let mut noise = match rng.random_range(0..10) {
         0 => coloured(rng),
         1 => hum(rng),
         2 => clicks(rng),
         3 => notes(rng),
         4 | 5 => glides(rng),
-        _ => coloured(rng).iter().zip(hum(rng)).map(|(a, b)| a + b).collect(),
+        6 => drums(rng),
+        7 => cries(rng),
+        8 => both(notes(rng), drums(rng)),
+        _ => both(coloured(rng), hum(rng)),
     };
     scale_to_peak(&mut noise, 1.0);
     if rng.random_bool(0.1) {
@@ -230,6 +246,73 @@ fn glides(rng: &mut impl Rng) -> Vec<f32> {
     noise
 }
 
+/// Doors, footsteps and drums: a falling tone and a burst of filtered noise, in any shares.
+fn drums(rng: &mut impl Rng) -> Vec<f32> {
+    let mut noise = vec![0.0; N_SAMPLES];
+    for _ in 0..rng.random_range(1..8) {
+        let start = rng.random_range(0..N_SAMPLES);
+        let (mut pitch_hz, lowest_hz) = (rng.random_range(60.0..600.0), rng.random_range(30.0..120.0));
+        let fall = 1.0 - 1.0 / (rng.random_range(0.005..0.1) * SAMPLE_RATE_HZ as f32);
+        let (keep, high_pass) = (rng.random_range(0.0..0.97), rng.random_bool(0.4));
+        let (decay_s, loudness, hiss) =
+            (rng.random_range(0.02..0.25), rng.random_range(0.1..1.0), rng.random_range(0.0..1.0_f32));
+        let (mut phase, mut low) = (0.0_f32, 0.0);
+        for (x, envelope) in noise[start..].iter_mut().zip(fade(decay_s)) {
+            let grain: f32 = rng.random_range(-1.0..1.0);
+            low = keep * low + (1.0 - keep) * grain;
+            let burst = if high_pass { grain - low } else { low / (1.0 - keep).sqrt() };
+            *x += loudness * envelope * (hiss * burst + (1.0 - hiss) * phase.sin());
+            pitch_hz = lowest_hz + (pitch_hz - lowest_hz) * fall;
+            phase = advance(phase, pitch_hz);
+        }
+    }
+    noise
+}
+
+/// Animals, creaks and gusts: a buzz, a hiss or both through three resonances that move.
+fn cries(rng: &mut impl Rng) -> Vec<f32> {
+    /// Samples for which a resonance stays as it is: 5 ms.
+    const STEP: usize = SAMPLE_RATE_HZ as usize / 200;
+    let mut noise = vec![0.0; N_SAMPLES];
+    for _ in 0..rng.random_range(1..5) {
+        let len = rng.random_range(N_SAMPLES / 20..N_SAMPLES);
+        let start = rng.random_range(0..=N_SAMPLES - len);
+        let octaves: f32 = rng.random_range(-1.0..1.0);
+        let mut pitch_hz = 50.0 * 2.0_f32.powf(rng.random_range(0.0..4.5));
+        let rise = 2.0_f32.powf(octaves / len as f32);
+        let hiss: f32 = *[0.0, 0.1, 0.5, 1.0].choose(rng).unwrap_or(&0.0);
+        let mut phase = 0.0;
+        let mut cry: Vec<f32> = (0..len)
+            .map(|_| {
+                pitch_hz *= rise;
+                phase = advance(phase, pitch_hz);
+                hiss * rng.random_range(-1.0..1.0) + (1.0 - hiss) * (phase / TAU - 0.5)
+            })
+            .collect();
+        for range_hz in [200.0..1_200.0, 600.0..3_000.0, 1_500.0..6_000.0] {
+            let (from_hz, to_hz) = (rng.random_range(range_hz.clone()), rng.random_range(range_hz));
+            let radius: f32 = rng.random_range(0.93..0.99);
+            let (mut last, mut before) = (0.0, 0.0);
+            for (step, part) in cry.chunks_mut(STEP).enumerate() {
+                let share = (step * STEP) as f32 / len as f32;
+                let turn = TAU * (from_hz + share * (to_hz - from_hz)) / SAMPLE_RATE_HZ as f32;
+                let (feedback, decay) = (2.0 * radius * turn.cos(), radius * radius);
+                for x in part {
+                    let resonant = *x + feedback * last - decay * before;
+                    (before, last) = (last, resonant);
+                    *x += (1.0 - radius) * resonant;
+                }
+            }
+        }
+        scale_to_peak(&mut cry, rng.random_range(0.2..1.0));
+        let envelope = sine(SAMPLE_RATE_HZ as f32 / (2 * len) as f32, 0.0);
+        for ((x, cry), envelope) in noise[start..start + len].iter_mut().zip(cry).zip(envelope) {
+            *x += envelope * cry;
+        }
+    }
+    noise
+}
+
 fn seconds(sample: usize) -> f32 {
     sample as f32 / SAMPLE_RATE_HZ as f32
 }
@@ -271,6 +354,19 @@ mod tests {
             let steep = steps.filter(|step| *step > 0.02).count();
             assert!(steep <= 1, "{steep} clicks beside the word's end");
         }
+    }
+
+    #[test]
+    fn a_piece_is_a_part_of_the_word_where_it_was() {
+        for seed in 0..50 {
+            let piece = piece(&word(1600, 1.0), &mut rng(seed));
+            let first = piece.iter().position(|x| *x > 0.0).unwrap();
+            let last = piece.iter().rposition(|x| *x > 0.0).unwrap();
+            assert!(first > 1600 && last < 9600, "{first} to {last}");
+            assert!((2400 - 2..4800).contains(&(last - first)), "{} samples", last - first);
+            assert!(piece.windows(2).all(|pair| (pair[1] - pair[0]).abs() < 0.01), "a click");
+        }
+        assert_eq!(piece(&[0.0; 320], &mut rng(1)), [0.0; 320]);
     }
 
     #[test]
