@@ -178,6 +178,18 @@ pub struct Body {
     pub error: String,
 }
 
+/// What a request may be refused with where keys or a rate are asked for.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code, reason = "the variants are read by the derive alone")]
+pub enum AccessErrors {
+    /// The server asks for a key, and the request has none of its keys.
+    #[response(status = 401)]
+    Key(Body),
+    /// More requests than the server allows: try again when `Retry-After` says.
+    #[response(status = 429)]
+    RateLimit(Body),
+}
+
 /// What a request with a recording may be refused with.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code, reason = "the variants are read by the derive alone")]

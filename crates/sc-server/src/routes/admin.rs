@@ -11,7 +11,10 @@ use crate::{Capacity, error::ApiError, metrics::Metrics, model::Model, pool::Poo
 /// Figures for Prometheus
 #[utoipa::path(
     get, path = "/metrics", tag = "operation",
-    responses((status = 200, description = "Prometheus's text format", body = String, content_type = "text/plain"))
+    responses(
+        (status = 200, description = "Prometheus's text format", body = String, content_type = "text/plain"),
+        crate::error::AccessErrors
+    )
 )]
 pub async fn metrics(
     metrics: Data<Metrics>,
@@ -31,6 +34,7 @@ pub async fn metrics(
     responses(
         (status = 200, description = "as /info", body = serde_json::Value),
         (status = 409, description = "the new model is refused", body = crate::error::Body),
+        crate::error::AccessErrors
     )
 )]
 pub async fn reload(model: Data<Model>, capacity: Data<Capacity>) -> Result<HttpResponse, ApiError> {

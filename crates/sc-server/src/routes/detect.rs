@@ -42,10 +42,13 @@ pub struct Heard {
 #[utoipa::path(
     post, path = "/detect", tag = "keywords", params(DetectQuery),
     request_body(content(
-        (crate::upload::Recording = "audio/*"), (crate::upload::Recording = "application/octet-stream"), (crate::upload::Encoded = "application/json"),
-        (crate::upload::Form = "multipart/form-data"),
+        (crate::upload::Recording = "audio/*"), (crate::upload::Recording = "application/octet-stream"),
+        (crate::upload::Encoded = "application/json"), (crate::upload::Form = "multipart/form-data"),
     )),
-    responses((status = 200, description = "what was heard", body = Heard), crate::error::RecordingErrors)
+    responses(
+        (status = 200, description = "what was heard", body = Heard),
+        crate::error::RecordingErrors, crate::error::AccessErrors
+    )
 )]
 pub async fn detect(
     request: HttpRequest,

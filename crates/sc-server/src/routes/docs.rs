@@ -3,7 +3,10 @@
 use std::sync::LazyLock;
 
 use actix_web::{HttpResponse, http::header::LOCATION};
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+};
 
 use super::{admin, detect, health, inference, info, predict, stream};
 
@@ -16,6 +19,8 @@ use super::{admin, detect, health, inference, info, predict, stream};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),
+    security((), ("bearer" = []), ("api_key" = [])),
+    modifiers(&Keys),
     tags(
         (name = "keywords", description = "Recordings to keywords"),
         (name = "inference", description = "The same by the Open Inference Protocol, version 2"),
@@ -28,6 +33,18 @@ use super::{admin, detect, health, inference, info, predict, stream};
     ),
 )]
 struct Api;
+
+/// Where a server with `--api-key` looks for the key.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(header));
+    }
+}
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
 

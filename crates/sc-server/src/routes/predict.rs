@@ -47,7 +47,10 @@ enum Answers {
         (crate::upload::Form = "multipart/form-data"), (crate::upload::Recording = "audio/*"),
         (crate::upload::Recording = "application/octet-stream"), (crate::upload::Encoded = "application/json"),
     )),
-    responses((status = 200, description = "what was heard, or a list of it", body = Answers), crate::error::RecordingErrors)
+    responses(
+        (status = 200, description = "what was heard, or a list of it", body = Answers),
+        crate::error::RecordingErrors, crate::error::AccessErrors
+    )
 )]
 pub async fn predict(
     request: HttpRequest,

@@ -53,6 +53,7 @@ pub enum Event {
         (status = 400, description = "no WebSocket handshake, or a wrong query", body = crate::error::Body),
         (status = 422, description = "a sample rate out of range", body = crate::error::Body),
         (status = 503, description = "too many streams", body = crate::error::Body),
+        crate::error::AccessErrors
     )
 )]
 pub async fn stream(

@@ -155,6 +155,11 @@ fn the_service_is_described_for_programs_and_people() {
     let inference = ["/v2", "/v2/models/{model}", "/v2/models/{model}/infer", "/v2/models/{model}/ready"];
     assert_eq!(paths, [&own[..], &["/predict", "/stream"], &inference].concat());
 
+    // A page at /docs that could ask without a key, or with one.
+    assert_eq!(document["security"], json!([{}, { "bearer": [] }, { "api_key": [] }]));
+    assert_eq!(document["components"]["securitySchemes"]["api_key"]["name"], "X-API-Key");
+    assert!(document["paths"]["/predict"]["post"]["responses"]["401"].is_object(), "{document}");
+
     for (path, media_type) in
         [("/docs/", "text/html; charset=utf-8"), ("/docs/swagger-ui.css", "text/css; charset=utf-8")]
     {

@@ -119,7 +119,7 @@ pub async fn ready(named: Path<Named>, name: Data<ModelName>) -> Result<Json<Val
             (Value = "application/json"), (crate::upload::Recording = "application/octet-stream"),
         )),
         (status = 404, description = "another model or version", body = crate::error::Body),
-        crate::error::RecordingErrors
+        crate::error::RecordingErrors, crate::error::AccessErrors
     )
 )]
 pub async fn infer(
