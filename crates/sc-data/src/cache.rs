@@ -31,14 +31,6 @@ const BYTES_PER_SAMPLE: u64 = 2;
 const BATCH: usize = 512;
 /// One unreadable recording in so many is bad luck, more a damaged dataset.
 const READABLE_PER_UNREADABLE: usize = 100;
-/// Far above the published noise recordings (95 s, 3 MB); clips of one's own may be of any format.
-const LIMITS: Limits = Limits {
-    max_bytes: 64 << 20,
-    max_seconds: 600,
-    max_channels: 8,
-    min_rate_hz: 4_000,
-    max_rate_hz: 192_000,
-};
 
 /// A dataset's recordings, clips first, then noise, each by its index in [`SpeechCommands`].
 #[derive(Debug)]
@@ -263,7 +255,7 @@ type Decoded = Result<Vec<i16>, Box<dyn std::error::Error + Send + Sync>>;
 /// Decodes clips, cut to a second, and noise recordings, whole, on every core.
 fn decode_all(dataset: &SpeechCommands, paths: &[&Path]) -> Vec<Decoded> {
     let decode_one = |path: &&Path| {
-        let mut samples = decode(&fs::read(dataset.root().join(path))?, &LIMITS)?;
+        let mut samples = decode(&fs::read(dataset.root().join(path))?, &Limits::DATASET)?;
         if samples.len() > N_SAMPLES && !path.starts_with(NOISE_FOLDER) {
             samples = Waveform::from_samples(&samples).samples().to_vec();
         }

@@ -106,7 +106,7 @@ impl Record {
     /// Writes the record beside `path` and renames it into place when it is whole.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Write`], and as [`to_bytes`](Self::to_bytes).
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         let bytes = self.to_bytes()?;
         let aside = path.with_extension("part");

@@ -10,13 +10,7 @@ use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
 /// For stretches of sound rather than words: 10 minutes at 48 kHz, stereo, 32 bits are 230 MB.
-pub(crate) const LONG: Limits = Limits {
-    max_bytes: 256 << 20,
-    max_seconds: 600,
-    max_channels: 8,
-    min_rate_hz: 4_000,
-    max_rate_hz: 192_000,
-};
+pub(crate) const LONG: Limits = Limits { max_bytes: 256 << 20, ..Limits::DATASET };
 
 /// A recording that gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

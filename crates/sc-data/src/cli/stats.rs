@@ -75,9 +75,8 @@ impl Stats {
 
 /// The lengths of those that can be decoded, and what is wrong with the others.
 fn seconds(root: &Path, paths: &[PathBuf]) -> (BTreeMap<PathBuf, f64>, BTreeMap<PathBuf, String>) {
-    let limits = Limits { max_bytes: 64 << 20, max_seconds: 600, ..Limits::default() };
     let length = |path: &PathBuf| -> anyhow::Result<f64> {
-        let samples = decode(&fs::read(root.join(path))?, &limits)?;
+        let samples = decode(&fs::read(root.join(path))?, &Limits::DATASET)?;
         Ok(samples.len() as f64 / f64::from(SAMPLE_RATE_HZ))
     };
     let with_path = |path: &PathBuf| match length(path) {

@@ -39,6 +39,16 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// For a data set's recordings. Far above the published noise recordings (95 s, 3 MB); clips of one's own
+    /// may be of any format.
+    pub const DATASET: Self = Self {
+        max_bytes: 64 << 20,
+        max_seconds: 600,
+        max_channels: 8,
+        min_rate_hz: 4_000,
+        max_rate_hz: 192_000,
+    };
+
     fn check_size(&self, n_bytes: usize) -> Result<(), Error> {
         if n_bytes > self.max_bytes {
             return Err(Error::TooManyBytes { limit: self.max_bytes });
