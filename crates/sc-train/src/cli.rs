@@ -66,14 +66,22 @@ fn train(args: &TrainArgs) -> Result<ExitCode> {
         label_smoothing,
         ..TrainConfig::default()
     };
-    let mut teacher = None;
-    if let Some(path) = &args.teacher {
-        teacher = Some(Classifier::load(path, Backend::Native)?);
-        config.teacher = Some(sc_data::Sha256Digest::of(&std::fs::read(path)?).to_string());
+    let digest =
+        |path: &PathBuf| std::fs::read(path).map(|bytes| sc_data::Sha256Digest::of(&bytes).to_string());
+    let mut init = None;
+    if let Some(path) = &args.init {
+        init = Some(sc_model::Record::load(path)?);
+        config.init = Some(digest(path)?);
+    }
+    let mut teachers = Vec::new();
+    for path in &args.teacher {
+        teachers.push(Classifier::load(path, Backend::Native)?);
+        config.teachers.push(digest(path)?);
     }
     let evaluation = crate::train::train(
         &config,
-        teacher.as_ref(),
+        init.as_ref(),
+        &teachers,
         &args.data,
         &args.out,
         args.backend.unwrap_or_else(default_backend),
@@ -123,9 +131,13 @@ pub struct TrainArgs {
     /// Times the usual channels everywhere in the network: 2 is four times as slow, and a good teacher.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().width, value_parser = parse_width)]
     pub width: usize,
-    /// A model whose answers are learnt along with the labels, usually a wider one.
+    /// A model whose weights the training begins with, rather than random ones; a tenth of the usual
+    /// --learning-rate keeps what it knows.
     #[arg(long, value_name = "FILE")]
-    pub teacher: Option<PathBuf>,
+    pub init: Option<PathBuf>,
+    /// A model whose answers are learnt along with the labels; of several, their mean.
+    #[arg(long, value_name = "FILE")]
+    pub teacher: Vec<PathBuf>,
     /// Makes the run repeatable: the same seed gives the same weights.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().seed)]
     pub seed: u64,

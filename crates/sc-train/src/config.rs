@@ -1,6 +1,7 @@
 //! Every setting of a training, its default, and where the default comes from.
 
 use sc_data::{LogMelConfig, Task};
+use sc_model::KeywordCnnConfig;
 use serde::{Deserialize, Serialize};
 
 /// What a training follows. With the same settings, recordings and backend it gives the same weights.
@@ -23,9 +24,11 @@ pub struct TrainConfig {
     pub weight_decay: f32,
     /// The network has so many times its usual channels.
     pub width: usize,
-    /// SHA-256 of the record whose answers are learnt, if one teaches.
-    pub teacher: Option<String>,
-    /// Share of the teacher's answer in a target; the rest is the label (Hinton et al., arXiv:1503.02531).
+    /// SHA-256 of the record whose weights the training begins with; random ones without it.
+    pub init: Option<String>,
+    /// SHA-256 of each record whose answers are learnt, if any teaches.
+    pub teachers: Vec<String>,
+    /// Share of the teachers' mean answer in a target; the rest is the label (Hinton et al., arXiv:1503.02531).
     pub teacher_share: f32,
     /// Share of the target spread over all labels (Szegedy et al., arXiv:1512.00567).
     pub label_smoothing: f32,
@@ -41,6 +44,14 @@ pub struct TrainConfig {
     pub log_mel: LogMelConfig,
 }
 
+impl TrainConfig {
+    /// The network to be trained.
+    pub fn network(&self) -> KeywordCnnConfig {
+        let n_labels = self.task.labels().names().len();
+        KeywordCnnConfig::new(self.log_mel.n_frames(), self.log_mel.n_mels, n_labels).widened(self.width)
+    }
+}
+
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
@@ -52,7 +63,8 @@ impl Default for TrainConfig {
             warmup_epochs: 1.0,
             weight_decay: 0.05,
             width: 1,
-            teacher: None,
+            init: None,
+            teachers: Vec::new(),
             teacher_share: 0.8,
             label_smoothing: 0.1,
             average_decay: 0.999,

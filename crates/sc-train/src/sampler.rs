@@ -37,7 +37,7 @@ pub struct Sampler<'a> {
     labels: Labels,
     log_mel: LogMel,
     cache: &'a SampleCache,
-    teacher: Option<&'a Classifier>,
+    teachers: &'a [Classifier],
     /// For every label, its clips.
     clips: Vec<Vec<usize>>,
     /// The clips of `_unknown_`, by word.
@@ -61,7 +61,7 @@ impl<'a> Sampler<'a> {
         dataset: &SpeechCommands,
         cache: &'a SampleCache,
         config: &'a TrainConfig,
-        teacher: Option<&'a Classifier>,
+        teachers: &'a [Classifier],
     ) -> Self {
         let labels = config.task.labels();
         let mut clips = vec![Vec::new(); labels.names().len()];
@@ -86,7 +86,7 @@ impl<'a> Sampler<'a> {
             config,
             log_mel: config.log_mel.init(),
             cache,
-            teacher,
+            teachers,
             clips,
             other_words: other_words.into_iter().map(|(_, clips)| clips).collect(),
             noises: noises.collect(),
@@ -144,15 +144,20 @@ impl<'a> Sampler<'a> {
     }
 
     /// What is to be learnt of an example: its label, a little of it spread over all, and what the
-    /// teacher hears in the same disturbed sound (Beyer et al., arXiv:2106.05237). A teacher that takes
-    /// another sound for a keyword is not believed.
+    /// teachers hear in the same disturbed sound (Beyer et al., arXiv:2106.05237), on average (Hinton et
+    /// al., arXiv:1503.02531). If they take another sound for a keyword, they are not believed.
     fn target(&self, label: usize, features: &[f32], target: &mut [f32]) {
         let smoothing = self.config.label_smoothing;
         target.fill(smoothing / target.len() as f32);
         target[label] += 1.0 - smoothing;
-        if let Some(teacher) = self.teacher {
+        if !self.teachers.is_empty() {
             let share = self.config.teacher_share;
-            let heard = softmax(&teacher.logits_of(features), 1.0);
+            let mut heard = vec![0.0; target.len()];
+            for teacher in self.teachers {
+                let answer = softmax(&teacher.logits_of(features), 1.0);
+                let weight = 1.0 / self.teachers.len() as f32;
+                heard.iter_mut().zip(answer).for_each(|(heard, p)| *heard += weight * p);
+            }
             let is_fooled = !self.labels.is_keyword(label)
                 && (0..heard.len()).any(|i| self.labels.is_keyword(i) && heard[i] > heard[label]);
             if !is_fooled {
@@ -353,7 +358,7 @@ mod tests {
         let dataset = SpeechCommands::open(&root).unwrap();
         let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
         let config = TrainConfig { batch_size: 16, ..TrainConfig::default() };
-        check(&Sampler::new(&dataset, &cache, &config, None));
+        check(&Sampler::new(&dataset, &cache, &config, &[]));
     }
 
     #[test]
@@ -371,16 +376,21 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_the_label_and_the_teachers_answer_in_their_shares() {
+    fn a_target_is_the_label_and_the_teachers_mean_answer_in_their_shares() {
         with_sampler(|sampler| {
             let log_mel = LogMelConfig::default();
-            let record = untaught(&log_mel, sampler.labels.clone());
-            let teacher = Classifier::untested(&record, Backend::Native);
+            let teachers = [1, 2].map(|seed| {
+                let record = untaught(&log_mel, sampler.labels.clone(), seed);
+                Classifier::untested(&record, Backend::Native)
+            });
             let features = vec![-3.0; log_mel.n_frames() * log_mel.n_mels];
-            let heard = softmax(&teacher.logits_of(&features), 1.0);
+            let [first, second] = teachers.each_ref().map(|one| softmax(&one.logits_of(&features), 1.0));
+            let heard: Vec<f32> = first.iter().zip(&second).map(|(a, b)| (a + b) / 2.0).collect();
+            assert!(first.iter().zip(&heard).any(|(a, b)| (a - b).abs() > 1e-3), "{first:?} {second:?}");
+            let taught_by = |teachers| Sampler { teachers, ..sampler.clone() };
             let (mut alone, mut taught) = ([0.0; 12], [0.0; 12]);
             sampler.target(2, &features, &mut alone);
-            Sampler { teacher: Some(&teacher), ..sampler.clone() }.target(2, &features, &mut taught);
+            taught_by(&teachers).target(2, &features, &mut taught);
             for label in 0..12 {
                 let smoothed = if label == 2 { 0.9 + 0.1 / 12.0 } else { 0.1 / 12.0 };
                 assert!((alone[label] - smoothed).abs() < 1e-6, "{alone:?}");
@@ -392,7 +402,7 @@ mod tests {
             assert!(is_heard_as_keyword(unknown) || is_heard_as_keyword(silence), "{heard:?}");
             for label in [unknown, silence] {
                 sampler.target(label, &features, &mut alone);
-                Sampler { teacher: Some(&teacher), ..sampler.clone() }.target(label, &features, &mut taught);
+                taught_by(&teachers).target(label, &features, &mut taught);
                 let differs = alone.iter().zip(&taught).any(|(a, b)| (a - b).abs() > 1e-6);
                 assert_eq!(differs, !is_heard_as_keyword(label), "{taught:?}");
             }
@@ -400,7 +410,7 @@ mod tests {
     }
 
     /// A record of random weights.
-    fn untaught(log_mel: &LogMelConfig, labels: Labels) -> Record {
+    fn untaught(log_mel: &LogMelConfig, labels: Labels, seed: u64) -> Record {
         let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
         let header = Header {
             format_version: FORMAT_VERSION,
@@ -412,7 +422,7 @@ mod tests {
             self_test: Vec::new(),
             network: network.clone(),
         };
-        Record { header, weights: Weights::random(&network, 1) }
+        Record { header, weights: Weights::random(&network, seed) }
     }
 
     #[test]

@@ -27,26 +27,33 @@ const BATCHES_AHEAD: usize = 4;
 
 /// Trains on `data` and leaves the record and its report in `out`.
 ///
-/// `teacher`, if there is one, must be the record whose digest `config` has.
+/// `init` and `teachers` must be the records whose digests `config` has.
 ///
 /// # Errors
-/// If a file cannot be read or written, `teacher` has other labels or another front end, or `resume` finds
-/// another run's checkpoint.
+/// If a file cannot be read or written, one of those records has other labels or another front end, `init`
+/// another network, or `resume` finds another run's checkpoint.
 pub fn train(
     config: &TrainConfig,
-    teacher: Option<&Classifier>,
+    init: Option<&Record>,
+    teachers: &[Classifier],
     data: &Path,
     out: &Path,
     backend: Backend,
     resume: bool,
 ) -> Result<Evaluation> {
-    if let Some(teacher) = teacher.map(Classifier::header) {
+    let init_header = init.map(|record| &record.header);
+    let teacher_headers = teachers.iter().map(|teacher| ("--teacher", teacher.header()));
+    for (option, header) in init_header.map(|header| ("--init", header)).into_iter().chain(teacher_headers) {
         ensure!(
-            teacher.labels == config.task.labels() && teacher.log_mel == config.log_mel,
-            "the teacher has other labels or another front end: it must be trained for task {} too",
+            header.labels == config.task.labels() && header.log_mel == config.log_mel,
+            "{option} has other labels or another front end: it must be trained for task {} too",
             config.task
         );
     }
+    ensure!(
+        init_header.is_none_or(|header| header.network == config.network()),
+        "--init is another network: give the --width that it was trained with"
+    );
     let dataset = SpeechCommands::open(data)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let _lock = lock(out)?;
@@ -60,7 +67,7 @@ pub fn train(
     let bar = progress::bar(dataset.clips().len(), "reading");
     let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
-    let sampler = Sampler::new(&dataset, &cache, config, teacher);
+    let sampler = Sampler::new(&dataset, &cache, config, teachers);
     let labels = config.task.labels();
     let is_keyword = |(i, _): &(usize, &String)| labels.is_keyword(*i);
     let keywords: Vec<_> =
@@ -74,7 +81,7 @@ pub fn train(
 
     let run = Run { config, dataset: &dataset, cache: &cache, sampler: &sampler, out };
     let checkpoint = if resume { Checkpoint::load(out, config, &run.data_digest())? } else { None };
-    let mut trainer = Trainer::new(run, backend, checkpoint)?;
+    let mut trainer = Trainer::new(run, init, backend, checkpoint)?;
     while !trainer.is_done() {
         trainer.epoch()?;
     }
@@ -158,14 +165,14 @@ struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// Begins, or goes on from a checkpoint.
-    fn new(run: Run<'a>, backend: Backend, checkpoint: Option<Checkpoint>) -> Result<Self> {
+    fn new(
+        run: Run<'a>,
+        init: Option<&Record>,
+        backend: Backend,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Self> {
         let config = run.config;
-        let network = KeywordCnnConfig::new(
-            config.log_mel.n_frames(),
-            config.log_mel.n_mels,
-            config.task.labels().names().len(),
-        )
-        .widened(config.width);
+        let network = config.network();
         let device = backend.device().context("training needs --backend flex, ndarray or wgpu")?.autodiff();
         let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).with_epsilon(1e-8).init();
         let trainer = |weights: &Weights, optimizer| Self {
@@ -180,7 +187,8 @@ impl<'a> Trainer<'a> {
             parts: EpochParts::default(),
         };
         let Some(checkpoint) = checkpoint else {
-            return Ok(trainer(&Weights::random(&network, config.seed), optimizer));
+            let random = || Weights::random(&network, config.seed);
+            return Ok(trainer(&init.map_or_else(random, |record| record.weights.clone()), optimizer));
         };
         let optimizer = optimizer
             .from_bytes(Bytes::from_bytes_vec(checkpoint.optimizer))

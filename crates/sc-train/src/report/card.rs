@@ -62,7 +62,7 @@ many each. No speaker is in both splits.
 ## How to repeat it
 
     {command}
-{teacher}
+{digests}
 Two runs of one program on the same recordings give the same weights; here, epoch {kept_epoch} of {done} was kept, the last within a \
 standard error of the best on validation.
 ",
@@ -78,7 +78,7 @@ standard error of the best on validation.
         digest = training.data_digest,
         figures = figures(report),
         command = command(&report.training["settings"]),
-        teacher = teacher(&report.training["settings"]["teacher"]),
+        digests = digests(&report.training["settings"]),
         kept_epoch = training.kept_epoch,
         done = training.epochs,
     )
@@ -98,17 +98,24 @@ fn command(settings: &Value) -> String {
         };
         let _ = write!(command, " {option} {value}"); // writing to a string cannot fail
     }
-    if settings["teacher"].is_string() {
-        command += " --teacher TEACHER";
+    for (name, option, _) in records(settings) {
+        let _ = write!(command, " {option} {name}");
     }
     command
 }
 
-/// Which record was the teacher.
-fn teacher(digest: &Value) -> String {
-    digest
-        .as_str()
-        .map_or_else(String::new, |digest| format!("\nTEACHER is the record of SHA-256 `{digest}`.\n"))
+/// Which records the command names.
+fn digests(settings: &Value) -> String {
+    let sentence = |(name, _, digest)| format!("\n{name} is the record of SHA-256 `{digest}`.\n");
+    records(settings).map(sentence).collect()
+}
+
+/// The records that a training began with and learnt from: a name, the option, the digest.
+fn records(settings: &Value) -> impl Iterator<Item = (String, &'static str, &str)> {
+    let init = settings["init"].as_str().map(|digest| ("INIT".to_owned(), "--init", digest));
+    let teachers = settings["teachers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let named = |(i, digest)| (format!("TEACHER-{}", i + 1), "--teacher", digest);
+    init.into_iter().chain(teachers.enumerate().map(named))
 }
 
 /// What was trained on beside the archive.
@@ -167,14 +174,17 @@ mod tests {
         let settings = TrainConfig {
             seed: 7,
             label_smoothing: 0.02,
-            teacher: Some("ab12".into()),
+            init: Some("cd34".into()),
+            teachers: vec!["ab12".into()],
             ..TrainConfig::default()
         };
         let mut report = report();
         report.training["settings"] = serde_json::to_value(settings).unwrap();
         let card = render(&report, &header());
-        let command =
-            "train --data DIR --out OUT --seed 7 --label-smoothing 0.02 --teacher TEACHER\n\nTEACHER is";
-        assert!(card.contains(command), "{card}");
+        let command = "--out OUT --seed 7 --label-smoothing 0.02 --init INIT --teacher TEACHER-1\n\nINIT is";
+        assert!(
+            card.contains(command) && card.contains("\nTEACHER-1 is the record of SHA-256 `ab12`"),
+            "{card}"
+        );
     }
 }

@@ -80,3 +80,27 @@ fn a_run_is_not_resumed_with_other_settings_nor_trained_again_if_it_is_there() {
     assert!(said.contains("nothing to train"), "{said}");
     assert_eq!(fs::metadata(out.join("model.safetensors")).unwrap().modified().unwrap(), trained);
 }
+
+#[test]
+fn a_run_begins_with_another_models_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    let [data, first, second] = ["data", "first", "second"].map(|name| dir.path().join(name));
+    dataset::write(&data);
+    succeed(train(&data, &first, &["--epochs", "6"]));
+    let model = first.join("model.safetensors");
+    let init = ["--init", model.to_str().unwrap()];
+
+    succeed(train(&data, &second, &[&init[..], &["--epochs", "1", "--learning-rate", "0.0002"]].concat()));
+    let losses = |run: &Path| -> Vec<f64> {
+        let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+        let epoch = |line| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        lines.lines().map(|line| epoch(line)["train_loss"].as_f64().unwrap()).collect()
+    };
+    let (first, second) = (losses(&first), losses(&second));
+    assert!(second[0] < (first[0] + first[5]) / 2.0, "{second:?} after {first:?}");
+
+    let out = dir.path().join("wider");
+    let refused = train(&data, &out, &[&init[..], &["--width", "2"]].concat()).output().unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && error.contains("--init is another network"), "{error}");
+}
