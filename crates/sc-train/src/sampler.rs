@@ -385,7 +385,7 @@ mod tests {
             });
             let features = vec![-3.0; log_mel.n_frames() * log_mel.n_mels];
             let [first, second] = teachers.each_ref().map(|one| softmax(&one.logits_of(&features), 1.0));
-            let heard: Vec<f32> = first.iter().zip(&second).map(|(a, b)| (a + b) / 2.0).collect();
+            let heard: Vec<f32> = first.iter().zip(&second).map(|(a, b)| f32::midpoint(*a, *b)).collect();
             assert!(first.iter().zip(&heard).any(|(a, b)| (a - b).abs() > 1e-3), "{first:?} {second:?}");
             let taught_by = |teachers| Sampler { teachers, ..sampler.clone() };
             let (mut alone, mut taught) = ([0.0; 12], [0.0; 12]);

@@ -97,7 +97,7 @@ fn a_run_begins_with_another_models_weights() {
         lines.lines().map(|line| epoch(line)["train_loss"].as_f64().unwrap()).collect()
     };
     let (first, second) = (losses(&first), losses(&second));
-    assert!(second[0] < (first[0] + first[5]) / 2.0, "{second:?} after {first:?}");
+    assert!(second[0] < f64::midpoint(first[0], first[5]), "{second:?} after {first:?}");
 
     let out = dir.path().join("wider");
     let refused = train(&data, &out, &[&init[..], &["--width", "2"]].concat()).output().unwrap();
