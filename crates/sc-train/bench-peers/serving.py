@@ -143,6 +143,7 @@ def load_rows(table, services, folder):
             if service is services[0]:
                 cpu.append((service.cpu_seconds() - before) / seen["requests"] * 1e6)
                 bare.append(bare_path.ask("wav", 1000) * 1e6)
+        time.sleep(1)  # until the services before have answered what they still had to
         half = services[0].load_at(rates[0][-1] / 2, clip)
         latencies.append(half["p99_ms"])
     ours, flask, gunicorn = rates
