@@ -57,6 +57,14 @@ impl Error {
         |source| Self::Write { path, source }
     }
 
+    /// Says which file holds no usable record.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Record { reason } => Self::record(format!("{}: {reason}", path.display())),
+            other => other,
+        }
+    }
+
     pub(crate) fn record(reason: impl Into<String>) -> Self {
         Self::Record { reason: reason.into() }
     }

@@ -89,7 +89,8 @@ impl Record {
     /// # Errors
     /// [`Error::Read`], or as [`Record::from_bytes`].
     pub fn load(path: &Path) -> Result<Self, Error> {
-        Self::from_bytes(&std::fs::read(path).map_err(Error::read(path))?)
+        let bytes = std::fs::read(path).map_err(Error::read(path))?;
+        Self::from_bytes(&bytes).map_err(|error| error.in_file(path))
     }
 
     /// The record compiled in, `assets/model.safetensors`.

@@ -254,8 +254,8 @@ impl Settings {
     fn model(&self) -> anyhow::Result<Model> {
         let source = ModelSource { file: self.model.clone(), backend: self.backend };
         Model::load(source).with_context(|| match &self.model {
-            None => "cannot serve the model compiled in: name another with --model (SC_MODEL)".into(),
-            Some(file) => format!("cannot serve --model (SC_MODEL) {}", file.display()),
+            None => "cannot serve the model compiled in: name another with --model (SC_MODEL)",
+            Some(_) => "cannot serve --model (SC_MODEL)",
         })
     }
 
