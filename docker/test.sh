@@ -161,7 +161,7 @@ docker rm -f $name >/dev/null
 if broken=$(docker run --rm -v "$work/assets/model.safetensors:/app/model.safetensors:ro" $name 2>&1); then
     fail "a broken model is served"
 fi
-expect "a broken one stops the start" "$broken" 'not a usable model: /app/model.safetensors'
+expect "a broken one stops the start" "$broken" 'cannot serve --model (SC_MODEL): not a usable model: /app/model.safetensors'
 
 heading "A shell, to look in"
 build "$work/debug.log" -t $name-debug --target runtime-debug .

@@ -152,10 +152,10 @@ impl<'a> Sampler<'a> {
         target[label] += 1.0 - smoothing;
         if !self.teachers.is_empty() {
             let share = self.config.teacher_share;
+            let weight = 1.0 / self.teachers.len() as f32;
             let mut heard = vec![0.0; target.len()];
             for teacher in self.teachers {
                 let answer = softmax(&teacher.logits_of(features), 1.0);
-                let weight = 1.0 / self.teachers.len() as f32;
                 heard.iter_mut().zip(answer).for_each(|(heard, p)| *heard += weight * p);
             }
             let is_fooled = !self.labels.is_keyword(label)

@@ -41,19 +41,14 @@ pub fn train(
     backend: Backend,
     resume: bool,
 ) -> Result<Evaluation> {
-    let init_header = init.map(|record| &record.header);
-    let teacher_headers = teachers.iter().map(|teacher| ("--teacher", teacher.header()));
-    for (option, header) in init_header.map(|header| ("--init", header)).into_iter().chain(teacher_headers) {
+    if let Some(record) = init {
+        check_fits(config, "--init", &record.header)?;
         ensure!(
-            header.labels == config.task.labels() && header.log_mel == config.log_mel,
-            "{option} has other labels or another front end: it must be trained for task {} too",
-            config.task
+            record.header.network == config.network(),
+            "--init is another network: give the --width that it was trained with"
         );
     }
-    ensure!(
-        init_header.is_none_or(|header| header.network == config.network()),
-        "--init is another network: give the --width that it was trained with"
-    );
+    teachers.iter().try_for_each(|teacher| check_fits(config, "--teacher", teacher.header()))?;
     let dataset = SpeechCommands::open(data)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let _lock = lock(out)?;
@@ -86,6 +81,16 @@ pub fn train(
         trainer.epoch()?;
     }
     trainer.finish()
+}
+
+/// Refuses a model that tells other labels apart than this training, or hears by another front end.
+fn check_fits(config: &TrainConfig, option: &str, header: &Header) -> Result<()> {
+    ensure!(
+        header.labels == config.task.labels() && header.log_mel == config.log_mel,
+        "{option} has other labels or another front end: it must be trained for task {} too",
+        config.task
+    );
+    Ok(())
 }
 
 /// Holds a run's folder for as long as the file lives: two trainings in one would spoil each other.

@@ -181,7 +181,8 @@ mod tests {
         let mut report = report();
         report.training["settings"] = serde_json::to_value(settings).unwrap();
         let card = render(&report, &header());
-        let command = "--out OUT --seed 7 --label-smoothing 0.02 --init INIT --teacher TEACHER-1\n\nINIT is";
+        let command = "train --data DIR --out OUT --seed 7 --label-smoothing 0.02 --init INIT --teacher TEACHER-1\n\n\
+                       INIT is";
         assert!(
             card.contains(command) && card.contains("\nTEACHER-1 is the record of SHA-256 `ab12`"),
             "{card}"
