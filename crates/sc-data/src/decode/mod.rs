@@ -28,13 +28,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_bytes: 25 << 20,
-            max_seconds: 60,
-            max_channels: 8,
-            min_rate_hz: 4_000,
-            max_rate_hz: 192_000,
-        }
+        Self { max_bytes: 25 << 20, max_seconds: 60, ..Self::DATASET }
     }
 }
 
