@@ -7,6 +7,7 @@
 //! network, go by Winograd's way, which saves a third of their products.
 
 mod conv;
+mod folded;
 mod kernel;
 mod plan;
 mod winograd;
@@ -34,6 +35,13 @@ pub struct Workspace {
     activations: Vec<AVec<f32>>,
     /// What a convolution lays aside.
     scratch: AVec<f32>,
+}
+
+impl Default for Workspace {
+    /// Holds nothing: enough for a network that keeps its own memory.
+    fn default() -> Self {
+        Self { activations: Vec::new(), scratch: avec![] }
+    }
 }
 
 impl Engine {

@@ -12,7 +12,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::conv::{Folded, Matrix};
+use super::folded::{Folded, PackedWeights};
 use super::kernel::{Kernel, LANES, Tiles};
 use super::plan::{Activation, Step};
 use crate::config::ConvShape;
@@ -24,7 +24,7 @@ const PRODUCTS: usize = 4;
 
 /// A convolution as four products.
 pub struct Winograd {
-    matrices: [Matrix; PRODUCTS],
+    weights: [PackedWeights; PRODUCTS],
     /// Of each product.
     tiles: Tiles,
     bias: Vec<f32>,
@@ -58,7 +58,7 @@ impl Winograd {
             (0..n_times as isize).map(|time| activation.offset([time, 0], channels)).collect()
         };
         Self {
-            matrices: products(&rows).map(|weights| Matrix::new(&weights, no_bias(), kernel)),
+            weights: products(&rows).map(|weights| PackedWeights::new(&weights, no_bias(), kernel)),
             tiles: tiles(shape, n_pairs, input),
             bias: folded.bias,
             floor: folded.floor,
@@ -83,8 +83,8 @@ impl Winograd {
         self.kernel.vectorize(Prepare { of: self, input, factors });
         let each = factors.chunks_exact(self.n_pairs * self.input_len);
         let each = each.zip(products.chunks_exact_mut(self.n_pairs * self.output_len));
-        for (matrix, (factors, products)) in self.matrices.iter().zip(each) {
-            matrix.multiply(&self.tiles, f32::NEG_INFINITY, factors, None, products);
+        for (weights, (factors, products)) in self.weights.iter().zip(each) {
+            weights.multiply(&self.tiles, f32::NEG_INFINITY, factors, None, products);
         }
         self.kernel.vectorize(Finish { of: self, products, skip, output });
     }

@@ -1,0 +1,79 @@
+//! A convolution's weights: with its norm folded in, and in the order in which the kernel reads them.
+
+use aligned_vec::AVec;
+
+use super::kernel::{Kernel, Panel, Tiles};
+use super::plan::Step;
+use crate::Weights;
+use crate::config::NORM_EPSILON;
+
+/// A convolution and its norm as one.
+///
+/// `norm(conv(x)) = conv(x) * s + (beta - mean * s)` with `s = gamma / sqrt(variance + epsilon)`.
+pub struct Folded {
+    /// `[kernel, channels]`.
+    pub weights: Vec<f32>,
+    /// `[channels]`.
+    pub bias: Vec<f32>,
+    /// Results below are raised to it: 0 for `ReLU`.
+    pub floor: f32,
+}
+
+impl Folded {
+    pub fn new(step: &Step, weights: &Weights) -> Self {
+        let tensor = |part: &str| &weights.get(&format!("{}.{part}", step.layer.name)).values;
+        let (gamma, variance) = (tensor("gamma"), tensor("variance"));
+        let deviation = variance.iter().map(|variance| (variance + NORM_EPSILON).sqrt());
+        let scale: Vec<f32> =
+            gamma.iter().zip(deviation).map(|(gamma, deviation)| gamma / deviation).collect();
+        let offset = tensor("mean").iter().zip(&scale).map(|(mean, scale)| mean * scale);
+        let bias = tensor("beta").iter().zip(offset).map(|(beta, offset)| beta - offset).collect();
+        let rows = tensor("weight").chunks_exact(scale.len());
+        let weights =
+            rows.flat_map(|row| row.iter().zip(&scale).map(|(weight, scale)| weight * scale)).collect();
+        let relu = step.layer.relu || step.skip.is_some();
+        Self { weights, bias, floor: if relu { 0.0 } else { f32::NEG_INFINITY } }
+    }
+}
+
+/// Weights in the kernel's order.
+pub struct PackedWeights {
+    /// `[kernel, channels]` of each panel, one after another.
+    weights: AVec<f32>,
+    /// `[channels]`.
+    bias: Vec<f32>,
+    kernel: Kernel,
+}
+
+impl PackedWeights {
+    /// Of weights `[kernel, channels]`.
+    pub fn new(weights: &[f32], bias: Vec<f32>, kernel: Kernel) -> Self {
+        Self { weights: pack(weights, bias.len(), kernel.width()), bias, kernel }
+    }
+
+    /// Multiplies the patch of every place, and adds the bias and the skip.
+    pub fn multiply(
+        &self,
+        tiles: &Tiles,
+        floor: f32,
+        input: &[f32],
+        skip: Option<&[f32]>,
+        output: &mut [f32],
+    ) {
+        let width = self.kernel.width();
+        let panels = self.weights.chunks(tiles.patch_len() * width).zip(self.bias.chunks(width));
+        for (i, (weights, bias)) in panels.enumerate() {
+            self.kernel.run(&Panel { tiles, channel: i * width, weights, bias, floor }, input, skip, output);
+        }
+    }
+}
+
+/// `[rows, channels]` to `[rows, width]` for each panel; the last may be narrower.
+fn pack(weights: &[f32], channels: usize, width: usize) -> AVec<f32> {
+    let mut packed = AVec::with_capacity(0, weights.len()); // 0 asks for no more than the usual alignment
+    for panel in (0..channels).step_by(width) {
+        let panel = panel..channels.min(panel + width);
+        weights.chunks_exact(channels).for_each(|row| packed.extend_from_slice(&row[panel.clone()]));
+    }
+    packed
+}
