@@ -37,6 +37,6 @@ pub use error::FetchError;
 pub use error::{DatasetError, Error};
 pub use examples::{Example, Source};
 pub use label::{Labels, SILENCE, Task, UNKNOWN};
-pub use log_mel::{Features, LogMel, LogMelConfig, Scratch};
+pub use log_mel::{Features, LogMel, LogMelConfig, LogMelScratch};
 pub use split::Split;
 pub use waveform::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};

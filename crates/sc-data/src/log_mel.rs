@@ -119,7 +119,7 @@ pub struct LogMel {
 
 /// What [`LogMel::compute_into`] works in, so that it allocates nothing: one a thread.
 #[derive(Clone, Debug)]
-pub struct Scratch {
+pub struct LogMelScratch {
     /// The waveform between its reflected edges, `[16000 + n_fft]`.
     padded: Vec<f32>,
     group: Group,
@@ -139,9 +139,9 @@ struct Group {
 
 impl LogMel {
     /// Working memory for [`compute_into`](Self::compute_into).
-    pub fn scratch(&self) -> Scratch {
+    pub fn scratch(&self) -> LogMelScratch {
         let LogMelConfig { n_fft, hop_length, .. } = self.config;
-        Scratch {
+        LogMelScratch {
             padded: vec![0.0; N_SAMPLES + n_fft],
             group: Group {
                 columns: vec![0.0; hop_length * self.n_columns()],
@@ -168,7 +168,7 @@ impl LogMel {
     ///
     /// # Panics
     /// If `out` has another length, or `scratch` was made for other settings.
-    pub fn compute_into(&self, waveform: &Waveform, scratch: &mut Scratch, out: &mut [f32]) {
+    pub fn compute_into(&self, waveform: &Waveform, scratch: &mut LogMelScratch, out: &mut [f32]) {
         assert_eq!(out.len(), self.config.n_frames() * self.config.n_mels, "length of the features");
         reflect(waveform.samples(), self.config.n_fft / 2, &mut scratch.padded);
         self.transform(&scratch.padded, &mut scratch.group, out);
@@ -182,7 +182,7 @@ impl LogMel {
     ///
     /// # Panics
     /// If there are fewer samples, or `scratch` was made for other settings.
-    pub fn frames_into(&self, samples: &[f32], scratch: &mut Scratch, rows: &mut [f32]) {
+    pub fn frames_into(&self, samples: &[f32], scratch: &mut LogMelScratch, rows: &mut [f32]) {
         self.transform(samples, &mut scratch.group, rows);
     }
 

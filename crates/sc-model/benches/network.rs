@@ -26,7 +26,6 @@ fn engine(bencher: Bencher, kernel: Kernel) {
         .bench_local(|| engine.logits(&features, &mut workspace, &mut logits));
 }
 
-#[cfg(feature = "flex")]
 #[divan::bench(args = [1, 32])]
 fn flex(bencher: Bencher, batch: usize) {
     use burn::tensor::{Device, Tensor};

@@ -1,73 +1,58 @@
-//! What can run the network, by name.
+//! The backends that can run the network, by name.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
 
-/// What runs the network.
+/// A way to run the network. A build may leave out any but the first: see [`Backend::available`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
     /// This crate's own engine on the CPU.
     #[default]
     Native,
     /// Burn's default CPU backend.
-    #[cfg(feature = "flex")]
     Flex,
     /// Burn's former CPU backend.
-    #[cfg(feature = "ndarray")]
     Ndarray,
     /// Burn's GPU backend.
-    #[cfg(feature = "wgpu")]
     Wgpu,
 }
 
-/// Every backend's name, and what it is in this build.
-const BACKENDS: [(&str, Option<Backend>); 4] = [
-    ("native", Some(Backend::Native)),
-    #[cfg(feature = "flex")]
-    ("flex", Some(Backend::Flex)),
-    #[cfg(not(feature = "flex"))]
-    ("flex", None),
-    #[cfg(feature = "ndarray")]
-    ("ndarray", Some(Backend::Ndarray)),
-    #[cfg(not(feature = "ndarray"))]
-    ("ndarray", None),
-    #[cfg(feature = "wgpu")]
-    ("wgpu", Some(Backend::Wgpu)),
-    #[cfg(not(feature = "wgpu"))]
-    ("wgpu", None),
+/// Every backend, its name, and `true` if this build has it.
+const BACKENDS: [(Backend, &str, bool); 4] = [
+    (Backend::Native, "native", true),
+    (Backend::Flex, "flex", cfg!(feature = "flex")),
+    (Backend::Ndarray, "ndarray", cfg!(feature = "ndarray")),
+    (Backend::Wgpu, "wgpu", cfg!(feature = "wgpu")),
 ];
 
 impl Backend {
     /// The backends of this build.
     pub fn available() -> impl Iterator<Item = Self> {
-        BACKENDS.into_iter().filter_map(|(_, backend)| backend)
+        BACKENDS.into_iter().filter_map(|(backend, _, is_built_in)| is_built_in.then_some(backend))
     }
 
-    /// The Burn device it stands for; none for [`Backend::Native`].
-    #[cfg(feature = "flex")]
-    #[cfg_attr(
-        feature = "ndarray",
-        allow(deprecated, reason = "ndarray stays a backend of this project while Burn has it")
-    )]
-    pub fn device(self) -> Option<burn::tensor::Device> {
-        match self {
-            Self::Native => None,
-            #[cfg(feature = "flex")]
-            Self::Flex => Some(burn::tensor::Device::flex()),
-            #[cfg(feature = "ndarray")]
-            Self::Ndarray => Some(burn::tensor::Device::ndarray()),
-            #[cfg(feature = "wgpu")]
-            Self::Wgpu => Some(burn::tensor::Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+    /// Refuses a backend that this build leaves out.
+    pub(crate) fn check(self) -> Result<Self, Error> {
+        if Self::available().any(|available| available == self) {
+            return Ok(self);
         }
+        let name = self.to_string();
+        let hint = format!("; build with --features {name} to add it");
+        Err(Error::Backend { name, available: names(), hint })
     }
+}
+
+/// The names of the backends of this build.
+fn names() -> String {
+    Backend::available().map(|backend| backend.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = BACKENDS.iter().find(|(_, backend)| *backend == Some(*self)).map(|(name, _)| name);
-        f.write_str(name.unwrap_or(&"native"))
+        let known = BACKENDS.iter().find(|(backend, ..)| backend == self);
+        f.write_str(known.map_or("native", |(_, name, _)| name))
     }
 }
 
@@ -75,13 +60,10 @@ impl FromStr for Backend {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        let known = BACKENDS.iter().find(|(known, _)| *known == name);
-        if let Some((_, Some(backend))) = known {
-            return Ok(*backend);
+        match BACKENDS.iter().find(|(_, known, _)| *known == name) {
+            Some((backend, ..)) => backend.check(),
+            None => Err(Error::Backend { name: name.into(), available: names(), hint: String::new() }),
         }
-        let available: Vec<String> = Self::available().map(|backend| backend.to_string()).collect();
-        let hint = known.map_or_else(String::new, |_| format!("; build with --features {name} to add it"));
-        Err(Error::Backend { name: name.into(), available: available.join(", "), hint })
     }
 }
 
@@ -93,6 +75,16 @@ mod tests {
     fn every_backend_survives_its_name() {
         for backend in Backend::available() {
             assert_eq!(backend.to_string().parse::<Backend>().unwrap(), backend);
+        }
+    }
+
+    #[test]
+    fn a_backend_that_is_left_out_is_refused_with_the_feature_that_adds_it() {
+        for (backend, name, _) in BACKENDS.into_iter().filter(|(.., is_built_in)| !is_built_in) {
+            let error = backend.check().unwrap_err().to_string();
+            let start = format!("no backend named `{name}` in this build: it has native, ");
+            assert!(error.starts_with(&start), "{error}");
+            assert!(error.ends_with(&format!("; build with --features {name} to add it")), "{error}");
         }
     }
 

@@ -1,14 +1,15 @@
 //! The one path from a waveform to an answer: for evaluation, command line and server.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sc_data::{LogMel, Waveform};
+use sc_data::{LogMel, LogMelScratch, Waveform};
 use serde::Serialize;
 
 use crate::engine::{Engine, Workspace};
 use crate::record::{Header, Record, self_test_waveform};
+use crate::runner::Runner;
 use crate::{Backend, Error};
 
 /// Furthest a logit of the self-test may be from what the record says.
@@ -51,23 +52,29 @@ pub struct Timing {
 pub struct Classifier {
     header: Header,
     log_mel: LogMel,
-    network: Network,
-    /// Room for clips on their way: one for each thread that ever answered at the same time.
-    scratch: Mutex<Vec<Scratch>>,
+    network: Box<dyn Runner>,
+    /// Buffers that no clip uses: at most one for each thread that ever answered at the same time.
+    free: Mutex<Vec<Buffers>>,
 }
 
-/// The network on what was chosen to run it.
-enum Network {
-    Native(Engine),
-    #[cfg(feature = "flex")]
-    Burn(Box<crate::KeywordCnn>, burn::tensor::Device),
-}
-
-struct Scratch {
-    log_mel: sc_data::Scratch,
+/// The memory for one clip on its way to an answer.
+struct Buffers {
+    log_mel: LogMelScratch,
+    /// `[n_frames, n_mels]`.
     features: Vec<f32>,
-    workspace: Option<Workspace>,
+    workspace: Workspace,
+    /// `[n_labels]`.
     logits: Vec<f32>,
+}
+
+/// Loads the network on `backend`, which is one of this build's.
+fn load_network(Record { header, weights }: &Record, backend: Backend) -> Box<dyn Runner> {
+    #[cfg(feature = "flex")]
+    if let Some(device) = backend.device() {
+        return Box::new(crate::network::OnDevice::new(&header.network, weights, device));
+    }
+    assert_eq!(backend, Backend::Native, "this build has no such backend");
+    Box::new(Engine::new(&header.network, weights))
 }
 
 impl Classifier {
@@ -76,7 +83,7 @@ impl Classifier {
     /// # Errors
     /// [`Error::Record`] if the self-test fails.
     pub fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
-        let classifier = Self::untested(record, backend);
+        let classifier = Self::untested(record, backend.check()?);
         let logits = classifier.logits(&self_test_waveform());
         let furthest = logits.iter().zip(&record.header.self_test).map(|(a, b)| (a - b).abs());
         // `max` passes over what is not a number; a failed comparison does not.
@@ -107,16 +114,8 @@ impl Classifier {
 
     /// Readies a record that has no self-test yet.
     pub fn untested(record: &Record, backend: Backend) -> Self {
-        let Record { header, weights } = record;
-        let network = match backend {
-            Backend::Native => Network::Native(Engine::new(&header.network, weights)),
-            #[cfg(feature = "flex")]
-            other => {
-                let device = other.device().unwrap_or_default();
-                Network::Burn(Box::new(header.network.init(weights, &device)), device)
-            }
-        };
-        Self { header: header.clone(), log_mel: header.log_mel.init(), network, scratch: Mutex::default() }
+        let (header, network) = (record.header.clone(), load_network(record, backend));
+        Self { log_mel: header.log_mel.init(), header, network, free: Mutex::default() }
     }
 
     /// The same with another threshold: the least confidence at which a keyword is accepted.
@@ -139,14 +138,14 @@ impl Classifier {
     /// The same with a threshold for this answer alone, and the time it took.
     pub fn classify_at(&self, waveform: &Waveform, threshold: f32) -> (Prediction, Timing) {
         let mut timing = Timing::default();
-        let logits = self.with_scratch(|scratch| timing = self.hear(waveform, scratch));
+        let logits = self.with_buffers(|buffers| timing = self.run(waveform, buffers));
         (self.predict(&logits, threshold), timing)
     }
 
     /// One number a label, before they become probabilities.
     pub fn logits(&self, waveform: &Waveform) -> Vec<f32> {
-        self.with_scratch(|scratch| {
-            self.hear(waveform, scratch);
+        self.with_buffers(|buffers| {
+            self.run(waveform, buffers);
         })
     }
 
@@ -155,49 +154,34 @@ impl Classifier {
     /// # Panics
     /// If it has another size.
     pub fn logits_of(&self, log_mel: &[f32]) -> Vec<f32> {
-        self.with_scratch(|Scratch { workspace, logits, .. }| self.run(log_mel, workspace, logits))
+        self.with_buffers(|Buffers { workspace, logits, .. }| self.network.logits(log_mel, workspace, logits))
     }
 
-    /// Front end and network.
-    fn hear(&self, waveform: &Waveform, scratch: &mut Scratch) -> Timing {
-        let Scratch { log_mel, features, workspace, logits } = scratch;
+    /// Runs the front end and the network, and leaves the logits in `buffers`.
+    fn run(&self, waveform: &Waveform, buffers: &mut Buffers) -> Timing {
+        let Buffers { log_mel, features, workspace, logits } = buffers;
         let start = Instant::now();
         self.log_mel.compute_into(waveform, log_mel, features);
         let between = Instant::now();
-        self.run(features, workspace, logits);
+        self.network.logits(features, workspace, logits);
         Timing { features: between - start, network: between.elapsed() }
     }
 
-    fn run(&self, log_mel: &[f32], workspace: &mut Option<Workspace>, logits: &mut [f32]) {
-        match (&self.network, workspace) {
-            (Network::Native(engine), Some(workspace)) => engine.logits(log_mel, workspace, logits),
-            #[cfg(feature = "flex")]
-            (Network::Burn(network, device), _) => {
-                logits.copy_from_slice(&network.logits(log_mel, self.header.network.n_mels, device));
-            }
-            (Network::Native(_), None) => unreachable!("the engine's scratch has a workspace"),
-        }
-    }
-
-    /// The logits that `compute` leaves in a scratch.
-    fn with_scratch(&self, compute: impl FnOnce(&mut Scratch)) -> Vec<f32> {
-        let mut scratch = self.borrow_scratch();
-        compute(&mut scratch);
-        let logits = scratch.logits.clone();
-        self.scratch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(scratch);
+    /// Returns the logits that `compute` leaves in the buffers it is given.
+    fn with_buffers(&self, compute: impl FnOnce(&mut Buffers)) -> Vec<f32> {
+        let mut buffers = self.take_buffers();
+        compute(&mut buffers);
+        let logits = buffers.logits.clone();
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
         logits
     }
 
-    fn borrow_scratch(&self) -> Scratch {
-        let free = self.scratch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        free.unwrap_or_else(|| Scratch {
+    fn take_buffers(&self) -> Buffers {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        free.unwrap_or_else(|| Buffers {
             log_mel: self.log_mel.scratch(),
             features: vec![0.0; self.header.network.n_frames * self.header.network.n_mels],
-            workspace: match &self.network {
-                Network::Native(engine) => Some(engine.workspace()),
-                #[cfg(feature = "flex")]
-                Network::Burn(..) => None,
-            },
+            workspace: self.network.workspace(),
             logits: vec![0.0; self.header.labels.names().len()],
         })
     }

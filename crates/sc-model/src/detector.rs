@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sc_data::{LogMel, SAMPLE_RATE_HZ, Scratch};
+use sc_data::{LogMel, LogMelScratch, SAMPLE_RATE_HZ};
 use serde::Serialize;
 
 use crate::{Classifier, softmax};
@@ -88,7 +88,7 @@ pub struct Score {
 pub struct Detector {
     classifier: Arc<Classifier>,
     log_mel: LogMel,
-    scratch: Scratch,
+    scratch: LogMelScratch,
     threshold: f32,
     /// Frames between windows.
     hop: usize,

@@ -29,6 +29,7 @@ mod error;
 #[cfg(feature = "flex")]
 mod network;
 mod record;
+mod runner;
 mod weights;
 
 pub use backend::Backend;

@@ -64,7 +64,6 @@ fn every_kernel_gives_the_logits_of_flex_on_a_thousand_clips() {
     }
 }
 
-#[cfg(feature = "ndarray")]
 #[test]
 #[allow(deprecated, reason = "ndarray stays a backend of this project while Burn has it")]
 fn ndarray_gives_the_logits_of_flex() {

@@ -3,7 +3,9 @@
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::{Tensor, activation::relu};
 
-use super::{Reader, conv::conv, norm, write};
+use super::conv::conv;
+use super::norm;
+use super::parameters::{Reader, write};
 use crate::Weights;
 
 /// Share of a batch's mean and variance in the running ones.

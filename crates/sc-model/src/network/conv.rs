@@ -16,7 +16,7 @@ use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
 use rayon::prelude::*;
 
 use super::flex::{Primitive, new_tensor, values};
-use super::matmul::{Into, Matrix, matmul};
+use super::matmul::{Matrix, Store, matmul};
 use crate::ConvShape;
 
 /// Convolves `x`, `[batch, time, frequency, channel]`, with `weight`,
@@ -98,7 +98,7 @@ fn forward(shape: &ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
         Vec::new,
         |patches, (y, x)| {
             let patches = sizes.gather_all(x, patches);
-            matmul(patches, weight, y, Into::Replace);
+            matmul(patches, weight, y, Store::Replace);
         },
     );
     y
@@ -115,7 +115,7 @@ fn input_gradient(shape: &ConvShape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
         |patches, (dx, dy)| {
             let rows = dy.len() / shape.channels;
             patches.resize(rows * sizes.patch, 0.0);
-            matmul(Matrix::new(dy, rows, shape.channels), weight, patches, Into::Replace);
+            matmul(Matrix::new(dy, rows, shape.channels), weight, patches, Store::Replace);
             let clips = dx.chunks_exact_mut(sizes.x).zip(patches.chunks_exact(sizes.patches()));
             clips.for_each(|(dx, patches)| sizes.scatter(patches, dx));
         },
@@ -136,7 +136,7 @@ fn weight_gradient(shape: &ConvShape, x: &[f32], dy: &[f32]) -> Vec<f32> {
             for (x, dy) in x.chunks(chunk * sizes.x).zip(dy.chunks(chunk * sizes.y)) {
                 let patches = sizes.gather_all(x, &mut patches).transposed();
                 let dy = Matrix::new(dy, dy.len() / shape.channels, shape.channels);
-                matmul(patches, dy, &mut dw, Into::Add);
+                matmul(patches, dy, &mut dw, Store::Add);
             }
             dw
         })
@@ -257,7 +257,7 @@ mod tests {
     use burn::tensor::{Device, Tolerance};
 
     use super::*;
-    use crate::network::tests::{assert_is_slope, random, weighted_sum};
+    use crate::network::slope::{assert_is_slope, random, weighted_sum};
 
     /// Output and both gradients of `f`, for an output weighted at random.
     fn with_gradients(

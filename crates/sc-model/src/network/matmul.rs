@@ -29,22 +29,22 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// What becomes of the numbers a product is written over.
+/// How a product is written to its output.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Into {
-    /// They are replaced.
+pub enum Store {
+    /// The product replaces the numbers in the output.
     Replace,
     /// The product is added to them.
     Add,
 }
 
 /// `out (+)= a * b`, on the calling thread; `out` is row-major, `[a.rows, b.columns]`.
-pub fn matmul(a: Matrix, b: Matrix, out: &mut [f32], into: Into) {
+pub fn matmul(a: Matrix, b: Matrix, out: &mut [f32], store: Store) {
     let (rows, inner, columns) = (a.rows, a.columns, b.columns);
     assert_eq!(inner, b.rows, "inner sizes of a product");
     assert_eq!(out.len(), rows * columns, "a product of {rows} x {columns}");
     let ([a_row, a_column], [b_row, b_column]) = (a.strides(), b.strides());
-    let add = into == Into::Add;
+    let add = store == Store::Add;
     // SAFETY: `Matrix::new` checked that both inputs hold rows x columns values and the strides
     // walk exactly those; `out` holds rows x columns; it is borrowed alone, so it overlaps neither input.
     unsafe {

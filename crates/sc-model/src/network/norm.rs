@@ -287,7 +287,7 @@ mod tests {
     use burn::tensor::{TensorData, Tolerance};
 
     use super::*;
-    use crate::network::tests::{assert_is_slope, random, weighted_sum};
+    use crate::network::slope::{assert_is_slope, random, weighted_sum};
 
     /// Input, gamma and beta.
     fn inputs() -> (Tensor<4>, Tensor<1>, Tensor<1>) {
