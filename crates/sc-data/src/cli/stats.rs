@@ -100,7 +100,8 @@ impl fmt::Display for Stats {
         write_row(f, "all clips", &total)?;
         write_row(f, "speakers", &self.speakers)?;
         let n = self.noise_seconds.len();
-        writeln!(f, "\n{:.0} s of background noise in {n} files", self.noise_seconds.values().sum::<f64>())?;
+        let seconds = self.noise_seconds.values().fold(0.0, |sum, n| sum + n); // `sum` of nothing is -0
+        writeln!(f, "\n{seconds:.0} s of background noise in {n} files")?;
         for (path, reason) in &self.unreadable {
             writeln!(f, "unreadable: {}: {reason}", path.display())?;
         }

@@ -19,6 +19,10 @@ use tempfile::TempDir;
 
 const CLIP: &str = "yes/0a7c2a8d_nohash_0.wav";
 
+/// Two samples at 16 kHz.
+const WAV: &[u8] =
+    b"RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\x04\0\0\0\0\0\x01\0";
+
 /// An archive of one clip that holds `content`, not compressed, so that it is long enough to be cut.
 fn archive(content: u8) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));
@@ -274,4 +278,15 @@ fn an_error_names_the_file_and_exits_with_1() {
     let output = Command::new(env!("CARGO_BIN_EXE_sc-data")).args(["stats", "/nowhere"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("/nowhere"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_folder_without_noise_has_0_s_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("yes")).unwrap();
+    fs::write(dir.path().join("yes/ann_nohash_0.wav"), WAV).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_sc-data")).arg("stats").arg(dir.path()).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("\n0 s of background noise in 0 files\n"), "{stdout}");
 }
