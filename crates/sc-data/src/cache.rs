@@ -18,8 +18,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::{
-    DatasetError, Limits, N_SAMPLES, Sha256Digest, Source, SpeechCommands, Waveform, dataset::NOISE_FOLDER,
-    decode,
+    DatasetError, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::NOISE_FOLDER, decode,
 };
 
 /// Ends in the format's version: change it with anything that changes the samples.
@@ -31,6 +30,22 @@ const BYTES_PER_SAMPLE: u64 = 2;
 const BATCH: usize = 512;
 /// One unreadable recording in so many is bad luck, more a damaged dataset.
 const READABLE_PER_UNREADABLE: usize = 100;
+
+/// One second of sound, by reference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Source {
+    /// A clip, by its index in [`SpeechCommands::clips`].
+    Clip(usize),
+    /// A second of background noise.
+    Noise {
+        /// Index in [`SpeechCommands::noise`].
+        file: usize,
+        /// Its first sample.
+        offset: usize,
+        /// What the samples are multiplied by.
+        gain: f32,
+    },
+}
 
 /// A dataset's recordings, clips first, then noise, each by its index in [`SpeechCommands`].
 #[derive(Debug)]
@@ -103,10 +118,10 @@ impl SampleCache {
     /// wherever and whenever they were unpacked.
     pub fn digest(&self, dataset: &SpeechCommands) -> String {
         let mut hasher = Sha256::new();
-        for (recording, path) in recordings(dataset).enumerate() {
+        for (file, path) in paths(dataset).enumerate() {
             hasher.update(path.as_os_str().as_encoded_bytes());
             hasher.update([0]); // no path holds it: no two lists of files look the same
-            let range = self.range(recording);
+            let range = self.range(file);
             hasher.update((range.end - range.start).to_le_bytes());
         }
         Sha256Digest::finish(hasher).to_string()
@@ -123,8 +138,8 @@ impl SampleCache {
     }
 
     /// The length of a noise recording, in samples.
-    pub fn noise_len(&self, recording: usize) -> usize {
-        let range = self.range(self.n_clips + recording);
+    pub fn noise_len(&self, file: usize) -> usize {
+        let range = self.range(self.n_clips + file);
         (range.end - range.start) as usize
     }
 
@@ -135,8 +150,8 @@ impl SampleCache {
     pub fn waveform(&self, source: Source) -> Result<Waveform, DatasetError> {
         let (range, gain) = match source {
             Source::Clip(clip) => (self.range(clip), 1.0),
-            Source::Noise { recording, offset, gain } => {
-                let range = self.range(self.n_clips + recording);
+            Source::Noise { file, offset, gain } => {
+                let range = self.range(self.n_clips + file);
                 let start = range.end.min(range.start + offset as u64);
                 (start..range.end.min(start + N_SAMPLES as u64), gain)
             }
@@ -147,9 +162,9 @@ impl SampleCache {
         Ok(waveform)
     }
 
-    fn range(&self, recording: usize) -> Range<u64> {
-        let start = recording.checked_sub(1).map_or(0, |previous| self.ends[previous]);
-        start..self.ends[recording]
+    fn range(&self, file: usize) -> Range<u64> {
+        let start = file.checked_sub(1).map_or(0, |previous| self.ends[previous]);
+        start..self.ends[file]
     }
 
     fn read(&self, range: Range<u64>) -> io::Result<Vec<i16>> {
@@ -162,7 +177,7 @@ impl SampleCache {
 /// What a cache was made from: every recording's path, size and time of change.
 fn key(dataset: &SpeechCommands) -> Result<[u8; KEY_LEN], DatasetError> {
     let mut hasher = Sha256::new();
-    for path in recordings(dataset) {
+    for path in paths(dataset) {
         let full = dataset.root().join(path);
         let (len, modified) = fs::metadata(&full)
             .and_then(|file| Ok((file.len(), file.modified()?)))
@@ -176,7 +191,7 @@ fn key(dataset: &SpeechCommands) -> Result<[u8; KEY_LEN], DatasetError> {
     Ok(hasher.finalize().into())
 }
 
-fn recordings(dataset: &SpeechCommands) -> impl Iterator<Item = &Path> {
+fn paths(dataset: &SpeechCommands) -> impl Iterator<Item = &Path> {
     let clips = dataset.clips().iter().map(|clip| clip.path.as_path());
     clips.chain(dataset.noise().iter().map(PathBuf::as_path))
 }
@@ -188,7 +203,7 @@ fn build(
     path: &Path,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<(), DatasetError> {
-    let paths: Vec<&Path> = recordings(dataset).collect();
+    let paths: Vec<&Path> = paths(dataset).collect();
     let mut builder = Builder::create(path, key, paths.len()).map_err(DatasetError::io(path))?;
     let mut unreadable = Vec::new();
     for batch in paths.chunks(BATCH) {
@@ -214,12 +229,12 @@ struct Builder {
 }
 
 impl Builder {
-    fn create(path: &Path, key: &[u8; KEY_LEN], n_recordings: usize) -> io::Result<Self> {
+    fn create(path: &Path, key: &[u8; KEY_LEN], n_files: usize) -> io::Result<Self> {
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let file = create_aside(folder.unwrap_or(Path::new(".")))?;
         let mut writer = BufWriter::with_capacity(1 << 20, file);
-        write_header(&mut writer, key, &vec![0; n_recordings])?; // its place; filled in at the end
-        Ok(Self { path: path.to_owned(), writer, ends: Vec::with_capacity(n_recordings) })
+        write_header(&mut writer, key, &vec![0; n_files])?; // its place; filled in at the end
+        Ok(Self { path: path.to_owned(), writer, ends: Vec::with_capacity(n_files) })
     }
 
     fn append(&mut self, samples: &[i16]) -> io::Result<()> {
@@ -287,16 +302,15 @@ fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
 }
 
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            n => {
-                bytes = &mut bytes[n..];
-                offset += n as u64;
-            }
-        }
-    }
-    Ok(())
+/// Moves the file's position, which all threads share: so one reads at a time.
+#[cfg(not(unix))]
+fn read_exact_at(mut file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    use std::{
+        io::{Read, SeekFrom},
+        sync::{Mutex, PoisonError},
+    };
+    static POSITION: Mutex<()> = Mutex::new(());
+    let _alone = POSITION.lock().unwrap_or_else(PoisonError::into_inner);
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(bytes)
 }

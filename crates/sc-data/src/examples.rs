@@ -5,26 +5,10 @@ use std::collections::BTreeMap;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Labels, N_SAMPLES, SILENCE, SampleCache, SpeechCommands, Split, UNKNOWN};
+use crate::{Labels, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, UNKNOWN};
 
 /// The official test set adds to its keywords a tenth as many unknown words, and of silence.
 const KEYWORDS_PER_OTHER: usize = 10;
-
-/// One second of sound, by reference.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Source {
-    /// A clip, by its index in [`SpeechCommands::clips`].
-    Clip(usize),
-    /// A second of background noise.
-    Noise {
-        /// Index in [`SpeechCommands::noise`].
-        recording: usize,
-        /// Its first sample.
-        offset: usize,
-        /// What the samples are multiplied by.
-        gain: f32,
-    },
-}
 
 /// A sound and what it should be taken for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,15 +62,15 @@ fn spread_evenly(words: impl Iterator<Item = Vec<usize>>, rng: &mut ChaCha8Rng) 
 
 /// Seconds of noise: the recordings take turns, the gains rise evenly from 0 to 1.
 fn silence(split: Split, n: usize, cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<Source> {
-    let recordings = (0..cache.n_noise()).filter_map(|recording| {
-        let range = split.noise_range(cache.noise_len(recording));
-        (range.len() >= N_SAMPLES).then(|| (recording, range.start..=range.end - N_SAMPLES))
+    let files = (0..cache.n_noise()).filter_map(|file| {
+        let range = split.noise_range(cache.noise_len(file));
+        (range.len() >= N_SAMPLES).then(|| (file, range.start..=range.end - N_SAMPLES))
     });
-    let recordings: Vec<_> = recordings.collect();
-    let turns = recordings.iter().cycle().take(n).enumerate();
+    let files: Vec<_> = files.collect();
+    let turns = files.iter().cycle().take(n).enumerate();
     turns
-        .map(|(turn, (recording, offsets))| Source::Noise {
-            recording: *recording,
+        .map(|(turn, (file, offsets))| Source::Noise {
+            file: *file,
             offset: rng.random_range(offsets.clone()),
             gain: turn as f32 / (n - 1).max(1) as f32,
         })

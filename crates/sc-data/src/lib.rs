@@ -23,19 +23,17 @@ mod waveform;
 
 #[cfg(feature = "fetch")]
 pub use archive::{
-    ArchiveSource, Event, Fetch, Outcome, SPEECH_COMMANDS_SHA256, SPEECH_COMMANDS_URL, Stage, UnpackLimits,
-    unpack,
+    ArchiveSource, Fetch, FetchError, FetchEvent, FetchStep, Outcome, SPEECH_COMMANDS_SHA256,
+    SPEECH_COMMANDS_URL, UnpackLimits, unpack,
 };
 pub use augment::{SpecAugment, add_noise, time_shift};
-pub use cache::SampleCache;
+pub use cache::{SampleCache, Source};
 pub use clip::Clip;
 pub use dataset::{SpeechCommands, labelled_clips};
 pub use decode::{Limits, StreamResampler, decode};
 pub use digest::{NotADigest, Sha256Digest};
-#[cfg(feature = "fetch")]
-pub use error::FetchError;
 pub use error::{DatasetError, Error};
-pub use examples::{Example, Source};
+pub use examples::Example;
 pub use label::{Labels, SILENCE, Task, UNKNOWN};
 pub use log_mel::{Features, LogMel, LogMelConfig, LogMelScratch};
 pub use split::Split;

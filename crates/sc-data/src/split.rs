@@ -54,15 +54,19 @@ impl Split {
             Self::Validation | Self::Test => boundary..n_samples,
         }
     }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+            Self::Test => "testing",
+        }
+    }
 }
 
 impl fmt::Display for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Train => "training",
-            Self::Validation => "validation",
-            Self::Test => "testing",
-        })
+        f.pad(self.name())
     }
 }
 
@@ -72,7 +76,7 @@ impl FromStr for Split {
     fn from_str(name: &str) -> Result<Self, DatasetError> {
         Self::ALL
             .into_iter()
-            .find(|split| split.to_string() == name)
+            .find(|split| split.name() == name)
             .ok_or_else(|| DatasetError::Split(name.to_owned()))
     }
 }
@@ -115,7 +119,7 @@ fn check_speakers(clips: &[Clip], splits: &[Split]) -> Result<(), DatasetError> 
         if first != split {
             return Err(DatasetError::SpeakerInTwoSplits {
                 speaker: clip.speaker.clone(),
-                splits: [first, split],
+                splits: [first.name(), split.name()],
             });
         }
     }

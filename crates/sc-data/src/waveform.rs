@@ -1,7 +1,5 @@
 //! One second of sound, the unit the network hears.
 
-use crate::{Error, Limits, decode};
-
 /// Samples a second in every [`Waveform`].
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
 /// Samples in a [`Waveform`]: one second.
@@ -29,14 +27,6 @@ impl Waveform {
     /// The same from 16-bit samples, divided by their full scale of 32768.
     pub fn from_i16(samples: &[i16]) -> Self {
         Self::collect(samples, |&sample| f32::from(sample) / 32_768.0)
-    }
-
-    /// Decodes any recording [`decode`] understands and takes its loudest second.
-    ///
-    /// # Errors
-    /// As [`decode`].
-    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
-        Ok(Self::from_samples(&decode(bytes, limits)?))
     }
 
     /// The samples, [`N_SAMPLES`] of them.

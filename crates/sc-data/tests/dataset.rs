@@ -128,7 +128,7 @@ fn the_cache_returns_what_the_files_hold() {
             if clip.word == "no" { vec![-7; N_SAMPLES] } else { vec![clip.take as i16; N_SAMPLES / 2] };
         assert_eq!(waveform, Waveform::from_i16(&expected), "{}", clip.path.display());
     }
-    let noise = Source::Noise { recording: 0, offset: 9 * N_SAMPLES, gain: 0.5 };
+    let noise = Source::Noise { file: 0, offset: 9 * N_SAMPLES, gain: 0.5 };
     assert_eq!(cache.waveform(noise).unwrap().samples(), vec![0.25; N_SAMPLES]);
     assert_eq!(cache.noise_len(0), 10 * N_SAMPLES);
 }

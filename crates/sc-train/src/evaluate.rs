@@ -111,7 +111,7 @@ pub(crate) fn answer_split(
 fn describe(dataset: &SpeechCommands, source: Source) -> String {
     match source {
         Source::Clip(index) => dataset.clips()[index].path.display().to_string(),
-        Source::Noise { recording, offset, gain } => {
+        Source::Noise { file: recording, offset, gain } => {
             let path = dataset.noise()[recording].display();
             format!("{path} at {:.1} s, gain {gain:.2}", offset as f64 / f64::from(SAMPLE_RATE_HZ))
         }

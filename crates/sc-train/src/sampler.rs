@@ -296,7 +296,7 @@ impl<'a> Sampler<'a> {
         match self.noises.choose(rng) {
             Some((recording, first, last)) if rng.random_bool(0.5) => {
                 let offset = rng.random_range(*first..=*last);
-                self.cache.waveform(Source::Noise { recording: *recording, offset, gain: 1.0 })
+                self.cache.waveform(Source::Noise { file: *recording, offset, gain: 1.0 })
             }
             _ => Ok(Waveform::from_samples(&sounds::noise(rng))),
         }

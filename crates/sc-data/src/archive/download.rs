@@ -15,8 +15,8 @@ use reqwest::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Stage};
-use crate::FetchError;
+use super::error::FetchError;
+use super::event::{FetchEvent, FetchStep};
 
 /// Tries in a row that bring nothing before a mirror is given up.
 const MAX_TRIES: u32 = 4;
@@ -56,7 +56,7 @@ impl<'a> Download<'a> {
     pub(super) fn run(
         &self,
         check_space: &mut CheckSpace,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<PathBuf, FetchError> {
         let mut tries = 0;
         let mut most = self.have();
@@ -72,7 +72,7 @@ impl<'a> Download<'a> {
             }
             let delay = self.retry_delay * 2_u32.pow(tries - 1);
             let cause = error.with_causes();
-            on_event(Event::Note(format!("{cause}; trying again in {} s", delay.as_secs_f32())));
+            on_event(FetchEvent::Note(format!("{cause}; trying again in {} s", delay.as_secs_f32())));
             thread::sleep(delay);
         }
     }
@@ -91,7 +91,7 @@ impl<'a> Download<'a> {
     fn attempt(
         &self,
         check_space: &mut CheckSpace,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), FetchError> {
         let have = self.have();
         let origin = self.origin().filter(|_| have > 0);
@@ -101,7 +101,7 @@ impl<'a> Download<'a> {
         let response = self.request(origin.as_ref())?;
         let is_rest = response.status() == StatusCode::PARTIAL_CONTENT;
         if !is_rest && have > 0 {
-            on_event(Event::Note(
+            on_event(FetchEvent::Note(
                 "starting over: the file is another one now, or its server cannot resume".to_owned(),
             ));
         }
@@ -139,7 +139,7 @@ impl<'a> Download<'a> {
         response: Response,
         is_rest: bool,
         check_space: &mut CheckSpace,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), FetchError> {
         if !is_rest {
             self.discard();
@@ -173,7 +173,7 @@ impl<'a> Download<'a> {
         mut file: File,
         mut done: u64,
         total: Option<u64>,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), FetchError> {
         let mut buffer = vec![0; BUFFER_LEN];
         loop {
@@ -184,7 +184,7 @@ impl<'a> Download<'a> {
             }
             file.write_all(&buffer[..n]).map_err(FetchError::io(&self.part))?;
             done += n as u64;
-            on_event(Event::Progress { stage: Stage::Downloading, done, total });
+            on_event(FetchEvent::Progress { step: FetchStep::Downloading, done, total });
         }
     }
 }

@@ -4,6 +4,8 @@
 //! appears whole, by a rename, with the digest of what it was made from in it.
 
 mod download;
+mod error;
+mod event;
 mod unpack;
 
 use std::{
@@ -16,8 +18,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{FetchError, Sha256Digest};
+use crate::Sha256Digest;
 
+pub use error::FetchError;
+pub use event::{FetchEvent, FetchStep};
 pub use unpack::{UnpackLimits, unpack};
 
 /// Version 0.02, 2.4 GB.
@@ -56,33 +60,6 @@ pub enum ArchiveSource {
     File(PathBuf),
 }
 
-/// What a fetch is busy with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Bytes from a server.
-    Downloading,
-    /// Hashing the archive.
-    Checking,
-    /// Writing the clips.
-    Unpacking,
-}
-
-/// What a fetch tells while it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// So many bytes of the archive are done.
-    Progress {
-        /// With what.
-        stage: Stage,
-        /// Bytes done.
-        done: u64,
-        /// Bytes in all; none if the server did not say.
-        total: Option<u64>,
-    },
-    /// Something its reader should know: a retry, a mirror given up.
-    Note(String),
-}
-
 /// How a fetch ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -97,7 +74,7 @@ impl Fetch {
     ///
     /// # Errors
     /// [`FetchError`] says what to do about it. A file with a wrong digest is never unpacked.
-    pub fn run(&self, on_event: &mut dyn FnMut(Event)) -> Result<Outcome, FetchError> {
+    pub fn run(&self, on_event: &mut dyn FnMut(FetchEvent)) -> Result<Outcome, FetchError> {
         if self.is_complete()? {
             return Ok(Outcome::AlreadyThere);
         }
@@ -143,13 +120,13 @@ impl Fetch {
         &self,
         urls: &[String],
         work: &Path,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<PathBuf, FetchError> {
         let mut last_error = FetchError::NoUrl;
         for url in urls {
             match self.download_one(url, work, on_event) {
                 Err(error) if error.is_the_servers() => {
-                    on_event(Event::Note(format!("giving up {url}: {}", error.with_causes())));
+                    on_event(FetchEvent::Note(format!("giving up {url}: {}", error.with_causes())));
                     last_error = error;
                 }
                 result => return result,
@@ -162,7 +139,7 @@ impl Fetch {
         &self,
         url: &str,
         work: &Path,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<PathBuf, FetchError> {
         let download = download::Download::new(url, work, self.retry_delay)?;
         let archive = download.run(&mut |have, total| self.check_space(total - have, total), on_event)?;
@@ -177,7 +154,7 @@ impl Fetch {
         &self,
         archive: &Path,
         origin: &str,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), FetchError> {
         let got = hash(archive, on_event).map_err(FetchError::io(archive))?;
         if got != self.sha256 {
@@ -190,7 +167,7 @@ impl Fetch {
         &self,
         archive: &Path,
         aside: &Path,
-        on_event: &mut dyn FnMut(Event),
+        on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), FetchError> {
         if aside.exists() {
             fs::remove_dir_all(aside).map_err(FetchError::io(aside))?; // an earlier run was killed here
@@ -199,7 +176,7 @@ impl Fetch {
         let len = file.metadata().map_err(FetchError::io(archive))?.len();
         self.check_space(0, len)?;
         let mut progress =
-            |done| on_event(Event::Progress { stage: Stage::Unpacking, done, total: Some(len) });
+            |done| on_event(FetchEvent::Progress { step: FetchStep::Unpacking, done, total: Some(len) });
         unpack(file, aside, &UnpackLimits::default(), &mut progress)?;
         let marker = aside.join(MARKER);
         fs::write(&marker, self.sha256.to_string()).map_err(FetchError::io(&marker))?;
@@ -226,7 +203,7 @@ impl Fetch {
 }
 
 /// Hashes a file.
-fn hash(path: &Path, on_event: &mut dyn FnMut(Event)) -> io::Result<Sha256Digest> {
+fn hash(path: &Path, on_event: &mut dyn FnMut(FetchEvent)) -> io::Result<Sha256Digest> {
     let mut file = File::open(path)?;
     let total = Some(file.metadata()?.len());
     let mut hasher = Sha256::new();
@@ -239,6 +216,6 @@ fn hash(path: &Path, on_event: &mut dyn FnMut(Event)) -> io::Result<Sha256Digest
         }
         hasher.update(&buffer[..n]);
         done += n as u64;
-        on_event(Event::Progress { stage: Stage::Checking, done, total });
+        on_event(FetchEvent::Progress { step: FetchStep::Checking, done, total });
     }
 }

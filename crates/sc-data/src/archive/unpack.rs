@@ -9,7 +9,7 @@ use std::{
 use flate2::read::GzDecoder;
 use tar::{Archive, Entry, EntryType};
 
-use crate::FetchError;
+use super::error::FetchError;
 
 /// What an archive may hold; the published one stays well below.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sc_data::{Event, Stage};
+use sc_data::{FetchEvent, FetchStep};
 
 const TEMPLATE: &str = "{msg:11} [{bar:30}] {percent:>3} %  {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
 /// Without a terminal, a line at each such step.
@@ -12,42 +12,42 @@ const PERCENT_PER_LINE: u64 = 10;
 /// Shows a fetch's events on standard error.
 #[derive(Default)]
 pub struct Progress {
-    current: Option<(Stage, ProgressBar)>,
+    current: Option<(FetchStep, ProgressBar)>,
     /// The next percentage to print a line at.
     next_line: u64,
 }
 
 impl Progress {
     /// Shows one event.
-    pub fn show(&mut self, event: Event) {
+    pub fn show(&mut self, event: FetchEvent) {
         match event {
-            Event::Note(note) => match &self.current {
+            FetchEvent::Note(note) => match &self.current {
                 Some((_, bar)) => bar.suspend(|| eprintln!("{note}")),
                 None => eprintln!("{note}"),
             },
-            Event::Progress { stage, done, total } => self.advance(stage, done, total),
+            FetchEvent::Progress { step, done, total } => self.advance(step, done, total),
         }
     }
 
-    fn advance(&mut self, stage: Stage, done: u64, total: Option<u64>) {
+    fn advance(&mut self, step: FetchStep, done: u64, total: Option<u64>) {
         let bar = match self.current.take() {
-            Some((current, bar)) if current == stage && done >= bar.position() => bar,
-            _ => self.start(stage, done, total),
+            Some((current, bar)) if current == step && done >= bar.position() => bar,
+            _ => self.start(step, done, total),
         };
         bar.set_position(done);
         if !stderr().is_terminal() {
             self.print_line(&bar, total);
         }
-        self.current = Some((stage, bar));
+        self.current = Some((step, bar));
     }
 
-    /// A new stage, or one that starts over.
-    fn start(&mut self, stage: Stage, done: u64, total: Option<u64>) -> ProgressBar {
+    /// A new step, or one that starts over.
+    fn start(&mut self, step: FetchStep, done: u64, total: Option<u64>) -> ProgressBar {
         self.next_line = next_step(percent(done, total));
-        let name = match stage {
-            Stage::Downloading => "downloading",
-            Stage::Checking => "checking",
-            Stage::Unpacking => "unpacking",
+        let name = match step {
+            FetchStep::Downloading => "downloading",
+            FetchStep::Checking => "checking",
+            FetchStep::Unpacking => "unpacking",
         };
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()).with_message(name);
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {

@@ -14,7 +14,8 @@ use symphonia::core::{
     packet::Packet,
 };
 
-use super::{Limits, Mono};
+use super::limits::Limits;
+use super::mono::Mono;
 use crate::Error;
 
 /// What Opus is decoded to, whatever went in (RFC 6716, section 2).

@@ -6,7 +6,8 @@
 
 use hound::{SampleFormat, WavReader, WavSpec};
 
-use super::{Limits, Mono};
+use super::limits::Limits;
+use super::mono::Mono;
 use crate::Error;
 
 /// Bytes of a format chunk before its extension.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use sc_data::{ArchiveSource, Event, Fetch, FetchError, Outcome, Sha256Digest};
+use sc_data::{ArchiveSource, Fetch, FetchError, FetchEvent, Outcome, Sha256Digest};
 use server::{Served, Server};
 use tempfile::TempDir;
 
@@ -67,7 +67,7 @@ impl Case {
 
     fn run(&mut self) -> Result<Outcome, FetchError> {
         self.fetch.run(&mut |event| {
-            if let Event::Note(note) = event {
+            if let FetchEvent::Note(note) = event {
                 self.notes.push(note);
             }
         })
