@@ -27,7 +27,7 @@ function verdict({ label, confidence }, threshold) {
   return { says: say('heard'), word: label, detail: say('sure', share) };
 }
 
-export function showAnswer({ answer, samples, second, start, name: recording }, threshold) {
+export function showAnswer({ answer, samples, second, start, name: file }, threshold) {
   const lines = verdict(answer, threshold);
   const accepted = accepts(answer, threshold);
   for (const [id, line] of Object.entries(lines)) $(id).textContent = line;
@@ -41,7 +41,7 @@ export function showAnswer({ answer, samples, second, start, name: recording }, 
   $('warning').hidden = !warning;
   for (const id of ['sound', 'seen', 'play', 'save']) $(id).hidden = !second;
   $('unseen').hidden = Boolean(second);
-  $('save').download = recording.replace(/(\.\w+)?$/, '.wav');
+  $('save').download = file.replace(/(\.\w+)?$/, '.wav');
   if (!second) return;
   const [from_s, length_s] = [start / RATE, samples.length / RATE];
   $('span').textContent = say('span', number(from_s, 2), number(from_s + 1, 2), number(length_s, 2));
@@ -51,14 +51,15 @@ export function showAnswer({ answer, samples, second, start, name: recording }, 
 export const spoken = (answer, threshold) =>
   Object.values(verdict(answer, threshold)).filter(Boolean).join(' ');
 
-export function drawAnswer({ samples, second, start }) {
+// `frontEnd` is `log_mel` of `GET /info`; the spectrogram waits for it.
+export function drawAnswer({ samples, second, start }, frontEnd) {
   if (!second) return;
   const length = Math.max(samples.length, RATE);
   const whole = new Float32Array(length);
   whole.set(samples);
   const mark = { from: start / length, to: (start + RATE) / length };
   drawSound($('waveform'), peaks(whole, nBars($('waveform'))), length > RATE ? [mark] : []);
-  drawSpectrogram($('spectrogram'), logMel(second));
+  if (frontEnd) drawSpectrogram($('spectrogram'), logMel(second, frontEnd));
 }
 
 function bar({ label, probability }) {

@@ -90,7 +90,7 @@ function showRecording(current) {
 
 function draw() {
   if (state.current instanceof Live) state.current.draw();
-  else if (state.current?.kind === 'word') drawAnswer(state.current);
+  else if (state.current?.kind === 'word') drawAnswer(state.current, state.info?.log_mel);
   else if (state.current?.kind === 'recording') drawRecording(state.current, counts);
 }
 

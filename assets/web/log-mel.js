@@ -1,63 +1,59 @@
 // The log-mel spectrogram of a second, as the network sees it: the same definition as `LogMel` of
 // sc-data, whose golden values it is tested against.
 
-const N_FFT = 512;
-const WIN_LENGTH = 480;
-const HOP_LENGTH = 160;
-const LOG_OFFSET = 1e-6;
-const RATE = 16_000; // Hz
-export const N_MELS = 40;
-export const N_FRAMES = RATE / HOP_LENGTH + 1;
+import { RATE } from './sound.js';
 
-const N_BINS = N_FFT / 2 + 1;
+// Rows of `n_mels` values, one for each frame: the natural log of mel power + `log_offset`. Frames are
+// centred, edges reflected. The settings are the record's: `log_mel` of `GET /info`.
+export function logMel(second, { n_fft, win_length, hop_length, n_mels, log_offset }) {
+  const at = (i) => second[i < 0 ? -i : i < RATE ? i : 2 * (RATE - 1) - i];
+  const window = hann(win_length, n_fft);
+  const filters = filterBank(n_fft, n_mels);
+  return Array.from({ length: Math.floor(RATE / hop_length) + 1 }, (_, frame) => {
+    const first = frame * hop_length - n_fft / 2;
+    const power = spectrum(window.map((weight, i) => weight * at(first + i)));
+    return filters.map((filter) =>
+      Math.log(filter.reduce((sum, [bin, weight]) => sum + weight * power[bin], log_offset)));
+  });
+}
 
 // The periodic Hann window, centred between zeros.
-const WINDOW = Float64Array.from({ length: N_FFT }, (_, i) => {
-  const n = i - (N_FFT - WIN_LENGTH) / 2;
-  return n >= 0 && n < WIN_LENGTH ? Math.sin((Math.PI * n) / WIN_LENGTH) ** 2 : 0;
-});
-
-const FILTERS = filterBank();
+function hann(length, nFft) {
+  const start = Math.floor((nFft - length) / 2);
+  return Float64Array.from({ length: nFft }, (_, i) => {
+    const n = i - start;
+    return n >= 0 && n < length ? Math.sin((Math.PI * n) / length) ** 2 : 0;
+  });
+}
 
 // Triangles evenly spaced on HTK's mel scale, each a list of `[bin, weight]`.
-function filterBank() {
+function filterBank(nFft, nMels) {
   const topMel = 2595 * Math.log10(1 + RATE / 2 / 700);
-  const cornerHz = (i) => 700 * (10 ** ((topMel * i) / (N_MELS + 1) / 2595) - 1);
-  return Array.from({ length: N_MELS }, (_, band) => {
+  const cornerHz = (i) => 700 * (10 ** ((topMel * i) / (nMels + 1) / 2595) - 1);
+  return Array.from({ length: nMels }, (_, band) => {
     const [left, centre, right] = [band, band + 1, band + 2].map(cornerHz);
-    return Array.from({ length: N_BINS }, (_, bin) => {
-      const hz = (bin * RATE) / N_FFT;
+    return Array.from({ length: nFft / 2 + 1 }, (_, bin) => {
+      const hz = (bin * RATE) / nFft;
       return [bin, Math.min((hz - left) / (centre - left), (right - hz) / (right - centre))];
     }).filter(([, weight]) => weight > 0);
   });
 }
 
-// `N_FRAMES` rows of `N_MELS` values: natural log of mel power + 1e-6. Frames are centred, edges
-// reflected.
-export function logMel(second) {
-  const at = (i) => second[i < 0 ? -i : i < RATE ? i : 2 * (RATE - 1) - i];
-  return Array.from({ length: N_FRAMES }, (_, frame) => {
-    const first = frame * HOP_LENGTH - N_FFT / 2;
-    const power = spectrum(WINDOW.map((weight, i) => weight * at(first + i)));
-    return FILTERS.map((filter) =>
-      Math.log(filter.reduce((sum, [bin, weight]) => sum + weight * power[bin], LOG_OFFSET)));
-  });
-}
-
 // The power of each bin, by a Fourier transform of radix 2 in place.
 function spectrum(real) {
-  const imaginary = new Float64Array(N_FFT);
-  for (let i = 1, j = 0; i < N_FFT; i += 1) {
-    let bit = N_FFT >> 1;
+  const n = real.length;
+  const imaginary = new Float64Array(n);
+  for (let i = 1, j = 0; i < n; i += 1) {
+    let bit = n >> 1;
     for (; j & bit; bit >>= 1) j ^= bit;
     j |= bit; // `i` with its bits reversed
     if (i < j) [real[i], real[j]] = [real[j], real[i]];
   }
-  for (let size = 2; size <= N_FFT; size *= 2) {
+  for (let size = 2; size <= n; size *= 2) {
     for (let k = 0; k < size / 2; k += 1) {
       const angle = (-2 * Math.PI * k) / size;
       const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-      for (let i = k; i < N_FFT; i += size) {
+      for (let i = k; i < n; i += size) {
         const j = i + size / 2;
         const re = real[j] * cos - imaginary[j] * sin;
         const im = real[j] * sin + imaginary[j] * cos;
@@ -68,5 +64,5 @@ function spectrum(real) {
       }
     }
   }
-  return Float64Array.from({ length: N_BINS }, (_, bin) => real[bin] ** 2 + imaginary[bin] ** 2);
+  return Float64Array.from({ length: n / 2 + 1 }, (_, bin) => real[bin] ** 2 + imaginary[bin] ** 2);
 }

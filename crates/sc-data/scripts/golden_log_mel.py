@@ -21,19 +21,20 @@ import torchaudio
 
 RATE = 16_000
 GOLDEN = pathlib.Path(__file__).parent.parent / "tests" / "golden"
-LOG_OFFSET = 1e-6
+FRONT_END = {"n_fft": 512, "win_length": 480, "hop_length": 160, "n_mels": 40, "log_offset": 1e-6}
+OTHER_FRONT_END = {"n_fft": 1024, "win_length": 801, "hop_length": 300, "n_mels": 20, "log_offset": 1e-3}
 # f32 alone costs up to 9e-4 on a full-scale sine (torchaudio's own: 3.5e-3), 1e-4 on speech.
 TOLERANCE = 1e-3
 TOLERANCE_RESAMPLED = 1e-2
 
 
-def log_mel(samples):
-    """[16000] -> [101, 40], the definition of crates/sc-data/src/log_mel.rs."""
+def log_mel(samples, log_offset, **front_end):
+    """[16000] -> [n_frames, n_mels], the definition of crates/sc-data/src/log_mel.rs."""
     mel = torchaudio.transforms.MelSpectrogram(
-        sample_rate=RATE, n_fft=512, win_length=480, hop_length=160, n_mels=40,
-        power=2.0, center=True, pad_mode="reflect", norm=None, mel_scale="htk",
+        sample_rate=RATE, power=2.0, center=True, pad_mode="reflect", norm=None, mel_scale="htk", **front_end
     )
-    return torch.log(mel(torch.from_numpy(samples)) + LOG_OFFSET).T.numpy()
+    features = torch.log(mel(torch.from_numpy(samples)) + log_offset).T
+    return np.round(features.numpy(), 5).tolist()
 
 
 def to_one_second(samples):
@@ -50,9 +51,21 @@ def save(name, rate, samples, expected=None, subtype="PCM_16"):
     golden = {
         "torchaudio": torchaudio.__version__,
         "tolerance": TOLERANCE if rate == RATE else TOLERANCE_RESAMPLED,
-        "log_mel": np.round(log_mel(to_one_second(expected)), 5).tolist(),
+        "log_mel": log_mel(to_one_second(expected), **FRONT_END),
     }
-    path.with_suffix(".json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+    write(path.with_suffix(".json"), golden)
+
+
+def save_other_front_end(name):
+    """The features of `<name>-16000-1.wav` by other settings than the default ones."""
+    samples, _ = soundfile.read(GOLDEN / f"{name}-{RATE}-1.wav", dtype="float64")
+    features = log_mel(to_one_second(samples), **OTHER_FRONT_END)
+    golden = {"tolerance": TOLERANCE, "front_end": OTHER_FRONT_END, "log_mel": features}
+    write(GOLDEN / f"{name}-front-end.json", golden)
+
+
+def write(path, golden):
+    path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
 
 
 def speech():
@@ -76,6 +89,7 @@ def main():
     impulse[8_000] = 0.5
 
     save("speech", RATE, speech())
+    save_other_front_end("speech")
     save("sine", RATE, np.sin(2 * np.pi * 1_000 * t))
     save("chirp", RATE, 0.2 * np.sin(2 * np.pi * (50 * t + 3_900 * t**2)))  # 50 Hz to 7.85 kHz
     save("noise", RATE, np.random.default_rng(1).uniform(-0.3, 0.3, RATE))

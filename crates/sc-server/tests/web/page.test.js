@@ -64,21 +64,52 @@ test('weighs no more than 100 kB, examples and all, and paints soon', async (t) 
   assert(total <= BYTES, `${total} bytes`);
 });
 
+// Compares the page's features of a golden recording with the expected ones.
+async function compare(t, page, name, { tolerance, log_mel: expected }, frontEnd) {
+  const features = await page.evaluate(async ([bytes, frontEnd]) => {
+    const [{ decode, loudestSecond }, { logMel }] = await Promise.all([import('/sound.js'), import('/log-mel.js')]);
+    return logMel(loudestSecond(await decode(new Blob([new Uint8Array(bytes)]))).samples, frontEnd);
+  }, [[...readFileSync(join(GOLDEN, name))], frontEnd]);
+  assert.deepEqual([features.length, features[0].length], [expected.length, expected[0].length]);
+  const worst = Math.max(...features.flatMap((row, i) => row.map((value, j) => Math.abs(value - expected[i][j]))));
+  t.diagnostic(`${name}: ${worst.toExponential(1)}`);
+  assert(worst <= tolerance, `${name}: ${worst}`);
+}
+
+const golden = (name) => JSON.parse(readFileSync(join(GOLDEN, name)));
+
 test('computes the log-mel features that torchaudio does', async (t) => {
   const page = await open();
+  const { log_mel: frontEnd } = await (await fetch(`${server.address}/info`)).json();
   const names = readdirSync(GOLDEN).filter((name) => name.endsWith('-16000-1.wav'));
   assert.equal(names.length, 6);
-  for (const name of names) {
-    const { tolerance, log_mel: expected } = JSON.parse(readFileSync(join(GOLDEN, name.replace('.wav', '.json'))));
-    const features = await page.evaluate(async (bytes) => {
-      const [{ decode, loudestSecond }, { logMel }] = await Promise.all([import('/sound.js'), import('/log-mel.js')]);
-      return logMel(loudestSecond(await decode(new Blob([new Uint8Array(bytes)]))).samples);
-    }, [...readFileSync(join(GOLDEN, name))]);
-    assert.deepEqual([features.length, features[0].length], [expected.length, expected[0].length]);
-    const worst = Math.max(...features.flatMap((row, i) => row.map((value, j) => Math.abs(value - expected[i][j]))));
-    t.diagnostic(`${name}: ${worst.toExponential(1)}`);
-    assert(worst <= tolerance, `${name}: ${worst}`);
-  }
+  for (const name of names) await compare(t, page, name, golden(name.replace('.wav', '.json')), frontEnd);
+});
+
+test('computes the features of another front end, too', async (t) => {
+  const expected = golden('speech-front-end.json');
+  await compare(t, await open(), 'speech-16000-1.wav', expected, expected.front_end);
+});
+
+test('draws the spectrogram by the front end of the record', async () => {
+  const page = await open();
+  await page.route('**/info', async (route) => {
+    const info = await (await route.fetch()).json();
+    await route.fulfill({ json: { ...info, log_mel: golden('speech-front-end.json').front_end } });
+  });
+  await page.addInitScript(() => {
+    window.OffscreenCanvas = class extends OffscreenCanvas {
+      constructor(...size) {
+        super(...size);
+        window.cells = size;
+      }
+    };
+  });
+  await page.reload();
+  await page.waitForSelector('#known:not([hidden])');
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  assert.deepEqual(await page.evaluate(() => window.cells), [54, 20]);
 });
 
 test('shows what was heard in a file', async () => {
