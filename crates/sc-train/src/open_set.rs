@@ -60,7 +60,8 @@ impl OpenSet {
             *taken_for.entry(label.clone()).or_default() += 1;
         }
         let accepted = taken_for.values().sum();
-        let long_hours = recordings.iter().filter_map(|heard| heard.long_s).sum::<f64>() / 3600.0;
+        let seconds = recordings.iter().filter_map(|heard| heard.long_s);
+        let long_hours = seconds.fold(0.0, |sum, seconds| sum + seconds) / 3600.0; // `sum` of nothing is -0
         let long = recordings.iter().filter(|heard| heard.long_s.is_some());
         let false_alarms = long.map(Heard::alarms).sum();
         Self {
@@ -140,6 +141,7 @@ mod tests {
         let open_set = OpenSet::new(&short, Vec::new());
         assert_eq!((open_set.windows, open_set.accepted, open_set.share), (2, 1, 0.5));
         assert_eq!((open_set.false_alarms, open_set.false_alarms_per_hour), (0, None));
+        assert_eq!(open_set.long_hours.to_string(), "0");
     }
 
     #[test]
