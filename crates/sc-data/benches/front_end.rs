@@ -1,4 +1,4 @@
-//! What one second of sound costs on one thread, from its bytes to its features.
+//! Times one second of audio on one thread, from its bytes to its features.
 
 use divan::Bencher;
 use divan::black_box;

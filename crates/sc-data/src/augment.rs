@@ -1,6 +1,6 @@
-//! Disturbances that leave a word what it is: shifts in time, noise behind it, gaps in what is heard.
+//! Augmentation that keeps a clip's label: time shift, background noise, `SpecAugment`.
 //!
-//! Each draws from the `Rng` it is given, so that a seed repeats it.
+//! Each function draws from the `Rng` it is given, so that a seed repeats it.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use rand::{Rng, RngExt};
 
 use crate::Waveform;
 
-/// Moves a sound by up to `most` samples either way; what enters is silence.
+/// Shifts a waveform by up to `most` samples in either direction, and fills the gap with silence.
 pub fn time_shift(waveform: &mut Waveform, most: usize, rng: &mut impl Rng) {
     let samples = waveform.samples_mut();
     let n_shifted = rng.random_range(0..=most).min(samples.len());
@@ -30,7 +30,7 @@ fn advance(samples: &mut [f32], by: usize) {
     samples[n_left..].fill(0.0);
 }
 
-/// Adds `noise` at a signal-to-noise ratio, clipped to [-1, 1]; nothing, if either is silent.
+/// Adds `noise` at a signal-to-noise ratio and clips the sum to [-1, 1]. Does nothing if either is silent.
 pub fn add_noise(waveform: &mut Waveform, noise: &Waveform, snr_db: f32) {
     let power_ratio = 10.0_f32.powf(-snr_db / 10.0);
     let gain = (energy(waveform) / energy(noise) * power_ratio).sqrt();
@@ -46,30 +46,30 @@ fn energy(waveform: &Waveform) -> f32 {
     waveform.samples().iter().map(|sample| sample * sample).sum()
 }
 
-/// Hides stripes of a spectrogram, so that no single moment or band decides
+/// Masks stripes of a spectrogram, so that the network does not depend on a single moment or band
 /// (Park et al., arXiv:1904.08779).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpecAugment {
-    /// Stripes along time.
+    /// Number of time masks.
     pub time_masks: usize,
-    /// The most frames that each of them hides.
+    /// Most frames that each of them hides.
     pub max_frames: usize,
-    /// Stripes along frequency.
+    /// Number of frequency masks.
     pub frequency_masks: usize,
-    /// The most bands that each of them hides.
+    /// Most bands that each of them hides.
     pub max_bands: usize,
 }
 
 impl Default for SpecAugment {
-    /// As in BC-ResNet and KWT (arXiv:2106.04140, arXiv:2104.00769), with time masks of 200 ms.
+    /// The masks of BC-ResNet and KWT (arXiv:2106.04140, arXiv:2104.00769), with time masks of 200 ms.
     fn default() -> Self {
         Self { time_masks: 2, max_frames: 20, frequency_masks: 2, max_bands: 7 }
     }
 }
 
 impl SpecAugment {
-    /// Fills stripes of `features`, `[n_frames, n_mels]`, with their mean: neither loud nor silent, it
-    /// leaves no edge that a network could learn to look for.
+    /// Fills stripes of `features`, `[n_frames, n_mels]`, with their mean. The mean is neither loud nor
+    /// silent, so that the network cannot learn to find the edges.
     pub fn apply(&self, features: &mut [f32], n_mels: usize, rng: &mut impl Rng) {
         let n_frames = features.len() / n_mels;
         let mean = features.iter().sum::<f32>() / features.len() as f32;
@@ -84,7 +84,7 @@ impl SpecAugment {
     }
 }
 
-/// A stripe of none to `most` of `size`, anywhere.
+/// Draws a stripe of 0 to `most` rows out of `size`, at any position.
 fn stripe(size: usize, most: usize, rng: &mut impl Rng) -> Range<usize> {
     let width = rng.random_range(0..=most.min(size));
     let start = rng.random_range(0..=size - width);

@@ -1,10 +1,10 @@
-//! Every recording's samples in one file: decoded once, then read in any order.
+//! The samples of all audio files of a dataset in one file: decoded once, then read in any order.
 //!
-//! The file, little-endian: [`MAGIC`]; the key (what it was made from); for each recording the index
-//! of the sample after its last, `u64`; the 16-bit samples of all recordings.
+//! The file is little-endian. It holds [`MAGIC`]; the key, a digest of the files it was made from; for
+//! each audio file the index of the sample after its last, `u64`; and the 16-bit samples of all files.
 //!
-//! It is read, not memory-mapped: a mapping would count the whole dataset as resident and turn a
-//! failing disk into a signal, and the copy of 32 kB costs little beside computing its features.
+//! It is read, not memory-mapped. A mapping would count the whole dataset as resident memory, and a
+//! failing disk would raise a signal. The copy of 32 kB costs little beside its features.
 
 use std::{
     fs::{self, File},
@@ -21,17 +21,17 @@ use crate::{
     DatasetError, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::NOISE_FOLDER, decode,
 };
 
-/// Ends in the format's version: change it with anything that changes the samples.
+/// The first bytes of the file. Change the version at their end with anything that changes the samples.
 const MAGIC: &[u8; 8] = b"sc-data1";
 const KEY_LEN: usize = 32;
 const INDEX_START: usize = MAGIC.len() + KEY_LEN;
 const BYTES_PER_SAMPLE: u64 = 2;
-/// Recordings decoded at a time: enough to keep every core busy, few enough to hold in memory.
+/// Files decoded at a time: enough to keep every core busy, few enough to hold in memory.
 const BATCH: usize = 512;
-/// One unreadable recording in so many is bad luck, more a damaged dataset.
+/// Up to one unreadable file in so many is bad luck; more are a damaged dataset.
 const READABLE_PER_UNREADABLE: usize = 100;
 
-/// One second of sound, by reference.
+/// The place of one second of audio in a dataset.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Source {
     /// A clip, by its index in [`SpeechCommands::clips`].
@@ -42,25 +42,25 @@ pub enum Source {
         file: usize,
         /// Its first sample.
         offset: usize,
-        /// What the samples are multiplied by.
+        /// Factor on the samples.
         gain: f32,
     },
 }
 
-/// A dataset's recordings, clips first, then noise, each by its index in [`SpeechCommands`].
+/// The samples of a dataset: clips first, then noise files, each by its index in [`SpeechCommands`].
 #[derive(Debug)]
 pub struct SampleCache {
     file: File,
     path: PathBuf,
-    /// Where the samples begin, in bytes.
+    /// Position of the first sample, in bytes.
     samples_start: u64,
-    /// The index of the sample after each recording's last.
+    /// For each file, the index of the sample after its last.
     ends: Vec<u64>,
     n_clips: usize,
 }
 
 impl SpeechCommands {
-    /// Where the [`SampleCache`] lies unless told otherwise: beside the dataset, `<folder>.samples`.
+    /// Returns the default path of the [`SampleCache`]: beside the dataset, `<folder>.samples`.
     pub fn cache_path(&self) -> PathBuf {
         let root = self.root().canonicalize().unwrap_or_else(|_| self.root().to_owned());
         root.with_added_extension("samples")
@@ -68,14 +68,14 @@ impl SpeechCommands {
 }
 
 impl SampleCache {
-    /// Opens the cache at `path`, or builds it there if it is missing, damaged, or was made from other
-    /// files; `progress` hears how many recordings of how many are done.
+    /// Opens the cache at `path`. Builds it first if it is missing, damaged or made from other files, and
+    /// calls `progress` with the number of files done and of all files.
     ///
-    /// A recording that cannot be decoded is named in a warning and left out, see
-    /// [`SampleCache::is_readable`]. A clip longer than a second is cut to its loudest.
+    /// A file that cannot be decoded is named in a warning and left out: see
+    /// [`SampleCache::is_readable`]. A clip longer than a second is cut to its loudest second.
     ///
     /// # Errors
-    /// [`DatasetError`] if a file cannot be read or written, or more than one recording in a hundred
+    /// [`DatasetError`] if a file cannot be read or written, or if more than one file in a hundred
     /// cannot be decoded.
     pub fn open(
         dataset: &SpeechCommands,
@@ -93,7 +93,7 @@ impl SampleCache {
         })
     }
 
-    /// None if there is no file, or it is not the one wanted.
+    /// Returns `None` if there is no cache at `path`, or one of other files.
     fn load(dataset: &SpeechCommands, key: &[u8; KEY_LEN], path: &Path) -> Option<Self> {
         let file = File::open(path).ok()?;
         let n_clips = dataset.clips().len();
@@ -114,8 +114,8 @@ impl SampleCache {
         })
     }
 
-    /// SHA-256 over every recording's path and number of samples, in hex: which recordings these are,
-    /// wherever and whenever they were unpacked.
+    /// Returns the SHA-256 over the path and the number of samples of every file, in hex. It identifies the
+    /// data, wherever and whenever they were unpacked.
     pub fn digest(&self, dataset: &SpeechCommands) -> String {
         let mut hasher = Sha256::new();
         for (file, path) in paths(dataset).enumerate() {
@@ -127,23 +127,23 @@ impl SampleCache {
         Sha256Digest::finish(hasher).to_string()
     }
 
-    /// Whether a clip could be decoded.
+    /// Returns true if the clip could be decoded.
     pub fn is_readable(&self, clip: usize) -> bool {
         !self.range(clip).is_empty()
     }
 
-    /// How many noise recordings there are.
+    /// Returns the number of noise files.
     pub fn n_noise(&self) -> usize {
         self.ends.len() - self.n_clips
     }
 
-    /// The length of a noise recording, in samples.
+    /// Returns the length of a noise file, in samples.
     pub fn noise_len(&self, file: usize) -> usize {
         let range = self.range(self.n_clips + file);
         (range.end - range.start) as usize
     }
 
-    /// One second of sound: a clip, padded, or a piece of noise at its level.
+    /// Reads one second of audio: a clip, padded, or a piece of noise times its gain.
     ///
     /// # Errors
     /// [`DatasetError::Io`] if the cache cannot be read.
@@ -174,7 +174,7 @@ impl SampleCache {
     }
 }
 
-/// What a cache was made from: every recording's path, size and time of change.
+/// Digests the path, size and time of change of every file that a cache is made from.
 fn key(dataset: &SpeechCommands) -> Result<[u8; KEY_LEN], DatasetError> {
     let mut hasher = Sha256::new();
     for path in paths(dataset) {
@@ -196,7 +196,7 @@ fn paths(dataset: &SpeechCommands) -> impl Iterator<Item = &Path> {
     clips.chain(dataset.noise().iter().map(PathBuf::as_path))
 }
 
-/// Writes the cache aside and renames it, so that nobody ever opens half of one.
+/// Writes the cache to a temporary file and renames it, so that nobody ever opens half a cache.
 fn build(
     dataset: &SpeechCommands,
     key: &[u8; KEY_LEN],
@@ -233,7 +233,7 @@ impl Builder {
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let file = create_aside(folder.unwrap_or(Path::new(".")))?;
         let mut writer = BufWriter::with_capacity(1 << 20, file);
-        write_header(&mut writer, key, &vec![0; n_files])?; // its place; filled in at the end
+        write_header(&mut writer, key, &vec![0; n_files])?; // reserves the place; `finish` fills it in
         Ok(Self { path: path.to_owned(), writer, ends: Vec::with_capacity(n_files) })
     }
 
@@ -251,7 +251,7 @@ impl Builder {
     }
 }
 
-/// A temporary file that others may read as far as the umask lets them: datasets are shared.
+/// Creates a temporary file that others may read if the umask permits: datasets are shared.
 fn create_aside(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -267,7 +267,7 @@ fn write_header(writer: &mut impl Write, key: &[u8; KEY_LEN], ends: &[u64]) -> i
 
 type Decoded = Result<Vec<i16>, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Decodes clips, cut to a second, and noise recordings, whole, on every core.
+/// Decodes files on all cores. Clips are cut to a second; noise stays whole.
 fn decode_all(dataset: &SpeechCommands, paths: &[&Path]) -> Vec<Decoded> {
     let decode_one = |path: &&Path| {
         let mut samples = decode(&fs::read(dataset.root().join(path))?, &Limits::DATASET)?;
@@ -302,7 +302,7 @@ fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
 }
 
-/// Moves the file's position, which all threads share: so one reads at a time.
+/// Reads at the file's position, which all threads share: one thread reads at a time.
 #[cfg(not(unix))]
 fn read_exact_at(mut file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     use std::{

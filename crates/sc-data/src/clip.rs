@@ -1,24 +1,24 @@
-//! What a clip's file name says.
+//! The word, speaker and take in a clip's file name.
 
 use std::path::{Path, PathBuf};
 
-/// A recording of one word, by its path in the dataset: `<word>/<speaker>_nohash_<take>.wav`.
+/// A short file with one spoken word. Its path in the dataset is `<word>/<speaker>_nohash_<take>.wav`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clip {
-    /// The folder: the word that was to be spoken.
+    /// The word that the speaker was asked for: the folder's name.
     pub word: String,
-    /// Who spoke it: eight hexadecimal digits in the published archive.
+    /// The speaker's name: eight hexadecimal digits in the published archive.
     pub speaker: String,
-    /// Counts a speaker's recordings of one word, from zero.
+    /// Number of this clip among its speaker's clips of one word, from zero.
     pub take: u32,
-    /// Relative to the dataset's folder.
+    /// Path relative to the dataset's folder.
     pub path: PathBuf,
 }
 
 impl Clip {
-    /// Reads `<word>/<file>.wav`; none if `path` has another form.
+    /// Parses `<word>/<file>.wav`. Returns `None` if `path` has another form.
     ///
-    /// A name without `_nohash_` (a recording of one's own) is its speaker's only take.
+    /// A file name without `_nohash_`, as of one's own clips, is the speaker's name, and its take is 0.
     pub fn parse(path: &Path) -> Option<Self> {
         let mut parts = path.iter().map(|part| part.to_str());
         let (Some(Some(word)), Some(Some(file)), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -34,8 +34,8 @@ impl Clip {
         })
     }
 
-    /// Whether the clip is named as those of the published archive are, whose speakers are eight
-    /// hexadecimal digits; else somebody added it.
+    /// Returns true if the clip is named as in the published archive: its speaker is eight hexadecimal
+    /// digits. Any other clip was added to it.
     pub fn is_published(&self) -> bool {
         self.speaker.len() == 8 && self.speaker.bytes().all(|digit| digit.is_ascii_hexdigit())
     }

@@ -1,4 +1,4 @@
-//! A folder of clips: which there are, who speaks, and what each is for.
+//! The clips and noise files of a dataset's folder, and the split of each clip.
 
 use std::{
     fs, io,
@@ -7,10 +7,10 @@ use std::{
 
 use crate::{Clip, DatasetError, Labels, Split, split};
 
-/// Holds recordings without speech; no word.
+/// The folder of noise files: no word.
 pub(crate) const NOISE_FOLDER: &str = "_background_noise_";
 
-/// The unpacked archive, listed. Clips and noise recordings go by index, in the order of their paths.
+/// The list of an unpacked archive's files. Clips and noise files have an index, in the order of their paths.
 #[derive(Clone, Debug)]
 pub struct SpeechCommands {
     root: PathBuf,
@@ -20,10 +20,10 @@ pub struct SpeechCommands {
 }
 
 impl SpeechCommands {
-    /// Lists `root`; no recording is opened.
+    /// Lists the files of `root`. It opens none of them.
     ///
     /// # Errors
-    /// [`DatasetError`] if `root` is no such dataset or tears a speaker apart.
+    /// [`DatasetError`] if `root` is no such dataset, or if its lists put a speaker in two splits.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, DatasetError> {
         let root = root.into();
         let mut clips = Vec::new();
@@ -43,7 +43,7 @@ impl SpeechCommands {
         Ok(Self { root, clips, splits, noise })
     }
 
-    /// Where the dataset lies.
+    /// The dataset's folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -64,12 +64,12 @@ impl SpeechCommands {
         with_index.filter_map(move |(index, &its)| (its == split).then_some(index))
     }
 
-    /// The recordings of background noise, relative to [`SpeechCommands::root`].
+    /// The paths of the noise files, relative to [`SpeechCommands::root`].
     pub fn noise(&self) -> &[PathBuf] {
         &self.noise
     }
 
-    /// The folders that have no label of their own and whose clips no [`UNKNOWN`](crate::UNKNOWN) takes in.
+    /// Returns the words that have no label of their own, if there is no [`UNKNOWN`](crate::UNKNOWN) either.
     pub fn words_without_label(&self, labels: &Labels) -> Vec<&str> {
         let words = self.clips.iter().map(|clip| clip.word.as_str());
         let mut left_out: Vec<_> = words.filter(|word| labels.index_of_word(word).is_none()).collect();
@@ -78,7 +78,7 @@ impl SpeechCommands {
     }
 }
 
-/// The WAV files below `dir`, which holds one folder a label, each with its label's index.
+/// Lists the WAV files below `dir`, which holds one folder for each label. Each comes with its label's index.
 ///
 /// This is the layout of `speech_commands_test_set_v0.02.tar.gz`.
 ///
@@ -99,7 +99,7 @@ pub fn labelled_clips(dir: &Path, labels: &Labels) -> Result<Vec<(PathBuf, usize
     Ok(clips)
 }
 
-/// The names of the folders in `dir`, sorted, without hidden ones.
+/// Returns the names of the folders in `dir`, sorted, without hidden ones.
 fn folders(dir: &Path) -> Result<Vec<String>, DatasetError> {
     let names = match names(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -116,7 +116,7 @@ fn wav_files(dir: &Path) -> Result<Vec<String>, DatasetError> {
     Ok(files)
 }
 
-/// What `dir` holds, sorted: without hidden entries, and names that are not text, which no archive holds.
+/// Returns the names in `dir`, sorted, without hidden ones and without names that are not Unicode.
 fn names(dir: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir)? {

@@ -1,4 +1,4 @@
-//! SHA-256: what a file must hash to, and what names a set of files.
+//! SHA-256 digests, of files and of sets of files.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ impl Sha256Digest {
         Self::finish(Sha256::new_with_prefix(bytes))
     }
 
-    /// The digest itself.
+    /// The digest's bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The digest of all that `hasher` was given.
+    /// Returns the digest of all bytes given to `hasher`.
     pub(crate) fn finish(hasher: Sha256) -> Self {
         Self(hasher.finalize().into())
     }
@@ -31,7 +31,7 @@ impl fmt::Display for Sha256Digest {
     }
 }
 
-/// Text that is no digest.
+/// The error of a text that is no digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a SHA-256: expected 64 hexadecimal digits")]
 pub struct NotADigest(String);

@@ -1,4 +1,4 @@
-//! What a split is measured on: made as the official test set is, the same at every call.
+//! The examples that a split is evaluated on. They are made as the official test set is.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,25 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{Labels, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, UNKNOWN};
 
-/// The official test set adds to its keywords a tenth as many unknown words, and of silence.
+/// Ratio in the official test set: for ten keywords one unknown word and one second of silence.
 const KEYWORDS_PER_OTHER: usize = 10;
 
-/// A sound and what it should be taken for.
+/// One second of audio with its label.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Example {
     /// Index in the [`Labels`].
     pub label: usize,
-    /// The sound.
+    /// The audio.
     pub source: Source,
 }
 
 impl SpeechCommands {
-    /// The examples a split is measured on: every clip of a keyword; a tenth as many of other words,
-    /// spread evenly over those words; and a tenth as many seconds of background noise, at every level
-    /// from none to full, from recordings' parts that training does not hear.
+    /// Returns the examples that a split is evaluated on: every clip of a keyword; a tenth as many clips of
+    /// other words, spread evenly over those words; and a tenth as many seconds of background noise, at
+    /// every level from none to full, from the part of each noise file that training does not use.
     ///
-    /// Unreadable clips are left out. There is no silence if no noise recording is long enough.
+    /// The same seed gives the same examples. Unreadable clips are left out. There is no silence if no
+    /// noise file is long enough.
     pub fn examples(&self, split: Split, labels: &Labels, cache: &SampleCache, seed: u64) -> Vec<Example> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut examples = Vec::new();
@@ -49,7 +50,7 @@ impl SpeechCommands {
     }
 }
 
-/// All clips, shuffled within each word, the words taking turns.
+/// Shuffles the clips of each word, then takes one clip of each word in turn.
 fn spread_evenly(words: impl Iterator<Item = Vec<usize>>, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let mut turns = Vec::new();
     for mut clips in words {
@@ -60,7 +61,7 @@ fn spread_evenly(words: impl Iterator<Item = Vec<usize>>, rng: &mut ChaCha8Rng) 
     turns.into_iter().map(|(_, clip)| clip).collect()
 }
 
-/// Seconds of noise: the recordings take turns, the gains rise evenly from 0 to 1.
+/// Draws `n` seconds of noise. The files take turns, and the gains rise evenly from 0 to 1.
 fn silence(split: Split, n: usize, cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<Source> {
     let files = (0..cache.n_noise()).filter_map(|file| {
         let range = split.noise_range(cache.noise_len(file));

@@ -1,8 +1,8 @@
-//! The power spectra of several real frames at once, each in a lane of its own.
+//! Computes the power spectra of several real frames at once, each in a lane of its own.
 //!
-//! A transform of 512 samples is too short to fill wide registers by itself; frames side by side
-//! do, with no shuffling between lanes. Nothing is fused and no lane sees another, so that every
-//! machine computes the same bits, and a frame alone the same as among others.
+//! One transform of 512 samples is too short to fill wide registers. Frames side by side fill them, and
+//! need no shuffles between lanes. No operation is fused and no lane reads another. So every machine
+//! computes the same bits, and a frame has the same spectrum alone and among others.
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 use std::f64::consts::TAU;
@@ -11,7 +11,7 @@ use std::ops::{Add, Mul, Sub};
 
 use pulp::Simd;
 
-/// The most frames at once on any processor: the floats of an AVX-512 register.
+/// Most frames at once on any processor: the floats of an AVX-512 register.
 pub(crate) const MAX_LANES: usize = 16;
 
 /// One value of each frame, in a vector register.
@@ -147,14 +147,14 @@ impl Root {
 
 /// The plan of a transform of `n_fft` real samples, a power of two from 4.
 ///
-/// The samples are taken for `n_fft / 2` complex numbers, the even ones real and the odd ones
-/// imaginary: half the work, and the spectrum is untangled at the end.
+/// The samples are read as `n_fft / 2` complex numbers: even samples are real parts, odd ones imaginary
+/// parts. This halves the work; the spectrum is untangled at the end.
 #[derive(Clone, Debug)]
 pub(crate) struct PowerSpectrum {
     /// For each pass, the roots `w^j, w^2j, w^3j` of its butterflies.
     passes: Vec<Vec<[Root; 3]>>,
-    /// Where the passes leave the frequencies `k` and `-k`, for `k` to a quarter of `n_fft`, and
-    /// the root `e^(-2πi k / n_fft)`.
+    /// For each `k` up to a quarter of `n_fft`: the positions at which the passes leave the frequencies `k`
+    /// and `-k`, and the root `e^(-2πi k / n_fft)`.
     mirrored: Vec<(usize, usize, Root)>,
 }
 
@@ -166,7 +166,7 @@ impl PowerSpectrum {
         Self { passes: lengths.map(roots).collect(), mirrored: (0..=n / 2).map(mirror).collect() }
     }
 
-    /// Four times the power of the frequencies 0 to `n_fft / 2`. The samples are overwritten.
+    /// Computes four times the power of the frequencies 0 to `n_fft / 2`. Overwrites the samples.
     ///
     /// # Shapes
     /// `samples` `[n_fft / 2, 2]`, `power` `[n_fft / 2 + 1]`, of one value for each frame.
@@ -183,8 +183,8 @@ impl PowerSpectrum {
         self.untangle(simd, samples, power);
     }
 
-    /// Takes the spectra of the even and the odd samples apart, by the symmetry of a real signal's
-    /// spectrum, and joins them to that of all.
+    /// Separates the spectra of the even and the odd samples by the symmetry of a real signal's spectrum,
+    /// and joins them to the spectrum of all samples.
     #[inline(always)]
     fn untangle<S: Simd>(&self, simd: S, numbers: &[[S::f32s; 2]], power: &mut [S::f32s]) {
         let n = numbers.len();
@@ -199,8 +199,8 @@ impl PowerSpectrum {
     }
 }
 
-/// One pass of decimation in frequency: a block becomes four of a quarter of its length, for the
-/// frequencies that leave 0, 1, 2 and 3 when divided by 4.
+/// Runs one pass of decimation in frequency: a block becomes four blocks of a quarter of its length, for
+/// the frequencies with the remainders 0, 1, 2 and 3 modulo 4.
 #[inline(always)]
 fn radix_4<S: Simd>(simd: S, block: &mut [[S::f32s; 2]], roots: &[[Root; 3]]) {
     let (ab, cd) = block.split_at_mut(2 * roots.len());
@@ -217,19 +217,19 @@ fn radix_4<S: Simd>(simd: S, block: &mut [[S::f32s; 2]], roots: &[[Root; 3]]) {
     }
 }
 
-/// The last pass, where the length is no power of four.
+/// Runs the last pass if the length is no power of four.
 #[inline(always)]
 fn radix_2<S: Simd>(simd: S, pair: &mut [[S::f32s; 2]; 2]) {
     let [a, b] = pair.map(|number| Complex::load(simd, number));
     *pair = [(a + b).values(), (a - b).values()];
 }
 
-/// The roots of the pass over blocks of `len`.
+/// Returns the roots of the pass over blocks of `len`.
 fn roots(len: usize) -> Vec<[Root; 3]> {
     (0..len / 4).map(|j| [j, 2 * j, 3 * j].map(|k| Root::new(k, len))).collect()
 }
 
-/// Where frequency `k` lies after the passes over blocks of `len` and less: its digits reversed.
+/// Returns the position of frequency `k` after the passes over blocks of `len` and less: its digits reversed.
 fn position(k: usize, len: usize) -> usize {
     match len {
         1 => 0,

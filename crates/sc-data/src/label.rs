@@ -1,4 +1,4 @@
-//! The labels of a task: one table, index <-> name.
+//! The labels of a task, by index and by name.
 
 use std::{fmt, str::FromStr};
 
@@ -19,7 +19,7 @@ const WORDS: [&str; 35] = [
 ];
 const N_COMMANDS: usize = 10;
 
-/// What is to be told apart.
+/// A choice of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Task {
@@ -31,7 +31,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// The task's labels.
+    /// Returns the task's labels.
     pub fn labels(self) -> Labels {
         let (words, rest): (_, &[_]) = match self {
             Self::Commands => (&WORDS[..N_COMMANDS], &[UNKNOWN, SILENCE]),
@@ -87,17 +87,17 @@ impl Labels {
         &self.0
     }
 
-    /// A label's index.
+    /// Returns the index of a label.
     pub fn index(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|known| known == name)
     }
 
-    /// The index of the label that `word` goes by: its own or [`UNKNOWN`]'s, none if there is neither.
+    /// Returns the index of the word's own label, else of [`UNKNOWN`], else `None`.
     pub fn index_of_word(&self, word: &str) -> Option<usize> {
         self.index(word).or_else(|| self.index(UNKNOWN))
     }
 
-    /// Whether a label stands for one word, so neither [`UNKNOWN`] nor [`SILENCE`].
+    /// Returns true if a label stands for one word: it is neither [`UNKNOWN`] nor [`SILENCE`].
     pub fn is_keyword(&self, index: usize) -> bool {
         self.0.get(index).is_some_and(|name| name != UNKNOWN && name != SILENCE)
     }

@@ -1,8 +1,8 @@
 //! Google Speech Commands, from the published archive to log-mel features.
 //!
-//! The path, in the order of the modules: an archive is fetched, checked and unpacked; a file name
-//! becomes a clip with its keyword, speaker and split; bytes become samples, samples one second of
-//! 16 kHz mono, and that second a log-mel spectrogram.
+//! Data take this path: an archive is fetched, checked and unpacked; a file name becomes a clip with its
+//! keyword, speaker and split; bytes become samples, samples become one second of 16 kHz mono, and
+//! that second becomes a log-mel spectrogram.
 
 #[cfg(feature = "fetch")]
 mod archive;

@@ -1,4 +1,4 @@
-//! A waveform's log-mel spectrogram.
+//! The front end: computes the log-mel spectrogram of a waveform.
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 use std::f64::consts::PI;
@@ -34,8 +34,8 @@ impl Default for LogMelConfig {
 }
 
 impl LogMelConfig {
-    /// Checks settings that were read from a file, so that [`init`](Self::init) cannot fail nor
-    /// features take more than a few megabytes.
+    /// Checks settings that come from a file. With valid settings [`init`](Self::init) cannot fail, and
+    /// features take a few megabytes at most.
     ///
     /// # Errors
     /// [`Error::Settings`] names the setting and its range.
@@ -71,13 +71,13 @@ impl LogMelConfig {
         }
     }
 
-    /// Frames of one [`Waveform`]: 101 by default.
+    /// Returns the number of frames of one [`Waveform`]: 101 by default.
     pub fn n_frames(&self) -> usize {
         N_SAMPLES / self.hop_length + 1
     }
 }
 
-/// Half of the periodic Hann window `sin²(πn / win_length)`, centred between zeros, `[n_fft]`.
+/// Returns half of the periodic Hann window `sin²(πn / win_length)`, centred between zeros, `[n_fft]`.
 fn half_hann(win_length: usize, n_fft: usize) -> Vec<f32> {
     let mut window = vec![0.0; n_fft];
     let start = (n_fft - win_length) / 2;
@@ -87,7 +87,7 @@ fn half_hann(win_length: usize, n_fft: usize) -> Vec<f32> {
     window
 }
 
-/// A log-mel spectrogram, `[n_frames, n_mels]`, row-major: time goes down, frequency across.
+/// A log-mel spectrogram, `[n_frames, n_mels]`, row-major: each row is a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
     values: Vec<f32>,
@@ -106,7 +106,7 @@ impl Features {
     }
 }
 
-/// The front end: waveform to log-mel spectrogram. Shared freely between threads.
+/// The front end: turns a waveform into a log-mel spectrogram. Threads share it.
 #[derive(Clone, Debug)]
 pub struct LogMel {
     config: LogMelConfig,
@@ -117,7 +117,7 @@ pub struct LogMel {
     arch: Arch,
 }
 
-/// What [`LogMel::compute_into`] works in, so that it allocates nothing: one a thread.
+/// Working memory of [`LogMel::compute_into`], one for each thread, so that a call allocates nothing.
 #[derive(Clone, Debug)]
 pub struct LogMelScratch {
     /// The waveform between its reflected edges, `[16000 + n_fft]`.
@@ -125,11 +125,11 @@ pub struct LogMelScratch {
     group: Group,
 }
 
-/// Memory for the frames that are transformed at once, a lane each.
+/// Memory for the frames that are transformed at once, each in a lane.
 #[derive(Clone, Debug)]
 struct Group {
-    /// `[hop_length, n_columns]`: sample `n` of a frame lies in row `n % hop_length`, in the column
-    /// `n / hop_length` after the frame's own, next to those of the other frames.
+    /// `[hop_length, n_columns]`: sample `n` of a frame lies in row `n % hop_length` and in the column
+    /// `n / hop_length` after the frame's own, next to the same sample of the other frames.
     columns: Vec<f32>,
     /// `[n_fft / 2, 2, n_lanes]`: windowed samples, then their spectra.
     samples: AVec<f32>,
@@ -138,7 +138,7 @@ struct Group {
 }
 
 impl LogMel {
-    /// Working memory for [`compute_into`](Self::compute_into).
+    /// Returns working memory for [`compute_into`](Self::compute_into).
     pub fn scratch(&self) -> LogMelScratch {
         let LogMelConfig { n_fft, hop_length, .. } = self.config;
         LogMelScratch {
@@ -151,7 +151,7 @@ impl LogMel {
         }
     }
 
-    /// Natural log of mel power + 1e-6: Hann window, HTK mel scale, as
+    /// Computes the natural log of mel power + 1e-6: Hann window, HTK mel scale, as
     /// `torchaudio.transforms.MelSpectrogram`.
     ///
     /// # Shapes
@@ -164,7 +164,8 @@ impl LogMel {
         Features { values, n_mels }
     }
 
-    /// [`compute`](Self::compute) without an allocation: `out` is `[n_frames, n_mels]`, row-major.
+    /// Does the same as [`compute`](Self::compute) without an allocation. `out` is `[n_frames, n_mels]`,
+    /// row-major.
     ///
     /// # Panics
     /// If `out` has another length, or `scratch` was made for other settings.
@@ -174,11 +175,11 @@ impl LogMel {
         self.transform(&scratch.padded, &mut scratch.group, out);
     }
 
-    /// The frames that begin with `samples`, one every hop, neither centred nor reflected: a live
-    /// stream has the same values as a recording, to the bit, however many frames come at once.
+    /// Computes one frame for each hop of `samples`; frames are neither centred nor reflected. A live stream
+    /// has the bits of the same audio in a file, however many frames come at once.
     ///
     /// # Shapes
-    /// `rows` is `[n, n_mels]`, row-major, of `samples` `[(n - 1) * hop_length + n_fft]` or more.
+    /// `rows` is `[n, n_mels]`, row-major; `samples` is `[(n - 1) * hop_length + n_fft]` or longer.
     ///
     /// # Panics
     /// If there are fewer samples, or `scratch` was made for other settings.
@@ -190,13 +191,13 @@ impl LogMel {
         self.arch.dispatch(Transform { log_mel: self, samples, group, rows });
     }
 
-    /// Columns of [`Group::columns`]: one for each frame, and those of the last frame's later hops.
+    /// Returns the number of columns of [`Group::columns`]: one for each frame, and the last frame's later hops.
     fn n_columns(&self) -> usize {
         MAX_LANES + (self.config.n_fft - 1) / self.config.hop_length
     }
 }
 
-/// A call of [`LogMel::frames_into`], to be compiled for each kind of processor.
+/// A call of [`LogMel::frames_into`], compiled for each kind of processor.
 struct Transform<'a> {
     log_mel: &'a LogMel,
     samples: &'a [f32],
@@ -228,7 +229,7 @@ impl WithSimd for Transform<'_> {
 }
 
 impl LogMel {
-    /// Turns each hop of samples into a column, row by row: so the writes follow each other in memory.
+    /// Turns each hop of samples into a column, row by row, so that the writes are contiguous.
     #[inline(always)]
     fn gather(&self, samples: &[f32], columns: &mut [f32]) {
         let hop_length = self.config.hop_length;
@@ -246,7 +247,7 @@ impl LogMel {
         }
     }
 
-    /// Weighs the samples of each frame: even ones to the real parts, odd ones to the imaginary.
+    /// Multiplies the samples of each frame by the window. Even samples become real parts, odd ones imaginary.
     #[inline(always)]
     fn window<S: Simd>(&self, simd: S, columns: &[f32], numbers: &mut [[S::f32s; 2]]) {
         let hop_length = self.config.hop_length;
@@ -260,7 +261,7 @@ impl LogMel {
         }
     }
 
-    /// Sums the power of each band, and the offset.
+    /// Sums the power of each band and adds the offset.
     #[inline(always)]
     fn sum_bands<S: Simd>(&self, simd: S, power: &[S::f32s], rows: &mut [f32]) {
         for (band, Filter { start, weights }) in self.filters.iter().enumerate() {
@@ -276,8 +277,8 @@ impl LogMel {
     }
 }
 
-/// Copies `samples` to the middle of `padded`, and on both sides `edge` samples mirrored at the
-/// first and the last one, which are not repeated.
+/// Copies `samples` to the middle of `padded`, with `edge` mirrored samples on both sides. The first and
+/// the last sample are not repeated.
 fn reflect(samples: &[f32], edge: usize, padded: &mut [f32]) {
     let end = edge + samples.len();
     padded[edge..end].copy_from_slice(samples);
@@ -287,7 +288,8 @@ fn reflect(samples: &[f32], edge: usize, padded: &mut [f32]) {
     }
 }
 
-/// Natural logarithm of a normal positive number, to 1e-6 from e^-16 to e^16; vectorises, as `f32::ln` does not.
+/// Returns the natural logarithm of a normal positive number, to 1e-6 from e^-16 to e^16. It vectorises,
+/// unlike `f32::ln`.
 ///
 /// The polynomial is that of `logf` in the Cephes library (S. L. Moshier, netlib.org/cephes).
 #[inline(always)]

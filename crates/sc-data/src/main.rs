@@ -1,4 +1,4 @@
-//! `sc-data`: fetches the dataset, and says what is in it.
+//! The command `sc-data`: fetches the dataset and prints its figures.
 
 mod cli;
 
@@ -6,7 +6,7 @@ use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-/// Fetch Google Speech Commands, and see what is in it.
+/// Fetch Google Speech Commands and count what is in it.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
@@ -16,7 +16,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Download the archive, check its digest and unpack it; run again to go on after a break.
+    /// Download the archive, check its digest and unpack it; run it again to continue after a break.
     Fetch(cli::fetch::Args),
     /// Count a dataset's clips and speakers, and name the files that cannot be read.
     Stats(cli::stats::Args),
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS, // `| head` has seen enough
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS, // `| head` has read enough
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

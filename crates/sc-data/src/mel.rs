@@ -1,29 +1,30 @@
-//! Hz <-> mel, and the filter bank between them.
+//! The mel scale and its filter bank.
 
-/// HTK's mel scale: `2595 log10(1 + hz / 700)`.
+/// Converts Hz to mel on HTK's scale: `2595 log10(1 + hz / 700)`.
 pub(crate) fn hz_to_mel(hz: f64) -> f64 {
     2595.0 * (1.0 + hz / 700.0).log10()
 }
 
-/// The inverse of [`hz_to_mel`].
+/// Converts mel to Hz: the inverse of [`hz_to_mel`].
 pub(crate) fn mel_to_hz(mel: f64) -> f64 {
     700.0 * (10_f64.powf(mel / 2595.0) - 1.0)
 }
 
-/// One triangle of a filter bank, without the bins where it is zero.
+/// One triangle of a filter bank, without the bins at which it is zero.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Filter {
-    /// The first bin it weighs.
+    /// The first bin above zero.
     pub start: usize,
     /// The weights of the bins from there, each in (0, 1].
     pub weights: Vec<f32>,
 }
 
-/// Triangles evenly spaced in mel between 0 Hz and half of `sample_rate_hz`, each from its left
-/// neighbour's centre to its right one's, with a peak of 1, over the `n_fft / 2 + 1` bins of a spectrum.
+/// Returns `n_mels` triangles, evenly spaced in mel between 0 Hz and half of `sample_rate_hz`. Each
+/// reaches from its left neighbour's centre to its right neighbour's, and has a peak of 1. The spectrum has
+/// `n_fft / 2 + 1` bins.
 ///
-/// As `torchaudio.functional.melscale_fbanks(.., norm=None, mel_scale="htk")`. Where bands are
-/// narrower than bins, a triangle may lie between two of these and weigh nothing.
+/// The definition is that of `torchaudio.functional.melscale_fbanks(.., norm=None, mel_scale="htk")`. A
+/// triangle narrower than a bin may lie between two bins and have no weights.
 pub(crate) fn filter_bank(n_fft: usize, n_mels: usize, sample_rate_hz: u32) -> Vec<Filter> {
     let bin_hz = f64::from(sample_rate_hz) / n_fft as f64;
     let top_mel = hz_to_mel(f64::from(sample_rate_hz) / 2.0);
@@ -31,7 +32,7 @@ pub(crate) fn filter_bank(n_fft: usize, n_mels: usize, sample_rate_hz: u32) -> V
     (0..n_mels).map(|band| triangle([0, 1, 2].map(|i| corner_hz(band + i)), bin_hz, n_fft / 2 + 1)).collect()
 }
 
-/// The triangle with these corners, in Hz, sampled at the bins that lie within.
+/// Returns the triangle with these corners, in Hz, sampled at the bins inside it.
 fn triangle([left, centre, right]: [f64; 3], bin_hz: f64, n_bins: usize) -> Filter {
     let weight = |bin: usize| {
         let hz = bin as f64 * bin_hz;

@@ -1,4 +1,4 @@
-//! Train, validation or test: a speaker is in exactly one.
+//! The splits of a dataset for training, validation and testing. Each speaker is in exactly one.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,23 +16,23 @@ use crate::{Clip, DatasetError};
 /// A part of the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Split {
-    /// What the network learns from.
+    /// The clips that the network learns from.
     #[serde(rename = "training")]
     Train,
-    /// What choices are made by.
+    /// The clips that choices are made by.
     #[serde(rename = "validation")]
     Validation,
-    /// What the result is measured on, once.
+    /// The clips that the result is measured on, once.
     #[serde(rename = "testing")]
     Test,
 }
 
 impl Split {
-    /// Every split, in the order it is used.
+    /// All splits, in the order of their use.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// The published rule (`which_set` in the archive's README): a tenth of the speakers each for
-    /// validation and testing, by the SHA-1 of their name.
+    /// Returns a speaker's split by the published rule (`which_set` in the archive's README): by the SHA-1 of
+    /// their names, a tenth of the speakers are for validation and a tenth for testing.
     pub fn of_speaker(speaker: &str) -> Self {
         const MAX_WAVS_PER_CLASS: u32 = (1 << 27) - 1;
         let [.., a, b, c, d] = <[u8; 20]>::from(Sha1::digest(speaker));
@@ -45,8 +45,8 @@ impl Split {
         }
     }
 
-    /// The part of a noise recording of `n_samples` that this split may use: the first four fifths
-    /// train, the rest is never trained on.
+    /// Returns the part of a noise file of `n_samples` that this split may use. Training uses the first four
+    /// fifths, and never the rest.
     pub fn noise_range(self, n_samples: usize) -> Range<usize> {
         let boundary = n_samples / 5 * 4;
         match self {
@@ -81,11 +81,11 @@ impl FromStr for Split {
     }
 }
 
-/// Assigns each clip its split: by the dataset's own lists, by [`Split::of_speaker`] unless it
-/// has both.
+/// Assigns a split to each clip: by the dataset's two lists if it has both, else by
+/// [`Split::of_speaker`].
 ///
 /// # Errors
-/// [`DatasetError::SpeakerInTwoSplits`] if the lists tear a speaker apart: results would be flattered.
+/// [`DatasetError::SpeakerInTwoSplits`] if the lists put a speaker in two splits: results would be too good.
 pub(crate) fn assign(root: &Path, clips: &[Clip]) -> Result<Vec<Split>, DatasetError> {
     let validation = read_list(&root.join("validation_list.txt"))?;
     let testing = read_list(&root.join("testing_list.txt"))?;
@@ -103,7 +103,7 @@ pub(crate) fn assign(root: &Path, clips: &[Clip]) -> Result<Vec<Split>, DatasetE
     Ok(splits)
 }
 
-/// One path a line; none if there is no such file.
+/// Reads a list of one path a line. Returns `None` if there is no such file.
 fn read_list(path: &Path) -> Result<Option<HashSet<PathBuf>>, DatasetError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text.lines().map(|line| line.trim().into()).collect())),

@@ -1,4 +1,4 @@
-//! One second of sound, the unit the network hears.
+//! One second of audio: the unit that the network classifies.
 
 /// Samples a second in every [`Waveform`].
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
@@ -15,26 +15,26 @@ impl Waveform {
         Self(vec![0.0; N_SAMPLES].into_boxed_slice())
     }
 
-    /// Cuts 16 kHz mono samples to their loudest second, or pads them to one with zeros at the end,
-    /// as the clips shorter than a second are padded in training.
+    /// Cuts 16 kHz mono samples to their loudest second, or pads them with zeros at the end, as training
+    /// pads short clips.
     ///
-    /// Samples are clamped to [-1, 1]; one that is not a number counts as 0. Of several seconds
-    /// equally loud the earliest is taken.
+    /// Samples are clamped to [-1, 1], and NaN becomes 0. If several seconds are equally loud, the earliest
+    /// is taken.
     pub fn from_samples(samples: &[f32]) -> Self {
         Self::collect(samples, |&sample| if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) })
     }
 
-    /// The same from 16-bit samples, divided by their full scale of 32768.
+    /// Does the same with 16-bit samples, divided by their full scale of 32768.
     pub fn from_i16(samples: &[i16]) -> Self {
         Self::collect(samples, |&sample| f32::from(sample) / 32_768.0)
     }
 
-    /// The samples, [`N_SAMPLES`] of them.
+    /// The samples, `[16000]`, in [-1, 1].
     pub fn samples(&self) -> &[f32] {
         &self.0
     }
 
-    /// The samples, to be changed in place (augmentation).
+    /// The samples, `[16000]`, to be changed in place by augmentation.
     pub fn samples_mut(&mut self) -> &mut [f32] {
         &mut self.0
     }
@@ -49,7 +49,7 @@ impl Waveform {
     }
 }
 
-/// Where the second with the most energy begins, the earliest of equals; 0 if there is less than one.
+/// Returns the start of the second with the most energy, the earliest of equals, or 0 for less than a second.
 fn loudest_second<T>(samples: &[T], to_f32: impl Fn(&T) -> f32) -> usize {
     // In f64 squares of 16-bit samples add up without rounding, so that equal seconds compare equal.
     let energy = |sample| f64::from(to_f32(sample)).powi(2);

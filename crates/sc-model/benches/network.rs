@@ -1,4 +1,4 @@
-//! One clip through the network, by what runs it; and through the whole classifier.
+//! Times one clip through the network: by each kernel of the engine, and by Burn.
 
 use divan::Bencher;
 use sc_data::LogMelConfig;

@@ -28,7 +28,7 @@ const BACKENDS: [(Backend, &str, bool); 4] = [
 ];
 
 impl Backend {
-    /// The backends of this build.
+    /// Returns the backends of this build.
     pub fn available() -> impl Iterator<Item = Self> {
         BACKENDS.into_iter().filter_map(|(backend, _, is_built_in)| is_built_in.then_some(backend))
     }
@@ -44,7 +44,7 @@ impl Backend {
     }
 }
 
-/// The names of the backends of this build.
+/// Returns the names of the backends of this build.
 fn names() -> String {
     Backend::available().map(|backend| backend.to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! The one path from a waveform to an answer: for evaluation, command line and server.
+//! Classifies waveforms. Evaluation, command line and server all answer through it.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -12,16 +12,16 @@ use crate::record::{Header, Record, self_test_waveform};
 use crate::runner::Runner;
 use crate::{Backend, Error};
 
-/// Furthest a logit of the self-test may be from what the record says.
+/// Largest difference between a logit of the self-test and the record's.
 const SELF_TEST_TOLERANCE: f32 = 2e-3;
 
-/// A label and how likely it is.
+/// A label and its probability.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Scored {
-    /// Its name.
+    /// The label's name.
     pub label: String,
-    /// In [0, 1]; the probabilities of all labels add up to 1.
+    /// Probability in [0, 1]. The probabilities of all labels add up to 1.
     pub probability: f32,
 }
 
@@ -33,27 +33,27 @@ pub struct Prediction {
     pub label: String,
     /// Its probability.
     pub confidence: f32,
-    /// Whether `label` is a keyword and `confidence` reaches the threshold: act on it only then.
+    /// True if `label` is a keyword and `confidence` reaches the threshold. Act on the answer only then.
     pub accepted: bool,
-    /// Every label, likeliest first.
+    /// All labels, likeliest first.
     pub predictions: Vec<Scored>,
 }
 
-/// How long the parts of an answer took.
+/// Durations of the parts of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
-    /// Waveform to log-mel features.
+    /// From waveform to log-mel features.
     pub features: Duration,
-    /// Features to logits.
+    /// From features to logits.
     pub network: Duration,
 }
 
-/// A loaded record, ready to answer; threads share it.
+/// A loaded record, ready to classify. Threads share it.
 pub struct Classifier {
     header: Header,
     log_mel: LogMel,
     network: Box<dyn Runner>,
-    /// Buffers that no clip uses: at most one for each thread that ever answered at the same time.
+    /// Buffers that no clip uses: at most one for each of the threads that classify at the same time.
     free: Mutex<Vec<Buffers>>,
 }
 
@@ -78,15 +78,15 @@ fn load_network(Record { header, weights }: &Record, backend: Backend) -> Box<dy
 }
 
 impl Classifier {
-    /// Readies a record and checks that it answers as it did when it was written.
+    /// Prepares a record, and checks by its self-test that it answers as it did when it was written.
     ///
     /// # Errors
-    /// [`Error::Record`] if the self-test fails.
+    /// [`Error::Record`] if the self-test fails, [`Error::Backend`] if this build leaves the backend out.
     pub fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
         let classifier = Self::untested(record, backend.check()?);
         let logits = classifier.logits(&self_test_waveform());
         let furthest = logits.iter().zip(&record.header.self_test).map(|(a, b)| (a - b).abs());
-        // `max` passes over what is not a number; a failed comparison does not.
+        // `max` ignores NaN; a comparison with NaN fails.
         if furthest.clone().all(|distance| distance <= SELF_TEST_TOLERANCE) {
             return Ok(classifier);
         }
@@ -96,63 +96,66 @@ impl Classifier {
         )))
     }
 
-    /// Loads a record from a file and checks that it answers as it did when it was written.
+    /// Loads a record from a file and prepares it as [`Classifier::new`] does.
     ///
     /// # Errors
-    /// [`Error`] names what differs from what was expected.
+    /// As [`Record::load`] and [`Classifier::new`].
     pub fn load(path: &Path, backend: Backend) -> Result<Self, Error> {
         Self::new(&Record::load(path)?, backend)
     }
 
-    /// The record compiled in, `assets/model.safetensors`.
+    /// Prepares the record that is compiled in, `assets/model.safetensors`.
     ///
     /// # Errors
-    /// As [`Classifier::load`]; [`Error::NotShipped`] if the crate was built without the file.
+    /// As [`Classifier::new`], and [`Error::NotShipped`] if the crate was built without the file.
     pub fn shipped(backend: Backend) -> Result<Self, Error> {
         Self::new(&Record::shipped()?, backend)
     }
 
-    /// Readies a record that has no self-test yet.
+    /// Prepares a record without running its self-test.
+    ///
+    /// # Panics
+    /// If this build leaves `backend` out.
     pub fn untested(record: &Record, backend: Backend) -> Self {
         let (header, network) = (record.header.clone(), load_network(record, backend));
         Self { log_mel: header.log_mel.init(), header, network, free: Mutex::default() }
     }
 
-    /// The same with another threshold: the least confidence at which a keyword is accepted.
+    /// Replaces the threshold: the least confidence at which a keyword is accepted.
     #[must_use]
     pub fn with_threshold(mut self, threshold: f32) -> Self {
         self.header.threshold = threshold;
         self
     }
 
-    /// What the record says of itself.
+    /// The record's header.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Answers one waveform on the calling thread.
+    /// Classifies a waveform on the calling thread.
     pub fn classify(&self, waveform: &Waveform) -> Prediction {
         self.predict(&self.logits(waveform), self.header.threshold)
     }
 
-    /// The same with a threshold for this answer alone, and the time it took.
+    /// Classifies a waveform with a threshold for this answer alone, and returns the time it took.
     pub fn classify_at(&self, waveform: &Waveform, threshold: f32) -> (Prediction, Timing) {
         let mut timing = Timing::default();
         let logits = self.with_buffers(|buffers| timing = self.run(waveform, buffers));
         (self.predict(&logits, threshold), timing)
     }
 
-    /// One number a label, before they become probabilities.
+    /// Returns the logits of a waveform, `[n_labels]`: the network's output before it becomes probabilities.
     pub fn logits(&self, waveform: &Waveform) -> Vec<f32> {
         self.with_buffers(|buffers| {
             self.run(waveform, buffers);
         })
     }
 
-    /// The same for a spectrogram that the record's front end made, `[n_frames, n_mels]`.
+    /// Returns the logits, `[n_labels]`, of a spectrogram by the record's front end, `[n_frames, n_mels]`.
     ///
     /// # Panics
-    /// If it has another size.
+    /// If the spectrogram has another size.
     pub fn logits_of(&self, log_mel: &[f32]) -> Vec<f32> {
         self.with_buffers(|Buffers { workspace, logits, .. }| self.network.logits(log_mel, workspace, logits))
     }
@@ -204,7 +207,7 @@ impl Classifier {
     }
 }
 
-/// `exp(logit / temperature)`, scaled to add up to 1.
+/// Turns logits into probabilities: `exp(logit / temperature)`, scaled so that their sum is 1.
 pub fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers: Vec<f32> = logits.iter().map(|logit| ((logit - largest) / temperature).exp()).collect();

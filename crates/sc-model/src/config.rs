@@ -1,36 +1,36 @@
-//! The network's shape: what it is made of, what it costs, which tensors it holds.
+//! The network's configuration: its layers, their cost and their tensors.
 
 use serde::{Deserialize, Serialize};
 
-/// Numbers that a layer may make of a clip: 16 MiB. The shipped network's largest makes 16,320.
+/// Most output values of a layer for one clip: 16 MiB. The shipped network's largest layer has 16,320.
 const MOST_VALUES: usize = 1 << 22;
 
-/// Multiply-adds that a clip may cost: about a second's. The shipped network takes 27 million.
+/// Most multiply-adds for one clip: about a second's. The shipped network takes 27 million.
 const MOST_MULTIPLY_ADDS: usize = 4_000_000_000;
 
-/// A convolution over `[time, frequency, channel]`, padded so that stride 1 keeps the size.
+/// A convolution over `[time, frequency, channel]`.
 ///
-/// Kernels are odd; each side is padded with `(kernel - 1) / 2` zeros.
+/// Kernels are odd. Each side is padded with `(kernel - 1) / 2` zeros, so that stride 1 keeps the size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConvConfig {
     /// Output channels.
     pub channels: usize,
-    /// Kernel, `[time, frequency]`.
+    /// Kernel size, `[time, frequency]`.
     pub kernel: [usize; 2],
     /// Stride, `[time, frequency]`.
     pub stride: [usize; 2],
 }
 
-/// Two convolutions over time, added to their input: `relu(conv2(relu(conv1(x))) + skip(x))`.
+/// A residual block of two convolutions over time: `relu(conv2(relu(conv1(x))) + skip(x))`.
 ///
-/// `skip` is a 1x1 convolution where the width or the frame rate changes, else the identity.
+/// `skip` is a 1x1 convolution if the block changes the width or the frame rate, else the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlockConfig {
     /// Output channels.
     pub channels: usize,
-    /// Kernel over time.
+    /// Kernel size over time.
     pub kernel: usize,
     /// Stride over time, of the first convolution and of the skip.
     pub stride: usize,
@@ -38,31 +38,32 @@ pub struct BlockConfig {
 
 /// A keyword-spotting CNN: a two-dimensional stem, then a one-dimensional residual trunk.
 ///
-/// The stem sees the spectrogram as a picture, so that a voice a little higher or lower looks alike;
-/// its channels and bands then become the channels of a trunk over time (as in TC-ResNet,
-/// arXiv:1904.03814), which ends in a mean over time and a linear layer. Every convolution is
-/// followed by batch norm and, but for a block's last and its skip, `ReLU`.
+/// The stem convolves over time and frequency, so that a slightly higher or lower voice gives similar
+/// features. Its channels and bands then become the channels of a trunk over time (as in TC-ResNet,
+/// arXiv:1904.03814), which ends in a mean over time and a linear layer. Batch norm follows every
+/// convolution. `ReLU` follows the norm, except in a skip and in a block's last convolution.
 ///
-/// All widths are multiples of 16, so that a vector register holds whole channels.
+/// All widths are multiples of 16, so that channels fill vector registers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeywordCnnConfig {
-    /// Frames of the spectrogram.
+    /// Number of frames of the spectrogram.
     pub n_frames: usize,
-    /// Mel bands of the spectrogram.
+    /// Number of mel bands of the spectrogram.
     pub n_mels: usize,
-    /// Convolutions over time and frequency.
+    /// The stem: convolutions over time and frequency.
     pub stem: Vec<ConvConfig>,
     /// Width of the 1x1 convolution from the stem's channels and bands to the trunk.
     pub entry: usize,
     /// The residual trunk.
     pub blocks: Vec<BlockConfig>,
-    /// Labels told apart.
+    /// Number of labels.
     pub n_labels: usize,
 }
 
 impl KeywordCnnConfig {
-    /// The network this project trains: 26.7 M multiply-adds a clip and 0.63 M weights for 12 labels.
+    /// Returns the network that this project trains. For 12 labels it has 0.63 M weights and takes 26.7 M
+    /// multiply-adds for a clip.
     pub fn new(n_frames: usize, n_mels: usize, n_labels: usize) -> Self {
         let conv = |channels, kernel, stride| ConvConfig { channels, kernel, stride };
         let block = |channels, stride| BlockConfig { channels, kernel: 3, stride };
@@ -76,7 +77,7 @@ impl KeywordCnnConfig {
         }
     }
 
-    /// Every convolution, in the order of the data.
+    /// Returns every convolution, in the order of the data.
     pub fn layers(&self) -> Vec<ConvLayer> {
         let mut layers = Vec::new();
         let mut input = [self.n_frames, self.n_mels, 1];
@@ -100,18 +101,18 @@ impl KeywordCnnConfig {
         layers
     }
 
-    /// Channels of the last block: inputs of the linear layer.
+    /// Returns the channels of the last block, which are the inputs of the linear layer.
     pub fn n_features(&self) -> usize {
         self.blocks.last().map_or(self.entry, |block| block.channels)
     }
 
-    /// Multiply-adds for one clip.
+    /// Returns the multiply-adds for one clip.
     pub fn multiply_adds(&self) -> usize {
         let convolutions: usize = self.layers().iter().map(|layer| layer.shape.multiply_adds()).sum();
         convolutions + self.n_features() * self.n_labels
     }
 
-    /// The name and shape of every tensor of a record.
+    /// Returns the name and shape of every tensor of a record.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let mut tensors = Vec::new();
         for ConvLayer { name, shape, .. } in self.layers() {
@@ -126,7 +127,7 @@ impl KeywordCnnConfig {
         tensors
     }
 
-    /// The same with `times` as many channels everywhere: about the square of it in weights and cost.
+    /// Multiplies all widths by `times`. Weights and cost grow by about its square.
     #[must_use]
     pub fn widened(mut self, times: usize) -> Self {
         self.stem.iter_mut().for_each(|conv| conv.channels *= times);
@@ -135,11 +136,11 @@ impl KeywordCnnConfig {
         self
     }
 
-    /// Refuses a shape that cannot be built, or that would cost more than any network of this
-    /// project: the settings come out of a file.
+    /// Checks settings that come from a file. Refuses a network that cannot be built or that costs more than
+    /// any network of this project.
     ///
     /// # Errors
-    /// Says which setting is wrong and what would be right.
+    /// The text names the wrong setting and its range.
     pub fn validate(&self) -> Result<(), String> {
         let widths = self.stem.iter().map(|conv| conv.channels).chain([self.entry]);
         let widths = widths.chain(self.blocks.iter().map(|block| block.channels));
@@ -188,26 +189,26 @@ impl KeywordCnnConfig {
 }
 
 impl BlockConfig {
-    /// Whether the block's input has to be brought to its output's shape.
+    /// Returns true if the skip is a convolution: the block's output has another shape than its input.
     pub fn has_skip(&self, input_channels: usize) -> bool {
         self.channels != input_channels || self.stride != 1
     }
 }
 
-/// The tensors of a batch norm, each of one number a channel.
+/// The tensors of a batch norm, each `[channels]`.
 pub const NORM_TENSORS: [&str; 4] = ["gamma", "beta", "mean", "variance"];
 
-/// Added to a batch norm's variance before its root is taken.
+/// Number added to the variance of a batch norm before the root is taken.
 pub const NORM_EPSILON: f32 = 1e-5;
 
 /// One convolution of a network, with the batch norm behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConvLayer {
-    /// Where its tensors are found in a record: `name.weight`, `name.gamma`, ...
+    /// Prefix of its tensors' names in a record: `name.weight`, `name.gamma`, ...
     pub name: String,
-    /// What goes in and comes out.
+    /// Sizes of input, output and kernel.
     pub shape: ConvShape,
-    /// Whether `ReLU` follows the norm at once.
+    /// True if `ReLU` follows the norm at once.
     pub relu: bool,
 }
 
@@ -231,23 +232,23 @@ impl ConvShape {
         [size(0), size(1), self.channels]
     }
 
-    /// Zeros before the first and after the last element, `[time, frequency]`.
+    /// Returns the zeros before the first and after the last element, `[time, frequency]`.
     pub fn padding(&self) -> [usize; 2] {
         self.kernel.map(|kernel| (kernel - 1) / 2)
     }
 
-    /// Places in time and frequency at which the kernel is applied.
+    /// Returns the number of places in time and frequency at which the kernel is applied.
     pub fn n_places(&self) -> usize {
         let [time, frequency, _] = self.output();
         time * frequency
     }
 
-    /// Numbers the kernel sees at each place.
+    /// Returns the number of input values under the kernel at each place.
     pub fn patch_len(&self) -> usize {
         self.kernel[0] * self.kernel[1] * self.input[2]
     }
 
-    /// Multiply-adds for one clip.
+    /// Returns the multiply-adds for one clip.
     pub fn multiply_adds(&self) -> usize {
         self.n_places() * self.patch_len() * self.channels
     }

@@ -1,4 +1,4 @@
-//! Keywords in a stream of sound, as they are heard.
+//! Detects keywords in a stream of audio.
 
 use std::sync::Arc;
 
@@ -7,27 +7,27 @@ use serde::Serialize;
 
 use crate::{Classifier, softmax};
 
-/// Sound before the first sample and after the last one, as silence, so that a word at the very
-/// beginning or end is heard as whole as one in the middle.
+/// Length of the silence added before the first sample and after the last one, in seconds. A word at the
+/// very beginning or end then stands as whole in a window as one in the middle.
 const MARGIN_S: f32 = 0.5;
 
-/// Nothing else is detected for so long after the moment a keyword was: less than any two of them take.
+/// Time after a detection without another one, in seconds: shorter than any two keywords.
 const REFRACTORY_S: f32 = 0.4;
 
-/// The label of a keyword may be detected anew once its score has fallen to this share of the threshold.
+/// Share of the threshold that a keyword's score must fall below before the keyword is detected again.
 const REARM_SHARE: f32 = 0.8;
 
-/// A pause within a word, as in *stop* or *eight*, is shorter.
+/// Longest pause within a word, as in *stop* or *eight*, in seconds.
 const LONGEST_PAUSE_S: f32 = 0.1;
 
-/// How a [`Detector`] listens.
+/// Settings of a [`Detector`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectorConfig {
-    /// Distance between the windows that are classified, in seconds: from a frame of the front end to a window.
+    /// Distance between the windows that are classified, in seconds: at least a frame, at most a window.
     pub hop_s: f32,
-    /// Time over which the scores of windows are averaged, in seconds.
+    /// Time over which the probabilities of windows are averaged, in seconds.
     pub smoothing_s: f32,
-    /// Least smoothed probability of a keyword; the record's own threshold if there is none.
+    /// Least smoothed probability of a detected keyword. `None` takes the record's threshold.
     pub threshold: Option<f32>,
 }
 
@@ -37,39 +37,39 @@ impl Default for DetectorConfig {
     }
 }
 
-/// A keyword that was heard.
+/// A keyword in the audio.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Detection {
-    /// Its name.
+    /// The keyword.
     pub label: String,
-    /// Where its sound begins, in seconds from the first sample.
+    /// Start of the keyword, in seconds from the first sample.
     pub start_s: f32,
-    /// Where it ends.
+    /// End of the keyword, in seconds from the first sample.
     pub end_s: f32,
-    /// Its smoothed probability when it was detected.
+    /// The keyword's smoothed probability when it was detected.
     pub confidence: f32,
 }
 
-/// What a window's scores came to.
+/// The likeliest label of a window.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Score {
-    /// The window's end, in seconds from the first sample.
+    /// End of the window, in seconds from the first sample.
     pub time_s: f32,
-    /// The label of the highest smoothed probability.
+    /// The label with the highest smoothed probability.
     pub label: String,
     /// That probability.
     pub confidence: f32,
 }
 
-/// Listens to 16 kHz mono samples, in pieces of any size.
+/// Detects keywords in 16 kHz mono samples, which come in pieces of any size.
 ///
-/// A window of a second moves over the sound; its label probabilities are averaged over a short time,
-/// and a keyword is detected when its average reaches the threshold. Then it has to fall again before
-/// the same keyword can be detected anew (as `RecognizeCommands` of TensorFlow's example does it with
-/// fixed times). Every frame of the spectrogram is computed once. Only the samples matter, not the
-/// pieces they came in.
+/// A window of one second moves over the audio. The probabilities of each label are averaged over a few
+/// windows, and a keyword is detected when its average reaches the threshold. The average must then fall
+/// before the same keyword is detected again. (`RecognizeCommands` of TensorFlow's example waits for a
+/// fixed time instead.) Each frame of the spectrogram is computed once. The detections depend on the
+/// samples alone, not on the pieces they come in.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -90,26 +90,26 @@ pub struct Detector {
     log_mel: LogMel,
     scratch: LogMelScratch,
     threshold: f32,
-    /// Frames between windows.
+    /// Frames from one window to the next.
     hop: usize,
-    /// Samples that no frame has used up, the oldest first.
+    /// Samples that later frames need, the oldest first.
     samples: Vec<f32>,
-    /// `[n, n_mels]`: the frames of the window to come, and later ones.
+    /// `[n, n_mels]`: the frames from the next window on.
     frames: Vec<f32>,
-    /// Frames before those in `frames`, from the beginning of the margin.
+    /// Number of frames before those in `frames`, from the beginning of the margin.
     n_passed: usize,
-    /// Probabilities of the last windows, `[labels]` each, at most `n_smoothed`.
+    /// Probabilities of the last windows, each `[n_labels]`; at most `n_smoothed` of them.
     windows: Vec<Vec<f32>>,
     n_smoothed: usize,
-    /// By label: whether it may be detected.
+    /// For each label, true if it may be detected.
     armed: Vec<bool>,
-    /// The last detection's end, and the moment it was made, in frames.
+    /// The end of the last detection, and the time at which it was made, in frames.
     last: Option<(usize, usize)>,
     latest: Option<Score>,
 }
 
 impl Detector {
-    /// Listens with `classifier` from now on.
+    /// Makes a detector for a new stream.
     pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig) -> Self {
         let header = classifier.header();
         let log_mel = header.log_mel.init();
@@ -135,7 +135,8 @@ impl Detector {
         }
     }
 
-    /// Hears more of the sound, and returns what was detected in it. Samples are clamped to [-1, 1].
+    /// Takes more samples and returns the keywords detected in them. Samples are clamped to [-1, 1], and NaN
+    /// becomes 0.
     pub fn push(&mut self, samples: &[f32]) -> Vec<Detection> {
         self.samples
             .extend(samples.iter().map(|sample| if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) }));
@@ -156,12 +157,12 @@ impl Detector {
         detections
     }
 
-    /// Hears that the sound is over, and returns what was detected at its end.
+    /// Ends the stream and returns the keywords detected at its end.
     pub fn finish(mut self) -> Vec<Detection> {
         self.push(&vec![0.0; margin()])
     }
 
-    /// The newest window's likeliest label, if half a second or more has been heard.
+    /// Returns the likeliest label of the newest window, or `None` before the first half second is over.
     pub fn latest(&self) -> Option<&Score> {
         self.latest.as_ref()
     }
@@ -170,7 +171,7 @@ impl Detector {
         self.classifier.header().log_mel.n_mels
     }
 
-    /// Uses up samples for as many frames as they are enough for.
+    /// Computes all frames that the samples are enough for, and drops the samples no longer needed.
     fn compute_frames(&mut self) {
         let (hop_length, n_fft) =
             (self.classifier.header().log_mel.hop_length, self.classifier.header().log_mel.n_fft);
@@ -183,7 +184,7 @@ impl Detector {
         }
     }
 
-    /// The mean of the last windows' probabilities.
+    /// Returns the mean of the last windows' probabilities.
     fn smooth(&mut self, newest: Vec<f32>) -> Vec<f32> {
         if self.windows.len() == self.n_smoothed {
             self.windows.remove(0);
@@ -196,7 +197,8 @@ impl Detector {
         (0..self.armed.len()).map(mean).collect()
     }
 
-    /// Whether these scores, of a window whose first frame is `first`, are a detection.
+    /// Returns the detection in a window, if there is one. `scores` are its smoothed probabilities, and `first`
+    /// is its first frame.
     fn decide(&mut self, scores: &[f32], first: usize, frames: std::ops::Range<usize>) -> Option<Detection> {
         let (best, confidence) =
             scores.iter().copied().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
@@ -232,7 +234,8 @@ impl Detector {
             as usize
     }
 
-    /// The time of a frame's beginning, counted from the beginning of the margin.
+    /// Returns the time of a frame that is counted from the beginning of the margin, in seconds from the first
+    /// sample.
     fn seconds(&self, frame: usize) -> f32 {
         (frame * self.classifier.header().log_mel.hop_length) as f32 / SAMPLE_RATE_HZ as f32 - MARGIN_S
     }
@@ -242,9 +245,9 @@ fn margin() -> usize {
     (MARGIN_S * SAMPLE_RATE_HZ as f32) as usize
 }
 
-/// First and last frame of the sound around the loudest frame from `earliest` on: all that is louder
-/// than half-way, in the logarithm of power, between the quietest and the loudest, with pauses of at
-/// most `longest_pause` frames.
+/// Returns the first frame of the sound around the loudest frame from `earliest` on, and the frame after its
+/// last. The sound is louder than half-way between the quietest and the loudest frame, in the logarithm of
+/// power. It may have pauses of at most `longest_pause` frames.
 fn loudest_sound(frames: &[f32], n_mels: usize, earliest: usize, longest_pause: usize) -> (usize, usize) {
     let power = |frame: &[f32]| frame.iter().map(|band| band.exp()).sum::<f32>().ln();
     let loudness: Vec<f32> = frames.chunks_exact(n_mels).map(power).collect();

@@ -1,8 +1,8 @@
-//! Why a record could not be used.
+//! The errors of records and backends.
 
 use std::path::{Path, PathBuf};
 
-/// Why a record could not be loaded or written, or a backend not be used.
+/// An error of loading or writing a record, or of choosing a backend.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,7 +11,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The file could not be written.
@@ -19,13 +19,13 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The bytes are not a record this program can use.
     #[error("not a usable model: {reason}")]
     Record {
-        /// What differs from what was expected.
+        /// The difference between the record and what was expected.
         reason: String,
     },
     /// The crate was built before there was a record to compile in.
@@ -34,14 +34,14 @@ pub enum Error {
          assets/model.safetensors and build again"
     )]
     NotShipped,
-    /// A backend that this build leaves out, or none at all.
+    /// No backend of this build has this name.
     #[error("no backend named `{name}` in this build: it has {available}{hint}")]
     Backend {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
-        /// The names that would be right.
+        /// The names of this build's backends.
         available: String,
-        /// Which cargo feature would bring it.
+        /// The cargo feature that adds the backend, as the end of the sentence.
         hint: String,
     },
 }
@@ -57,7 +57,7 @@ impl Error {
         |source| Self::Write { path, source }
     }
 
-    /// Says which file holds no usable record.
+    /// Adds the path of the file to an error of a record.
     pub(crate) fn in_file(self, path: &Path) -> Self {
         match self {
             Self::Record { reason } => Self::record(format!("{}: {reason}", path.display())),

@@ -1,13 +1,13 @@
-//! Log-mel features to logits to an answer.
+//! Recognises keywords: from log-mel features to logits to an answer.
 //!
-//! A [`Record`] is one file: weights, and everything needed to use them rightly. A [`Classifier`] is made
-//! of it and hears a [`Waveform`](sc_data::Waveform): the front end that the record names, the network on
-//! one of the [`Backend`]s, calibrated probabilities, and whether to believe them. Evaluation, command
-//! line and server all answer through it. A [`Detector`] moves it over sound of any length.
+//! A [`Record`] is one file with the weights and all settings that belong to them. A [`Classifier`] is made
+//! from a record. It takes a [`Waveform`](sc_data::Waveform), runs the front end of the record and the
+//! network on one of the [`Backend`]s, and returns calibrated probabilities and a decision. Evaluation,
+//! command line and server all answer through it. A [`Detector`] moves it over audio of any length.
 //!
-//! The network is described once, by [`KeywordCnnConfig`], and written twice: in Burn, where it is trained
-//! and runs on any backend (`network`), and as plain loops over floats, many times as fast on a CPU
-//! (`engine`). Without one of the features `flex`, `ndarray` or `wgpu`, Burn is left out.
+//! [`KeywordCnnConfig`] describes the network once. Two modules run it: `network`, in Burn, trains it and
+//! runs on any backend; `engine`, plain loops over floats, is many times as fast on a CPU. Without the
+//! features `flex`, `ndarray` and `wgpu`, Burn is left out.
 //!
 //! ```
 //! use sc_data::Waveform;

@@ -1,4 +1,4 @@
-//! The record: one safetensors file with the weights and everything needed to use them rightly.
+//! The record: one safetensors file with the weights and all settings that belong to them.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -11,69 +11,69 @@ use serde::{Deserialize, Serialize};
 use crate::weights::not_safetensors;
 use crate::{Error, KeywordCnnConfig, Weights};
 
-/// Written into every record; another one is refused.
+/// Version of the record's format. A record of another version is refused.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// Where the header stands in the metadata of the file.
+/// Key of the header in the metadata of the file.
 const HEADER_KEY: &str = "speech-commands";
 
-/// What a record says of itself.
+/// The header of a record: all but the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// [`FORMAT_VERSION`] of the program that wrote it.
+    /// [`FORMAT_VERSION`] of the program that wrote the record.
     pub format_version: u32,
-    /// Names in the order of the logits.
+    /// The labels, in the order of the logits.
     pub labels: Labels,
-    /// The front end the network was trained behind.
+    /// The front end that the network was trained with.
     pub log_mel: LogMelConfig,
     /// The network.
     pub network: KeywordCnnConfig,
     /// Least confidence at which a keyword is accepted.
     pub threshold: f32,
-    /// Logits are divided by it before they become probabilities (Guo et al., arXiv:1706.04599).
+    /// Divisor of the logits before they become probabilities (Guo et al., arXiv:1706.04599).
     pub temperature: f32,
-    /// How it was trained.
+    /// The training that made the weights.
     pub training: Training,
     /// The logits of [`self_test_waveform`].
     pub self_test: Vec<f32>,
 }
 
-/// How a record was trained.
+/// The training of a record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// SHA-256 over the names and sizes of the recordings.
+    /// SHA-256 over the names and sizes of the data set's files.
     pub data_digest: String,
-    /// Recordings in the training split.
+    /// Number of clips in the training split.
     pub n_clips: usize,
-    /// Those of them that are not the published archive's: somebody's own, or synthetic voices.
+    /// Number of those clips that are not of the published archive: one's own, or synthetic voices.
     pub n_added: usize,
-    /// Everything drawn at random follows from it.
+    /// Seed of everything that was drawn at random.
     pub seed: u64,
-    /// Epochs trained.
+    /// Number of epochs trained.
     pub epochs: usize,
-    /// The epoch whose weights these are.
+    /// The epoch that the weights are of.
     pub kept_epoch: usize,
     /// Validation figures by name.
     pub validation: std::collections::BTreeMap<String, f64>,
 }
 
-/// A record: header and weights.
+/// A trained network with its settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// What it says of itself.
+    /// The settings, and the training that made the weights.
     pub header: Header,
-    /// Its numbers.
+    /// The weights.
     pub weights: Weights,
 }
 
 impl Record {
-    /// Reads a record from a file's bytes.
+    /// Parses the bytes of a file.
     ///
     /// # Errors
-    /// [`Error::Record`] names what is wrong: not a safetensors file, another format version,
-    /// missing or extra tensors, wrong shapes, labels that do not fit, numbers that are not finite.
+    /// [`Error::Record`] names the fault: no safetensors file, another format version, a setting out of range,
+    /// a missing or extra tensor, a wrong shape, labels that do not fit, or a number that is not finite.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| not_safetensors(&error))?;
         let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(HEADER_KEY));
@@ -93,7 +93,7 @@ impl Record {
         Self::from_bytes(&bytes).map_err(|error| error.in_file(path))
     }
 
-    /// The record compiled in, `assets/model.safetensors`.
+    /// Parses the record that is compiled in, `assets/model.safetensors`.
     ///
     /// # Errors
     /// [`Error::NotShipped`] if the crate was built without the file.
@@ -104,7 +104,7 @@ impl Record {
         Err(Error::NotShipped)
     }
 
-    /// Writes the record beside `path` and renames it into place when it is whole.
+    /// Writes the record to a file beside `path`, then renames the file.
     ///
     /// # Errors
     /// [`Error::Write`], and as [`to_bytes`](Self::to_bytes).
@@ -120,7 +120,7 @@ impl Record {
         write().map_err(Error::write(path))
     }
 
-    /// The file's bytes.
+    /// Returns the bytes of the record's file.
     ///
     /// # Errors
     /// [`Error::Record`] if the header cannot be written as JSON.
@@ -178,8 +178,8 @@ impl Header {
     }
 }
 
-/// A second of sound that every record is tried on: five gliding harmonics that swell and fade,
-/// over a little noise.
+/// Returns the second of audio that every record is tested with: five gliding harmonics that swell and
+/// fade, over a little noise.
 pub fn self_test_waveform() -> Waveform {
     let mut noise = 1_u32;
     let samples: Vec<f32> = (0..N_SAMPLES)

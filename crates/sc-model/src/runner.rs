@@ -16,10 +16,10 @@ pub trait Runner: Send + Sync {
 
 impl Runner for Engine {
     fn workspace(&self) -> Workspace {
-        self.workspace()
+        Engine::workspace(self)
     }
 
     fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
-        self.logits(log_mel, workspace, logits);
+        Engine::logits(self, log_mel, workspace, logits);
     }
 }

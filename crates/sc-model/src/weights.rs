@@ -1,4 +1,4 @@
-//! A network's numbers by name, on no device: what is written, averaged and folded.
+//! A network's tensors by name, in plain memory.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,9 +11,9 @@ use crate::{Error, KeywordCnnConfig};
 /// One tensor of 32-bit floats, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
-    /// Its size along each axis.
+    /// Size along each axis.
     pub shape: Vec<usize>,
-    /// As many numbers as `shape` says.
+    /// The numbers, row-major: as many as `shape` says.
     pub values: Vec<f32>,
 }
 
@@ -22,11 +22,12 @@ pub struct Values {
 pub struct Weights(BTreeMap<String, Values>);
 
 impl Weights {
-    /// Weights to begin training with, the same for the same seed on every backend.
+    /// Returns weights to begin training with. The same seed gives the same weights on every backend.
     ///
-    /// Convolutions: normal with variance 2 / (inputs of a place), which keeps the scale through
-    /// `ReLU` (He et al., arXiv:1502.01852). Each block's last norm begins at zero, so that blocks
-    /// begin as the identity (Goyal et al., arXiv:1706.02677). The linear layer: variance 1 / inputs.
+    /// The weights of a convolution are normal with variance 2 / (inputs of a place), which keeps the scale
+    /// through `ReLU` (He et al., arXiv:1502.01852). Those of the linear layer have variance 1 / inputs. The
+    /// last norm of each block is zero, so that a block begins as the identity (Goyal et al.,
+    /// arXiv:1706.02677).
     pub fn random(config: &KeywordCnnConfig, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut weights = Self::default();
@@ -50,25 +51,25 @@ impl Weights {
         self.0.insert(name, tensor);
     }
 
-    /// The tensor of that name.
+    /// Returns the tensor of this name.
     ///
     /// # Panics
-    /// If there is none: weights are checked against their network when they are read.
+    /// If there is none. Weights are checked against their network when they are read.
     pub fn get(&self, name: &str) -> &Values {
         self.0.get(name).unwrap_or_else(|| panic!("no tensor named {name}"))
     }
 
-    /// All tensors, by name.
+    /// Returns all tensors, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Values)> {
         self.0.iter()
     }
 
-    /// Numbers in all tensors.
+    /// Returns the number of values in all tensors.
     pub fn n_values(&self) -> usize {
         self.0.values().map(|tensor| tensor.values.len()).sum()
     }
 
-    /// Reads a safetensors file: any tensors of 32-bit floats.
+    /// Parses the bytes of a safetensors file with tensors of 32-bit floats.
     ///
     /// # Errors
     /// [`Error::Record`] if the bytes are no such file.
@@ -85,7 +86,7 @@ impl Weights {
         Ok(weights)
     }
 
-    /// A safetensors file's bytes.
+    /// Returns the bytes of a safetensors file.
     ///
     /// # Errors
     /// [`Error::Record`] if a tensor's shape does not fit its numbers.
@@ -93,7 +94,7 @@ impl Weights {
         self.to_bytes_with(None)
     }
 
-    /// The same with metadata.
+    /// Returns the bytes of a safetensors file with metadata.
     pub(crate) fn to_bytes_with(&self, metadata: Option<HashMap<String, String>>) -> Result<Vec<u8>, Error> {
         let bytes: Vec<Vec<u8>> = self
             .0
@@ -109,11 +110,11 @@ impl Weights {
             .map_err(|error| Error::record(error.to_string()))
     }
 
-    /// Whether these are exactly the tensors of `config`, and numbers that a network can hold.
+    /// Checks that these are exactly the tensors of `config`, with numbers that a network can hold.
     ///
     /// # Errors
-    /// [`Error::Record`] names the first tensor that is missing, extra, of another shape or holds a
-    /// number that is not finite.
+    /// [`Error::Record`] names the first tensor that is missing, that is extra, that has another shape, or that
+    /// holds a number that is not finite or a variance below 0.
     pub fn check(&self, config: &KeywordCnnConfig) -> Result<(), Error> {
         let expected = config.tensors();
         if let Some(extra) = self.0.keys().find(|name| expected.iter().all(|(expected, _)| expected != *name))
@@ -150,7 +151,7 @@ pub(crate) fn not_safetensors(error: &safetensors::SafeTensorError) -> Error {
     Error::record(format!("not a safetensors file ({error})"))
 }
 
-/// Numbers from a normal distribution of mean 0 (Box and Muller 1958).
+/// Draws numbers from a normal distribution of mean 0 (Box and Muller 1958).
 fn normal(rng: &mut impl Rng, n_values: usize, variance: f32) -> Vec<f32> {
     let draw = |_| {
         let (u, v): (f32, f32) = (rng.random(), rng.random());

@@ -1,4 +1,4 @@
-//! One file over HTTP, resumed where it broke off.
+//! Downloads one file over HTTP and resumes a download that broke off.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize};
 use super::error::FetchError;
 use super::event::{FetchEvent, FetchStep};
 
-/// Tries in a row that bring nothing before a mirror is given up.
+/// Tries in a row without progress after which a mirror is given up.
 const MAX_TRIES: u32 = 4;
-/// How long a server may say nothing.
+/// Longest silence of a server.
 const TIMEOUT: Duration = Duration::from_mins(1);
 const BUFFER_LEN: usize = 1 << 17;
 
-/// A download in a folder: `archive.part`, and in `archive.json` what it is part of.
+/// A download in a folder: the bytes so far in `archive.part`, their origin in `archive.json`.
 pub(super) struct Download<'a> {
     url: &'a str,
     client: Client,
@@ -33,7 +33,7 @@ pub(super) struct Download<'a> {
     retry_delay: Duration,
 }
 
-/// What a part belongs to, so that it is never continued with another file's bytes.
+/// The file that a part belongs to, so that a part is never continued with another file's bytes.
 #[derive(Serialize, Deserialize)]
 struct Origin {
     url: String,
@@ -42,7 +42,7 @@ struct Origin {
     len: Option<u64>,
 }
 
-/// Told how much of how much is here before anything is written.
+/// Called with the bytes received and the bytes in all, before anything is written.
 type CheckSpace<'a> = dyn FnMut(u64, u64) -> Result<(), FetchError> + 'a;
 
 impl<'a> Download<'a> {
@@ -52,7 +52,7 @@ impl<'a> Download<'a> {
         Ok(Self { url, client, part, origin, retry_delay })
     }
 
-    /// The whole file's path. A try that came further than those before does not count as failed.
+    /// Downloads the file and returns its path. A try that makes progress starts the count of tries anew.
     pub(super) fn run(
         &self,
         check_space: &mut CheckSpace,
@@ -77,9 +77,9 @@ impl<'a> Download<'a> {
         }
     }
 
-    /// Forgets what was downloaded.
+    /// Removes the downloaded part.
     pub(super) fn discard(&self) {
-        let _ = fs::remove_file(&self.origin); // first: a part without its origin is not continued
+        let _ = fs::remove_file(&self.origin); // first: a part without its origin is never continued
         let _ = fs::remove_file(&self.part);
     }
 
@@ -87,7 +87,7 @@ impl<'a> Download<'a> {
         fs::metadata(&self.part).map_or(0, |part| part.len())
     }
 
-    /// One request: the rest of the file, or all of it.
+    /// Sends one request, for the rest of the file or for all of it.
     fn attempt(
         &self,
         check_space: &mut CheckSpace,
@@ -112,7 +112,7 @@ impl<'a> Download<'a> {
         self.receive(response, is_rest, check_space, on_event)
     }
 
-    /// What the part belongs to, if it can be continued from this URL.
+    /// Returns the origin of the part if this URL can continue it.
     fn origin(&self) -> Option<Origin> {
         let origin: Origin = serde_json::from_slice(&fs::read(&self.origin).ok()?).ok()?;
         (origin.url == self.url).then_some(origin)
@@ -133,7 +133,7 @@ impl<'a> Download<'a> {
         }
     }
 
-    /// Writes a response's body after what is there, or over it.
+    /// Appends a response's body to the part, or replaces the part if the body is the whole file.
     fn receive(
         &self,
         response: Response,
@@ -145,7 +145,7 @@ impl<'a> Download<'a> {
             self.discard();
         }
         let have = self.have();
-        // Not `Response::content_length`: it is what is left of the body, and 0 after it.
+        // Not `Response::content_length`: it is the rest of the body, and 0 at its end.
         let total = header(response.headers(), CONTENT_LENGTH)
             .and_then(|len| len.parse().ok())
             .and_then(|len: u64| len.checked_add(have));
@@ -157,9 +157,9 @@ impl<'a> Download<'a> {
         self.copy(response, file.map_err(FetchError::io(&self.part))?, have, total, on_event)
     }
 
-    /// Writes down what the bytes to come belong to, if the server lets it be recognised.
+    /// Records the origin of the part, if the server names its version of the file.
     fn remember(&self, headers: &HeaderMap, len: Option<u64>) -> Result<(), FetchError> {
-        // A weak ETag ("W/...") promises like content, not like bytes: If-Range does not take it.
+        // A weak ETag ("W/...") promises equal content, not equal bytes: If-Range does not accept it.
         let etag = header(headers, ETAG).filter(|etag| !etag.starts_with("W/"));
         let Some(validator) = etag.or_else(|| header(headers, LAST_MODIFIED)) else { return Ok(()) };
         let origin = Origin { url: self.url.to_owned(), validator: validator.to_owned(), len };
@@ -193,10 +193,10 @@ fn header(headers: &HeaderMap, name: impl reqwest::header::AsHeaderName) -> Opti
     headers.get(name)?.to_str().ok()
 }
 
-/// Trusts the machine's own certificates (a company's among them), or Mozilla's where it has none, as
-/// in a bare container. Proxies are taken from the environment.
+/// Builds a client that trusts the machine's own certificates (a company's among them), or Mozilla's if
+/// the machine has none, as in a bare container. Proxies come from the environment.
 fn client() -> reqwest::Result<Client> {
-    // Fails only if the process has chosen a provider before.
+    // This fails only if the process has a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let native = rustls_native_certs::load_native_certs().certs;
     let roots: &[_] = if native.is_empty() { webpki_root_certs::TLS_SERVER_ROOT_CERTS } else { &native };

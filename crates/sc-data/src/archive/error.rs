@@ -1,4 +1,4 @@
-//! Why an archive could not be fetched.
+//! The errors of a fetch.
 
 use std::{
     io,
@@ -7,11 +7,11 @@ use std::{
 
 use crate::Sha256Digest;
 
-/// Why the archive could not be fetched.
+/// An error of a fetch; its text says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// There is something else where the dataset should go.
+    /// The destination holds something else.
     #[error(
         "{0} is not empty and not made from this archive: remove it, or choose another folder with --dest"
     )]
@@ -23,24 +23,24 @@ pub enum FetchError {
     #[error("{dest} needs {} MB but its disk has {} MB free: free some or choose another with --dest",
         .needed / 1_000_000, .free / 1_000_000)]
     Space {
-        /// Where the dataset should go.
+        /// The destination.
         dest: PathBuf,
-        /// Bytes for the rest of the archive and what it unpacks to.
+        /// Bytes that the rest of the archive and the unpacked clips need.
         needed: u64,
-        /// Bytes there are.
+        /// Bytes that are free.
         free: u64,
     },
-    /// The file is not the one expected.
+    /// The file has another digest than expected.
     #[error("{origin} has a wrong SHA-256: expected {expected}, got {got}")]
     Digest {
         /// The file or URL.
         origin: String,
-        /// What was asked for.
+        /// The digest that was asked for.
         expected: Sha256Digest,
-        /// What the file hashes to.
+        /// The file's digest.
         got: Sha256Digest,
     },
-    /// There is no place to download from.
+    /// The list of mirrors is empty.
     #[error("no URL to download from")]
     NoUrl,
     /// The server cannot be reached.
@@ -51,12 +51,12 @@ pub enum FetchError {
         /// The cause.
         source: reqwest::Error,
     },
-    /// The server answers, but not with the file.
+    /// The server answers with another status than success.
     #[error("{url} answers {status}")]
     Status {
         /// The mirror.
         url: String,
-        /// Its answer.
+        /// The status.
         status: reqwest::StatusCode,
     },
     /// The connection broke before the end.
@@ -70,15 +70,15 @@ pub enum FetchError {
     /// The archive is damaged.
     #[error("the archive cannot be read: it is not a .tar.gz, or damaged")]
     Archive(#[source] io::Error),
-    /// The archive holds what does not belong into a dataset.
+    /// The archive holds an entry that no dataset has.
     #[error("refused: the archive's entry {name} {reason}")]
     Entry {
-        /// As the archive has it.
+        /// The entry's path in the archive.
         name: String,
-        /// What is wrong with it.
+        /// The reason, as the end of a sentence.
         reason: String,
     },
-    /// There was no room to write.
+    /// The disk is full.
     #[error("the disk is full at {0}: free some space and run again, nothing downloaded is lost")]
     DiskFull(PathBuf),
     /// A file or folder could not be read or written.
@@ -92,7 +92,7 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// For `map_err`: names the file that an input or output error is about.
+    /// For `map_err`: adds the path to an input or output error.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
@@ -101,7 +101,7 @@ impl FetchError {
         }
     }
 
-    /// Whether another mirror may do better.
+    /// Returns true if another mirror may succeed.
     pub(crate) fn is_the_servers(&self) -> bool {
         matches!(
             self,
@@ -109,7 +109,7 @@ impl FetchError {
         )
     }
 
-    /// Whether the same request may do better later.
+    /// Returns true if the same request may succeed later.
     pub(crate) fn may_pass(&self) -> bool {
         use reqwest::StatusCode;
         match self {
@@ -122,7 +122,7 @@ impl FetchError {
         }
     }
 
-    /// The message with those of its causes, on one line.
+    /// Returns the message with those of its causes, on one line.
     pub(crate) fn with_causes(&self) -> String {
         let causes = std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source());
         causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,4 +1,4 @@
-//! The progress of a fetch, as it tells it.
+//! The reports of a running fetch.
 
 /// A step of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

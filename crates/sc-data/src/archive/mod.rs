@@ -1,7 +1,7 @@
-//! The published archive: downloaded, its digest checked, unpacked.
+//! Downloads the published archive, checks its digest and unpacks it.
 //!
-//! Everything unfinished lies in one folder beside the destination, `<dest>.fetch`; the destination
-//! appears whole, by a rename, with the digest of what it was made from in it.
+//! Unfinished work lies in one folder beside the destination, `<dest>.fetch`. The destination appears
+//! whole, by a rename, and holds the digest of its archive.
 
 mod download;
 mod error;
@@ -24,53 +24,53 @@ pub use error::FetchError;
 pub use event::{FetchEvent, FetchStep};
 pub use unpack::{UnpackLimits, unpack};
 
-/// Version 0.02, 2.4 GB.
+/// The archive of version 0.02, 2.4 GB.
 pub const SPEECH_COMMANDS_URL: &str =
     "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz";
 /// The digest of version 0.02, as TensorFlow Datasets records it.
 pub const SPEECH_COMMANDS_SHA256: &str = "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58";
 
-/// Holds the archive's digest; written last, so that its presence means "complete".
+/// The file with the archive's digest. It is written last, so that its presence means "complete".
 const MARKER: &str = ".sc-data-sha256";
-/// What unpacked clips take on the disk, in tenths of their archive: 14 for version 0.02.
+/// Size of the unpacked clips on the disk, in tenths of the archive's: 14 for version 0.02.
 const UNPACKED_TENTHS: u64 = 15;
 
-/// Read at a time for hashing: large enough for the disk, small enough for the processor's cache.
+/// Bytes read at a time for hashing: many enough for the disk, few enough for the processor's cache.
 const BUFFER_LEN: usize = 1 << 18;
 
-/// Where the archive comes from and where it is unpacked.
+/// A fetch of an archive into a folder.
 #[derive(Clone, Debug)]
 pub struct Fetch {
-    /// The folder to be made.
+    /// The folder to make.
     pub dest: PathBuf,
-    /// Where to download from, tried in turn.
+    /// The archive's origin.
     pub source: ArchiveSource,
-    /// What the archive must hash to.
+    /// The digest that the archive must have.
     pub sha256: Sha256Digest,
-    /// How long to wait before a broken download is tried again; doubles each time.
+    /// Delay before a broken download is tried again. It doubles each time.
     pub retry_delay: Duration,
 }
 
-/// Where an archive comes from.
+/// The origin of an archive.
 #[derive(Clone, Debug)]
 pub enum ArchiveSource {
-    /// Mirrors, tried in turn.
+    /// The URLs of mirrors, tried in turn.
     Urls(Vec<String>),
-    /// A file that is already here. It is left as it is.
+    /// A file on this machine. It stays as it is.
     File(PathBuf),
 }
 
-/// How a fetch ended well.
+/// The result of a fetch that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The dataset was fetched.
     Fetched,
-    /// It was there already: nothing was done.
+    /// The dataset was there already, and nothing was done.
     AlreadyThere,
 }
 
 impl Fetch {
-    /// Downloads, checks and unpacks the archive, going on where an earlier run stopped.
+    /// Downloads, checks and unpacks the archive. A run continues where an earlier one stopped.
     ///
     /// # Errors
     /// [`FetchError`] says what to do about it. A file with a wrong digest is never unpacked.
@@ -96,7 +96,7 @@ impl Fetch {
         Ok(Outcome::Fetched)
     }
 
-    /// Whether the destination holds the dataset whole.
+    /// Returns true if the destination holds the whole dataset, false if it is free.
     fn is_complete(&self) -> Result<bool, FetchError> {
         let is_free = fs::read_dir(&self.dest).map_or(true, |mut entries| entries.next().is_none());
         match fs::read_to_string(self.dest.join(MARKER)) {
@@ -115,7 +115,7 @@ impl Fetch {
         }
     }
 
-    /// The first mirror that yields the right file.
+    /// Downloads the archive from the first mirror that has the right file, and returns its path.
     fn download(
         &self,
         urls: &[String],
@@ -183,7 +183,7 @@ impl Fetch {
         fs::rename(aside, &self.dest).map_err(FetchError::io(&self.dest))
     }
 
-    /// Whether the rest of the archive, and what it unpacks to, will fit.
+    /// Refuses a disk too small for the rest of the archive and the unpacked clips, in bytes.
     fn check_space(&self, download: u64, archive: u64) -> Result<(), FetchError> {
         let needed = download + archive / 10 * UNPACKED_TENTHS;
         let work = self.sibling(".fetch");
@@ -194,7 +194,7 @@ impl Fetch {
         Ok(())
     }
 
-    /// The destination's path with `suffix` at its end.
+    /// Returns the destination's path with `suffix` at its end.
     fn sibling(&self, suffix: &str) -> PathBuf {
         let mut path: OsString = self.dest.components().as_path().into(); // without a slash at its end
         path.push(suffix);

@@ -1,4 +1,4 @@
-//! A compressed tar archive to a folder. Nothing in it is trusted but the bytes of its files.
+//! Unpacks a compressed tar archive. Names, sizes and kinds of its entries are checked before use.
 
 use std::{
     fs::{self, File},
@@ -11,12 +11,12 @@ use tar::{Archive, Entry, EntryType};
 
 use super::error::FetchError;
 
-/// What an archive may hold; the published one stays well below.
+/// Limits on an archive. The published one stays far below them.
 #[derive(Clone, Debug)]
 pub struct UnpackLimits {
-    /// Entries, folders among them: version 0.02 has 105,877.
+    /// Most entries, including folders. Version 0.02 has 105,877.
     pub max_entries: usize,
-    /// Bytes in one file: the longest noise recording has 3 MB.
+    /// Most bytes in one file. The longest noise file has 3 MB.
     pub max_file_bytes: u64,
 }
 
@@ -26,10 +26,10 @@ impl Default for UnpackLimits {
     }
 }
 
-/// Unpacks a `.tar.gz` into a new folder `dest`; `progress` hears how many compressed bytes are done.
+/// Unpacks a `.tar.gz` into a new folder `dest`, and calls `progress` with the compressed bytes read so far.
 ///
 /// An entry must be a folder, or a regular file named `*.wav`, `*.txt`, `*.md` or `LICENSE`, at most
-/// two names deep. `dest` is removed again if anything fails.
+/// two names deep. After an error `dest` is removed.
 ///
 /// # Errors
 /// [`FetchError::Entry`] names the first entry that is none of these or exceeds a limit.
@@ -42,7 +42,7 @@ pub fn unpack(
     fs::create_dir(dest).map_err(FetchError::io(dest))?;
     let result = unpack_entries(archive, dest, limits, progress);
     if result.is_err() {
-        let _ = fs::remove_dir_all(dest); // the first error says more than this one
+        let _ = fs::remove_dir_all(dest); // the first error is the one to report
     }
     result
 }
@@ -70,7 +70,7 @@ fn unpack_entries(
     Ok(())
 }
 
-/// Where an entry goes, relative to the dataset; or what is wrong with it.
+/// Returns an entry's path relative to the dataset, or the reason to refuse the entry.
 fn checked_path(entry: &Entry<impl Read>, limits: &UnpackLimits) -> Result<PathBuf, &'static str> {
     let path = relative(&entry.path().map_err(|_| "is not a readable name")?)?;
     let depth = path.components().count();
@@ -84,7 +84,7 @@ fn checked_path(entry: &Entry<impl Read>, limits: &UnpackLimits) -> Result<PathB
     }
 }
 
-/// Drops `./`, and refuses what could lead out of the folder.
+/// Drops `./`, and refuses a path that leads out of the folder.
 fn relative(path: &Path) -> Result<PathBuf, &'static str> {
     let mut relative = PathBuf::new();
     for component in path.components() {
@@ -117,7 +117,7 @@ fn write_entry(entry: &mut Entry<impl Read>, path: &Path) -> Result<(), FetchErr
     Ok(())
 }
 
-/// Reports how far a reader has been read.
+/// A reader that reports the bytes read so far.
 struct Counted<'a, R> {
     inner: R,
     n_bytes: u64,

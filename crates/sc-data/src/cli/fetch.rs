@@ -1,4 +1,4 @@
-//! `sc-data fetch`.
+//! The command `sc-data fetch`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -12,18 +12,18 @@ pub struct Args {
     /// Folder to unpack into; unfinished work lies beside it, in DIR.fetch.
     #[arg(long, value_name = "DIR", default_value = "data/speech_commands")]
     dest: PathBuf,
-    /// Where to download from; given several times, mirrors are tried in turn.
+    /// URL of the archive; several are tried in turn.
     #[arg(long, value_name = "URL", default_value = SPEECH_COMMANDS_URL)]
     url: Vec<String>,
     /// Unpack this file instead of downloading one.
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     archive: Option<PathBuf>,
-    /// What the archive must hash to: version 0.02 unless given, whatever the URL or file.
+    /// SHA-256 that the archive must have; the default is that of version 0.02.
     #[arg(long, value_name = "HEX", default_value = SPEECH_COMMANDS_SHA256)]
     sha256: Sha256Digest,
 }
 
-/// Fetches, showing how far it is, and prints where the dataset lies.
+/// Fetches the dataset, shows the progress and prints the dataset's folder.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let fetch = Fetch {
         dest: args.dest,

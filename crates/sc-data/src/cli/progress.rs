@@ -1,4 +1,4 @@
-//! A bar on a terminal, a line now and then elsewhere.
+//! Shows progress: a bar on a terminal, a line at each tenth elsewhere.
 
 use std::io::{IsTerminal, stderr};
 
@@ -6,14 +6,14 @@ use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressDrawTarget, Pr
 use sc_data::{FetchEvent, FetchStep};
 
 const TEMPLATE: &str = "{msg:11} [{bar:30}] {percent:>3} %  {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
-/// Without a terminal, a line at each such step.
+/// Distance between two lines, without a terminal.
 const PERCENT_PER_LINE: u64 = 10;
 
 /// Shows a fetch's events on standard error.
 #[derive(Default)]
 pub struct Progress {
     current: Option<(FetchStep, ProgressBar)>,
-    /// The next percentage to print a line at.
+    /// The percentage of the next line.
     next_line: u64,
 }
 
@@ -41,7 +41,7 @@ impl Progress {
         self.current = Some((step, bar));
     }
 
-    /// A new step, or one that starts over.
+    /// Starts the bar of a new step, or of a step that starts over.
     fn start(&mut self, step: FetchStep, done: u64, total: Option<u64>) -> ProgressBar {
         self.next_line = next_step(percent(done, total));
         let name = match step {
@@ -54,7 +54,7 @@ impl Progress {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_position(done);
-        bar.reset_eta(); // what an earlier run downloaded is not this one's speed
+        bar.reset_eta(); // an earlier run's bytes say nothing of this run's speed
         bar
     }
 
@@ -70,7 +70,7 @@ impl Progress {
     }
 }
 
-/// Zero if the server did not say how much there is.
+/// Returns 0 if the server did not say how many bytes there are.
 fn percent(done: u64, total: Option<u64>) -> u64 {
     total.and_then(|total| (done * 100).checked_div(total)).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! `sc-data stats`.
+//! The command `sc-data stats`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,10 +22,10 @@ pub struct Args {
     json: bool,
 }
 
-/// Prints what the dataset holds.
+/// Prints the figures of a dataset.
 ///
 /// # Errors
-/// If it is no dataset, or some of its files are unreadable: they are named first.
+/// If the folder is no dataset or a file is unreadable. All unreadable files are printed first.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let stats = Stats::of(&SpeechCommands::open(&args.dir)?);
     if args.json {
@@ -40,19 +40,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 type BySplit = BTreeMap<Split, usize>;
 
-/// What a dataset holds.
+/// The figures of a dataset.
 #[derive(Serialize)]
 struct Stats {
     clips: usize,
     clips_by_word: BTreeMap<String, BySplit>,
     speakers: BySplit,
     noise_seconds: BTreeMap<PathBuf, f64>,
-    /// Each file that cannot be decoded, and why.
+    /// The reason for each file that cannot be decoded.
     unreadable: BTreeMap<PathBuf, String>,
 }
 
 impl Stats {
-    /// Counts, and decodes every file to see that it can be.
+    /// Counts clips and speakers, and tries to decode every file.
     fn of(dataset: &SpeechCommands) -> Self {
         let mut clips_by_word: BTreeMap<String, BySplit> = BTreeMap::new();
         let mut speakers: BTreeMap<Split, BTreeSet<&str>> = BTreeMap::new();
@@ -73,7 +73,7 @@ impl Stats {
     }
 }
 
-/// The lengths of those that can be decoded, and what is wrong with the others.
+/// Returns the length of each file that can be decoded, in seconds, and the reason for each that cannot.
 fn seconds(root: &Path, paths: &[PathBuf]) -> (BTreeMap<PathBuf, f64>, BTreeMap<PathBuf, String>) {
     let length = |path: &PathBuf| -> anyhow::Result<f64> {
         let samples = decode(&fs::read(root.join(path))?, &Limits::DATASET)?;

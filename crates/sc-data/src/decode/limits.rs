@@ -2,18 +2,18 @@
 
 use crate::Error;
 
-/// What a recording may cost.
+/// Limits on an audio file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Size of the file.
+    /// Largest size of the file, in bytes.
     pub max_bytes: usize,
-    /// Length of the recording.
+    /// Greatest length of the audio, in seconds.
     pub max_seconds: u32,
-    /// Channels, mixed to one by their mean.
+    /// Most channels. They are mixed to one by their mean.
     pub max_channels: u16,
-    /// Lowest sample rate.
+    /// Lowest sample rate, in Hz.
     pub min_rate_hz: u32,
-    /// Highest sample rate.
+    /// Highest sample rate, in Hz.
     pub max_rate_hz: u32,
 }
 
@@ -24,8 +24,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For a data set's recordings. Far above the published noise recordings (95 s, 3 MB); clips of one's own
-    /// may be of any format.
+    /// Limits on the files of a data set. They are far above the published noise files (95 s, 3 MB), as one's
+    /// own clips may have any format.
     pub const DATASET: Self = Self {
         max_bytes: 64 << 20,
         max_seconds: 600,
@@ -41,10 +41,11 @@ impl Limits {
         Ok(())
     }
 
-    /// Refuses what a header announces: no channels, too many, or a rate out of range (0 always is).
+    /// Refuses a header with no channels, with too many, or with a sample rate out of range. A rate of 0 is
+    /// always refused.
     ///
     /// # Errors
-    /// [`Error::Channels`] or [`Error::SampleRate`], with what would be right.
+    /// [`Error::Channels`] or [`Error::SampleRate`], each with the range that is accepted.
     pub fn check_format(&self, channels: u16, rate_hz: u32) -> Result<(), Error> {
         if channels == 0 || channels > self.max_channels {
             return Err(Error::Channels { channels, limit: self.max_channels });
@@ -57,7 +58,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Refuses samples that are too many, none, or not all finite, as [`decode`] does.
+    /// Refuses too many samples, no samples and samples that are not finite, as [`decode`](super::decode) does.
     ///
     /// # Errors
     /// [`Error::TooLong`], [`Error::Empty`] or [`Error::NotFinite`].

@@ -1,4 +1,4 @@
-//! Everything but plain WAV: containers and codecs by `symphonia`, and `opus-decoder` for the one it lacks.
+//! Decodes all formats but plain WAV with `symphonia`, and Opus with `opus-decoder`.
 
 use std::io::Cursor;
 use std::panic;
@@ -18,12 +18,12 @@ use super::limits::Limits;
 use super::mono::Mono;
 use crate::Error;
 
-/// What Opus is decoded to, whatever went in (RFC 6716, section 2).
+/// Sample rate of decoded Opus, whatever the input's was (RFC 6716, section 2).
 const OPUS_RATE_HZ: u32 = 48_000;
 /// The longest Opus packet: 120 ms (RFC 6716, section 3.2.5).
 const OPUS_MAX_FRAMES: usize = OPUS_RATE_HZ as usize * 120 / 1000;
 
-/// Decodes a recording to the mean of its channels; see [`decode`](super::decode).
+/// Decodes an audio file to the mean of its channels; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     // A decoder's bug is no reason to take its caller down.
     panic::catch_unwind(|| read(bytes, limits))
@@ -70,7 +70,7 @@ fn probe(bytes: &[u8]) -> Result<Box<dyn FormatReader + '_>, Error> {
     })
 }
 
-/// Adds a packet's samples, as far as `limits` allow.
+/// Appends a packet's samples, and refuses those beyond `limits`.
 fn append(mono: &mut Mono, sound: &Sound, limits: &Limits) -> Result<(), Error> {
     let Sound { samples, channels, rate_hz } = *sound;
     limits.check_format(channels as u16, rate_hz)?;
@@ -94,7 +94,7 @@ struct Sound<'a> {
     rate_hz: u32,
 }
 
-/// A track's decoder, and the samples of its last packet.
+/// A track's decoder with the samples of its last packet.
 struct Decoder {
     codec: Codec,
     samples: Vec<f32>,
@@ -104,7 +104,7 @@ enum Codec {
     Opus {
         decoder: Box<OpusDecoder>,
         channels: usize,
-        /// Samples still to be passed over at the beginning.
+        /// Samples still to skip at the beginning.
         pre_skip: usize,
     },
     Other(Box<dyn AudioDecoder>),
@@ -149,7 +149,7 @@ impl Decoder {
     }
 }
 
-/// Samples before the sound begins, as the `OpusHead` of Ogg and `WebM` has it (RFC 7845, section 5.1).
+/// Returns the samples to skip at the beginning, from the `OpusHead` of Ogg and `WebM` (RFC 7845, section 5.1).
 fn pre_skip(parameters: &AudioCodecParameters) -> usize {
     match parameters.extra_data.as_deref() {
         Some([b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', _, _, low, high, ..]) => {

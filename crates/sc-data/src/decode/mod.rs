@@ -1,7 +1,6 @@
-//! Any recording's bytes to 16 kHz mono samples.
+//! Decodes the bytes of an audio file to 16 kHz mono samples.
 //!
-//! What a recording costs is bounded by [`Limits`], each checked before memory is spent on it: the
-//! bytes may come from anyone.
+//! The bytes may come from anyone. Each of the [`Limits`] is checked before memory is spent.
 
 mod limits;
 mod media;
@@ -15,18 +14,17 @@ pub use resample::StreamResampler;
 use crate::{Error, SAMPLE_RATE_HZ, Waveform};
 use mono::Mono;
 
-/// Decodes a recording to 16 kHz mono samples, of whatever length it has.
+/// Decodes an audio file of any length to 16 kHz mono samples.
 ///
-/// Understood, by content, are WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, `WebM`, Ogg Vorbis and Opus.
-/// Integers are divided by their full scale, floats clamped to [-1, 1]; any rate and number of
-/// channels within `limits` will do, the channels mixed by their mean. A file that was cut off, or
-/// streamed with no sizes in its header, gives the samples that are there. Resampling may overshoot
-/// [-1, 1] a little.
+/// The format is known by its content: WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, `WebM`, Ogg Vorbis or Opus.
+/// Integers are divided by their full scale, floats are clamped to [-1, 1], and channels are mixed by
+/// their mean. A file that was cut off, or streamed without sizes in its header, gives the samples it has.
+/// Resampling may overshoot [-1, 1] a little.
 ///
 /// # Errors
-/// [`Error::NotAudio`] if `bytes` do not begin as a recording, [`Error::Wav`] and [`Error::Media`] if
-/// they are damaged or encoded in an unknown way, [`Error::Empty`] and [`Error::NotFinite`] for the samples;
-/// the others name the limit that was exceeded.
+/// [`Error::NotAudio`] if `bytes` do not begin as an audio file, [`Error::Wav`] and [`Error::Media`] if they
+/// are damaged or in an unknown encoding, [`Error::Empty`] and [`Error::NotFinite`] for the samples. Any other
+/// error names the limit that was exceeded.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
     limits.check_size(bytes.len())?;
     let decoded = match wav::decode(bytes, limits) {
@@ -48,7 +46,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
 }
 
 impl Waveform {
-    /// Decodes any recording [`decode`] understands and takes its loudest second.
+    /// Decodes an audio file with [`decode`] and takes its loudest second.
     ///
     /// # Errors
     /// As [`decode`].

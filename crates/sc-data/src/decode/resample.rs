@@ -1,4 +1,4 @@
-//! Any sample rate to 16 kHz.
+//! Resamples any sample rate to 16 kHz.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
@@ -8,14 +8,14 @@ use rubato::{
 
 use crate::SAMPLE_RATE_HZ;
 
-/// Samples that the filter spans at the lower of the two rates, at least: its pass band then reaches
-/// to 0.97 of that rate's half.
+/// Least length of the filter, in samples at the lower of the two rates. The pass band then reaches to 0.97
+/// of half that rate.
 const FILTER_LEN: usize = 512;
-/// The longest block a Fourier transform is used for; past it the ratio is too odd.
+/// Longest block that is resampled by a Fourier transform. A longer one means an odd ratio of rates.
 const MAX_BLOCK: u32 = 4096;
 
-/// Resamples a stream to 16 kHz, aligned in time with what goes in. The samples that come out depend on
-/// the samples that went in alone, not on the pieces they came in.
+/// Resamples a stream to 16 kHz, aligned in time with its input. The output depends on the input samples
+/// alone, not on the pieces they come in.
 ///
 /// ```
 /// use sc_data::StreamResampler;
@@ -29,18 +29,18 @@ pub struct StreamResampler {
     /// None at 16 kHz.
     resampler: Option<Box<dyn Resampler<f32>>>,
     rate_hz: u32,
-    /// Samples too few for a block, and the block in work.
+    /// Samples that do not fill a block yet.
     pending: Vec<f32>,
     /// Samples that went in.
     n_in: u64,
     /// Samples that came out.
     n_out: u64,
-    /// Samples to leave out before the first: the filter's delay.
+    /// Samples still to drop at the beginning: the filter's delay.
     n_delayed: usize,
 }
 
 impl StreamResampler {
-    /// For samples of `rate_hz`, which is within [`Limits`](crate::Limits).
+    /// Makes a resampler for samples of `rate_hz`, which is within [`Limits`](crate::Limits).
     ///
     /// # Panics
     /// If `rate_hz` is 0.
@@ -51,7 +51,7 @@ impl StreamResampler {
         Self { resampler, rate_hz, pending: Vec::new(), n_in: 0, n_out: 0, n_delayed }
     }
 
-    /// Resamples a whole recording.
+    /// Resamples a whole signal at once.
     ///
     /// # Panics
     /// If `rate_hz` is 0.
@@ -62,7 +62,7 @@ impl StreamResampler {
         out
     }
 
-    /// Takes more samples, which are finite, and returns what is ready of them at 16 kHz.
+    /// Takes more samples, which are finite, and returns those that are ready at 16 kHz.
     pub fn push(&mut self, samples: &[f32]) -> Vec<f32> {
         self.n_in += samples.len() as u64;
         let Some(resampler) = &mut self.resampler else {
@@ -84,7 +84,8 @@ impl StreamResampler {
         out
     }
 
-    /// Returns the rest: in all `round(n * 16000 / rate_hz)` samples, at least one if any went in.
+    /// Returns the remaining samples. All calls together return `round(n * 16000 / rate_hz)` samples, and at
+    /// least one if there was any input.
     pub fn finish(mut self) -> Vec<f32> {
         let n_samples = self.n_in as f64 * f64::from(SAMPLE_RATE_HZ) / f64::from(self.rate_hz);
         let n_samples = (n_samples.round() as u64).max(self.n_in.min(1));
@@ -99,13 +100,13 @@ impl StreamResampler {
     }
 }
 
-/// One block through the filter.
+/// Resamples one block.
 fn resample(resampler: &mut dyn Resampler<f32>, block: &[f32]) -> Vec<f32> {
     let mono = InterleavedSlice::new(block, 1, block.len()).expect("one channel fills its slice");
     resampler.process(&mono, None).expect("the block has the size asked for").take_data()
 }
 
-/// The quick and exact resampler where the ratio allows it, else the one for any ratio.
+/// Builds the quick and exact resampler if the ratio allows it, else the one for any ratio.
 fn resampler(rate_hz: u32) -> Result<Box<dyn Resampler<f32>>, ResamplerConstructionError> {
     // Both rates in the smallest whole numbers: 44.1 kHz is 441 samples for every 160.
     let divisor = gcd(rate_hz, SAMPLE_RATE_HZ);
@@ -119,7 +120,7 @@ fn resampler(rate_hz: u32) -> Result<Box<dyn Resampler<f32>>, ResamplerConstruct
     Ok(Box::new(Fft::new(rate_in, rate_out, chunk, 1, FixedSync::Both)?))
 }
 
-/// A windowed sinc, interpolated from a table: aligned to a sample, since rubato rounds its delay.
+/// Builds a windowed sinc, interpolated from a table. It is aligned to a sample, since rubato rounds its delay.
 fn sinc(rate_hz: u32) -> Result<Box<dyn Resampler<f32>>, ResamplerConstructionError> {
     let ratio = f64::from(SAMPLE_RATE_HZ) / f64::from(rate_hz);
     // Its length is counted in samples of the input.
@@ -128,7 +129,7 @@ fn sinc(rate_hz: u32) -> Result<Box<dyn Resampler<f32>>, ResamplerConstructionEr
     Ok(Box::new(Async::new_sinc(ratio, 1.0, &parameters, 1024, 1, FixedAsync::Input)?))
 }
 
-/// The greatest common divisor, by Euclid.
+/// Returns the greatest common divisor, by Euclid's algorithm.
 fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
 }

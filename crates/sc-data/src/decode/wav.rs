@@ -1,8 +1,8 @@
-//! WAV files, also those whose recorder wrote the header before it knew the sizes.
+//! Decodes WAV files, also those with wrong sizes in the header because they were streamed.
 //!
-//! The chunks are found here, because `hound` believes every size it reads: it refuses a file that
-//! was streamed (data size 0 or 0xFFFFFFFF) or cut off, and is led astray by the padding byte after
-//! a chunk of odd length. `hound` then judges the format from a header whose sizes are true.
+//! This module finds the chunks itself, because `hound` trusts every size it reads. `hound` refuses a file
+//! that was streamed (data size 0 or 0xFFFFFFFF) or cut off, and overlooks the padding byte after a chunk
+//! of odd length. The format itself is validated by `hound`, from a header with true sizes.
 
 use hound::{SampleFormat, WavReader, WavSpec};
 
@@ -14,7 +14,7 @@ use crate::Error;
 const FORMAT_LEN: usize = 16;
 /// Bytes of a format chunk whose tag is [`EXTENSIBLE`].
 const EXTENSIBLE_LEN: usize = 40;
-/// `WAVE_FORMAT_EXTENSIBLE`: the sample format is told by a GUID further on.
+/// `WAVE_FORMAT_EXTENSIBLE`: a GUID in the extension holds the sample format.
 const EXTENSIBLE: u16 = 0xFFFE;
 
 /// Decodes a WAV file to the mean of its channels; see [`decode`](super::decode).
@@ -32,7 +32,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     Ok(Mono { samples, rate_hz: spec.sample_rate })
 }
 
-/// The two chunks that matter. RIFF: 4 bytes of name, 4 of length, the contents, padded to even length.
+/// The format chunk and the data chunk. A RIFF chunk is 4 bytes of name, 4 of length, and the contents,
+/// padded to even length.
 struct Chunks<'a> {
     format: Format<'a>,
     data: &'a [u8],
@@ -64,8 +65,8 @@ impl<'a> Chunks<'a> {
     }
 }
 
-/// The part of the data chunk's `body` that holds samples: a length may be larger than what was
-/// written, and 0 in the header of a stream, whose RIFF size is then no more true.
+/// Returns the part of the data chunk's `body` that holds samples. A length may be larger than the data
+/// that was written. In the header of a stream it may be 0; its RIFF size is then wrong, too.
 fn present(body: &[u8], len: usize, size_is_true: bool) -> &[u8] {
     if len == 0 && !size_is_true {
         return body;
@@ -73,7 +74,7 @@ fn present(body: &[u8], len: usize, size_is_true: bool) -> &[u8] {
     body.get(..len).unwrap_or(body)
 }
 
-/// What the format chunk says, not yet believed.
+/// The fields of the format chunk, not validated.
 struct Format<'a> {
     chunk: &'a [u8],
     tag: u16,
@@ -98,7 +99,7 @@ impl<'a> Format<'a> {
         })
     }
 
-    /// Lets `hound` judge the format, from a header without the fields that writers get wrong.
+    /// Validates the format with `hound`, from a header without the fields that writers get wrong.
     fn validate(&self) -> Result<WavSpec, Error> {
         let mut chunk = [0; EXTENSIBLE_LEN];
         let len = if self.tag == EXTENSIBLE { EXTENSIBLE_LEN } else { FORMAT_LEN };
@@ -122,8 +123,8 @@ impl<'a> Format<'a> {
 
 /// Converts interleaved little-endian samples to the mean of the channels.
 ///
-/// Not by `hound`'s iterator: it reads every sample through `io::Read`, which takes 170 µs for a second
-/// of 16-bit samples at 16 kHz; this takes 2.
+/// `hound`'s iterator reads every sample through `io::Read`. That takes 170 µs for a second of 16-bit
+/// samples at 16 kHz; this function takes 2 µs.
 fn mix(data: &[u8], spec: &WavSpec, frame_len: usize) -> Result<Vec<f32>, Error> {
     let channels = usize::from(spec.channels);
     if !frame_len.is_multiple_of(channels) {

@@ -6,7 +6,7 @@ use super::plan::{Activation, Step};
 use super::winograd::Winograd;
 use crate::Weights;
 
-/// A convolution with its norm folded in.
+/// A convolution with its norm folded in, from one activation to another.
 pub struct Conv {
     pub from: usize,
     pub to: usize,
@@ -30,7 +30,7 @@ impl Conv {
         Self { from: step.from, to: step.to, skip: step.skip, method }
     }
 
-    /// Numbers that [`Conv::run`] wants to lay aside.
+    /// Returns the size of the scratch memory that [`Conv::run`] takes.
     pub fn scratch_len(&self) -> usize {
         match &self.method {
             Method::Direct(_) => 0,
@@ -38,7 +38,7 @@ impl Conv {
         }
     }
 
-    /// Runs over one clip's activations; padding around the output stays as it is.
+    /// Runs over the activations of one clip. Does not write to the padding around the output.
     pub fn run(&self, input: &[f32], skip: Option<&[f32]>, output: &mut [f32], scratch: &mut [f32]) {
         match &self.method {
             Method::Direct(direct) => direct.run(input, skip, output),
@@ -47,7 +47,7 @@ impl Conv {
     }
 }
 
-/// Every place's patch times the weights.
+/// A convolution as one product: the patch of each place times the weights.
 struct Direct {
     weights: PackedWeights,
     tiles: Tiles,
@@ -68,7 +68,7 @@ impl Direct {
     }
 }
 
-/// Where every place's patch, result and skip lie in memory.
+/// Returns the positions in memory of each place's patch, result and skip.
 fn tiles(step: &Step, activations: &[Activation]) -> Tiles {
     let shape = &step.layer.shape;
     let [pt, pf] = shape.padding().map(|padding| padding as isize);

@@ -7,7 +7,7 @@ use super::plan::Step;
 use crate::Weights;
 use crate::config::NORM_EPSILON;
 
-/// A convolution and its norm as one.
+/// The weights of a convolution with its norm folded in.
 ///
 /// `norm(conv(x)) = conv(x) * s + (beta - mean * s)` with `s = gamma / sqrt(variance + epsilon)`.
 pub struct Folded {
@@ -15,7 +15,7 @@ pub struct Folded {
     pub weights: Vec<f32>,
     /// `[channels]`.
     pub bias: Vec<f32>,
-    /// Results below are raised to it: 0 for `ReLU`.
+    /// Least result: 0 for `ReLU`, else minus infinity.
     pub floor: f32,
 }
 
@@ -46,12 +46,12 @@ pub struct PackedWeights {
 }
 
 impl PackedWeights {
-    /// Of weights `[kernel, channels]`.
+    /// Packs weights `[kernel, channels]`.
     pub fn new(weights: &[f32], bias: Vec<f32>, kernel: Kernel) -> Self {
         Self { weights: pack(weights, bias.len(), kernel.width()), bias, kernel }
     }
 
-    /// Multiplies the patch of every place, and adds the bias and the skip.
+    /// Multiplies the patch of each place by the weights, and adds the bias and the skip.
     pub fn multiply(
         &self,
         tiles: &Tiles,
@@ -68,7 +68,7 @@ impl PackedWeights {
     }
 }
 
-/// `[rows, channels]` to `[rows, width]` for each panel; the last may be narrower.
+/// Reorders `[rows, channels]` as one `[rows, width]` for each panel. The last panel may be narrower.
 fn pack(weights: &[f32], channels: usize, width: usize) -> AVec<f32> {
     let mut packed = AVec::with_capacity(0, weights.len()); // 0 asks for no more than the usual alignment
     for panel in (0..channels).step_by(width) {

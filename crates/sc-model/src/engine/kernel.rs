@@ -1,25 +1,26 @@
-//! The inner loop: a tile of places by a few registers of channels, over all of the patch.
+//! The inner loop of a convolution: a tile of places by a few registers of channels.
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 use std::fmt;
 
 use pulp::{Scalar128b, Simd, WithSimd};
 
-/// Every layer's channels are a multiple of it.
+/// Divisor of the number of channels of every layer.
 pub const LANES: usize = 16;
 
-/// The places of a convolution and how its patches lie in memory.
+/// The places of a convolution, and the positions of their patches in memory.
 pub struct Tiles {
-    /// Contiguous runs in a patch, and what each holds.
+    /// Number of contiguous runs in a patch.
     pub runs: usize,
+    /// Numbers in each run.
     pub run_len: usize,
-    /// Numbers from the beginning of one run to that of the next.
+    /// Distance from the beginning of one run to that of the next.
     pub run_stride: usize,
-    /// For every place: where its patch begins,
+    /// For each place, the position of its patch.
     pub inputs: Vec<usize>,
-    /// where its channels are written,
+    /// For each place, the position of its result.
     pub outputs: Vec<usize>,
-    /// and where the channels to add are, if there are any.
+    /// For each place, the position of the channels to add. Empty without a skip.
     pub skips: Vec<usize>,
 }
 
@@ -28,30 +29,29 @@ impl Tiles {
         self.runs * self.run_len
     }
 
-    /// Numbers from a patch's first to its last, those between its runs as well.
+    /// Returns the distance from the beginning of a patch to its end, with the gaps between its runs.
     fn span(&self) -> usize {
         (self.runs - 1) * self.run_stride + self.run_len
     }
 }
 
-/// Some channels of a convolution, as many as [`Kernel::width`] or the last [`LANES`]: everything the
-/// inner loop needs.
+/// A convolution for some of its channels, [`Kernel::width`] or the last [`LANES`] of them.
 pub struct Panel<'a> {
     pub tiles: &'a Tiles,
-    /// First of the channels.
+    /// The first channel.
     pub channel: usize,
     /// `[patch, channels]`.
     pub weights: &'a [f32],
     /// `[channels]`.
     pub bias: &'a [f32],
-    /// Results below are raised to it: 0 for `ReLU`.
+    /// Least result: 0 for `ReLU`, else minus infinity.
     pub floor: f32,
 }
 
-/// The instructions the inner loop is compiled for; a variant holds the proof that they are there.
+/// The instructions that the inner loop is compiled for. A variant is the proof that the processor has them.
 #[derive(Clone, Copy)]
 pub enum Kernel {
-    /// Whatever every processor of the architecture has.
+    /// Instructions that every processor of the architecture has.
     Portable,
     /// 256-bit vectors and fused multiply-add.
     #[cfg(target_arch = "x86_64")]
@@ -65,12 +65,12 @@ pub enum Kernel {
 }
 
 impl Kernel {
-    /// The quickest that this processor runs.
+    /// Returns the quickest kernel that this processor runs.
     pub fn detect() -> Self {
         Self::available()[0]
     }
 
-    /// All that this processor runs, quickest first.
+    /// Returns all kernels that this processor runs, quickest first.
     pub fn available() -> Vec<Self> {
         let mut kernels = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -84,7 +84,7 @@ impl Kernel {
         kernels
     }
 
-    /// Channels computed together at most.
+    /// Returns the most channels that are computed together.
     pub fn width(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -93,13 +93,13 @@ impl Kernel {
         }
     }
 
-    /// Computes a panel's channels at all places.
+    /// Computes the channels of a panel at all places.
     pub fn run(self, panel: &Panel, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
         match self {
             Self::Portable => Scalar128b.vectorize(Places::<2, 4, false> { panel, input, skip, output }),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(simd) => Simd::vectorize(simd, Places::<6, 2, true> { panel, input, skip, output }),
-            // Of 32 registers 26 hold sums: a weight loaded serves 13 products, an input two. And 13
+            // 26 of 32 registers hold sums: a loaded weight serves 13 products, an input two. And 13
             // divides the 26 places of the shipped network's last blocks.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(simd) if panel.bias.len() == LANES => {
@@ -112,7 +112,7 @@ impl Kernel {
         }
     }
 
-    /// Runs `work` on vectors of this kind.
+    /// Runs `work` with these instructions.
     pub fn vectorize<W: WithSimd>(self, work: W) -> W::Output {
         match self {
             Self::Portable => Scalar128b.vectorize(work),
@@ -140,7 +140,7 @@ impl fmt::Display for Kernel {
     }
 }
 
-/// All places, `N` at a time, by the panel's channels in `M` registers.
+/// A run over all places, `N` at a time, with the panel's channels in `M` registers.
 struct Places<'a, const N: usize, const M: usize, const FUSED: bool> {
     panel: &'a Panel<'a>,
     input: &'a [f32],
@@ -151,8 +151,8 @@ struct Places<'a, const N: usize, const M: usize, const FUSED: bool> {
 impl<const N: usize, const M: usize, const FUSED: bool> WithSimd for Places<'_, N, M, FUSED> {
     type Output = ();
 
-    /// The last tile begins early enough to end with the last place: some places are computed twice
-    /// rather than a remainder by other code.
+    /// Computes the panel. The last tile begins early enough to end with the last place: some places are
+    /// computed twice, so that no other code has to compute a remainder.
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let n_places = self.panel.tiles.inputs.len();
@@ -166,18 +166,18 @@ impl<const N: usize, const M: usize, const FUSED: bool> WithSimd for Places<'_, 
 }
 
 impl<const N: usize, const M: usize, const FUSED: bool> Places<'_, N, M, FUSED> {
-    /// A tile's products, in registers from the first to the last.
+    /// Sums the products of a tile. The sums stay in registers.
     #[inline(always)]
     fn sum<S: Simd>(&self, simd: S, places: [usize; N]) -> [[S::f32s; M]; N] {
         let Panel { tiles, weights, bias, .. } = self.panel;
         let mut sums = [registers::<S, M>(bias); N];
         let span = tiles.span();
-        // Once a tile, not once a run: the first layer's runs are only five numbers long.
+        // Once for each tile, not for each run: the first layer's runs are only five numbers long.
         let patches: [&[f32]; N] = std::array::from_fn(|i| &self.input[tiles.inputs[places[i]]..][..span]);
         for (run, weights) in weights.chunks_exact(tiles.run_len * bias.len()).enumerate() {
             let weights = &S::as_simd_f32s(weights).0.as_chunks::<M>().0[..tiles.run_len];
             for (k, weights) in (run * tiles.run_stride..).zip(weights) {
-                // Indices, not iterators: only so does the compiler keep the sums in registers.
+                // With iterators instead of indices the compiler does not keep the sums in registers.
                 for i in 0..N {
                     let x = simd.splat_f32s(patches[i][k]);
                     for m in 0..M {
@@ -193,7 +193,7 @@ impl<const N: usize, const M: usize, const FUSED: bool> Places<'_, N, M, FUSED> 
         sums
     }
 
-    /// Adds the skip, if there is one, and writes what is above the floor.
+    /// Adds the skip, if there is one, raises the sums to the floor and writes them.
     #[inline(always)]
     fn write<S: Simd>(&mut self, simd: S, places: [usize; N], sums: [[S::f32s; M]; N]) {
         let Panel { tiles, channel, bias, floor, .. } = self.panel;

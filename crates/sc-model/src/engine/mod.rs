@@ -1,10 +1,10 @@
-//! The network as plain loops over floats: the quick way to the same logits on a CPU.
+//! Runs the network as plain loops over floats: the quick way to its logits on a CPU.
 //!
-//! At load, each batch norm is folded into the convolution before it and the weights are laid out
-//! for the kernel. A clip then goes through with nothing allocated: activations live in a
-//! [`Workspace`], channels last and with their padding around them, so that a kernel row is one
-//! contiguous run of memory and no patch is ever copied. Convolutions of three times, most of the
-//! network, go by Winograd's way, which saves a third of their products.
+//! Each batch norm is folded into the convolution before it, and the weights are packed for the kernel,
+//! once. A clip then needs no allocation. Its activations lie in a [`Workspace`], channels last and with
+//! their padding around them, so that a kernel row is one contiguous run of memory and no patch is copied.
+//! Convolutions over three times, most of the network, use Winograd's algorithm, which saves a third of
+//! their products.
 
 mod conv;
 mod folded;
@@ -19,10 +19,10 @@ use conv::Conv;
 pub use kernel::Kernel;
 use plan::{Activation, Plan};
 
-/// A network ready to run on this machine's processor.
+/// A network for this machine's processor. Threads share it.
 pub struct Engine {
     convolutions: Vec<Conv>,
-    /// The first is the spectrogram, the last what the head reads.
+    /// The first is the spectrogram, the last is the input of the head.
     activations: Vec<Activation>,
     /// `[n_features, n_labels]`.
     head_weight: Vec<f32>,
@@ -30,27 +30,27 @@ pub struct Engine {
     head_bias: Vec<f32>,
 }
 
-/// One clip's activations on its way through. Used again and again.
+/// Memory for the activations of one clip. It is reused for the next clip.
 pub struct Workspace {
     activations: Vec<AVec<f32>>,
-    /// What a convolution lays aside.
+    /// Scratch memory of one convolution.
     scratch: AVec<f32>,
 }
 
 impl Default for Workspace {
-    /// Holds nothing: enough for a network that keeps its own memory.
+    /// Returns an empty workspace, for a network that keeps its own memory.
     fn default() -> Self {
         Self { activations: Vec::new(), scratch: avec![] }
     }
 }
 
 impl Engine {
-    /// Folds and lays out `weights`, which must be those of `config`, for this processor.
+    /// Folds and packs `weights`, which must be those of `config`, for this processor.
     pub fn new(config: &KeywordCnnConfig, weights: &Weights) -> Self {
         Self::with_kernel(config, weights, Kernel::detect())
     }
 
-    /// The same for given instructions, which must be among [`Kernel::available`].
+    /// Does the same as [`Engine::new`] for a kernel of [`Kernel::available`].
     pub fn with_kernel(config: &KeywordCnnConfig, weights: &Weights, kernel: Kernel) -> Self {
         let Plan { steps, activations } = Plan::new(config);
         Self {
@@ -61,7 +61,7 @@ impl Engine {
         }
     }
 
-    /// Room for one clip's activations.
+    /// Returns memory for the activations of one clip.
     pub fn workspace(&self) -> Workspace {
         let scratch_len = self.convolutions.iter().map(Conv::scratch_len).max().unwrap_or_default();
         Workspace {
@@ -70,10 +70,10 @@ impl Engine {
         }
     }
 
-    /// A log-mel spectrogram, `[n_frames, n_mels]`, to logits, `[n_labels]`.
+    /// Turns a log-mel spectrogram, `[n_frames, n_mels]`, into logits, `[n_labels]`.
     ///
     /// # Panics
-    /// If a slice has another size, or `workspace` was made by another engine.
+    /// If a slice has another size, or another engine made `workspace`.
     pub fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
         let Workspace { activations, scratch } = workspace;
         self.activations[0].fill(log_mel, &mut activations[0]);
@@ -88,7 +88,7 @@ impl Engine {
         }
     }
 
-    /// Mean over time, then the linear layer.
+    /// Takes the mean over time, then runs the linear layer.
     fn head(&self, activation: &[f32], logits: &mut [f32]) {
         let n_labels = self.head_bias.len();
         let n_features = self.head_weight.len() / n_labels;

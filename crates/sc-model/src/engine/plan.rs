@@ -1,4 +1,4 @@
-//! Which activations a network has, how each is padded, and which step makes which.
+//! The plan of a network: its activations, their padding, and the step that computes each.
 
 use crate::KeywordCnnConfig;
 use crate::config::ConvLayer;
@@ -7,27 +7,27 @@ use crate::config::ConvLayer;
 #[derive(Clone, Copy, Debug)]
 pub struct Activation {
     shape: [usize; 3],
-    /// Zeros before and after, `[time, frequency]`: what the widest kernel that reads it wants.
+    /// Zeros before and after, `[time, frequency]`: enough for the widest kernel that reads it.
     padding: [usize; 2],
 }
 
 impl Activation {
-    /// Numbers in memory, padding included.
+    /// Returns the size in memory, with padding.
     pub fn len(&self) -> usize {
         (self.shape[0] + 2 * self.padding[0]) * self.row_len()
     }
 
-    /// Numbers from one time to the next.
+    /// Returns the distance from one time to the next.
     pub fn row_len(&self) -> usize {
         (self.shape[1] + 2 * self.padding[1]) * self.shape[2]
     }
 
-    /// Where a time's row begins, padding included; negative times lie in the padding.
+    /// Returns the position of a time's row, at its padding. Negative times lie in the padding.
     pub fn row(&self, time: isize) -> usize {
         ((time + self.padding[0] as isize) * self.row_len() as isize) as usize
     }
 
-    /// Writes `values`, `[time, frequency, channel]`, between the padding of `memory`.
+    /// Copies `values`, `[time, frequency, channel]`, into `memory`, between the padding.
     pub fn fill(&self, values: &[f32], memory: &mut [f32]) {
         let [_, frequency, channels] = self.shape;
         for (time, row) in values.chunks_exact(frequency * channels).enumerate() {
@@ -35,7 +35,7 @@ impl Activation {
         }
     }
 
-    /// Where the `channels` of a place begin; negative places lie in the padding.
+    /// Returns the position of the `channels` of a place. Negative places lie in the padding.
     pub fn offset(&self, [time, frequency]: [isize; 2], channels: usize) -> usize {
         let [pt, pf] = self.padding.map(|padding| padding as isize);
         ((time + pt) * self.row_len() as isize + (frequency + pf) * channels as isize) as usize
@@ -47,11 +47,11 @@ pub struct Step {
     pub layer: ConvLayer,
     pub from: usize,
     pub to: usize,
-    /// An activation added to the result; `ReLU` follows.
+    /// The activation that is added to the result before `ReLU`.
     pub skip: Option<usize>,
 }
 
-/// All steps of a network and the activations between them; the first is the spectrogram.
+/// All steps of a network and the activations between them. The first activation is the spectrogram.
 pub struct Plan {
     pub steps: Vec<Step>,
     pub activations: Vec<Activation>,
@@ -80,13 +80,13 @@ impl Plan {
         plan
     }
 
-    /// Adds a step and the activation it makes, and returns that one's index.
+    /// Adds a step and its output, and returns the index of the output.
     fn push(&mut self, layer: ConvLayer, from: usize, skip: Option<usize>) -> usize {
         let input = &mut self.activations[from];
         let padding = layer.shape.padding();
         input.padding = [0, 1].map(|axis| input.padding[axis].max(padding[axis]));
-        // The stem's last activation is `[time, frequency, channel]` when it is made and
-        // `[time, 1, frequency * channel]` to the layer after: unpadded, these are the same memory.
+        // The stem's last activation is `[time, frequency, channel]` as an output, and
+        // `[time, 1, frequency * channel]` as the next layer's input: the same memory without padding.
         input.shape = layer.shape.input;
         let to = self.activations.len();
         self.activations.push(Activation { shape: layer.shape.output(), padding: [0, 0] });

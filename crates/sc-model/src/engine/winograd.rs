@@ -1,13 +1,13 @@
-//! A convolution of three rows in time, with a third fewer products.
+//! A convolution over three times by Winograd's algorithm, with a third fewer products.
 //!
-//! Winograd's F(2, 3), as in Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*
-//! (2015, arXiv:1509.09308): two outputs of a kernel g over inputs d take four products, not six,
+//! This is F(2, 3) of Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2015,
+//! arXiv:1509.09308): two outputs y of a kernel g over inputs d take four products m, not six,
 //!
 //! - `m0 = (d0 - d2) g0`, `m3 = (d1 - d3) g2`,
 //! - `m1 = (d1 + d2) (g0 + g1 + g2) / 2`, `m2 = (d2 - d1) (g0 - g1 + g2) / 2`,
 //! - `y0 = m0 + m1 + m2`, `y1 = m1 - m2 - m3`.
 //!
-//! Here d are rows of the input at four times, and each product is a convolution of one row.
+//! Here d are the rows of the input at four times, and each product is a convolution of one row.
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 use pulp::{Simd, WithSimd};
@@ -17,32 +17,34 @@ use super::kernel::{Kernel, LANES, Tiles};
 use super::plan::{Activation, Step};
 use crate::config::ConvShape;
 
-/// Times that are computed together.
+/// Number of times that are computed together.
 const TIMES: usize = 2;
-/// Products that takes.
+/// Number of products for these times.
 const PRODUCTS: usize = 4;
 
 /// A convolution as four products.
 pub struct Winograd {
     weights: [PackedWeights; PRODUCTS],
-    /// Of each product.
+    /// The places of each product.
     tiles: Tiles,
     bias: Vec<f32>,
     floor: f32,
     kernel: Kernel,
     n_pairs: usize,
-    /// Where in memory the row before the first time begins, and how long a row is.
+    /// Position of the row before the first time.
     input: usize,
+    /// Length of an input row.
     input_len: usize,
-    /// Where each time is written, and where what is added to it lies.
+    /// For each time, the position of its output.
     outputs: Vec<usize>,
+    /// For each time, the position of its skip. Empty without a skip.
     skips: Vec<usize>,
-    /// Numbers of a time, all frequencies.
+    /// Length of an output row: all frequencies and channels of a time.
     output_len: usize,
 }
 
 impl Winograd {
-    /// Whether it can replace a convolution of this shape.
+    /// Returns true if the algorithm can compute a convolution of this shape.
     pub fn suits(shape: &ConvShape) -> bool {
         shape.kernel[0] == 3 && shape.stride[0] == 1 && shape.input[2].is_multiple_of(LANES)
     }
@@ -72,7 +74,7 @@ impl Winograd {
         }
     }
 
-    /// Numbers that [`Winograd::run`] lays aside: what goes into the products, and what comes out.
+    /// Returns the size of the scratch memory that [`Winograd::run`] takes: for factors and products.
     pub fn scratch_len(&self) -> usize {
         PRODUCTS * self.n_pairs * (self.input_len + self.output_len)
     }
@@ -90,7 +92,7 @@ impl Winograd {
     }
 }
 
-/// The weights of each product, `[kernel, channels]`, from those of three times.
+/// Returns the weights of each product, `[kernel, channels]`, from those of three times.
 fn products(rows: &[&[f32]]) -> [Vec<f32>; PRODUCTS] {
     let half = |sign: f32| -> Vec<f32> {
         let ends = rows[0].iter().zip(rows[2]).map(|(g0, g2)| g0 + g2);
@@ -99,7 +101,7 @@ fn products(rows: &[&[f32]]) -> [Vec<f32>; PRODUCTS] {
     [rows[0].to_vec(), half(1.0), half(-1.0), rows[2].to_vec()]
 }
 
-/// A convolution over one row: where its patches lie among the factors, and its results among the products.
+/// Returns the places of a convolution over one row: patches among the factors, results among the products.
 fn tiles(shape: &ConvShape, n_pairs: usize, input: &Activation) -> Tiles {
     let [_, n_bands, channels] = shape.output();
     let [n_channels, padding] = [shape.input[2], shape.padding()[1]];
@@ -118,7 +120,7 @@ fn tiles(shape: &ConvShape, n_pairs: usize, input: &Activation) -> Tiles {
     }
 }
 
-/// What goes into the products, from the input.
+/// The step from the input to the factors of the products.
 struct Prepare<'a> {
     of: &'a Winograd,
     input: &'a [f32],
@@ -133,7 +135,7 @@ impl WithSimd for Prepare<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Winograd { n_pairs, input, input_len, .. } = *self.of;
         let rows = self.input[input..].chunks_exact(input_len);
-        // An odd number of times ends with a row too few; only a time that is not there depends on it.
+        // After an odd number of times the last row is missing. Only a time that is not there needs it.
         let row = |i: usize| S::as_simd_f32s(rows.clone().nth(i.min(rows.len() - 1)).unwrap_or_default()).0;
         let mut products = self.factors.chunks_exact_mut(n_pairs * input_len);
         let [f0, f1, f2, f3] = std::array::from_fn(|_| products.next().unwrap_or_default());
@@ -156,7 +158,7 @@ impl WithSimd for Prepare<'_> {
     }
 }
 
-/// The output, from the products.
+/// The step from the products to the output.
 struct Finish<'a> {
     of: &'a Winograd,
     /// `[product, pair, frequency, channel]`.
@@ -181,7 +183,7 @@ impl WithSimd for Finish<'_> {
             let (m1, m2, other) = (product(1), product(2), product(if is_second { 3 } else { 0 }));
             let skip = self.skip.map(|skip| S::as_simd_f32s(&skip[skips[time]..][..output_len]).0);
             let output = S::as_mut_simd_f32s(&mut self.output[*to..][..output_len]).0;
-            // Band by band, as all have the same bias.
+            // One band at a time, as all bands have the same bias.
             let n = bias.len();
             for (band, output) in output.chunks_exact_mut(n).enumerate() {
                 let range = band * n..(band + 1) * n;

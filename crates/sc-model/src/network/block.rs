@@ -1,4 +1,4 @@
-//! What the network is built of: a convolution with its norm, and a residual block of two.
+//! The parts of the network: a convolution with its norm, and a residual block of two.
 
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::{Tensor, activation::relu};
@@ -8,10 +8,10 @@ use super::norm;
 use super::parameters::{Reader, write};
 use crate::Weights;
 
-/// Share of a batch's mean and variance in the running ones.
+/// Weight of a batch's mean and variance in the running ones.
 const MOMENTUM: f32 = 0.1;
 
-/// A convolution, batch norm and, if `relu`, `ReLU`.
+/// A convolution, batch norm and, if `relu` is set, `ReLU`.
 #[derive(Module, Debug)]
 pub struct ConvNorm {
     weight: Param<Tensor<4>>,
@@ -24,7 +24,7 @@ pub struct ConvNorm {
 }
 
 impl ConvNorm {
-    /// `[batch, time, frequency, channel]` to the same with a stride's share of places.
+    /// Maps `[batch, time, frequency, channel]` to the same axes; the stride divides time and frequency.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let x = conv(x, self.weight.val(), self.stride);
         if x.device().is_autodiff() { self.norm_by_batch(x) } else { self.norm_by_running(x) }
@@ -56,7 +56,7 @@ impl ConvNorm {
     }
 }
 
-/// `relu(conv2(relu(conv1(x))) + skip(x))`.
+/// The residual block `relu(conv2(relu(conv1(x))) + skip(x))`.
 #[derive(Module, Debug)]
 pub struct Residual {
     conv1: ConvNorm,
@@ -65,7 +65,7 @@ pub struct Residual {
 }
 
 impl Residual {
-    /// `[batch, time, 1, channel]` to the same with a stride's share of places.
+    /// Maps `[batch, time, 1, channel]` to the same axes; the stride divides time.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let y = self.conv2.forward(self.conv1.forward(x.clone()));
         let skip = match &self.skip {

@@ -1,8 +1,8 @@
-//! The convolution as an operation of our own under Burn's autodiff.
+//! A convolution with channels last, as an operation of its own in Burn's autodiff.
 //!
-//! Channels last, as products of patches and weights, a few clips at a time, so that what a product
-//! reads is still in the cache from its making. Stock Burn works channels first and takes three to
-//! eight times as long. Only training on flex comes here; elsewhere [`conv`] is Burn's own `conv2d`.
+//! It multiplies patches by weights, a few clips at a time, so that the patches are still in the cache when
+//! the product reads them. Burn's own convolution has channels first and takes three to eight times as
+//! long. Only training on flex uses this one; elsewhere [`conv`] is Burn's own `conv2d`.
 
 use burn::backend::{
     Autodiff, Flex,
@@ -32,7 +32,7 @@ pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: [usize; 2]) -> Tensor<4> {
     }
 }
 
-/// The same by Burn's `conv2d`, which wants channels before time and frequency.
+/// Does the same with Burn's `conv2d`, which takes channels before time and frequency.
 fn stock_conv(x: Tensor<4>, weight: Tensor<4>, stride: [usize; 2]) -> Tensor<4> {
     let [kt, kf, _, _] = weight.dims();
     let options = ConvOptions::new(stride, [(kt - 1) / 2, (kf - 1) / 2], [1, 1], 1);
@@ -81,14 +81,15 @@ impl Backward<Flex, 2> for ConvBackward {
     }
 }
 
-/// Rows of patches made before each product: enough for the product to run at full speed, few
-/// enough to stay in a core's second-level cache (about 1 MB).
+/// Rows of patches in each product: enough for full speed, few enough for a core's second-level cache
+/// (about 1 MB).
 const PATCH_ROWS: usize = 256;
 
-/// Parts a weight gradient is summed in: fixed, so that the sum does not depend on the threads.
+/// Number of parts in which a weight gradient is summed. It is fixed, so that the sum does not depend on
+/// the threads.
 const GRADIENT_PARTS: usize = 8;
 
-/// `x [batch, time, frequency, channel]` to `y [batch, time', frequency', channels]`.
+/// Maps `x [batch, time, frequency, channel]` to `y [batch, time', frequency', channels]`.
 fn forward(shape: &ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
     let sizes = Sizes::of(shape);
     let weight = Matrix::new(weight, sizes.patch, shape.channels);
@@ -104,7 +105,7 @@ fn forward(shape: &ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
     y
 }
 
-/// The gradient with respect to `x`, given that with respect to `y`.
+/// Returns the gradient with respect to `x`, from that with respect to `y`.
 fn input_gradient(shape: &ConvShape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
     let sizes = Sizes::of(shape);
     let weight = Matrix::new(weight, sizes.patch, shape.channels).transposed();
@@ -123,7 +124,7 @@ fn input_gradient(shape: &ConvShape, weight: &[f32], dy: &[f32]) -> Vec<f32> {
     dx
 }
 
-/// The gradient with respect to the weights, given that with respect to `y`.
+/// Returns the gradient with respect to the weights, from that with respect to `y`.
 fn weight_gradient(shape: &ConvShape, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let sizes = Sizes::of(shape);
     let n_weights = sizes.patch * shape.channels;
@@ -153,19 +154,19 @@ fn sum(parts: Vec<Vec<f32>>) -> Vec<f32> {
     total
 }
 
-/// How many numbers each thing holds, and where a clip's patches come from.
+/// The sizes of a convolution, and the origin of each patch.
 struct Sizes {
-    /// One clip's input.
+    /// Size of one clip's input.
     x: usize,
-    /// One clip's output.
+    /// Size of one clip's output.
     y: usize,
-    /// One place's patch.
+    /// Size of one patch.
     patch: usize,
-    /// One clip's places.
+    /// Number of places, and patches, of one clip.
     places: usize,
-    /// Numbers in one row of a kernel, `[kernel frequency, channel]`.
+    /// Size of one row of a kernel, `[kernel frequency, channel]`.
     run: usize,
-    /// Every row of every place's kernel, in the order `[time, frequency, kernel time]`.
+    /// The rows of the kernel at all places, in the order `[time, frequency, kernel time]`.
     overlaps: Vec<Overlap>,
 }
 
@@ -189,7 +190,7 @@ impl Sizes {
         (PATCH_ROWS / self.places).max(1)
     }
 
-    /// The patches of several clips, `[clip, place, patch]`, in a buffer used again and again.
+    /// Copies the patches of several clips, `[clip, place, patch]`, to a buffer that is reused.
     fn gather_all<'a>(&self, x: &[f32], buffer: &'a mut Vec<f32>) -> Matrix<'a> {
         let rows = x.len() / self.x * self.places;
         buffer.resize(rows * self.patch, 0.0);
@@ -198,7 +199,7 @@ impl Sizes {
         Matrix::new(buffer, rows, self.patch)
     }
 
-    /// A clip's patches, `[place, kernel time, kernel frequency, channel]`, zero beyond its edges.
+    /// Copies a clip's patches, `[place, kernel time, kernel frequency, channel]`, with zeros beyond its edges.
     fn gather(&self, x: &[f32], patches: &mut [f32]) {
         for (run, overlap) in patches.chunks_exact_mut(self.run).zip(&self.overlaps) {
             run[..overlap.start].fill(0.0);
@@ -207,7 +208,7 @@ impl Sizes {
         }
     }
 
-    /// Adds patches' gradients to that of the clip they were gathered from.
+    /// Adds the gradients of patches to the gradient of their clip.
     fn scatter(&self, patches: &[f32], dx: &mut [f32]) {
         for (run, overlap) in patches.chunks_exact(self.run).zip(&self.overlaps) {
             let dx = &mut dx[overlap.in_x()];
@@ -218,12 +219,12 @@ impl Sizes {
     }
 }
 
-/// Where one row of a kernel, `[kernel frequency, channel]`, lies over the input.
+/// The overlap of one row of a kernel, `[kernel frequency, channel]`, with the input.
 struct Overlap {
-    /// The part of the row that lies over the input and not over the padding.
+    /// Start and end of the part of the row that lies over the input, not over the padding.
     start: usize,
     end: usize,
-    /// Where in the input that part begins.
+    /// Position of that part in the input.
     x_start: usize,
 }
 
@@ -233,7 +234,8 @@ impl Overlap {
     }
 }
 
-/// The rows of all places' kernels, in the order `[time, frequency, kernel time]`.
+/// Returns the overlap of each row of the kernel at each place, in the order
+/// `[time, frequency, kernel time]`.
 fn overlaps(shape: &ConvShape) -> impl Iterator<Item = Overlap> {
     let ConvShape { input: [time, frequency, channel], kernel: [kt, kf], stride: [st, sf], .. } = *shape;
     let ([pt, pf], [time_out, frequency_out, _]) = (shape.padding(), shape.output());

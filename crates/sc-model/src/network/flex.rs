@@ -1,4 +1,4 @@
-//! Burn's CPU tensors as slices of floats.
+//! Converts between Burn's CPU tensors and slices of floats.
 
 use burn::backend::{
     Flex,
@@ -10,12 +10,12 @@ use burn::tensor::{Shape, TensorData};
 /// A float tensor as its backend holds it.
 pub type Primitive<B> = FloatTensor<B>;
 
-/// A contiguous tensor's numbers, row-major.
+/// Returns the numbers of a contiguous tensor, row-major.
 pub fn values(tensor: &Primitive<Flex>) -> &[f32] {
     tensor.as_slice().expect("a contiguous tensor of 32-bit floats")
 }
 
-/// A tensor that takes over `values`.
+/// Makes a tensor that takes over `values`.
 pub fn new_tensor(values: Vec<f32>, shape: &[usize]) -> Primitive<Flex> {
     let data = TensorData::new(values, Shape::from(shape.to_vec()));
     Flex::float_from_data(data, &Device::<Flex>::default())

@@ -1,4 +1,4 @@
-//! Matrix products over slices: the only door to the `gemm` crate.
+//! Matrix products over slices. Only this module calls the `gemm` crate.
 #![allow(unsafe_code, reason = "gemm takes pointers; each call below checks its slices first")]
 
 /// A row-major matrix, or a row-major matrix read as its transpose.
@@ -11,25 +11,25 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `[rows, columns]`, row-major.
+    /// Makes a matrix `[rows, columns]`, row-major.
     pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
         assert_eq!(values.len(), rows * columns, "a matrix of {rows} x {columns}");
         Self { values, rows, columns, transposed: false }
     }
 
-    /// The same values with rows and columns exchanged.
+    /// Exchanges rows and columns.
     pub fn transposed(self) -> Self {
         let Self { values, rows, columns, transposed } = self;
         Self { values, rows: columns, columns: rows, transposed: !transposed }
     }
 
-    /// Distance in memory to the next row and to the next column.
+    /// Returns the distance in memory to the next row and to the next column.
     fn strides(&self) -> [isize; 2] {
         if self.transposed { [1, self.rows as isize] } else { [self.columns as isize, 1] }
     }
 }
 
-/// How a product is written to its output.
+/// The effect of a product on its output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     /// The product replaces the numbers in the output.
@@ -38,7 +38,7 @@ pub enum Store {
     Add,
 }
 
-/// `out (+)= a * b`, on the calling thread; `out` is row-major, `[a.rows, b.columns]`.
+/// Computes `out = a * b` or `out += a * b` on the calling thread. `out` is `[a.rows, b.columns]`, row-major.
 pub fn matmul(a: Matrix, b: Matrix, out: &mut [f32], store: Store) {
     let (rows, inner, columns) = (a.rows, a.columns, b.columns);
     assert_eq!(inner, b.rows, "inner sizes of a product");

@@ -1,7 +1,7 @@
-//! The network in Burn: it takes a device and names no backend.
+//! The network in Burn, for training and for any of Burn's backends.
 //!
-//! Activations are `[batch, time, frequency, channel]`. Only [`conv`] and [`norm`] know that training
-//! on flex has quicker ways than Burn's own.
+//! Activations are `[batch, time, frequency, channel]`. [`conv`] and [`norm`] have operations of their own
+//! that are quicker than Burn's when training on flex.
 
 mod block;
 mod conv;
@@ -33,7 +33,7 @@ pub struct KeywordCnn {
 }
 
 impl KeywordCnnConfig {
-    /// Builds the network with the given weights on a device.
+    /// Builds the network with these weights on a device.
     ///
     /// # Panics
     /// If `weights` are not those of this configuration.
@@ -60,7 +60,7 @@ impl KeywordCnnConfig {
 }
 
 impl KeywordCnn {
-    /// Log-mel spectrograms to logits.
+    /// Maps log-mel spectrograms to logits.
     ///
     /// # Shapes
     /// `[batch, n_frames, n_mels]` to `[batch, n_labels]`.
@@ -79,7 +79,7 @@ impl KeywordCnn {
         mean.matmul(self.head_weight.val()) + self.head_bias.val().unsqueeze()
     }
 
-    /// The network's numbers, as [`KeywordCnnConfig::init`] takes them.
+    /// Returns the network's weights, as [`KeywordCnnConfig::init`] takes them.
     pub fn weights(&self) -> Weights {
         let mut weights = Weights::default();
         for (i, conv) in self.stem.iter().enumerate() {
@@ -95,7 +95,7 @@ impl KeywordCnn {
     }
 }
 
-/// A network on a device of Burn's, ready to answer.
+/// A network on one of Burn's devices.
 pub struct OnDevice {
     network: KeywordCnn,
     device: Device,

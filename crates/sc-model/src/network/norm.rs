@@ -1,7 +1,8 @@
-//! Batch norm with the `ReLU` behind it as one operation of our own under Burn's autodiff.
+//! Batch norm with its `ReLU`, as one operation in Burn's autodiff.
 //!
-//! Burn's is a chain of a dozen operations over whole activations, each a trip through memory; this
-//! is two trips forward and two back, on the widest vectors there are. Only training on flex comes here.
+//! Burn's own batch norm is a chain of a dozen operations, each of which reads and writes a whole activation.
+//! This one reads it twice forward and twice backward, with the widest vectors of the processor. Only
+//! training on flex uses it.
 
 use burn::backend::{
     Autodiff, Flex,
@@ -18,18 +19,18 @@ use rayon::prelude::*;
 use super::flex::{Primitive, new_tensor, values};
 use crate::config::NORM_EPSILON;
 
-/// What a batch norm answers in training.
+/// The output of a batch norm in training.
 pub struct Normed {
-    /// `[batch, time, frequency, channel]`, as the input.
+    /// The normed input, `[batch, time, frequency, channel]`.
     pub y: Tensor<4>,
-    /// Mean of each channel over the batch; carries no gradient.
+    /// Mean of each channel over the batch, `[channels]`, without gradient.
     pub mean: Tensor<1>,
-    /// Variance of each channel over the batch, divided by the count; carries no gradient.
+    /// Variance of each channel over the batch, `[channels]`, divided by the count, without gradient.
     pub variance: Tensor<1>,
 }
 
-/// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` over the last axis of
-/// `x [batch, time, frequency, channel]`, then `ReLU` if asked for (Ioffe and Szegedy,
+/// Computes `(x - mean) / sqrt(variance + epsilon) * gamma + beta` for each channel of
+/// `x [batch, time, frequency, channel]`, then `ReLU` if `with_relu` (Ioffe and Szegedy,
 /// arXiv:1502.03167).
 pub fn norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, with_relu: bool) -> Normed {
     type Training = Autodiff<Flex>;
@@ -44,7 +45,7 @@ pub fn norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, with_relu: bool) ->
     }
 }
 
-/// The same by Burn's operations.
+/// Does the same with Burn's operations.
 fn stock_norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, with_relu: bool) -> Normed {
     let [_, _, _, channels] = x.dims();
     let n_rows = x.shape().num_elements() / channels;
@@ -59,7 +60,7 @@ fn stock_norm(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, with_relu: bool) 
     }
 }
 
-/// The same with a given mean and variance, by Burn's operations and without `ReLU`.
+/// Does the same with a given mean and variance, by Burn's operations and without `ReLU`.
 pub fn apply(
     x: Tensor<4>,
     mean: Tensor<1>,
@@ -109,7 +110,7 @@ struct NormBackward;
 #[derive(Clone, Debug)]
 struct State {
     x: Primitive<Flex>,
-    /// The output, where `ReLU` made it: its gradient passes where this is positive.
+    /// The output if `ReLU` follows: the gradient passes through its positive values.
     y: Option<Primitive<Flex>>,
     gamma: Primitive<Flex>,
     statistics: Statistics,
@@ -135,8 +136,8 @@ impl Backward<Flex, 3> for NormBackward {
     }
 }
 
-/// Rows a thread takes at a time: they stay in its cache, and being a fixed number they make sums
-/// that do not depend on the threads.
+/// Rows that a thread takes at a time. They stay in its cache, and as their number is fixed, the sums do
+/// not depend on the threads.
 const ROWS: usize = 256;
 
 /// Each channel's mean and variance over a batch.
@@ -149,8 +150,8 @@ struct Statistics {
 }
 
 impl Statistics {
-    /// Of `x [rows, channels]`, summed as distances from the first row, so that a large mean does
-    /// not drown the variance.
+    /// Computes the statistics of `x [rows, channels]`. It sums distances from the first row, so that a large
+    /// mean does not cost precision of the variance.
     fn of(x: &[f32], channels: usize) -> Self {
         let origin = &x[..channels];
         let arch = Arch::new();
@@ -175,7 +176,7 @@ impl Statistics {
     }
 }
 
-/// For each channel, the sum of a number over some rows, and that of its product with another.
+/// Two sums over rows for each channel: of a number, and of its product with another number.
 struct Sums {
     first: Vec<f32>,
     product: Vec<f32>,
@@ -194,7 +195,7 @@ impl Sums {
     }
 }
 
-/// The sums of all blocks, in double precision and in the blocks' order.
+/// Adds up the sums of all blocks, in double precision and in the order of the blocks.
 fn total(blocks: impl IndexedParallelIterator<Item = Sums>) -> impl Iterator<Item = (f64, f64)> {
     let blocks: Vec<Sums> = blocks.collect();
     let channels = blocks.first().map_or(0, |block| block.first.len());
@@ -228,7 +229,7 @@ fn product(a: &[f32], b: &[f32]) -> Vec<f32> {
     a.iter().zip(b).map(|(a, b)| a * b).collect()
 }
 
-/// Gradients with respect to `x`, `gamma` and `beta`. With x' the normed input:
+/// Returns the gradients with respect to `x`, `gamma` and `beta`. With x' the normed input,
 /// `dx = gamma / deviation * (dy - mean(dy) - x' mean(dy x'))`.
 fn backward(
     x: &[f32],

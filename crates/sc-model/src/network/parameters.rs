@@ -1,12 +1,12 @@
-//! The tensors of [`Weights`] as parameters of a Burn module, and back.
+//! Converts between [`Weights`] and the parameters of a Burn module.
 
 use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::{Values, Weights};
 
-/// Makes parameters of weights. Their ids are numbered, so that an optimiser's record finds them
-/// again in another process.
+/// Turns weights into parameters. It numbers their ids, so that an optimiser's record finds them again in
+/// another process.
 pub struct Reader<'a> {
     weights: &'a Weights,
     device: &'a Device,

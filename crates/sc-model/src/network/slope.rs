@@ -1,4 +1,4 @@
-//! Tests of a gradient: inputs drawn at random, and the slope by differences to compare with.
+//! Helps to test gradients: draws inputs, and compares a gradient with a slope by differences.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::parameters::to_vec;
 
-/// Numbers in [-1, 1] on the device that trains.
+/// Draws numbers in [-1, 1], on the device that trains.
 pub fn random<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
@@ -31,7 +31,7 @@ pub fn assert_is_slope<const D: usize>(gradient: &Tensor<D>, x: &Tensor<D>, loss
     }
 }
 
-/// The sum of `y`, weighted as [`random`] does.
+/// Returns the sum of `y` with weights drawn by [`random`].
 pub fn weighted_sum(y: Tensor<4>) -> f64 {
     let weights = to_vec(random(y.dims(), 9));
     to_vec(y).iter().zip(weights).map(|(y, weight)| f64::from(*y) * f64::from(weight)).sum()
