@@ -45,6 +45,15 @@ impl Backend {
         BACKENDS.into_iter().filter_map(|(_, backend)| backend)
     }
 
+    /// The kind of device that the network runs on: `gpu` or `cpu`.
+    pub fn device_kind(self) -> &'static str {
+        let gpus: &[Self] = &[
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu,
+        ];
+        if gpus.contains(&self) { "gpu" } else { "cpu" }
+    }
+
     /// The Burn device it stands for; none for [`Backend::Native`].
     #[cfg(feature = "flex")]
     #[cfg_attr(
@@ -93,6 +102,14 @@ mod tests {
     fn every_backend_survives_its_name() {
         for backend in Backend::available() {
             assert_eq!(backend.to_string().parse::<Backend>().unwrap(), backend);
+        }
+    }
+
+    #[test]
+    fn wgpu_alone_runs_on_a_gpu() {
+        for backend in Backend::available() {
+            let expected = if backend.to_string() == "wgpu" { "gpu" } else { "cpu" };
+            assert_eq!(backend.device_kind(), expected, "{backend}");
         }
     }
 
