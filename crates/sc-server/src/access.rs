@@ -24,7 +24,7 @@ use governor::{
 use sc_data::Sha256Digest;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, state::AppState};
 
 /// Clients whose rates are remembered before those that have been quiet are forgotten.
 const MANY_CLIENTS: usize = 10_000;
@@ -146,8 +146,8 @@ pub async fn admit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let access = request.app_data::<Data<Access>>().cloned();
-    match access.map_or(Ok(()), |access| access.check(&request)) {
+    let state = request.app_data::<Data<AppState>>().cloned();
+    match state.map_or(Ok(()), |state| state.access.check(&request)) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         Err(refusal) => Ok(request.error_response(refusal).map_into_right_body()),
     }

@@ -16,7 +16,7 @@ use actix_web::{
 
 use tracing::{Instrument, field::Empty};
 
-use crate::{error::ApiError, metrics::Metrics};
+use crate::{error::ApiError, state::AppState};
 
 /// Names a request, from the client's log to ours and back.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,7 +35,7 @@ pub async fn observe(
     let id = request.headers().get(REQUEST_ID).filter(|id| is_id(id)).cloned().unwrap_or_else(fresh_id);
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let client = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
-    let metrics = request.app_data::<Data<Metrics>>().cloned();
+    let state = request.app_data::<Data<AppState>>().cloned();
 
     let span = tracing::info_span!("request", %method, route = Empty, request_id = ?id, status = Empty);
     let mut response = next.call(request).instrument(span.clone()).await?;
@@ -45,10 +45,10 @@ pub async fn observe(
     response.headers_mut().insert(REQUEST_ID, id.clone());
     let (status, time) = (response.status().as_u16(), start.elapsed());
     span.record("status", status);
-    if let Some(metrics) = metrics {
-        metrics.answered(&route, status, time);
+    if let Some(state) = state {
+        state.metrics.answered(&route, status, time);
         if let Some(error) = response.response().error().and_then(|error| error.as_error::<ApiError>()) {
-            metrics.rejected(error.reason());
+            state.metrics.rejected(error.reason());
         }
     }
     // Probes and scrapes come every few seconds and say nothing.
