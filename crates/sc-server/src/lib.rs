@@ -1,7 +1,7 @@
 //! The recogniser as a service: audio in, keywords out, over HTTP.
 //!
-//! A request goes through `observe`, which names, logs and counts it, and `access`, which may ask for a key.
-//! A handler in `routes` reads the body with `upload`, within [`Capacity`], and calls the
+//! A request goes through `observe`, which names, logs and counts it, to its `route`, which asks for a key if
+//! `access` says so. A handler in `routes` reads the body with `upload`, within [`Capacity`], and calls the
 //! `recogniser`, which decodes and classifies on the `pool` and counts the answer in the `metrics`. In `error`
 //! alone a failure becomes a status.
 //!
@@ -30,6 +30,7 @@ pub mod paths;
 mod pool;
 mod query;
 mod recogniser;
+mod route;
 mod routes;
 mod state;
 mod tls;
@@ -115,7 +116,6 @@ pub fn run(listener: TcpListener, service: Service) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
-            .wrap(from_fn(access::admit))
             .wrap(Condition::new(state.access.is_shared(), state.access.cors()))
             .wrap(routes::security_headers())
             .wrap(from_fn(observe::observe))
