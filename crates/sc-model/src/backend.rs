@@ -33,6 +33,11 @@ impl Backend {
         BACKENDS.into_iter().filter_map(|(backend, _, is_built_in)| is_built_in.then_some(backend))
     }
 
+    /// Returns the kind of device that the network runs on: `gpu` or `cpu`.
+    pub fn device_kind(self) -> &'static str {
+        if self == Self::Wgpu { "gpu" } else { "cpu" }
+    }
+
     /// Refuses a backend that this build leaves out.
     pub(crate) fn check(self) -> Result<Self, Error> {
         if Self::available().any(|available| available == self) {
@@ -85,6 +90,13 @@ mod tests {
             let start = format!("no backend named `{name}` in this build: it has native, ");
             assert!(error.starts_with(&start), "{error}");
             assert!(error.ends_with(&format!("; build with --features {name} to add it")), "{error}");
+        }
+    }
+
+    #[test]
+    fn wgpu_alone_runs_on_a_gpu() {
+        for (backend, name, _) in BACKENDS {
+            assert_eq!(backend.device_kind(), if name == "wgpu" { "gpu" } else { "cpu" }, "{name}");
         }
     }
 

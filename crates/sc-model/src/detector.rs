@@ -1,11 +1,13 @@
 //! Detects keywords in a stream of audio.
 
+use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sc_data::{LogMel, LogMelScratch, SAMPLE_RATE_HZ};
 use serde::Serialize;
 
-use crate::{Classifier, softmax};
+use crate::{Classifier, Timing, softmax};
 
 /// Length of the silence added before the first sample and after the last one, in seconds. A word at the
 /// very beginning or end then stands as whole in a window as one in the middle.
@@ -106,6 +108,8 @@ pub struct Detector {
     /// The end of the last detection, and the time at which it was made, in frames.
     last: Option<(usize, usize)>,
     latest: Option<Score>,
+    /// The time of the work since it was last taken.
+    timing: Timing,
 }
 
 impl Detector {
@@ -129,6 +133,7 @@ impl Detector {
             armed: vec![true; header.labels.names().len()],
             last: None,
             latest: None,
+            timing: Timing::default(),
             scratch: log_mel.scratch(),
             log_mel,
             classifier,
@@ -148,7 +153,9 @@ impl Detector {
         for i in 0..n_windows {
             let first = i * self.hop;
             let frames = first * n_mels..(first + window) * n_mels;
+            let start = Instant::now();
             let logits = self.classifier.logits_of(&self.frames[frames.clone()]);
+            self.timing.network += start.elapsed();
             let scores = self.smooth(softmax(&logits, self.classifier.header().temperature));
             detections.extend(self.decide(&scores, self.n_passed + first, frames));
         }
@@ -157,9 +164,14 @@ impl Detector {
         detections
     }
 
-    /// Ends the stream and returns the keywords detected at its end.
-    pub fn finish(mut self) -> Vec<Detection> {
+    /// Ends the stream and returns the keywords detected at its end. Nothing may be pushed after it.
+    pub fn finish(&mut self) -> Vec<Detection> {
         self.push(&vec![0.0; margin()])
+    }
+
+    /// Returns the time that front end and network took since the last call, and begins anew at zero.
+    pub fn take_timing(&mut self) -> Timing {
+        mem::take(&mut self.timing)
     }
 
     /// Returns the likeliest label of the newest window, or `None` before the first half second is over.
@@ -179,7 +191,9 @@ impl Detector {
         let old = self.frames.len();
         self.frames.resize(old + n * self.n_mels(), 0.0);
         if n > 0 {
+            let start = Instant::now();
             self.log_mel.frames_into(&self.samples, &mut self.scratch, &mut self.frames[old..]);
+            self.timing.features += start.elapsed();
             self.samples.drain(..n * hop_length);
         }
     }
@@ -271,6 +285,8 @@ fn loudest_sound(frames: &[f32], n_mels: usize, earliest: usize, longest_pause: 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::Backend;
 
@@ -302,6 +318,20 @@ mod tests {
         for size in [1, 159, 160, 161, 1_000, 16_000] {
             assert!(listen(size) == whole, "pieces of {size}");
         }
+    }
+
+    #[test]
+    fn the_time_of_front_end_and_network_is_told_once() {
+        let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
+        let mut detector = Detector::new(classifier, &DetectorConfig::default());
+
+        detector.push(&[0.1; 100]);
+        assert_eq!(detector.take_timing().network, Duration::ZERO, "no window is full");
+        detector.push(&[0.1; 16_000]);
+        let timing = detector.take_timing();
+
+        assert!(timing.features > Duration::ZERO && timing.network > Duration::ZERO, "{timing:?}");
+        assert_eq!(detector.take_timing(), Timing::default());
     }
 
     #[test]

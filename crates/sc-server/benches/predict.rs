@@ -26,9 +26,9 @@ fn health(bencher: Bencher) {
 #[divan::bench]
 fn predict(bencher: Bencher) {
     let (url, client) = (start() + "/predict", client());
-    let recording = recording();
+    let clip = clip();
     bencher.bench(|| {
-        let form = Form::new().part("file", Part::bytes(recording.clone()));
+        let form = Form::new().part("file", Part::bytes(clip.clone()));
         let answer = client.post(&url).multipart(form).send().unwrap().error_for_status();
         answer.and_then(Response::bytes).unwrap()
     });
@@ -53,7 +53,7 @@ fn client() -> Client {
 }
 
 /// A chirp from 100 Hz to 3 kHz.
-fn recording() -> Vec<u8> {
+fn clip() -> Vec<u8> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 16_000,

@@ -1,4 +1,4 @@
-//! Who is answered: keys, rates, and pages of other origins. Nobody is refused unless settings say so.
+//! Keys, rates, ports, and pages of other origins: who is answered. Without settings, everyone is.
 
 use std::{
     fmt,
@@ -9,14 +9,7 @@ use std::{
 };
 
 use actix_cors::Cors;
-use actix_web::{
-    Error,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    http::header::AUTHORIZATION,
-    middleware::Next,
-    web::Data,
-};
+use actix_web::{dev::ServiceRequest, http::header::AUTHORIZATION};
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -26,10 +19,10 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::error::ApiError;
 
-/// Clients whose rates are remembered before those that have been quiet are forgotten.
+/// Clients whose rates are kept. Past this number, those that have been quiet are forgotten.
 const MANY_CLIENTS: usize = 10_000;
 
-/// A key that opens the service, known by its digest alone.
+/// A key that opens the service. Only its SHA-256 is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey(Sha256Digest);
 
@@ -48,14 +41,37 @@ impl fmt::Display for ApiKey {
     }
 }
 
-/// Requests a client may make.
+/// The number of requests that a client may make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// On average.
+    /// Requests a second on average, and at once.
     pub per_second: NonZeroU32,
 }
 
-/// Who is answered.
+/// The clients that a route is for, and the port that it is served at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everyone, at both ports: these routes say if the server is well.
+    Probes,
+    /// Everyone: these routes are the page, and describe the service.
+    Public,
+    /// Clients with a key, within their rate: these routes cost something.
+    Guarded,
+    /// Clients with a key, within their rate, at the port for operators if there is one.
+    Operators,
+}
+
+impl Audience {
+    fn is_guarded(self) -> bool {
+        matches!(self, Self::Guarded | Self::Operators)
+    }
+
+    fn is_at(self, is_admin_port: bool) -> bool {
+        self == Self::Probes || is_admin_port == (self == Self::Operators)
+    }
+}
+
+/// The rules by which clients are answered or refused. The default answers everyone.
 #[derive(Default)]
 pub struct Access {
     keys: Vec<ApiKey>,
@@ -64,7 +80,7 @@ pub struct Access {
     admin_port: Option<u16>,
 }
 
-/// Whose requests are counted together: the bearer of a key, or an address.
+/// A client whose requests are counted together: the holder of a key, or an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Client {
     Key([u8; 32]),
@@ -72,101 +88,78 @@ enum Client {
 }
 
 impl Access {
-    /// Asks for one of `keys` if there are any, answers each client at most as often as `limit` says, and
-    /// lets pages of `origins` ask.
+    /// Asks for one of `keys` if there are any, holds each client to `limit` if there is one, and allows
+    /// requests by pages of `origins`.
     pub fn new(keys: Vec<ApiKey>, limit: Option<RateLimit>, origins: Vec<String>) -> Self {
         let limiter = limit.map(|limit| RateLimiter::keyed(Quota::per_second(limit.per_second)));
         Self { keys, limiter, origins, admin_port: None }
     }
 
-    /// Answers what is for operators on this port alone, and nothing else there.
+    /// Serves the operators' routes at this port alone, and nothing else there but the probes'.
     pub(crate) fn set_admin_port(&mut self, port: u16) {
         self.admin_port = Some(port);
     }
 
-    /// Whether pages of other origins may ask.
+    /// Returns true if pages of other origins may ask.
     pub(crate) fn is_shared(&self) -> bool {
         !self.origins.is_empty()
     }
 
-    /// What those pages' browsers are told.
+    /// Returns the headers that tell browsers which origins may ask.
     pub(crate) fn cors(&self) -> Cors {
         let cors = Cors::default().allow_any_method().allow_any_header().expose_any_header().max_age(3600);
         self.origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
     }
 
-    fn check(&self, request: &ServiceRequest) -> Result<(), ApiError> {
-        // Decoded, as routes are matched: `/%70redict` is `/predict`.
-        let path = request.match_info().as_str();
+    /// Refuses a request for a route of `audience` that comes to the wrong port, without a key, or too often.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`], [`ApiError::Key`] or [`ApiError::RateLimit`].
+    pub(crate) fn check(&self, audience: Audience, request: &ServiceRequest) -> Result<(), ApiError> {
         let port = request.app_config().local_addr().port();
-        if self.admin_port.is_some_and(|admin| !is_for(path, port == admin)) {
+        if self.admin_port.is_some_and(|admin| !audience.is_at(port == admin)) {
             return Err(ApiError::NotFound);
         }
-        if !is_guarded(path) {
+        if !audience.is_guarded() {
             return Ok(());
         }
-        let digest = key(request).map(|key| Sha256Digest::of(key.as_bytes()));
-        if !self.keys.is_empty() && !digest.as_ref().is_some_and(|digest| self.knows(digest)) {
-            return Err(ApiError::Key);
+        if self.keys.is_empty() {
+            return self.check_rate(|| address(request));
         }
+        let digest = key(request).map(|key| Sha256Digest::of(key.as_bytes()));
+        match digest.filter(|digest| self.knows(digest)) {
+            Some(digest) => self.check_rate(|| Client::Key(*digest.as_bytes())),
+            None => Err(ApiError::Key),
+        }
+    }
+
+    fn check_rate(&self, client: impl FnOnce() -> Client) -> Result<(), ApiError> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
-        let client = match digest {
-            Some(digest) if !self.keys.is_empty() => Client::Key(*digest.as_bytes()),
-            _ => Client::Address(
-                request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip()),
-            ),
-        };
         if limiter.len() > MANY_CLIENTS {
             limiter.retain_recent();
         }
-        limiter.check_key(&client).map_err(|not_until| {
+        limiter.check_key(&client()).map_err(|not_until| {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
             ApiError::RateLimit { wait_s: wait.max(Duration::from_millis(1)).as_secs_f64().ceil() as u64 }
         })
     }
 
-    /// Compares with every key in the same time, whichever fits.
+    /// Returns true if one of the keys fits. The time does not tell which: each is compared whole.
     fn knows(&self, digest: &Sha256Digest) -> bool {
         let fits = |known: &ApiKey| known.0.as_bytes().ct_eq(digest.as_bytes());
         self.keys.iter().fold(Choice::from(0), |any, known| any | fits(known)).into()
     }
 }
 
-/// The key that a request shows.
+/// Returns the key in the headers of a request.
 fn key(request: &ServiceRequest) -> Option<&str> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let bearer = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
     bearer.or_else(|| header("x-api-key"))
 }
 
-/// Lets a request through, or refuses it. Probes and the page are for all; what the page asks for is not.
-///
-/// A refusal is an answer like any other, and not an error, which would pass by the log and the metrics.
-pub async fn admit(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let access = request.app_data::<Data<Access>>().cloned();
-    match access.map_or(Ok(()), |access| access.check(&request)) {
-        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
-        Err(refusal) => Ok(request.error_response(refusal).map_into_right_body()),
-    }
-}
-
-/// Whether a path is served on the port for operators, or on the other one.
-fn is_for(path: &str, is_admin: bool) -> bool {
-    path.starts_with("/health") || is_admin == is_operation(path)
-}
-
-fn is_operation(path: &str) -> bool {
-    path == "/metrics" || path.starts_with("/admin/")
-}
-
-/// What costs or tells something.
-fn is_guarded(path: &str) -> bool {
-    is_operation(path)
-        || ["/predict", "/detect", "/stream"].contains(&path)
-        || (path.starts_with("/v2/models") && path.ends_with("/infer"))
+fn address(request: &ServiceRequest) -> Client {
+    Client::Address(request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip()))
 }
 
 #[cfg(test)]
@@ -179,7 +172,7 @@ mod tests {
     const SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
     fn check(access: &Access, header: (&str, &str)) -> Result<(), ApiError> {
-        access.check(&TestRequest::post().uri("/predict").insert_header(header).to_srv_request())
+        access.check(Audience::Guarded, &TestRequest::post().insert_header(header).to_srv_request())
     }
 
     #[test]
@@ -192,17 +185,6 @@ mod tests {
             assert!(matches!(check(&access, ("X-API-Key", wrong)), Err(ApiError::Key)), "{wrong}");
         }
         assert!(check(&Access::default(), ("Accept", "*/*")).is_ok());
-    }
-
-    #[test]
-    fn a_path_is_guarded_however_it_is_written() {
-        let access = Access::new(vec![SECRET.parse().unwrap()], None, Vec::new());
-        for path in
-            ["/predict", "/%70redict", "/%73tream", "/v2/models/x/infe%72", "/%61dmin/reload", "/metric%73"]
-        {
-            let request = TestRequest::post().uri(path).to_srv_request();
-            assert!(matches!(access.check(&request), Err(ApiError::Key)), "{path}");
-        }
     }
 
     #[test]

@@ -1,30 +1,30 @@
-//! What a server takes on.
+//! The limits of what a server takes on.
 
 use std::{num::NonZeroUsize, thread, time::Duration};
 
 use sc_data::Limits;
 
-/// How much one request, and all of them together, may ask of the server.
+/// Limits for one request, and for all of them together.
 #[derive(Clone, Debug)]
 pub struct Capacity {
-    /// What one recording may be; its `max_bytes` bounds the whole body of a request.
-    pub recording: Limits,
-    /// How long a client may take to send a body.
+    /// Limits for one audio file. Their `max_bytes` bounds the whole body of a request.
+    pub audio: Limits,
+    /// Time for a client to send a body.
     pub body_deadline: Duration,
-    /// How long a client waits for an answer once its body is there.
+    /// Time from the end of the body to the result.
     pub deadline: Duration,
-    /// Recordings worked on at once, one thread each.
+    /// Jobs that run at once, each on a thread of its own.
     pub workers: NonZeroUsize,
-    /// Recordings that may wait for a worker; the next is refused at once.
+    /// Jobs that may wait for a worker. The next is refused at once.
     pub queue: usize,
-    /// Live streams at once; the next is refused.
+    /// Live streams at once. The next is refused.
     pub streams: usize,
 }
 
 impl Default for Capacity {
     fn default() -> Self {
         Self {
-            recording: Limits::default(),
+            audio: Limits::default(),
             body_deadline: Duration::from_secs(30), // 25 MB at 7 Mbit/s
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             deadline: Duration::from_secs(10),

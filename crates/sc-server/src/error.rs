@@ -1,4 +1,4 @@
-//! The only place where an error becomes a status.
+//! The errors of the service. Here alone an error becomes a status.
 
 use std::{error::Error, iter, time::Duration};
 
@@ -13,22 +13,22 @@ use actix_web::{
 };
 use serde::Serialize;
 
-/// Seconds after which a refused client may try again; a full queue empties in less.
+/// Seconds after which a refused client may try again. A full queue empties in less.
 const RETRY_AFTER_S: u32 = 1;
 
-/// Why a request got no answer.
+/// An error that a request is answered with.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// Nothing is served under the path.
     #[error("nothing is here: try /, /docs or /openapi.json")]
     NotFound,
-    /// The path is served, by another method.
+    /// The path is served, but by another method.
     #[error("wrong method: use {allowed}")]
     WrongMethod { allowed: &'static str },
     /// The body is not a form.
     #[error("expected a form (multipart/form-data) with the recording in its field `file`")]
     Form(#[from] MultipartError),
-    /// The body is of a type that carries no recording.
+    /// The body is of a type that carries no audio.
     #[error(
         "expected the recording in the field `file` of a form (multipart/form-data), by itself (audio/*, \
          application/octet-stream), or as JSON {{\"audio\": \"<base64>\"}}; got {got}"
@@ -37,40 +37,40 @@ pub enum ApiError {
     /// The body is JSON, but not `{"audio": "<base64>"}`.
     #[error("expected {{\"audio\": \"<base64>\"}}: {0}")]
     Json(String),
-    /// The query asks for something else than it may.
+    /// The query has an unknown field or a value out of range.
     #[error("query: {0}")]
     Query(String),
-    /// The request does not open a WebSocket as it should.
+    /// The request is no WebSocket handshake.
     #[error("expected a WebSocket handshake: {0}")]
     WebSocket(String),
-    /// An inference request that does not fit the model.
+    /// The inference request does not fit the model.
     #[error("{0}")]
     Inference(String),
     /// The path names a model, or a version, that is not served.
     #[error("no model {name}: this server has {served}")]
     NoModel { name: String, served: String },
-    /// The form lacks the recording.
+    /// The form has no audio file.
     #[error("the form has no field `file`: send the recording in it")]
     NoFile,
-    /// The body broke off or was not encoded as its headers say.
+    /// The body broke off, or is not encoded as its headers say.
     #[error("the request's body could not be read")]
     Body(#[from] PayloadError),
     /// The body did not come in time.
     #[error("the request's body did not arrive within {} s", limit.as_secs_f32())]
     TooSlow { limit: Duration },
-    /// The body is larger than a recording may be.
+    /// The body is larger than allowed.
     #[error("the request is larger than {limit} bytes: send a shorter recording")]
     TooLarge { limit: usize },
-    /// The form holds more recordings than are answered at once.
+    /// The request holds more clips than one request may.
     #[error("the form holds more than {limit} recordings: send them in several requests")]
     TooMany { limit: usize },
-    /// The recording cannot be used.
+    /// The audio cannot be used.
     #[error(transparent)]
-    Recording(#[from] sc_data::Error),
-    /// As many recordings as allowed are being worked on and waited for.
+    Audio(#[from] sc_data::Error),
+    /// The queue is full, or there are as many streams as allowed.
     #[error("too many recordings at once: try again in {RETRY_AFTER_S} s")]
     Busy,
-    /// There was no answer in time.
+    /// There was no result in time.
     #[error("no answer within {} s: send less at once, or try again", limit.as_secs_f32())]
     Deadline { limit: Duration },
     /// The server is about to stop.
@@ -79,13 +79,13 @@ pub enum ApiError {
     /// The key is missing or unknown.
     #[error("send a key that is known here, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")]
     Key,
-    /// A client asks more often than it may.
+    /// The client sends more requests than it may.
     #[error("too many requests from you: try again in {wait_s} s")]
     RateLimit { wait_s: u64 },
-    /// The model could not be loaded again; the one before goes on answering.
+    /// The model could not be loaded again. The one before goes on answering.
     #[error("the model stays as it was: {0}")]
     Reload(#[source] sc_model::Error),
-    /// Our own mistake: told to the log alone.
+    /// The server made a mistake. Only the log says which.
     #[error("the server failed to answer: its log says why")]
     Internal(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -96,7 +96,7 @@ impl ApiError {
         Self::Internal(Box::new(cause))
     }
 
-    /// Why, in a word or two: for counting.
+    /// Returns the kind of error in a word or two, for the metrics.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
@@ -107,7 +107,7 @@ impl ApiError {
             Self::Inference(_) | Self::NoModel { .. } => "inference",
             Self::TooSlow { .. } => "slow_body",
             Self::TooLarge { .. } | Self::TooMany { .. } => "size",
-            Self::Recording(_) => "recording",
+            Self::Audio(_) => "recording",
             Self::Busy => "busy",
             Self::Deadline { .. } => "deadline",
             Self::Stopping => "stopping",
@@ -118,7 +118,7 @@ impl ApiError {
         }
     }
 
-    /// What the client is told: the error and its causes, except of our own mistakes.
+    /// Returns the text for the client: the error and its causes, but not those of the server's own mistakes.
     pub fn message(&self) -> String {
         match self {
             Self::Internal(_) => self.to_string(),
@@ -142,7 +142,7 @@ impl ResponseError for ApiError {
             | Self::Inference(_) => StatusCode::BAD_REQUEST,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge { .. } | Self::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Recording(error) => recording_status(error),
+            Self::Audio(error) => audio_status(error),
             Self::Busy | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Deadline { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Key => StatusCode::UNAUTHORIZED,
@@ -168,17 +168,17 @@ impl ResponseError for ApiError {
     }
 }
 
-/// `{"error": "…"}`, as the Open Inference Protocol has it.
+/// The body of an error: `{"error": "…"}`, as in the Open Inference Protocol.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Body {
-    /// What was wrong, and what would be right.
+    /// The mistake, and what would be right.
     #[schema(
         example = "not an audio file: expected WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, WebM, Ogg Vorbis or Opus"
     )]
     pub error: String,
 }
 
-/// What a request may be refused with where keys or a rate are asked for.
+/// The refusals of a guarded route.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code, reason = "the variants are read by the derive alone")]
 pub enum AccessErrors {
@@ -190,10 +190,10 @@ pub enum AccessErrors {
     RateLimit(Body),
 }
 
-/// What a request with a recording may be refused with.
+/// The refusals of a request with audio.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code, reason = "the variants are read by the derive alone")]
-pub enum RecordingErrors {
+pub enum AudioErrors {
     /// The body holds no recording, or the query is wrong.
     #[response(status = 400)]
     BadRequest(Body),
@@ -217,7 +217,7 @@ pub enum RecordingErrors {
     Deadline(Body),
 }
 
-fn recording_status(error: &sc_data::Error) -> StatusCode {
+fn audio_status(error: &sc_data::Error) -> StatusCode {
     match error {
         sc_data::Error::NotAudio => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         sc_data::Error::TooManyBytes { .. } | sc_data::Error::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -225,7 +225,7 @@ fn recording_status(error: &sc_data::Error) -> StatusCode {
     }
 }
 
-/// `error: its cause: the cause's cause`.
+/// Joins an error and its causes: `error: its cause: the cause's cause`.
 fn with_causes(error: &dyn Error) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

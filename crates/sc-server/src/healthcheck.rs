@@ -1,4 +1,4 @@
-//! `sc-server healthcheck`: asks a server whether it is well, in images that hold no other client.
+//! `sc-server healthcheck` asks a server if it is well. It serves images that hold no other client.
 
 use std::{
     fmt,
@@ -11,13 +11,14 @@ use std::{
 use actix_web::http::Uri;
 use anyhow::{Context, bail};
 
-/// For each of connecting, sending and receiving: together less than the 5 s that container engines give a check.
+/// Time for each of connecting, sending and receiving: together less than the 5 s that container engines give
+/// a check.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// Enough of an answer to hold its status line.
+/// Bytes of an answer that are read: enough for its status line.
 const STATUS_LEN: u64 = 128;
 
-/// What is asked.
+/// The address that is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub host: String,
@@ -26,10 +27,10 @@ pub struct Target {
 }
 
 impl Target {
-    /// Asks once.
+    /// Sends one request.
     ///
     /// # Errors
-    /// If nobody answers in time, or with another status than 200.
+    /// If there is no answer in time, or one with another status than 200.
     pub fn check(&self) -> anyhow::Result<()> {
         let status = self.status().with_context(|| format!("{self} does not answer"))?;
         match status.split(' ').nth(1) {
@@ -38,7 +39,7 @@ impl Target {
         }
     }
 
-    /// The first line of the answer.
+    /// Returns the first line of the answer.
     fn status(&self) -> anyhow::Result<String> {
         let Self { host, port, path } = self;
         let mut addresses = (host.as_str(), *port).to_socket_addrs()?;
@@ -46,7 +47,7 @@ impl Target {
         let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
-        // At once: a part that arrives after the answer would have the connection reset.
+        // In one piece: a part that arrives after the answer would reset the connection.
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();

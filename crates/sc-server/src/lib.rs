@@ -1,8 +1,9 @@
-//! Recordings in, keywords out, over HTTP.
+//! The recogniser as a service: audio in, keywords out, over HTTP.
 //!
-//! A request's path: `observe` names, logs and counts it; `access` may ask for its key; `routes` names its
-//! handler; `upload` reads its body, within [`Capacity`]; `pool` decodes and classifies, away from the
-//! async threads unless that takes but a millisecond; `error` is the only place where a failure becomes a status.
+//! A request goes through `observe`, which names, logs and counts it, to its `route`, which asks for a key if
+//! `access` says so. A handler in `routes` reads the body with `upload`, within [`Capacity`], and calls the
+//! `recogniser`, which decodes and classifies on the `pool` and counts the answer in the `metrics`. In `error`
+//! alone a failure becomes a status.
 //!
 //! ```no_run
 //! use std::net::TcpListener;
@@ -25,9 +26,13 @@ mod lifecycle;
 mod metrics;
 mod model;
 mod observe;
+pub mod paths;
 mod pool;
 mod query;
+mod recogniser;
+mod route;
 mod routes;
+mod state;
 mod tls;
 mod upload;
 
@@ -46,13 +51,12 @@ pub use lifecycle::Lifecycle;
 pub use model::{Model, ModelSource};
 pub use tls::Certificate;
 
-use metrics::Metrics;
-use pool::Pool;
+use state::AppState;
 
-/// How long a stop waits for what has begun: Docker kills after 10 s.
+/// Seconds that a stop waits for requests in work. Docker kills a program 10 s after it has told it to stop.
 const SHUTDOWN_S: u64 = 8;
 
-/// What a model is called in the paths of the Open Inference Protocol.
+/// The name of a model in the paths of the Open Inference Protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelName(pub String);
 
@@ -62,26 +66,26 @@ impl Default for ModelName {
     }
 }
 
-/// What is served, to whom, and how much of it.
+/// The parts of a service: the model, its clients, and the limits.
 pub struct Service {
-    /// What answers.
+    /// The model that answers.
     pub model: Arc<Model>,
-    /// What it is called.
+    /// The model's name.
     pub name: ModelName,
-    /// How much is taken on.
+    /// The limits of what is taken on.
     pub capacity: Capacity,
-    /// Who is answered.
+    /// The clients that are answered.
     pub access: Access,
-    /// For https.
+    /// The certificate, for https.
     pub certificate: Option<Arc<Certificate>>,
-    /// Where what is for operators is served, if apart.
+    /// The port for operators, if they have one of their own.
     pub admin: Option<TcpListener>,
-    /// Says when the service is about to stop.
+    /// The mark that the service is about to stop.
     pub lifecycle: Arc<Lifecycle>,
 }
 
 impl Service {
-    /// Open to all, with the default capacity.
+    /// Makes a service that answers everyone, with the default capacity.
     pub fn new(model: Model) -> Self {
         Self {
             model: Arc::new(model),
@@ -97,32 +101,22 @@ impl Service {
 
 /// Serves on `listener` until the returned [`Server`] is stopped by its handle.
 ///
-/// A stop refuses new connections and finishes the requests it has begun. Signals belong to the
-/// process, so they are left to the caller.
+/// A stop refuses new connections and finishes the requests in work. Signals belong to the process: they are
+/// left to the caller.
 ///
 /// # Errors
-/// If the listener cannot be used, or a thread not be started.
+/// If the listener cannot be used, or if a thread cannot be started.
 pub fn run(listener: TcpListener, service: Service) -> io::Result<Server> {
     let Service { model, name, capacity, mut access, certificate, admin, lifecycle } = service;
     if let Some(admin) = &admin {
         access.set_admin_port(admin.local_addr()?.port());
     }
-    let metrics = Arc::new(Metrics::new());
-    let pool = Data::new(Pool::new(&capacity, Arc::clone(&metrics)));
-    let (metrics, model, lifecycle) = (Data::from(metrics), Data::from(model), Data::from(lifecycle));
-    let (name, capacity, access) = (Data::new(name), Data::new(capacity), Data::new(access));
+    let state = Data::new(AppState::new(model, name, capacity, access, lifecycle));
 
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(model.clone())
-            .app_data(name.clone())
-            .app_data(pool.clone())
-            .app_data(metrics.clone())
-            .app_data(capacity.clone())
-            .app_data(access.clone())
-            .app_data(lifecycle.clone())
-            .wrap(from_fn(access::admit))
-            .wrap(Condition::new(access.is_shared(), access.cors()))
+            .app_data(state.clone())
+            .wrap(Condition::new(state.access.is_shared(), state.access.cors()))
             .wrap(routes::security_headers())
             .wrap(from_fn(observe::observe))
             .configure(routes::routes)

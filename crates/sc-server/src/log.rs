@@ -1,4 +1,4 @@
-//! Where events go: lines to stderr, and spans to a collector if one is named.
+//! The log on stderr, and traces to a collector if the environment names one.
 
 use std::{
     env,
@@ -10,18 +10,18 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util:
 
 use crate::settings::LogFormat;
 
-/// Where the environment names a collector, as every OpenTelemetry program has it.
+/// The variable that names a collector, as in every `OpenTelemetry` program.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Logs what `RUST_LOG` asks for, or what an operator wants to see of a healthy server: a decoder's
-/// complaints about a recording are told to its sender.
+/// Starts the log at the levels of `RUST_LOG`, or at those that suit an operator: a decoder's warnings about
+/// audio are left out, since the client is told them.
 ///
-/// What is returned sends the last spans when it is dropped.
+/// The returned value sends the last spans when it is dropped.
 ///
 /// # Errors
-/// If `RUST_LOG` cannot be read, or a collector is named that cannot be used.
+/// If `RUST_LOG` cannot be parsed, or if the collector cannot be used.
 pub fn start(format: LogFormat) -> anyhow::Result<impl Drop> {
     let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn,symphonia=off".into());
     let filter = EnvFilter::try_new(&levels).with_context(|| {
@@ -38,7 +38,7 @@ pub fn start(format: LogFormat) -> anyhow::Result<impl Drop> {
     Ok(exporter)
 }
 
-/// Sends spans to a collector.
+/// Sends spans to the collector, if there is one.
 #[cfg(feature = "otel")]
 struct Exporter(Option<opentelemetry_sdk::trace::SdkTracerProvider>);
 
@@ -75,7 +75,7 @@ impl Drop for Exporter {
     }
 }
 
-/// Sends nothing.
+/// Sends nothing: this build has no traces.
 #[cfg(not(feature = "otel"))]
 struct Exporter;
 

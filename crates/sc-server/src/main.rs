@@ -1,4 +1,4 @@
-//! Settings -> service -> listener -> run.
+//! The program: settings to a service and a listener, served until a signal.
 
 mod healthcheck;
 mod log;
@@ -8,7 +8,7 @@ use std::{io, process::ExitCode, sync::Arc};
 
 use actix_web::rt::{signal, spawn, time::sleep};
 use anyhow::Context;
-use sc_server::{Certificate, Model, run};
+use sc_server::{Certificate, Model, paths, run};
 
 use settings::Settings;
 
@@ -44,15 +44,16 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let (model, certificate) = (Arc::clone(&service.model), service.certificate.clone());
     let lifecycle = Arc::clone(&service.lifecycle);
     tracing::info!(
-        "{scheme}://{address} answers with {}; try: curl -F file=@word.wav {scheme}://{address}/predict",
-        model.source()
+        "{scheme}://{address} answers with {}; try: curl -F file=@word.wav {scheme}://{address}{}",
+        model.source(),
+        paths::PREDICT
     );
     let server = run(listener, service)?;
 
     let (handle, drain) = (server.handle(), settings.drain());
     spawn(async move {
         if let Err(error) = stop_asked().await {
-            return tracing::error!("signals cannot be heard: {error}");
+            return tracing::error!("signals cannot be received: {error}");
         }
         tracing::info!("stopping: finishing what has begun");
         lifecycle.stop();
@@ -63,7 +64,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     server.await.context("the server failed")
 }
 
-/// Ends at Ctrl-C or SIGTERM, which is what `docker stop` sends.
+/// Waits for Ctrl-C, or for SIGTERM, which `docker stop` sends.
 #[cfg(unix)]
 async fn stop_asked() -> io::Result<()> {
     let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
@@ -73,13 +74,13 @@ async fn stop_asked() -> io::Result<()> {
     }
 }
 
-/// Ends at Ctrl-C.
+/// Waits for Ctrl-C.
 #[cfg(not(unix))]
 async fn stop_asked() -> io::Result<()> {
     signal::ctrl_c().await
 }
 
-/// Loads the model and the certificate again at each SIGHUP; what cannot be loaded stays as it was.
+/// Loads the model and the certificate again at each SIGHUP. One that cannot be loaded stays as it was.
 #[cfg(unix)]
 async fn reload_when_asked(model: Arc<Model>, certificate: Option<Arc<Certificate>>) {
     let Ok(mut hang_up) = signal::unix::signal(signal::unix::SignalKind::hangup()) else { return };
@@ -96,6 +97,6 @@ async fn reload_when_asked(model: Arc<Model>, certificate: Option<Arc<Certificat
     }
 }
 
-/// There is no SIGHUP: `POST /admin/reload` does the same.
+/// Does nothing: there is no SIGHUP here, and `POST /admin/reload` does the same.
 #[cfg(not(unix))]
 async fn reload_when_asked(_: Arc<Model>, _: Option<Arc<Certificate>>) {}

@@ -1,4 +1,4 @@
-//! What the server counts and measures, for Prometheus.
+//! Counters and times of the server, for Prometheus.
 
 use std::time::Duration;
 
@@ -6,14 +6,10 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
     core::Collector, exponential_buckets, process_collector::ProcessCollector,
 };
-use sc_data::Waveform;
-use sc_model::{Classifier, Prediction};
 
-use crate::pool::Pool;
-
-/// A part of the work on a recording.
+/// A part of the work on audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum Phase {
     /// Waiting for a worker.
     Queue,
     /// Bytes to 16 kHz samples.
@@ -24,7 +20,7 @@ pub enum Stage {
     Network,
 }
 
-impl Stage {
+impl Phase {
     fn name(self) -> &'static str {
         match self {
             Self::Queue => "queue",
@@ -48,14 +44,20 @@ pub struct Metrics {
     model_info: IntGaugeVec,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Values at the moment of a scrape.
+pub struct Snapshot<'a> {
+    /// Jobs that wait for a worker.
+    pub n_waiting: usize,
+    /// Live streams.
+    pub n_streams: usize,
+    /// Digest of the data that the current model was trained on.
+    pub data_digest: &'a str,
+    /// Epoch of its training that was kept.
+    pub epoch: usize,
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Makes all metrics, at zero.
     ///
     /// # Panics
     /// Never: the names and labels below are valid and differ.
@@ -98,8 +100,8 @@ impl Metrics {
     }
 
     /// Notes how long a part of the work took.
-    pub fn took(&self, stage: Stage, time: Duration) {
-        self.stage_seconds.with_label_values(&[stage.name()]).observe(time.as_secs_f64());
+    pub fn took(&self, phase: Phase, time: Duration) {
+        self.stage_seconds.with_label_values(&[phase.name()]).observe(time.as_secs_f64());
     }
 
     /// Counts an answered request.
@@ -113,27 +115,22 @@ impl Metrics {
         self.rejected.with_label_values(&[reason]).inc();
     }
 
-    /// Answers a waveform, and counts and measures that.
-    pub fn classify(&self, classifier: &Classifier, waveform: &Waveform, threshold: f32) -> Prediction {
-        let (prediction, timing) = classifier.classify_at(waveform, threshold);
-        self.took(Stage::Features, timing.features);
-        self.took(Stage::Network, timing.network);
-        let accepted = if prediction.accepted { "true" } else { "false" };
-        self.predictions.with_label_values(&[prediction.label.as_str(), accepted]).inc();
-        prediction
+    /// Counts a label that was given as an answer.
+    pub fn predicted(&self, label: &str, accepted: bool) {
+        let accepted = if accepted { "true" } else { "false" };
+        self.predictions.with_label_values(&[label, accepted]).inc();
     }
 
-    /// Prometheus's text format, with what is waiting and what answers now.
+    /// Writes Prometheus's text format: all that was counted, and `now`.
     ///
     /// # Errors
     /// If a metric cannot be encoded.
-    pub fn to_text(&self, pool: &Pool, classifier: &Classifier) -> prometheus::Result<String> {
-        self.queue_length.set(pool.n_waiting() as i64);
-        self.streams.set(pool.n_streams() as i64);
-        let training = &classifier.header().training;
+    pub fn to_text(&self, now: &Snapshot) -> prometheus::Result<String> {
+        self.queue_length.set(now.n_waiting as i64);
+        self.streams.set(now.n_streams as i64);
         self.model_info.reset();
-        let epoch = training.kept_epoch.to_string();
-        self.model_info.with_label_values(&[&training.data_digest, &epoch, env!("CARGO_PKG_VERSION")]).set(1);
+        let epoch = now.epoch.to_string();
+        self.model_info.with_label_values(&[now.data_digest, &epoch, env!("CARGO_PKG_VERSION")]).set(1);
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

@@ -1,4 +1,4 @@
-//! The model that answers, and how it is exchanged for another while requests go on.
+//! The model that answers. It can be exchanged for another while requests go on.
 
 use std::{
     fmt,
@@ -8,12 +8,12 @@ use std::{
 
 use sc_model::{Backend, Classifier, Error};
 
-/// Where a model comes from.
+/// The origin of a model.
 #[derive(Clone, Debug)]
 pub struct ModelSource {
-    /// The record; none is the one compiled in.
+    /// The file of the record. None is the record compiled in.
     pub file: Option<PathBuf>,
-    /// What runs the network.
+    /// The backend that runs the network.
     pub backend: Backend,
 }
 
@@ -46,7 +46,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads a model that passes its self-test: a server without one does not start.
+    /// Loads a model and runs its self-test. No server starts without a model.
     ///
     /// # Errors
     /// As [`ModelSource::load`].
@@ -55,21 +55,20 @@ impl Model {
         Ok(Self { source, current })
     }
 
-    /// Where it comes from.
+    /// Returns the origin of the model.
     pub fn source(&self) -> &ModelSource {
         &self.source
     }
 
-    /// What answers now. A request keeps what it began with.
+    /// Returns the classifier that answers now. A request keeps the one that it began with.
     pub fn current(&self) -> Arc<Classifier> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Loads the source again, aside, and puts it in the place of the current one if it passes its
-    /// self-test.
+    /// Loads the model again, aside. If it passes its self-test, it takes the place of the current one.
     ///
     /// # Errors
-    /// As [`ModelSource::load`]; the current model goes on answering.
+    /// As [`ModelSource::load`]. The current model then goes on answering.
     pub fn reload(&self) -> Result<Arc<Classifier>, Error> {
         let fresh = Arc::new(self.source.load()?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);

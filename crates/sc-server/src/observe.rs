@@ -1,4 +1,4 @@
-//! What is seen of every request: its id, its line in the log, its place in the metrics.
+//! The id of every request, its line in the log, and its count in the metrics.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -13,20 +13,29 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-
 use tracing::{Instrument, field::Empty};
 
-use crate::{error::ApiError, metrics::Metrics};
+use crate::{error::ApiError, paths, route::Route, state::AppState};
 
-/// Names a request, from the client's log to ours and back.
+/// Probes and scrapes, which come every few seconds and say nothing: they are not logged.
+const QUIET: [&str; 6] = [
+    paths::HEALTH,
+    paths::HEALTH_LIVE,
+    paths::HEALTH_READY,
+    paths::INFERENCE_LIVE,
+    paths::INFERENCE_READY,
+    paths::METRICS,
+];
+
+/// Names a request in the client's log and in this server's.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A longer id than any program makes.
+/// Longest id that is taken, in bytes: longer than any program makes.
 const MAX_ID: usize = 128;
 
-/// Answers with the client's `x-request-id`, or a fresh one; logs a line and counts.
+/// Answers with the client's `x-request-id`, or with a fresh one, and logs and counts the request.
 ///
-/// Audio and labels stay out of the log.
+/// Neither audio nor labels are logged.
 pub async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -35,24 +44,23 @@ pub async fn observe(
     let id = request.headers().get(REQUEST_ID).filter(|id| is_id(id)).cloned().unwrap_or_else(fresh_id);
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let client = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
-    let metrics = request.app_data::<Data<Metrics>>().cloned();
+    let state = request.app_data::<Data<AppState>>().cloned();
 
     let span = tracing::info_span!("request", %method, route = Empty, request_id = ?id, status = Empty);
     let mut response = next.call(request).instrument(span.clone()).await?;
 
-    let route = response.request().match_pattern().unwrap_or_else(|| "none".into());
-    span.record("route", &route);
+    let route = response.request().app_data::<Route>().map_or("none", |route| route.path);
+    span.record("route", route);
     response.headers_mut().insert(REQUEST_ID, id.clone());
     let (status, time) = (response.status().as_u16(), start.elapsed());
     span.record("status", status);
-    if let Some(metrics) = metrics {
-        metrics.answered(&route, status, time);
+    if let Some(state) = state {
+        state.metrics.answered(route, status, time);
         if let Some(error) = response.response().error().and_then(|error| error.as_error::<ApiError>()) {
-            metrics.rejected(error.reason());
+            state.metrics.rejected(error.reason());
         }
     }
-    // Probes and scrapes come every few seconds and say nothing.
-    if !(route.starts_with("/health") || route.starts_with("/v2/health") || route == "/metrics") {
+    if !QUIET.contains(&route) {
         let ms = time.as_secs_f64() * 1000.0;
         let id = id.to_str().unwrap_or_default();
         tracing::info!(client, %method, path, status, ms = format!("{ms:.3}"), request_id = id);
@@ -64,7 +72,7 @@ fn is_id(id: &HeaderValue) -> bool {
     (1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
-/// Sixteen hexadecimal digits, from the keys that the standard library draws for its hash maps.
+/// Makes an id of sixteen hexadecimal digits, from the keys that the standard library draws for its hash maps.
 fn fresh_id() -> HeaderValue {
     let number = RandomState::new().build_hasher().finish();
     HeaderValue::from_str(&format!("{number:016x}")).unwrap_or(HeaderValue::from_static("0"))

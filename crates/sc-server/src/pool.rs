@@ -1,8 +1,11 @@
-//! Work that would hold up the async threads, and a bounded queue before it.
+//! A pool of workers for what would hold up the async threads, with a bounded queue before it.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,13 +15,9 @@ use tokio::{
     task::yield_now,
 };
 
-use crate::{
-    Capacity,
-    error::ApiError,
-    metrics::{Metrics, Stage},
-};
+use crate::{Capacity, error::ApiError};
 
-/// Bounds how much is decoded and classified at once, and how much may wait for that.
+/// Runs a bounded number of jobs at once. A bounded number of others may wait for that.
 pub struct Pool {
     /// One permit for each job that is running or waiting.
     places: Arc<Semaphore>,
@@ -30,11 +29,34 @@ pub struct Pool {
     n_workers: usize,
     n_streams: usize,
     deadline: Duration,
-    metrics: Arc<Metrics>,
+    /// Takes the time that each job waited for its worker.
+    on_wait: Box<dyn Fn(Duration) + Send + Sync>,
+}
+
+/// Tells a job that nobody waits for its result any more.
+#[derive(Clone, Default)]
+pub struct Cancellation(Arc<AtomicBool>);
+
+impl Cancellation {
+    /// Returns true if the job's result will be thrown away, whatever it is: the job may end at once.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Requests the cancellation when it is dropped.
+#[derive(Default)]
+struct CancelOnDrop(Cancellation);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Pool {
-    pub fn new(capacity: &Capacity, metrics: Arc<Metrics>) -> Self {
+    /// Makes a pool within `capacity` that tells `on_wait` how long each job waited for its worker.
+    pub fn new(capacity: &Capacity, on_wait: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         let n_workers = capacity.workers.get();
         let n_places = n_workers.saturating_add(capacity.queue).min(Semaphore::MAX_PERMITS);
         Self {
@@ -45,27 +67,34 @@ impl Pool {
             n_workers,
             n_streams: capacity.streams,
             deadline: capacity.deadline,
-            metrics,
+            on_wait: Box::new(on_wait),
         }
     }
 
-    /// Runs `job` on a thread of its own as soon as a worker is free. A job whose client goes away
-    /// before that is never begun.
+    /// Runs `job` on another thread as soon as a worker is free. The deadline here is the only one: the
+    /// result is the job's whole result, or [`ApiError::Deadline`]. After the deadline, or once the client
+    /// has gone, a job that waits is never begun, and one that runs is told by its [`Cancellation`].
     ///
     /// # Errors
-    /// [`ApiError::Busy`] at once if the queue is full, [`ApiError::Deadline`] if there is no answer in
+    /// [`ApiError::Busy`] at once if the queue is full, [`ApiError::Deadline`] if there is no result in
     /// time, [`ApiError::Internal`] if the job panics.
     pub async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce() -> T + Send + 'static,
+        job: impl FnOnce(&Cancellation) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let place = self.place()?;
         let asked = Instant::now();
-        self.in_time(async { hand_over(job, (place, self.worker(asked).await?)).await }).await
+        self.in_time(async {
+            let permits = (place, self.worker(asked).await?);
+            let waiting = CancelOnDrop::default();
+            let cancellation = waiting.0.clone();
+            hand_over(move || job(&cancellation), permits).await
+        })
+        .await
     }
 
-    /// As [`run`](Self::run), for a job of about a millisecond: on this thread, since to hand it to
-    /// another and its result back takes a third as long again.
+    /// Runs a job of about a millisecond on this thread, with the limits of [`run`](Self::run): to hand
+    /// it to another thread and its result back would take a third as long again.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -73,20 +102,18 @@ impl Pool {
         let _place = self.place()?;
         let asked = Instant::now();
         self.in_time(async {
-            yield_now().await; // what else has arrived comes to its place in the queue, or is refused
+            yield_now().await; // requests that have arrived take their places in the queue, or are refused
             let _worker = self.worker(asked).await?;
             catch_unwind(AssertUnwindSafe(job)).map_err(|_| ApiError::internal(Panicked))
         })
         .await
     }
 
-    /// Runs `job` when it is its turn, however long that takes: for streams, which [`stream_place`]
-    /// bounds.
+    /// Runs a job of a live stream in its turn, without a deadline: [`stream_place`](Self::stream_place)
+    /// bounds the number of streams, and each has one job at a time.
     ///
     /// # Errors
     /// [`ApiError::Internal`] if the job panics.
-    ///
-    /// [`stream_place`]: Self::stream_place
     pub async fn wait<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
@@ -94,7 +121,7 @@ impl Pool {
         hand_over(job, self.worker(Instant::now()).await?).await
     }
 
-    /// A place for a live stream, given back when it is dropped.
+    /// Takes a place for a live stream, which is free again when the permit is dropped.
     ///
     /// # Errors
     /// [`ApiError::Busy`] if there are as many streams as allowed.
@@ -102,13 +129,13 @@ impl Pool {
         Arc::clone(&self.streams).try_acquire_owned().map_err(|_| ApiError::Busy)
     }
 
-    /// Jobs that wait for a worker.
+    /// Counts the jobs that wait for a worker.
     pub fn n_waiting(&self) -> usize {
         let n_running = self.n_workers - self.workers.available_permits();
         (self.n_places - self.places.available_permits()).saturating_sub(n_running)
     }
 
-    /// Live streams.
+    /// Counts the live streams.
     pub fn n_streams(&self) -> usize {
         self.n_streams - self.streams.available_permits()
     }
@@ -119,7 +146,7 @@ impl Pool {
 
     async fn worker(&self, asked: Instant) -> Result<OwnedSemaphorePermit, ApiError> {
         let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(ApiError::internal)?;
-        self.metrics.took(Stage::Queue, asked.elapsed());
+        (self.on_wait)(asked.elapsed());
         Ok(worker)
     }
 
@@ -129,7 +156,7 @@ impl Pool {
     }
 }
 
-/// Runs `job` on another thread. It holds the permits itself, since this future ends early when its
+/// Runs `job` on another thread, where it keeps the permits until its end: this future ends earlier if the
 /// client goes away.
 async fn hand_over<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
@@ -149,12 +176,12 @@ struct Panicked;
 
 #[cfg(test)]
 mod tests {
-    use std::{num::NonZeroUsize, sync::mpsc};
+    use std::{num::NonZeroUsize, sync::mpsc, thread};
 
     use super::*;
 
     fn pool(capacity: Capacity) -> Pool {
-        Pool::new(&Capacity { workers: NonZeroUsize::MIN, ..capacity }, Arc::new(Metrics::new()))
+        Pool::new(&Capacity { workers: NonZeroUsize::MIN, ..capacity }, |_| ())
     }
 
     #[actix_web::test]
@@ -162,9 +189,9 @@ mod tests {
         let pool = pool(Capacity { queue: 0, ..Capacity::default() });
         let (finish, finished) = mpsc::channel();
 
-        let running = pool.run(move || finished.recv().unwrap());
+        let running = pool.run(move |_| finished.recv().unwrap());
         let refused = async {
-            let refused = pool.run(|| ()).await;
+            let refused = pool.run(|_| ()).await;
             finish.send("done").unwrap();
             refused
         };
@@ -173,7 +200,7 @@ mod tests {
 
         assert_eq!(running.unwrap(), "done");
         assert!(matches!(refused, Err(ApiError::Busy)), "got {refused:?}");
-        assert_eq!(pool.run(|| "next").await.unwrap(), "next");
+        assert_eq!(pool.run(|_| "next").await.unwrap(), "next");
     }
 
     #[actix_web::test]
@@ -181,7 +208,7 @@ mod tests {
         let pool = pool(Capacity { queue: 1, deadline: Duration::from_millis(20), ..Capacity::default() });
         let (finish, finished) = mpsc::channel::<()>();
 
-        let (slow, waiting) = tokio::join!(pool.run(move || finished.recv()), pool.run(|| ()));
+        let (slow, waiting) = tokio::join!(pool.run(move |_| finished.recv()), pool.run(|_| ()));
 
         assert!(matches!(slow, Err(ApiError::Deadline { .. })), "got {slow:?}");
         assert!(matches!(waiting, Err(ApiError::Deadline { .. })), "got {waiting:?}");
@@ -190,12 +217,58 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn a_job_is_cancelled_only_when_its_result_is_thrown_away() {
+        let pool = pool(Capacity { deadline: Duration::from_millis(20), ..Capacity::default() });
+        let (ended, end) = mpsc::channel();
+
+        let in_time = pool.run(Cancellation::is_requested).await;
+        let late = pool.run(move |cancellation| {
+            while !cancellation.is_requested() {
+                thread::yield_now();
+            }
+            ended.send("early").unwrap();
+        });
+
+        assert!(!in_time.unwrap());
+        assert!(matches!(late.await, Err(ApiError::Deadline { .. })));
+        assert_eq!(end.recv(), Ok("early"));
+    }
+
+    #[actix_web::test]
+    async fn a_job_whose_client_has_gone_is_cancelled() {
+        let pool = pool(Capacity::default());
+        let (ended, end) = mpsc::channel();
+
+        let job = pool.run(move |cancellation| {
+            while !cancellation.is_requested() {
+                thread::yield_now();
+            }
+            ended.send("early").unwrap();
+        });
+
+        assert!(timeout(Duration::from_millis(20), job).await.is_err());
+        assert_eq!(end.recv(), Ok("early"));
+    }
+
+    #[actix_web::test]
+    async fn the_wait_for_a_worker_is_told_once_a_job() {
+        let (told, waits) = mpsc::channel();
+        let pool = Pool::new(&Capacity::default(), move |wait| told.send(wait).unwrap());
+
+        pool.run(|_| ()).await.unwrap();
+        pool.run_short(|| ()).await.unwrap();
+        pool.wait(|| ()).await.unwrap();
+
+        assert_eq!(waits.try_iter().count(), 3);
+    }
+
+    #[actix_web::test]
     async fn a_short_job_takes_its_place_and_waits_its_turn() {
         let pool = pool(Capacity { queue: 1, ..Capacity::default() });
         let (begin, begun) = mpsc::channel();
         let (finish, finished) = mpsc::channel();
 
-        let long = pool.run(move || {
+        let long = pool.run(move |_| {
             begin.send(()).unwrap();
             finished.recv().unwrap()
         });
@@ -219,11 +292,11 @@ mod tests {
     async fn a_panic_is_an_internal_error_and_frees_its_worker() {
         let pool = pool(Capacity { queue: 0, ..Capacity::default() });
 
-        let panicked = pool.run::<()>(|| panic!("a decoder's bug")).await;
+        let panicked = pool.run::<()>(|_| panic!("a decoder's bug")).await;
         let panicked_here = pool.run_short::<()>(|| panic!("a decoder's bug")).await;
 
         assert!(matches!(panicked, Err(ApiError::Internal(_))), "got {panicked:?}");
         assert!(matches!(panicked_here, Err(ApiError::Internal(_))), "got {panicked_here:?}");
-        assert_eq!(pool.run(|| "next").await.unwrap(), "next");
+        assert_eq!(pool.run(|_| "next").await.unwrap(), "next");
     }
 }

@@ -1,4 +1,4 @@
-//! What the query of a request may ask for.
+//! The queries of requests, parsed and checked.
 
 use actix_web::{error::QueryPayloadError, web::Query};
 use sc_model::DetectorConfig;
@@ -6,19 +6,19 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::error::ApiError;
 
-/// Labels in an answer, the likeliest first, unless the query says how many.
+/// Labels in an answer unless the query sets their number.
 const TOP_K: usize = 5;
 
-/// Of `POST /predict`.
+/// The query of `POST /predict`.
 #[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PredictQuery {
-    /// Labels in an answer, the likeliest first.
+    /// Number of labels in an answer, the likeliest first.
     #[serde(default = "top_k")]
     #[param(minimum = 1, default = 5)]
     pub top_k: usize,
-    /// Least confidence at which a keyword is accepted, instead of the model's own.
+    /// Least confidence at which a keyword is accepted, instead of the model's own threshold.
     #[param(minimum = 0, maximum = 1)]
     pub threshold: Option<f32>,
 }
@@ -42,7 +42,7 @@ impl PredictQuery {
     }
 }
 
-/// Of `POST /detect`.
+/// The query of `POST /detect`.
 #[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -66,16 +66,16 @@ impl DetectQuery {
     }
 }
 
-/// Of `GET /stream`.
+/// The query of `GET /stream`.
 #[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StreamQuery {
-    /// Samples a second of what will be sent.
+    /// Samples a second that the client will send.
     #[serde(default = "sample_rate")]
     #[param(minimum = 4000, maximum = 192_000, default = 16_000)]
     pub sample_rate: u32,
-    /// Also tell the likeliest label of every window.
+    /// Also send the likeliest label of every window.
     #[serde(default)]
     pub scores: bool,
     /// Milliseconds between the windows of a second that are classified.

@@ -1,4 +1,4 @@
-//! Flags, environment and one file, typed, with defaults.
+//! The settings, from flags, environment and one file, typed and with defaults.
 
 use std::{
     ffi::OsString,
@@ -15,16 +15,18 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sc_model::Backend;
-use sc_server::{Access, ApiKey, Capacity, Certificate, Model, ModelName, ModelSource, RateLimit, Service};
+use sc_server::{
+    Access, ApiKey, Capacity, Certificate, Model, ModelName, ModelSource, RateLimit, Service, paths,
+};
 use serde::{Serialize, Serializer};
 
 use crate::healthcheck::Target;
 
-/// Recognises spoken keywords: send it a recording, it answers with the word.
+/// Recognises spoken keywords: it takes a recording and answers with the word.
 #[derive(Debug, Parser, Serialize)]
 #[command(
     version,
-    after_help = "Each setting is taken from its flag, else its variable, else the file, else as given here."
+    after_help = "Each setting comes from its flag, else from its variable, else from the file, else it is the default shown here."
 )]
 #[serde(rename_all = "kebab-case")]
 pub struct Settings {
@@ -32,17 +34,17 @@ pub struct Settings {
     #[serde(skip)]
     command: Option<Subcommands>,
 
-    /// Settings as a TOML file: the flags' names, without dashes before them
+    /// Read settings from a TOML file, named as the flags but without dashes before them
     #[arg(long, env = "SC_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     config: Option<PathBuf>,
 
-    /// Print what would be used, as such a file, and end
+    /// Print the settings as such a file, and exit
     #[arg(long)]
     #[serde(skip)]
     print_config: bool,
 
-    /// Address to listen on; 0.0.0.0 is every address of this machine
+    /// Address to listen on; 0.0.0.0 is all addresses of this machine
     #[arg(long, env = "SC_HOST", default_value = "127.0.0.1")]
     host: String,
 
@@ -50,7 +52,7 @@ pub struct Settings {
     #[arg(long, env = "SC_PORT", default_value_t = 8000, value_parser = number::<u16>("a port, 0 to 65535"))]
     port: u16,
 
-    /// Serve /metrics and /admin on a port of their own, and nowhere else
+    /// Serve /metrics and /admin on this port, and on no other
     #[arg(long, env = "SC_ADMIN_PORT", value_name = "PORT", value_parser = number::<u16>("a port, 0 to 65535"))]
     admin_port: Option<u16>,
 
@@ -58,11 +60,11 @@ pub struct Settings {
     #[arg(long, env = "SC_MODEL", value_name = "FILE")]
     model: Option<PathBuf>,
 
-    /// What the model is called under /v2/models
+    /// Name of the model under /v2/models
     #[arg(long, env = "SC_MODEL_NAME", value_name = "NAME", default_value_t = ModelName::default().0)]
     model_name: String,
 
-    /// What runs the network
+    /// Backend that runs the network
     #[arg(long, env = "SC_BACKEND", default_value_t)]
     #[serde(serialize_with = "as_text")]
     backend: Backend,
@@ -70,7 +72,7 @@ pub struct Settings {
     /// Largest request accepted, in bytes
     #[arg(
         long, env = "SC_MAX_BYTES", value_name = "BYTES",
-        default_value_t = Capacity::default().recording.max_bytes,
+        default_value_t = Capacity::default().audio.max_bytes,
         value_parser = number::<usize>("a number of bytes"),
     )]
     max_bytes: usize,
@@ -78,12 +80,12 @@ pub struct Settings {
     /// Longest recording accepted, in seconds
     #[arg(
         long, env = "SC_MAX_SECONDS", value_name = "S",
-        default_value_t = Capacity::default().recording.max_seconds,
+        default_value_t = Capacity::default().audio.max_seconds,
         value_parser = number::<u32>("a number of seconds"),
     )]
     max_seconds: u32,
 
-    /// Recordings worked on at once, one thread each
+    /// Recordings processed at once, one thread each
     #[arg(
         long, env = "SC_WORKERS", value_name = "N",
         default_value_t = Capacity::default().workers,
@@ -107,7 +109,7 @@ pub struct Settings {
     )]
     streams: usize,
 
-    /// How long a request may take before it is given up, in seconds
+    /// Time for a request from the end of its body to its answer, in seconds
     #[arg(
         long, env = "SC_DEADLINE", value_name = "S",
         default_value_t = Capacity::default().deadline.as_secs(),
@@ -115,20 +117,20 @@ pub struct Settings {
     )]
     deadline: u64,
 
-    /// How long to go on answering, no longer ready, once told to stop, in seconds
+    /// Time to go on answering, but no longer ready, once told to stop, in seconds
     #[arg(long, env = "SC_DRAIN", value_name = "S", default_value_t = 0, value_parser = number::<u64>("a number of seconds"))]
     drain: u64,
 
-    /// Answer only who shows a key with this SHA-256; may be given several times
+    /// Answer only clients with a key of this SHA-256; may be given several times
     #[arg(long = "api-key", env = "SC_API_KEYS", value_name = "SHA256", value_delimiter = ',')]
     #[serde(rename = "api-key", serialize_with = "as_texts")]
     api_keys: Vec<ApiKey>,
 
-    /// Requests a second that each key, or each address, may make
+    /// Requests a second that are allowed to each key, or without keys to each address
     #[arg(long, env = "SC_RATE_LIMIT", value_name = "N", value_parser = number::<NonZeroU32>("a number of requests, 1 or more"))]
     rate_limit: Option<NonZeroU32>,
 
-    /// Let pages of this origin ask, such as <https://example.org>; may be given several times
+    /// Allow requests by pages of this origin, such as <https://example.org>; may be given several times
     #[arg(long = "allow-origin", env = "SC_ALLOW_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
     #[serde(rename = "allow-origin")]
     allow_origins: Vec<String>,
@@ -141,28 +143,28 @@ pub struct Settings {
     #[arg(long, env = "SC_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
 
-    /// How the log is written
+    /// Format of the log
     #[arg(long, env = "SC_LOG_FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
 }
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
-    /// Ask a running server whether it is ready; the exit status is 1 if it is not
+    /// Ask a running server if it is ready; the exit status is 1 if it is not
     Healthcheck {
-        /// What to ask [default: /health/ready of the server with these settings]
+        /// URL to ask [default: /health/ready of the server with these settings]
         url: Option<Target>,
     },
 }
 
-/// How the log is written.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// A line an event, for people.
+    /// One line for each event, for people.
     #[default]
     Text,
-    /// A JSON object an event, for programs.
+    /// One JSON object for each event, for programs.
     Json,
 }
 
@@ -170,7 +172,7 @@ impl Settings {
     /// Reads the arguments, the environment, and the file that one of them names.
     ///
     /// # Errors
-    /// If the file cannot be used. Wrong arguments end the program, with their name and what would be right.
+    /// If the file cannot be used. A wrong argument ends the program with its name and what would be right.
     pub fn read() -> anyhow::Result<Self> {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         let command = match config_file(&arguments) {
@@ -180,10 +182,10 @@ impl Settings {
         Self::from_arg_matches(&command.get_matches_from(arguments)).map_err(|error| error.exit())
     }
 
-    /// Whom to ask for its health, if that is wanted instead of a server.
+    /// Returns the address to ask for its health, if the command is `healthcheck`.
     ///
     /// # Errors
-    /// If the server of these settings speaks https alone.
+    /// If the server of these settings speaks only https.
     pub fn healthcheck(&self) -> anyhow::Result<Option<Target>> {
         let Some(Subcommands::Healthcheck { url }) = &self.command else { return Ok(None) };
         if url.is_some() {
@@ -201,36 +203,37 @@ impl Settings {
                 "cannot ask over https: give the server an --admin-port (SC_ADMIN_PORT), which answers over http"
             ),
         };
-        Ok(Some(Target { host: host.into(), port, path: "/health/ready".into() }))
+        Ok(Some(Target { host: host.into(), port, path: paths::HEALTH_READY.into() }))
     }
 
-    /// Whether to print the settings rather than to serve.
+    /// Returns true if the settings are to be printed instead of served.
     pub fn print_config(&self) -> bool {
         self.print_config
     }
 
-    /// The settings as a file that gives them.
+    /// Writes the settings as a file that `--config` reads.
     ///
     /// # Errors
-    /// If one cannot be written as TOML.
+    /// If a setting cannot be written as TOML.
     pub fn to_toml(&self) -> anyhow::Result<String> {
         Ok(toml::to_string_pretty(self)?)
     }
 
-    /// How the log is written.
+    /// Returns the format of the log.
     pub fn log_format(&self) -> LogFormat {
         self.log_format
     }
 
-    /// How long to go on answering once told to stop.
+    /// Returns the time to go on answering once told to stop.
     pub fn drain(&self) -> Duration {
         Duration::from_secs(self.drain)
     }
 
-    /// What is served, to whom, and how much of it.
+    /// Makes the service of these settings.
     ///
     /// # Errors
-    /// If the model or the certificate cannot be loaded, or a port not be used, naming the setting to change.
+    /// If the model or the certificate cannot be loaded, or if a port cannot be used. The error names the setting
+    /// to change.
     pub fn service(&self) -> anyhow::Result<Service> {
         let limit = self.rate_limit.map(|per_second| RateLimit { per_second });
         Ok(Service {
@@ -243,10 +246,10 @@ impl Settings {
         })
     }
 
-    /// Listens where asked.
+    /// Listens on the host and port of these settings.
     ///
     /// # Errors
-    /// If that is not possible, naming the setting to change.
+    /// If that is not possible. The error names the setting to change.
     pub fn listener(&self) -> anyhow::Result<TcpListener> {
         listen(&self.host, self.port, "port")
     }
@@ -278,8 +281,8 @@ impl Settings {
             deadline: Duration::from_secs(self.deadline),
             ..Capacity::default()
         };
-        capacity.recording.max_bytes = self.max_bytes;
-        capacity.recording.max_seconds = self.max_seconds;
+        capacity.audio.max_bytes = self.max_bytes;
+        capacity.audio.max_seconds = self.max_seconds;
         capacity
     }
 }
@@ -298,7 +301,7 @@ fn listen(host: &str, port: u16, setting: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// The file that the arguments or the environment name: it is read before they are.
+/// Returns the file that the arguments or the environment name. It is read before the arguments are parsed.
 fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -312,7 +315,7 @@ fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
     std::env::var_os("SC_CONFIG").map(PathBuf::from)
 }
 
-/// The command with a file's settings as its defaults.
+/// Makes the settings of a file the defaults of the command.
 fn with_defaults_of(mut command: Command, file: &Path) -> anyhow::Result<Command> {
     let explain = || format!("cannot use --config (SC_CONFIG) {}", file.display());
     let text = fs::read_to_string(file).with_context(explain)?;
@@ -350,12 +353,12 @@ fn plain(value: &toml::Value) -> anyhow::Result<String> {
     }
 }
 
-/// Parses a number, or says what was expected: "invalid digit found in string" helps nobody.
+/// Makes a parser of numbers whose error says what was expected: "invalid digit found in string" does not help.
 fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| text.parse().map_err(|_| format!("expected {expected}"))
 }
 
-/// A scheme and a host, as browsers send it.
+/// Parses an origin, a scheme and a host, as browsers send it.
 fn origin(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let is_origin = host.is_some_and(|host| !host.is_empty() && !host.contains('/'));
@@ -409,7 +412,7 @@ mod tests {
         let capacity =
             parse(&["--max-bytes=9", "--workers=3", "--queue=0", "--deadline=2"]).unwrap().capacity();
 
-        assert_eq!(capacity.recording.max_bytes, 9);
+        assert_eq!(capacity.audio.max_bytes, 9);
         assert_eq!(capacity.workers.get(), 3);
         assert_eq!(capacity.queue, 0);
         assert_eq!(capacity.deadline, Duration::from_secs(2));

@@ -1,4 +1,4 @@
-//! The certificate for https, and how it is exchanged while connections go on.
+//! The certificate for https. It can be exchanged while connections go on.
 
 use std::{
     fmt, fs, io,
@@ -25,23 +25,23 @@ impl Certificate {
     /// Reads both files and checks that they belong together.
     ///
     /// # Errors
-    /// If a file cannot be read, is no PEM, or the key is another certificate's.
+    /// If a file cannot be read or is no PEM, or if the key belongs to another certificate.
     pub fn load(chain: PathBuf, key: PathBuf) -> io::Result<Self> {
         let current = RwLock::new(Arc::new(read(&chain, &key)?));
         Ok(Self { chain, key, current })
     }
 
-    /// Reads the files again, for connections to come.
+    /// Reads the files again, for new connections.
     ///
     /// # Errors
-    /// As [`Certificate::load`]; the certificate stays as it was.
+    /// As [`Certificate::load`]. The certificate then stays as it was.
     pub fn reload(&self) -> io::Result<()> {
         let fresh = Arc::new(read(&self.chain, &self.key)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
-    /// What a listener needs: TLS 1.2 and 1.3, no client certificates.
+    /// Returns the settings of a listener: TLS 1.2 and 1.3, without client certificates.
     pub(crate) fn server_config(self: &Arc<Self>) -> io::Result<ServerConfig> {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -1,4 +1,4 @@
-//! A request's body to the bytes of its recordings.
+//! Finds the audio files in the body of a request.
 
 use actix_multipart::{Field, Multipart};
 use actix_web::{
@@ -13,17 +13,17 @@ use serde::Deserialize;
 
 use crate::{Capacity, error::ApiError};
 
-/// The form field that carries a recording.
+/// The form field that carries an audio file.
 const FIELD: &str = "file";
 
-/// Recordings in one request: one worker answers them all, at about a millisecond each.
-pub const MAX_RECORDINGS: usize = 1_000;
+/// Clips that one request may hold: one worker answers them all, at about a millisecond each.
+pub const MAX_CLIPS: usize = 1_000;
 
-/// What a client sent.
+/// The audio files that a client sent.
 pub enum Upload {
-    /// One recording: it gets one answer.
+    /// One file. It gets one answer.
     One(Bytes),
-    /// A form with several: they get a list of answers.
+    /// Several files of a form. They get a list of answers.
     Several(Vec<Bytes>),
 }
 
@@ -31,33 +31,33 @@ pub enum Upload {
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Encoded {
-    /// The recording's bytes, in base64.
+    /// The bytes of an audio file, in base64.
     #[schema(content_encoding = "base64")]
     audio: String,
 }
 
-/// A recording's bytes: WAV, FLAC, MP3, AAC, MP4, `WebM`, Ogg Vorbis, Opus, AIFF or CAF.
+/// The bytes of an audio file: WAV, FLAC, MP3, AAC, MP4, `WebM`, Ogg Vorbis, Opus, AIFF or CAF.
 #[derive(utoipa::ToSchema)]
 #[schema(value_type = String, format = Binary)]
 #[allow(dead_code, reason = "read by the derive alone")]
-pub struct Recording(Vec<u8>);
+pub struct AudioFile(Vec<u8>);
 
-/// A form with one recording or more.
+/// A form with one audio file or more.
 #[derive(utoipa::ToSchema)]
 #[allow(dead_code, reason = "read by the derive alone")]
 pub struct Form {
-    /// The recordings: one field `file` each.
-    file: Vec<Recording>,
+    /// The audio files, in one field `file` each.
+    file: Vec<AudioFile>,
 }
 
-/// Reads the recordings in `payload`: the fields `file` of a form, the body itself, or JSON.
+/// Reads the audio files in `payload`: the fields `file` of a form, the body itself, or JSON.
 ///
 /// # Errors
 /// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if the body exceeds what `capacity` allows,
-/// [`ApiError::TooMany`] if a form holds more than 1,000 recordings;
-/// [`ApiError::Form`], [`ApiError::NoFile`], [`ApiError::Json`] and [`ApiError::ContentType`] if no
-/// recording can be found in it.
-pub async fn read_recordings(
+/// [`ApiError::TooMany`] if a form holds more than [`MAX_CLIPS`] files;
+/// [`ApiError::Form`], [`ApiError::NoFile`], [`ApiError::Json`] and [`ApiError::ContentType`] if it holds
+/// no file.
+pub async fn read_audio(
     headers: &HeaderMap,
     payload: Payload,
     capacity: &Capacity,
@@ -80,13 +80,13 @@ pub async fn read_recordings(
 /// # Errors
 /// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if it exceeds what `capacity` allows.
 pub async fn read_body(payload: Payload, capacity: &Capacity) -> Result<Bytes, ApiError> {
-    let body = read_to_end(payload, capacity.recording.max_bytes);
+    let body = read_to_end(payload, capacity.audio.max_bytes);
     let limit = capacity.body_deadline;
     timeout(limit, body).await.unwrap_or(Err(ApiError::TooSlow { limit }))
 }
 
-/// Reads the body to its end even past `limit`, throwing the excess away: a client that is still
-/// sending when the connection closes would never see the answer.
+/// Reads the body to its end, even past `limit`, and throws the excess away: a client that still sends
+/// when the connection closes would never see the answer.
 async fn read_to_end(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
     let mut body = BytesMut::new();
     let mut fits = true;
@@ -102,19 +102,19 @@ async fn read_to_end(mut payload: Payload, limit: usize) -> Result<Bytes, ApiErr
 async fn file_fields(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError> {
     let body = stream::iter([Ok::<_, PayloadError>(body)]);
     let mut form = Multipart::new(headers, body);
-    let mut recordings = Vec::new();
+    let mut files = Vec::new();
     while let Some(field) = form.try_next().await? {
         if field.name() == Some(FIELD) {
-            if recordings.len() == MAX_RECORDINGS {
-                return Err(ApiError::TooMany { limit: MAX_RECORDINGS });
+            if files.len() == MAX_CLIPS {
+                return Err(ApiError::TooMany { limit: MAX_CLIPS });
             }
-            recordings.push(content(field).await?);
+            files.push(content(field).await?);
         }
     }
-    match recordings.len() {
+    match files.len() {
         0 => Err(ApiError::NoFile),
-        1 => Ok(Upload::One(recordings.remove(0))),
-        _ => Ok(Upload::Several(recordings)),
+        1 => Ok(Upload::One(files.remove(0))),
+        _ => Ok(Upload::Several(files)),
     }
 }
 

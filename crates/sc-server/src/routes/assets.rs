@@ -11,7 +11,7 @@ use actix_web::{
 };
 use flate2::read::GzDecoder;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, route::Route};
 
 /// Swagger UI styles itself inline, and its icons are in its style sheet.
 const DOCS_POLICY: &str =
@@ -21,9 +21,9 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// A file as browsers are sent it.
+/// A file, as it is sent to browsers.
 pub struct Asset {
-    /// Where it is served.
+    /// The path that it is served at.
     pub path: &'static str,
     media_type: &'static str,
     gzip: &'static [u8],
@@ -47,14 +47,14 @@ macro_rules! script {
     };
 }
 
-/// Declares an example to press.
+/// Declares an example that the page plays.
 macro_rules! example {
     ($name:literal) => {
         asset!(concat!("/examples/", $name), concat!("web/examples/", $name), "audio/mpeg")
     };
 }
 
-/// Every file.
+/// All files.
 pub static ASSETS: [Asset; 35] = [
     asset!("/", "web/index.html", HTML),
     asset!("/style.css", "web/style.css", CSS),
@@ -93,9 +93,16 @@ pub static ASSETS: [Asset; 35] = [
     asset!("/docs/swagger-ui-bundle.js", "docs/swagger-ui-bundle.js", JAVASCRIPT),
 ];
 
+/// Sends the file of the route.
+pub async fn file(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let path = request.app_data::<Route>().map(|route| route.path);
+    let asset = ASSETS.iter().find(|asset| Some(asset.path) == path).ok_or(ApiError::NotFound)?;
+    asset.respond(&request)
+}
+
 impl Asset {
-    /// The file, or 304 if the browser has it: it asks each time, so that an upgrade shows at once.
-    pub fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    /// Sends the file, or 304 if the browser has it. Browsers ask each time, so that an upgrade shows at once.
+    fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
         // A gzip file ends with its content's CRC-32 and length (RFC 1952): enough to tell two releases
         // apart. Weak, as it is the same for both encodings.
         let version = u64::from_le_bytes(*self.gzip.last_chunk().unwrap_or(&[0; 8]));
@@ -120,7 +127,7 @@ impl Asset {
         })
     }
 
-    /// For the few programs that take no gzip, such as curl.
+    /// Unpacks the file for the few programs that take no gzip, such as curl.
     fn plain(&self) -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
         GzDecoder::new(self.gzip).read_to_end(&mut content)?;

@@ -1,4 +1,4 @@
-//! The service described for programs. The pages under `/docs/` show people the same, to be tried.
+//! The description of the service for programs. The pages under `/docs/` show it to people, who can try it.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use utoipa::{
 
 use super::{admin, detect, health, inference, info, predict, stream};
 
-/// What every endpoint takes and answers.
+/// Every endpoint with its requests and responses.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -34,7 +34,7 @@ use super::{admin, detect, health, inference, info, predict, stream};
 )]
 struct Api;
 
-/// Where a server with `--api-key` looks for the key.
+/// Adds the headers that a server with `--api-key` reads the key from.
 struct Keys;
 
 impl Modify for Keys {
@@ -48,12 +48,13 @@ impl Modify for Keys {
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
 
-/// `GET /openapi.json`: `OpenAPI` 3.1.
+/// Sends the description, as `OpenAPI` 3.1.
 pub async fn openapi() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(DOCUMENT.as_str())
 }
 
-/// `GET /docs`: the files of the page lie below it, under whatever path that is served.
+/// Redirects `/docs` to `/docs/`, the folder of the page's files. The target is relative: a proxy may serve both
+/// under another path.
 pub async fn to_docs() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "docs/")).finish()
 }

@@ -1,56 +1,62 @@
-//! Whether the server can answer.
+//! The answers to probes.
 
 use actix_web::web::{Data, Json};
 use serde::Serialize;
 
-use crate::{error::ApiError, lifecycle::Lifecycle};
+use crate::{
+    error::{ApiError, Body},
+    paths::{HEALTH, HEALTH_LIVE, HEALTH_READY},
+    state::AppState,
+};
 
-/// What [`health`] answers.
+/// The answer of [`health`].
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Health {
     #[schema(example = "healthy")]
     status: &'static str,
     model_loaded: bool,
+    /// The kind of device that the network runs on: `cpu` or `gpu`.
     #[schema(example = "cpu")]
     device: &'static str,
 }
 
-/// Whether the program runs and has a model
+/// Says that the program runs and has a model
 ///
-/// Always well, since no server starts without a model.
-#[utoipa::path(get, path = "/health", tag = "operation", responses((status = 200, description = "well", body = Health)))]
-pub async fn health() -> Json<Health> {
-    Json(Health { status: "healthy", model_loaded: true, device: "cpu" })
+/// The answer is always 200, since no server starts without a model.
+#[utoipa::path(get, path = HEALTH, tag = "operation", responses((status = 200, description = "it is well", body = Health)))]
+pub async fn health(state: Data<AppState>) -> Json<Health> {
+    let device = state.model.source().backend.device_kind();
+    Json(Health { status: "healthy", model_loaded: true, device })
 }
 
-/// What [`live`] answers.
+/// The answer of [`live`].
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Live {
     live: bool,
 }
 
-/// Whether the program runs
-#[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, description = "it runs", body = Live)))]
+/// Says that the program runs
+#[utoipa::path(get, path = HEALTH_LIVE, tag = "operation", responses((status = 200, description = "it runs", body = Live)))]
 pub async fn live() -> Json<Live> {
     Json(Live { live: true })
 }
 
-/// What [`ready`] answers.
+/// The answer of [`ready`].
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Ready {
     ready: bool,
     live: bool,
 }
 
-/// Whether requests should be sent here
+/// Says if requests should be sent here
 ///
-/// From the moment the model has passed its self-test until the server is told to stop.
+/// They should from the moment the model has passed its self-test until the server is told to stop.
 #[utoipa::path(
-    get, path = "/health/ready", tag = "operation",
-    responses((status = 200, description = "send requests here", body = Ready), (status = 503, description = "the server is stopping", body = crate::error::Body))
+    get, path = HEALTH_READY, tag = "operation",
+    responses((status = 200, description = "send requests here", body = Ready), (status = 503, description = "the server is stopping", body = Body))
 )]
-pub async fn ready(lifecycle: Data<Lifecycle>) -> Result<Json<Ready>, ApiError> {
-    if lifecycle.is_stopping() {
+pub async fn ready(state: Data<AppState>) -> Result<Json<Ready>, ApiError> {
+    if state.lifecycle.is_stopping() {
         Err(ApiError::Stopping)
     } else {
         Ok(Json(Ready { ready: true, live: true }))

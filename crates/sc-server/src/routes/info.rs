@@ -1,20 +1,21 @@
-//! `GET /info`: what answers, and what it accepts.
+//! The description of the model and of the limits.
 
 use actix_web::web::{Data, Json};
 use sc_model::Classifier;
 use serde_json::{Value, json};
 
-use crate::{Capacity, model::Model};
+use crate::{Capacity, paths::INFO, state::AppState};
 
-/// What the model is, and what is accepted
+/// Describes the model and the limits
 ///
-/// Labels, front end, network and its cost, training and its figures, threshold; limits; version.
-#[utoipa::path(get, path = "/info", tag = "keywords", responses((status = 200, description = "the figures of the model", body = Value)))]
-pub async fn info(model: Data<Model>, capacity: Data<Capacity>) -> Json<Value> {
-    Json(describe(&model.current(), &capacity))
+/// The answer holds the model's labels, front end, network and its cost, training with its figures, and
+/// threshold; the limits on audio; and the program's version.
+#[utoipa::path(get, path = INFO, tag = "keywords", responses((status = 200, description = "the figures of the model", body = Value)))]
+pub async fn info(state: Data<AppState>) -> Json<Value> {
+    Json(describe(&state.model.current(), &state.capacity))
 }
 
-/// What the record says of itself, what is accepted, and by which version of the program.
+/// Returns what the record says of itself, the limits, and the program's version.
 pub fn describe(classifier: &Classifier, capacity: &Capacity) -> Value {
     let header = classifier.header();
     json!({
@@ -31,12 +32,12 @@ pub fn describe(classifier: &Classifier, capacity: &Capacity) -> Value {
 }
 
 fn limits(capacity: &Capacity) -> Value {
-    let recording = &capacity.recording;
+    let audio = &capacity.audio;
     json!({
-        "max_bytes": recording.max_bytes,
-        "max_seconds": recording.max_seconds,
-        "max_channels": recording.max_channels,
-        "min_rate_hz": recording.min_rate_hz,
-        "max_rate_hz": recording.max_rate_hz,
+        "max_bytes": audio.max_bytes,
+        "max_seconds": audio.max_seconds,
+        "max_channels": audio.max_channels,
+        "min_rate_hz": audio.min_rate_hz,
+        "max_rate_hz": audio.max_rate_hz,
     })
 }

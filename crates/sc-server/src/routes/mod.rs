@@ -1,4 +1,4 @@
-//! What is served under which path.
+//! The table of routes, and their handlers.
 
 mod admin;
 mod assets;
@@ -18,38 +18,64 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use crate::error::ApiError;
+use crate::{access::Audience, error::ApiError, paths, route::Route};
 
-/// The route table.
+/// A path, and the function that makes its resource.
+type Served = (&'static str, fn(&'static str) -> Resource);
+
+/// Routes that say if the server is well.
+const PROBES: [Served; 3] = [
+    (paths::HEALTH, |path| get(path, health::health)),
+    (paths::HEALTH_LIVE, |path| get(path, health::live)),
+    (paths::HEALTH_READY, |path| get(path, health::ready)),
+];
+
+/// Routes that describe the service. The files of the page are public too.
+const PUBLIC: [Served; 10] = [
+    (paths::INFO, |path| get(path, info::info)),
+    (paths::INFERENCE, |path| get(path, inference::server)),
+    (paths::INFERENCE_LIVE, |path| get(path, health::live)),
+    (paths::INFERENCE_READY, |path| get(path, health::ready)),
+    (paths::MODEL, |path| get(path, inference::metadata)),
+    (paths::MODEL_READY, |path| get(path, inference::ready)),
+    (paths::VERSION, |path| get(path, inference::metadata)),
+    (paths::VERSION_READY, |path| get(path, inference::ready)),
+    (paths::OPENAPI, |path| get(path, docs::openapi)),
+    (paths::DOCS, |path| get(path, docs::to_docs)),
+];
+
+/// Routes that cost something.
+const GUARDED: [Served; 5] = [
+    (paths::PREDICT, |path| post(path, predict::predict)),
+    (paths::DETECT, |path| post(path, detect::detect)),
+    (paths::STREAM, |path| get(path, stream::stream)),
+    (paths::MODEL_INFER, |path| post(path, inference::infer)),
+    (paths::VERSION_INFER, |path| post(path, inference::infer)),
+];
+
+/// Routes for those who run the server.
+const OPERATORS: [Served; 2] =
+    [(paths::METRICS, |path| get(path, admin::metrics)), (paths::RELOAD, |path| post(path, admin::reload))];
+
+/// Adds all routes, each behind the guard of its table.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(post("/predict", predict::predict))
-        .service(post("/detect", detect::detect))
-        .service(get("/stream", stream::stream))
-        .service(get("/info", info::info))
-        .service(get("/health", health::health))
-        .service(get("/health/live", health::live))
-        .service(get("/health/ready", health::ready))
-        .service(get("/v2", inference::server))
-        .service(get("/v2/health/live", health::live))
-        .service(get("/v2/health/ready", health::ready))
-        .service(get("/metrics", admin::metrics))
-        .service(post("/admin/reload", admin::reload))
-        .service(get("/openapi.json", docs::openapi))
-        .service(get("/docs", docs::to_docs))
-        .default_service(web::to(not_found));
-    for model in ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"] {
-        config
-            .service(get(model, inference::metadata))
-            .service(get(&format!("{model}/ready"), inference::ready))
-            .service(post(&format!("{model}/infer"), inference::infer));
-    }
-    for asset in &assets::ASSETS {
-        config.service(get(asset.path, move |request| async move { asset.respond(&request) }));
-    }
+    table().for_each(|route| route.register(config));
+    config.default_service(web::to(not_found));
 }
 
-/// Keeps the page to what this server sends: no foreign host, no inline script, no frame around it.
+fn table() -> impl Iterator<Item = Route> {
+    let of = |audience| move |(path, resource)| Route { path, audience, resource };
+    let files = assets::ASSETS.iter().map(|asset| -> Served { (asset.path, |path| get(path, assets::file)) });
+    PROBES
+        .into_iter()
+        .map(of(Audience::Probes))
+        .chain(PUBLIC.into_iter().chain(files).map(of(Audience::Public)))
+        .chain(GUARDED.into_iter().map(of(Audience::Guarded)))
+        .chain(OPERATORS.into_iter().map(of(Audience::Operators)))
+}
+
+/// Returns headers that keep the page to what this server sends: no other host, no inline script, no frame
+/// around it.
 pub fn security_headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add((
@@ -89,4 +115,75 @@ async fn not_found() -> Result<HttpResponse, ApiError> {
 
 fn wrong_method(allowed: &'static str) -> Ready<Result<HttpResponse, ApiError>> {
     ready(Err(ApiError::WrongMethod { allowed }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, sync::Arc};
+
+    use actix_web::{
+        App,
+        http::{Method, StatusCode},
+        test::{TestRequest, call_service, init_service},
+        web::Data,
+    };
+    use sc_model::Backend;
+
+    use super::*;
+    use crate::{Access, Capacity, Lifecycle, Model, ModelName, ModelSource, state::AppState};
+
+    /// The state of a server that asks for a key.
+    fn state() -> Data<AppState> {
+        let model = Model::load(ModelSource { file: None, backend: Backend::Native }).unwrap();
+        let access = Access::new(vec!["0".repeat(64).parse().unwrap()], None, Vec::new());
+        Data::new(AppState::new(
+            Arc::new(model),
+            ModelName::default(),
+            Capacity::default(),
+            access,
+            Arc::<Lifecycle>::default(),
+        ))
+    }
+
+    /// Returns a path of the route, as it is and with each letter written in percent.
+    fn requested(route: &Route) -> [String; 2] {
+        let path = route.path.replace("{model}", "speech-commands").replace("{version}", "1");
+        let encoded = path.bytes().map(|byte| match byte {
+            b'/' => "/".into(),
+            byte => format!("%{byte:02x}"),
+        });
+        [encoded.collect(), path]
+    }
+
+    #[actix_web::test]
+    async fn every_route_but_the_public_ones_asks_for_a_key() {
+        let app = init_service(App::new().app_data(state()).configure(routes)).await;
+        for route in table() {
+            for path in requested(&route) {
+                for method in [Method::GET, Method::POST] {
+                    let request = TestRequest::with_uri(&path).method(method).to_request();
+                    let status = call_service(&app, request).await.status();
+                    let asks = status == StatusCode::UNAUTHORIZED;
+                    let is_public = matches!(route.audience, Audience::Probes | Audience::Public);
+                    assert_eq!(asks, !is_public, "{path}: {status}");
+                }
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_route_without_the_state_that_holds_the_keys_is_closed() {
+        let app = init_service(App::new().configure(routes)).await;
+        for route in table() {
+            let request = TestRequest::with_uri(&requested(&route)[1]).to_request();
+            let status = call_service(&app, request).await.status();
+            assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn each_path_stands_in_one_table() {
+        let mut paths = HashSet::new();
+        assert!(table().all(|route| paths.insert(route.path)), "a path is there twice");
+    }
 }

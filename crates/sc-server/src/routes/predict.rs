@@ -1,113 +1,82 @@
-//! A recording's keyword.
-
-use std::time::Instant;
+//! The keyword in a clip.
 
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use sc_data::{Limits, Waveform};
-use sc_model::{Classifier, Prediction};
+use sc_model::Prediction;
 use serde::Serialize;
 
 use crate::{
-    Capacity,
-    error::{ApiError, Body},
-    metrics::{Metrics, Stage},
-    model::Model,
-    pool::Pool,
+    error::{AccessErrors, ApiError, AudioErrors, Body},
+    paths::PREDICT,
     query::PredictQuery,
-    upload::{Upload, read_recordings},
+    recogniser::Audio,
+    state::AppState,
+    upload::{AudioFile, Encoded, Form, Upload, read_audio},
 };
 
-/// One of several answers.
+/// The result for one of several clips.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
-enum Answer {
-    Heard(Prediction),
-    Failed(Body),
+enum ClipResult {
+    Recognised(Prediction),
+    Refused(Body),
 }
 
-/// One recording gets one answer, several get a list.
+/// One clip gets one prediction, several get a list of results.
 #[derive(utoipa::ToSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "read by the derive alone")]
-enum Answers {
+enum Results {
     One(Prediction),
-    Several(Vec<Answer>),
+    Several(Vec<ClipResult>),
 }
 
-/// The keyword in a recording
+/// Names the keyword in a recording
 ///
-/// Of a recording longer than a second, the loudest second is heard. Several recordings in one form get a list
-/// of answers in their order, each with its own result or error.
+/// In a recording longer than a second, the loudest second counts. Several recordings in one form get a list of
+/// results in their order, each a prediction or an error.
 #[utoipa::path(
-    post, path = "/predict", tag = "keywords", params(PredictQuery),
+    post, path = PREDICT, tag = "keywords", params(PredictQuery),
     request_body(content(
-        (crate::upload::Form = "multipart/form-data"), (crate::upload::Recording = "audio/*"),
-        (crate::upload::Recording = "application/octet-stream"), (crate::upload::Encoded = "application/json"),
+        (Form = "multipart/form-data"), (AudioFile = "audio/*"),
+        (AudioFile = "application/octet-stream"), (Encoded = "application/json"),
     )),
     responses(
-        (status = 200, description = "what was heard, or a list of it", body = Answers),
-        crate::error::RecordingErrors, crate::error::AccessErrors
+        (status = 200, description = "the prediction, or a list of results", body = Results),
+        AudioErrors, AccessErrors
     )
 )]
 pub async fn predict(
     request: HttpRequest,
     payload: Payload,
-    capacity: Data<Capacity>,
-    pool: Data<Pool>,
-    model: Data<Model>,
-    metrics: Data<Metrics>,
+    state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let query = PredictQuery::parse(request.query_string())?;
-    let upload = read_recordings(request.headers(), payload, &capacity).await?;
-    let classifier = model.current();
-    let deadline = Instant::now() + capacity.deadline;
-    let hear = move |recording: &[u8]| answer(recording, &query, &classifier, &capacity.recording, &metrics);
-    match upload {
-        Upload::One(recording) if is_short(&recording) => {
-            Ok(HttpResponse::Ok().json(pool.run_short(|| hear(&recording)).await??))
+    let PredictQuery { top_k, threshold } = PredictQuery::parse(request.query_string())?;
+    let shorten = |mut prediction: Prediction| {
+        prediction.predictions.truncate(top_k);
+        prediction
+    };
+    match read_audio(request.headers(), payload, &state.capacity).await? {
+        Upload::One(file) => {
+            let prediction = state.recogniser.classify(Audio::File(file), threshold).await?;
+            Ok(HttpResponse::Ok().json(shorten(prediction)))
         }
-        Upload::One(recording) => Ok(HttpResponse::Ok().json(pool.run(move || hear(&recording)).await??)),
-        Upload::Several(recordings) => {
-            let hear_all = move || -> Vec<Answer> {
-                // After it nobody waits any more.
-                let in_time = recordings.iter().take_while(|_| Instant::now() < deadline);
-                in_time.map(|recording| hear(recording).map_err(ApiError::from).into()).collect()
-            };
-            Ok(HttpResponse::Ok().json(pool.run(hear_all).await?))
+        Upload::Several(files) => {
+            let clips = files.into_iter().map(Audio::File).collect();
+            let batch = state.recogniser.classify_all::<Vec<_>>(clips, threshold).await?;
+            let results = batch.answers.into_iter().map(|answer| answer.map(shorten).into());
+            Ok(HttpResponse::Ok().json(results.collect::<Vec<ClipResult>>()))
         }
     }
 }
 
-/// Whether a recording is heard within about a millisecond: a WAV file of about a second.
-fn is_short(recording: &[u8]) -> bool {
-    const MAX_BYTES: usize = 100_000; // a second at 48 kHz
-    recording.starts_with(b"RIFF") && recording.len() <= MAX_BYTES
-}
-
-fn answer(
-    recording: &[u8],
-    query: &PredictQuery,
-    classifier: &Classifier,
-    limits: &Limits,
-    metrics: &Metrics,
-) -> Result<Prediction, sc_data::Error> {
-    let start = Instant::now();
-    let waveform = Waveform::decode(recording, limits)?;
-    metrics.took(Stage::Decode, start.elapsed());
-    let threshold = query.threshold.unwrap_or(classifier.header().threshold);
-    let mut prediction = metrics.classify(classifier, &waveform, threshold);
-    prediction.predictions.truncate(query.top_k);
-    Ok(prediction)
-}
-
-impl From<Result<Prediction, ApiError>> for Answer {
-    fn from(result: Result<Prediction, ApiError>) -> Self {
+impl From<Result<Prediction, sc_data::Error>> for ClipResult {
+    fn from(result: Result<Prediction, sc_data::Error>) -> Self {
         match result {
-            Ok(prediction) => Self::Heard(prediction),
-            Err(error) => Self::Failed(Body { error: error.message() }),
+            Ok(prediction) => Self::Recognised(prediction),
+            Err(error) => Self::Refused(Body { error: ApiError::from(error).message() }),
         }
     }
 }

@@ -8,180 +8,178 @@ use actix_web::{
     web::{Bytes, Data, Payload},
 };
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
-use sc_data::StreamResampler;
-use sc_model::{Detection, Detector, Score};
+use sc_model::{Detection, Score};
 use serde::Serialize;
 
-use crate::{Capacity, error::ApiError, model::Model, pool::Pool, query::StreamQuery};
+use crate::{
+    error::{AccessErrors, ApiError, Body},
+    paths::STREAM,
+    query::StreamQuery,
+    recogniser::LiveStream,
+    state::AppState,
+};
 
-/// The largest message: ten seconds at 48 kHz.
+/// The largest message, in bytes: ten seconds at 48 kHz.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// A client that sends nothing for so long has gone.
+/// A client that sends nothing for this time has gone.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// What the server tells.
+/// A message of the server.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Event {
-    /// A keyword was heard.
+pub enum StreamEvent {
+    /// A keyword is detected.
     Detection(Detection),
-    /// A window's likeliest label, if `scores` were asked for.
+    /// A window's likeliest label, if the query asks for `scores`.
     Score(Score),
     /// The sound is over, as the client said.
     End {
-        /// What was heard of it.
+        /// The length of all that was sent.
         duration_s: f64,
     },
-    /// Why the connection ends.
+    /// The connection ends by an error.
     Error {
-        /// What was wrong, and what would be right.
+        /// The mistake, and what would be right.
         error: String,
     },
 }
 
-/// Keywords in live sound, over a WebSocket
+/// Finds the keywords in live sound, over a WebSocket
 ///
-/// Binary messages carry 16-bit little-endian mono samples at `sample_rate`, in pieces of any size; the text
-/// `end` says that the sound is over. Text messages come back: `{"type":"detection",…}` as soon as a keyword is
-/// heard, `{"type":"score",…}` for each window if asked for, and `{"type":"end",…}` after the last. The same
-/// samples give the same detections here and from `/detect`.
+/// The client sends binary messages of 16-bit little-endian mono samples at `sample_rate`, in pieces of any size,
+/// and the text `end` when the sound is over. The server sends text messages: `{"type":"detection",…}` as soon as
+/// a keyword is detected, `{"type":"score",…}` for each window if asked for, and `{"type":"end",…}` after the
+/// last. The same samples give the same detections as from `/detect`.
 #[utoipa::path(
-    get, path = "/stream", tag = "keywords", params(StreamQuery),
+    get, path = STREAM, tag = "keywords", params(StreamQuery),
     responses(
-        (status = 101, description = "a WebSocket; its text messages are events", body = Event),
-        (status = 400, description = "no WebSocket handshake, or a wrong query", body = crate::error::Body),
-        (status = 422, description = "a sample rate out of range", body = crate::error::Body),
-        (status = 503, description = "too many streams", body = crate::error::Body),
-        crate::error::AccessErrors
+        (status = 101, description = "a WebSocket; its text messages are events", body = StreamEvent),
+        (status = 400, description = "no WebSocket handshake, or a wrong query", body = Body),
+        (status = 422, description = "a sample rate out of range", body = Body),
+        (status = 503, description = "too many streams", body = Body),
+        AccessErrors
     )
 )]
 pub async fn stream(
     request: HttpRequest,
     payload: Payload,
-    capacity: Data<Capacity>,
-    pool: Data<Pool>,
-    model: Data<Model>,
+    state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let (query, config) = StreamQuery::parse(request.query_string())?;
-    capacity.recording.check_format(1, query.sample_rate)?;
-    let place = pool.stream_place()?;
+    let stream = state.recogniser.stream(query.sample_rate, &config)?;
     let (response, session, messages) =
         actix_ws::handle(&request, payload).map_err(|error| ApiError::WebSocket(error.to_string()))?;
-    let listener = Listener {
-        resampler: StreamResampler::new(query.sample_rate),
-        detector: Detector::new(model.current(), &config),
-        rate_hz: query.sample_rate,
-        scores: query.scores,
-        n_samples: 0,
-    };
     let messages =
         messages.max_frame_size(MAX_MESSAGE).aggregate_continuations().max_continuation_size(MAX_MESSAGE);
-    spawn(async move {
-        let _place = place;
-        converse(session, messages, listener, &pool).await;
-    });
+    spawn(converse(Conversation { session, messages, wants_scores: query.scores }, stream));
     Ok(response)
 }
 
-/// Hears messages until one side ends the conversation.
-async fn converse(
-    mut session: Session,
-    mut messages: AggregatedMessageStream,
-    mut listener: Listener,
-    pool: &Pool,
-) {
-    let reason = loop {
-        let message = match timeout(IDLE, messages.recv()).await {
-            Err(_) => break closed(CloseCode::Away, "nothing was sent for 30 s"),
-            Ok(None | Some(Ok(AggregatedMessage::Close(_)))) => return, // the client has gone
-            Ok(Some(Err(error))) => break closed(CloseCode::Protocol, &error.to_string()),
-            Ok(Some(Ok(message))) => message,
-        };
-        let heard = match message {
-            AggregatedMessage::Binary(samples) if samples.len() % 2 == 0 => {
-                pool.wait(move || listener.hear(&samples)).await
-            }
-            AggregatedMessage::Binary(_) => {
-                break closed(CloseCode::Unsupported, "expected 16-bit samples: an even number of bytes");
-            }
-            AggregatedMessage::Text(text) if text.trim() == "end" => {
-                if let Ok(events) = pool.wait(move || listener.finish()).await {
-                    let _ = tell(&mut session, &events).await;
-                }
-                break CloseReason { code: CloseCode::Normal, description: None };
-            }
-            AggregatedMessage::Text(_) => {
-                break closed(CloseCode::Unsupported, "expected samples, or the text `end`");
-            }
-            AggregatedMessage::Ping(bytes) => {
-                if session.pong(&bytes).await.is_err() {
-                    return;
-                }
-                continue;
-            }
-            _ => continue,
-        };
-        match heard {
-            Ok((back, events)) => {
-                listener = back;
-                if tell(&mut session, &events).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => break closed(CloseCode::Error, &error.message()),
+/// Answers messages until one side ends the conversation, and closes the connection.
+async fn converse(mut conversation: Conversation, stream: LiveStream) {
+    let reason = match conversation.answer(stream).await {
+        Ok(()) => CloseReason { code: CloseCode::Normal, description: None },
+        Err(End::Gone) => return,
+        Err(End::Refused(code, error)) => {
+            let _ = conversation.tell(&StreamEvent::Error { error: error.clone() }).await;
+            CloseReason { code, description: Some(error) }
         }
     };
-    if let Some(error) = reason.description.clone() {
-        let _ = tell(&mut session, &[Event::Error { error }]).await;
+    let _ = conversation.session.close(Some(reason)).await; // fails if the client has gone
+}
+
+/// A message of the client.
+enum Message {
+    Samples(Bytes),
+    Over,
+    Ping(Bytes),
+    Nothing,
+}
+
+/// The reason that a conversation ends before the sound is over.
+enum End {
+    /// The client has gone.
+    Gone,
+    /// The server closes the connection.
+    Refused(CloseCode, String),
+}
+
+impl From<actix_ws::Closed> for End {
+    fn from(_: actix_ws::Closed) -> Self {
+        Self::Gone
     }
-    let _ = session.close(Some(reason)).await;
 }
 
-fn closed(code: CloseCode, why: &str) -> CloseReason {
-    CloseReason { code, description: Some(why.into()) }
-}
-
-async fn tell(session: &mut Session, events: &[Event]) -> Result<(), actix_ws::Closed> {
-    for event in events {
-        session.text(serde_json::to_string(event).unwrap_or_default()).await?;
+impl From<ApiError> for End {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(CloseCode::Error, error.message())
     }
-    Ok(())
 }
 
-/// One stream's state between messages.
-struct Listener {
-    resampler: StreamResampler,
-    detector: Detector,
-    rate_hz: u32,
-    scores: bool,
-    n_samples: u64,
+/// The two directions of a WebSocket.
+struct Conversation {
+    session: Session,
+    messages: AggregatedMessageStream,
+    wants_scores: bool,
 }
 
-impl Listener {
-    /// Takes samples, and returns itself and what they told.
-    fn hear(mut self, samples: &Bytes) -> (Self, Vec<Event>) {
-        let samples: Vec<f32> = samples
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0)
-            .collect();
-        self.n_samples += samples.len() as u64;
-        let samples = self.resampler.push(&samples);
-        let before = self.detector.latest().cloned();
-        let mut events: Vec<Event> = self.detector.push(&samples).into_iter().map(Event::Detection).collect();
-        if self.scores && self.detector.latest() != before.as_ref() {
-            events.extend(self.detector.latest().cloned().map(Event::Score));
+impl Conversation {
+    /// Answers messages until the client says that the sound is over.
+    async fn answer(&mut self, mut stream: LiveStream) -> Result<(), End> {
+        loop {
+            match self.next().await? {
+                Message::Samples(samples) => {
+                    let (rest, found) = stream.push(samples).await?;
+                    stream = rest;
+                    self.tell_all(found.detections).await?;
+                    if let Some(score) = found.score.filter(|_| self.wants_scores) {
+                        self.tell(&StreamEvent::Score(score)).await?;
+                    }
+                }
+                Message::Over => {
+                    let (detections, duration_s) = stream.finish().await?;
+                    self.tell_all(detections).await?;
+                    return Ok(self.tell(&StreamEvent::End { duration_s }).await?);
+                }
+                Message::Ping(bytes) => self.session.pong(&bytes).await?,
+                Message::Nothing => {}
+            }
         }
-        (self, events)
     }
 
-    fn finish(mut self) -> Vec<Event> {
-        let rest = self.resampler.finish();
-        let mut events: Vec<Event> = self.detector.push(&rest).into_iter().map(Event::Detection).collect();
-        events.extend(self.detector.finish().into_iter().map(Event::Detection));
-        events.push(Event::End { duration_s: self.n_samples as f64 / f64::from(self.rate_hz) });
-        events
+    async fn next(&mut self) -> Result<Message, End> {
+        let refused = |code, why: &str| Err(End::Refused(code, why.into()));
+        let message = match timeout(IDLE, self.messages.recv()).await {
+            Err(_) => return refused(CloseCode::Away, "nothing was sent for 30 s"),
+            Ok(None) => return Err(End::Gone),
+            Ok(Some(message)) => {
+                message.map_err(|error| End::Refused(CloseCode::Protocol, error.to_string()))?
+            }
+        };
+        match message {
+            AggregatedMessage::Binary(samples) if samples.len() % 2 == 0 => Ok(Message::Samples(samples)),
+            AggregatedMessage::Binary(_) => {
+                refused(CloseCode::Unsupported, "expected 16-bit samples: an even number of bytes")
+            }
+            AggregatedMessage::Text(text) if text.trim() == "end" => Ok(Message::Over),
+            AggregatedMessage::Text(_) => {
+                refused(CloseCode::Unsupported, "expected samples, or the text `end`")
+            }
+            AggregatedMessage::Ping(bytes) => Ok(Message::Ping(bytes)),
+            AggregatedMessage::Pong(_) => Ok(Message::Nothing),
+            AggregatedMessage::Close(_) => Err(End::Gone),
+        }
+    }
+
+    async fn tell_all(&mut self, detections: Vec<Detection>) -> Result<(), actix_ws::Closed> {
+        for detection in detections {
+            self.tell(&StreamEvent::Detection(detection)).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self, event: &StreamEvent) -> Result<(), actix_ws::Closed> {
+        self.session.text(serde_json::to_string(event).unwrap_or_default()).await
     }
 }

@@ -1,11 +1,11 @@
-//! Recordings that are damaged: each gets an answer that says so, or is heard all the same.
+//! Clips that are damaged: each gets an answer that says so, or is heard all the same.
 
 use std::{fs, path::Path};
 
 use crate::helpers::{TestServer, read, wav};
 
 /// A file of every format.
-fn recordings() -> Vec<(String, Vec<u8>)> {
+fn clips() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sc-data/tests/media");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = entries
@@ -26,9 +26,9 @@ const WRONG_FIELDS: [(&str, usize, &[u8]); 6] = [
 ];
 
 #[test]
-fn a_recording_of_any_format_that_is_cut_or_has_wrong_bits_gets_an_answer() {
+fn a_clip_of_any_format_that_is_cut_or_has_wrong_bits_gets_an_answer() {
     let server = TestServer::start();
-    for (name, file) in recordings() {
+    for (name, file) in clips() {
         let cuts = [1, 12, 30, 100, file.len() / 2, file.len() - 1];
         let mut damaged: Vec<_> =
             cuts.iter().map(|&length| (format!("{length} bytes"), file[..length].to_vec())).collect();
@@ -47,13 +47,13 @@ fn a_recording_of_any_format_that_is_cut_or_has_wrong_bits_gets_an_answer() {
 }
 
 #[test]
-fn a_recording_of_no_channel_rate_or_sample_is_422_and_says_so() {
+fn a_clip_of_no_channel_rate_or_sample_is_422_and_says_so() {
     let server = TestServer::start();
     for (what, at, value) in WRONG_FIELDS {
-        let mut recording = wav(200.0, 1.0, 16_000);
-        recording[at..at + value.len()].copy_from_slice(value);
+        let mut clip = wav(200.0, 1.0, 16_000);
+        clip[at..at + value.len()].copy_from_slice(value);
 
-        let (status, body) = read(server.predict(recording));
+        let (status, body) = read(server.predict(clip));
 
         assert_eq!(status, 422, "{what}: {body}");
         assert!(body["error"].as_str().unwrap().len() > 10, "{what}: {body}");

@@ -1,4 +1,4 @@
-//! Keywords in long recordings and live sound: the same, whichever way it comes.
+//! Keywords in longer audio and in live sound: they are the same, whichever way the sound comes.
 
 use sc_data::{Limits, decode};
 use sc_model::{Detection, Detector, DetectorConfig};
@@ -9,7 +9,7 @@ use tungstenite::{Message, connect, error::Error as SocketError};
 use crate::helpers::{TestServer, classifier, error, read, wav_of, word};
 
 /// Four seconds: silence, *yes*, silence, *yes* and half a second more.
-fn sound(rate_hz: u32) -> Vec<i16> {
+pub fn sound(rate_hz: u32) -> Vec<i16> {
     let word: Vec<i16> = hound::WavReader::new(word()).unwrap().samples().map(Result::unwrap).collect();
     let pause = vec![0; 8_000];
     let samples = [pause.as_slice(), &word, &pause, &pause, &word].concat();
@@ -17,9 +17,9 @@ fn sound(rate_hz: u32) -> Vec<i16> {
     samples.iter().flat_map(|sample| std::iter::repeat_n(*sample, factor)).collect()
 }
 
-/// What the library detects in a recording.
-fn expected(recording: &[u8]) -> Vec<Detection> {
-    let samples = decode(recording, &Limits::default()).unwrap();
+/// Returns what the library detects in an audio file.
+fn expected(audio: &[u8]) -> Vec<Detection> {
+    let samples = decode(audio, &Limits::default()).unwrap();
     let mut detector = Detector::new(Arc::new(classifier()), &DetectorConfig::default());
     let mut detections = detector.push(&samples);
     detections.extend(detector.finish());
@@ -32,7 +32,7 @@ fn as_json(detections: &[Detection]) -> Value {
 }
 
 /// The events of a stream that gets `samples` in pieces of `size`.
-fn listen(server: &TestServer, query: &str, samples: &[i16], size: usize) -> Vec<Value> {
+pub fn listen(server: &TestServer, query: &str, samples: &[i16], size: usize) -> Vec<Value> {
     let url = server.url("/stream").replace("http", "ws") + query;
     let (mut socket, _) = connect(url).unwrap();
     for piece in samples.chunks(size) {
@@ -53,12 +53,12 @@ fn listen(server: &TestServer, query: &str, samples: &[i16], size: usize) -> Vec
 
 #[test]
 fn each_word_is_detected_once_where_it_is() {
-    let recording = wav_of(&sound(16_000), 16_000);
+    let audio = wav_of(&sound(16_000), 16_000);
 
-    let (status, heard) = read(TestServer::start().post("/detect", "audio/wav", recording.clone()));
+    let (status, heard) = read(TestServer::start().post("/detect", "audio/wav", audio.clone()));
 
     assert_eq!(status, 200);
-    assert_eq!(heard, json!({"duration_s": 3.5, "detections": as_json(&expected(&recording))}));
+    assert_eq!(heard, json!({"duration_s": 3.5, "detections": as_json(&expected(&audio))}));
     let heard = heard["detections"].as_array().unwrap().clone();
     let labels: Vec<_> = heard.iter().map(|detection| &detection["label"]).collect();
     assert_eq!(labels, ["yes", "yes"]);
@@ -71,7 +71,7 @@ fn each_word_is_detected_once_where_it_is() {
 }
 
 #[test]
-fn live_sound_in_pieces_of_any_size_gives_what_the_recording_gives() {
+fn live_sound_in_pieces_of_any_size_gives_what_the_whole_file_gives() {
     let server = TestServer::start();
     for rate_hz in [16_000, 48_000] {
         let samples = sound(rate_hz);
@@ -110,14 +110,14 @@ fn scores_tell_what_each_window_sounds_like() {
 
 #[test]
 fn server_sent_events_bring_the_same() {
-    let recording = wav_of(&sound(16_000), 16_000);
+    let audio = wav_of(&sound(16_000), 16_000);
 
     let server = TestServer::start();
-    let response = server.post_accepting("/detect", "text/event-stream", recording.clone());
+    let response = server.post_accepting("/detect", "text/event-stream", audio.clone());
 
     assert_eq!(response.headers()["Content-Type"], "text/event-stream");
     let text = response.text().unwrap();
-    let mut expected: Vec<String> = expected(&recording)
+    let mut expected: Vec<String> = expected(&audio)
         .iter()
         .map(|detection| format!("event: detection\ndata: {}", serde_json::to_string(detection).unwrap()))
         .collect();

@@ -1,4 +1,4 @@
-//! A server of one's own for each test, and recordings to send it.
+//! A server for each test, and clips to send to it.
 
 use std::{
     f32::consts::TAU,
@@ -81,21 +81,21 @@ impl TestServer {
         self.client.get(self.url(path)).header("Accept-Encoding", accepted).send().unwrap()
     }
 
-    /// Posts `recording` as every client should.
-    pub fn predict(&self, recording: Vec<u8>) -> Response {
-        self.predict_field("file", recording)
+    /// Posts `clip` as every client should.
+    pub fn predict(&self, clip: Vec<u8>) -> Response {
+        self.predict_field("file", clip)
     }
 
-    pub fn predict_field(&self, field: &'static str, recording: Vec<u8>) -> Response {
-        let form = Form::new().part(field, Part::bytes(recording).file_name("word.wav"));
+    pub fn predict_field(&self, field: &'static str, clip: Vec<u8>) -> Response {
+        let form = Form::new().part(field, Part::bytes(clip).file_name("word.wav"));
         self.client.post(self.url("/predict")).multipart(form).send().unwrap()
     }
 
-    /// Posts several recordings in one form.
-    pub fn predict_all(&self, recordings: Vec<Vec<u8>>) -> Response {
-        let form = recordings.into_iter().fold(Form::new(), |form, recording| {
-            form.part("file", Part::bytes(recording).file_name("word.wav"))
-        });
+    /// Posts several clips in one form.
+    pub fn predict_all(&self, clips: Vec<Vec<u8>>) -> Response {
+        let form = clips
+            .into_iter()
+            .fold(Form::new(), |form, clip| form.part("file", Part::bytes(clip).file_name("word.wav")));
         self.client.post(self.url("/predict")).multipart(form).send().unwrap()
     }
 
@@ -114,10 +114,10 @@ impl TestServer {
         self.client.post(self.url(path)).header("Content-Type", content_type).body(body).send().unwrap()
     }
 
-    /// Posts a recording and says how the answer should come.
-    pub fn post_accepting(&self, path: &str, media_type: &str, recording: Vec<u8>) -> Response {
+    /// Posts a clip, and asks for an answer of the media type.
+    pub fn post_accepting(&self, path: &str, media_type: &str, clip: Vec<u8>) -> Response {
         let request = self.client.post(self.url(path)).header("Content-Type", "audio/wav");
-        request.header("Accept", media_type).body(recording).send().unwrap()
+        request.header("Accept", media_type).body(clip).send().unwrap()
     }
 
     /// Posts `body` with a header.
@@ -166,9 +166,9 @@ pub fn classifier() -> Classifier {
     Classifier::shipped(Backend::Native).unwrap()
 }
 
-/// What the server should answer to `recording`: what the library answers.
-pub fn answer(classifier: &Classifier, recording: &[u8]) -> Value {
-    let waveform = Waveform::decode(recording, &Limits::default()).unwrap();
+/// Returns the answer of the library to `clip`, as the server should send it.
+pub fn answer(classifier: &Classifier, clip: &[u8]) -> Value {
+    let waveform = Waveform::decode(clip, &Limits::default()).unwrap();
     let mut prediction = classifier.classify(&waveform);
     prediction.predictions.truncate(5);
     // Through text, so that floats are as wide as those that come over the wire.

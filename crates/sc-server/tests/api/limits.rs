@@ -1,22 +1,23 @@
-//! What happens at the limits of size, time and number.
+//! The limits of size, time and number.
 
 use std::{
     io::{Read, Write},
     net::TcpStream,
     num::NonZeroUsize,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sc_data::Limits;
 use sc_server::Capacity;
+use serde_json::{Value, json};
 
 use crate::helpers::{TestServer, error, read, wav};
 
 #[test]
 fn a_body_over_the_limit_is_413_and_the_client_hears_it() {
-    let recording = Limits { max_bytes: 100_000, ..Limits::default() };
-    let server = TestServer::with(Capacity { recording, ..Capacity::default() });
+    let audio = Limits { max_bytes: 100_000, ..Limits::default() };
+    let server = TestServer::with(Capacity { audio, ..Capacity::default() });
 
     let response = server.predict(vec![0; 20 << 20]);
 
@@ -42,7 +43,7 @@ fn a_body_that_does_not_arrive_in_time_is_408() {
 }
 
 #[test]
-fn more_recordings_than_the_queue_holds_are_refused_with_503() {
+fn more_clips_than_the_queue_holds_are_refused_with_503() {
     let capacity = Capacity { workers: NonZeroUsize::MIN, queue: 0, ..Capacity::default() };
     let server = TestServer::with(capacity);
     let slow_to_decode = wav(200.0, 60.0, 192_000);
@@ -61,4 +62,57 @@ fn more_recordings_than_the_queue_holds_are_refused_with_503() {
         let expected = error("too many recordings at once: try again in 1 s");
         assert_eq!(read(answer), (503, expected));
     }
+}
+
+/// Clips in a batch that a deadline ends.
+const N_CLIPS: usize = 40;
+
+/// Sends a batch with deadlines of a tenth to the whole of the time that it takes. Whatever the deadline,
+/// each answer holds all results or is the error.
+fn check_whole_or_none(send: impl Fn(&TestServer) -> (u16, Value), n_results: impl Fn(&Value) -> usize) {
+    let patient = TestServer::start();
+    send(&patient); // the first request is slower
+    let start = Instant::now();
+    assert_eq!(send(&patient).0, 200);
+    let whole = start.elapsed();
+    for share in 1..=20 {
+        let deadline = whole * share / 20;
+        let server = TestServer::with(Capacity { deadline, ..Capacity::default() });
+        let (status, body) = send(&server);
+        let is_right = match status {
+            200 => n_results(&body) == N_CLIPS,
+            504 => body["error"].is_string(),
+            _ => false,
+        };
+        assert!(is_right, "{deadline:?} of {whole:?}: {status}, {} results", n_results(&body));
+    }
+}
+
+#[test]
+fn a_batch_is_answered_whole_or_with_504() {
+    let clips = vec![wav(200.0, 2.0, 44_100); N_CLIPS];
+    check_whole_or_none(
+        |server| read(server.predict_all(clips.clone())),
+        |body| body.as_array().map_or(0, Vec::len),
+    );
+}
+
+#[test]
+fn a_batch_of_tensors_is_answered_whole_or_with_504() {
+    let clip = wav(200.0, 2.0, 44_100);
+    let element = [&(clip.len() as u32).to_le_bytes(), clip.as_slice()].concat();
+    let binary = element.repeat(N_CLIPS);
+    let parameters = json!({"binary_data_size": binary.len()});
+    let input =
+        json!({"name": "AUDIO_FILE", "shape": [N_CLIPS], "datatype": "BYTES", "parameters": parameters});
+    let json = json!({"inputs": [input]}).to_string().into_bytes();
+    let body = [json.as_slice(), &binary].concat();
+    check_whole_or_none(
+        |server| {
+            let header = "Inference-Header-Content-Length";
+            let path = "/v2/models/speech-commands/infer";
+            read(server.post_with(path, header, json.len(), body.clone()))
+        },
+        |body| body["outputs"][1]["data"].as_array().map_or(0, Vec::len),
+    );
 }

@@ -13,8 +13,12 @@ mod predict;
 mod readme;
 mod shutdown;
 
+use std::panic::catch_unwind;
+
 use helpers::{TestServer, classifier, error, read};
 use reqwest::Method;
+use sc_model::Backend;
+use sc_server::{Model, ModelSource, Service};
 use serde_json::json;
 
 #[test]
@@ -24,6 +28,19 @@ fn health_is_what_the_original_service_answers() {
     assert_eq!(response.status(), 200);
     let expected = r#"{"status":"healthy","model_loaded":true,"device":"cpu"}"#;
     assert_eq!(response.text().unwrap(), expected);
+}
+
+#[test]
+fn health_says_the_device_of_the_backend_that_runs() {
+    // A build with `wgpu` may be tested where there is no GPU: that model is served only if it loads.
+    for backend in Backend::available() {
+        let load = || Model::load(ModelSource { file: None, backend });
+        let Ok(Ok(model)) = catch_unwind(load) else { continue };
+
+        let (_, health) = read(TestServer::serving(Service::new(model)).get("/health"));
+
+        assert_eq!(health["device"], if backend.to_string() == "wgpu" { "gpu" } else { "cpu" }, "{backend}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What whoever runs the server sees of it, and who is let in.
+//! The operator's view of the server, and the clients that are let in.
 
 use std::{fs, net::TcpListener, num::NonZeroU32, sync::Arc};
 
@@ -7,7 +7,10 @@ use sc_model::{Backend, Record};
 use sc_server::{Access, Model, ModelSource, RateLimit, Service};
 use serde_json::json;
 
-use crate::helpers::{TestServer, error, read, service, word};
+use crate::{
+    detect::{listen, sound},
+    helpers::{TestServer, error, read, service, word},
+};
 
 #[test]
 fn requests_answers_and_refusals_are_counted() {
@@ -33,6 +36,75 @@ fn requests_answers_and_refusals_are_counted() {
         text.contains("sc_model_info{data_digest=") && text.contains("process_resident_memory_bytes"),
         "{text}"
     );
+}
+
+/// Sends audio one way, and returns true if there was an answer.
+type Ask<'a> = &'a dyn Fn(&TestServer) -> bool;
+
+#[test]
+fn every_way_to_an_answer_is_measured_and_counted() {
+    let clip = word().into_inner();
+    let tensor = json!({"name": "AUDIO", "shape": [1, 4], "datatype": "FP32", "data": [0, 0.1, -0.1, 0]});
+    let infer = json!({"inputs": [tensor]}).to_string().into_bytes();
+    let accepted = "sc_predictions_total{accepted=\"true\",label=\"yes\"}";
+    let refused = "sc_predictions_total{accepted=\"false\",label=\"_silence_\"}";
+    let ways: [(&str, Ask, &str); 5] = [
+        ("/predict", &|server| server.predict(clip.clone()).status() == 200, accepted),
+        ("/detect", &|server| server.post("/detect", "audio/wav", clip.clone()).status() == 200, accepted),
+        (
+            "/detect as events",
+            &|server| {
+                let events = server.post_accepting("/detect", "text/event-stream", clip.clone());
+                events.text().unwrap().contains("event: end")
+            },
+            accepted,
+        ),
+        ("/stream", &|server| listen(server, "", &sound(16_000)[..24_000], 24_000).len() == 2, accepted),
+        (
+            "/v2",
+            &|server| {
+                let path = "/v2/models/speech-commands/infer";
+                server.post(path, "application/json", infer.clone()).status() == 200
+            },
+            refused,
+        ),
+    ];
+    for (way, ask, label) in ways {
+        let server = TestServer::start();
+        assert!(ask(&server), "{way}");
+
+        let text = server.get("/metrics").text().unwrap();
+
+        let count = |metric: &str| -> Option<u32> {
+            let value = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
+            value.and_then(|value| value.parse().ok())
+        };
+        for stage in ["queue", "decode", "features", "network"] {
+            let n = count(&format!("sc_stage_seconds_count{{stage=\"{stage}\"}}"));
+            assert!(n >= Some(1), "{way}: {stage} is not measured in\n{text}");
+        }
+        assert_eq!(count(label), Some(1), "{way}: {label} is not counted in\n{text}");
+    }
+}
+
+#[test]
+fn every_described_operation_but_the_public_ones_asks_for_a_key() {
+    let access = Access::new(vec!["0".repeat(64).parse().unwrap()], None, Vec::new());
+    let server = TestServer::serving(Service { access, ..service() });
+    let (_, document) = read(server.get("/openapi.json"));
+    let guarded = ["/admin/reload", "/detect", "/metrics", "/predict", "/stream", "/v2/models/{model}/infer"];
+
+    let mut asking = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let requested = path.replace("{model}", "speech-commands");
+        for (method, operation) in operations.as_object().unwrap() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let asks = server.request(method, &requested).status() == 401;
+            assert_eq!(asks, operation["responses"]["401"].is_object(), "{path} and its description");
+            asking.extend(asks.then_some(path));
+        }
+    }
+    assert_eq!(asking, guarded);
 }
 
 #[test]

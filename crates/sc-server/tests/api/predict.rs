@@ -12,15 +12,15 @@ use crate::helpers::{TestServer, answer, classifier, error, read, wav};
 fn an_answer_is_that_of_the_library() {
     let server = TestServer::start();
 
-    for recording in [wav(200.0, 1.0, 16_000), wav(330.0, 2.5, 44_100), wav(150.0, 0.4, 8_000)] {
-        let expected = answer(&classifier(), &recording);
+    for clip in [wav(200.0, 1.0, 16_000), wav(330.0, 2.5, 44_100), wav(150.0, 0.4, 8_000)] {
+        let expected = answer(&classifier(), &clip);
         assert_eq!(expected["predictions"].as_array().unwrap().len(), 5);
-        assert_eq!(read(server.predict(recording)), (200, expected));
+        assert_eq!(read(server.predict(clip)), (200, expected));
     }
 }
 
 #[test]
-fn recordings_sent_at_once_are_answered_as_if_sent_in_turn() {
+fn clips_sent_at_once_are_answered_as_if_sent_in_turn() {
     let server = TestServer::start();
     let classifier = classifier();
 
@@ -28,10 +28,10 @@ fn recordings_sent_at_once_are_answered_as_if_sent_in_turn() {
         for client in 0..16_u8 {
             let (server, classifier) = (&server, &classifier);
             scope.spawn(move || {
-                let recording = wav(120.0 + 30.0 * f32::from(client), 1.0, 16_000);
-                let expected = answer(classifier, &recording);
+                let clip = wav(120.0 + 30.0 * f32::from(client), 1.0, 16_000);
+                let expected = answer(classifier, &clip);
                 for _ in 0..4 {
-                    assert_eq!(read(server.predict(recording.clone())), (200, expected.clone()));
+                    assert_eq!(read(server.predict(clip.clone())), (200, expected.clone()));
                 }
             });
         }
@@ -40,16 +40,16 @@ fn recordings_sent_at_once_are_answered_as_if_sent_in_turn() {
 
 #[test]
 fn other_fields_of_the_form_are_passed_over() {
-    let recording = wav(200.0, 1.0, 16_000);
+    let clip = wav(200.0, 1.0, 16_000);
     let form = format!(
         "--x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n{}",
         "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n"
     );
-    let body = [form.as_bytes(), &recording, b"\r\n--x--\r\n"].concat();
+    let body = [form.as_bytes(), &clip, b"\r\n--x--\r\n"].concat();
 
     let response = TestServer::start().predict_raw("multipart/form-data; boundary=x", body);
 
-    assert_eq!(read(response), (200, answer(&classifier(), &recording)));
+    assert_eq!(read(response), (200, answer(&classifier(), &clip)));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_broken_form_is_400_and_says_what_is_wrong_with_it() {
 }
 
 #[test]
-fn several_recordings_are_answered_in_order_each_with_its_own_error() {
+fn several_clips_are_answered_in_order_each_with_its_own_error() {
     let [first, last] = [wav(200.0, 1.0, 16_000), wav(330.0, 2.5, 44_100)];
 
     let response = TestServer::start().predict_all(vec![first.clone(), b"no audio".to_vec(), last.clone()]);
@@ -86,7 +86,7 @@ fn several_recordings_are_answered_in_order_each_with_its_own_error() {
 }
 
 #[test]
-fn more_recordings_than_one_request_may_hold_are_413() {
+fn more_clips_than_one_request_may_hold_are_413() {
     let response = TestServer::start().predict_all(vec![Vec::new(); 1_001]);
 
     let expected = error("the form holds more than 1000 recordings: send them in several requests");
@@ -94,16 +94,16 @@ fn more_recordings_than_one_request_may_hold_are_413() {
 }
 
 #[test]
-fn a_recording_may_be_the_body_itself_or_base64_in_json() {
+fn a_clip_may_be_the_body_itself_or_base64_in_json() {
     let server = TestServer::start();
-    let recording = wav(200.0, 1.0, 16_000);
-    let expected = answer(&classifier(), &recording);
-    let encoded = json!({ "audio": BASE64_STANDARD.encode(&recording) }).to_string().into_bytes();
+    let clip = wav(200.0, 1.0, 16_000);
+    let expected = answer(&classifier(), &clip);
+    let encoded = json!({ "audio": BASE64_STANDARD.encode(&clip) }).to_string().into_bytes();
 
     for (content_type, body) in [
-        ("audio/wav", recording.clone()),
-        ("audio/webm; codecs=opus", recording.clone()), // its content counts
-        ("Application/Octet-Stream", recording),
+        ("audio/wav", clip.clone()),
+        ("audio/webm; codecs=opus", clip.clone()), // its content counts
+        ("Application/Octet-Stream", clip),
         ("application/json; charset=utf-8", encoded),
     ] {
         assert_eq!(read(server.predict_raw(content_type, body)), (200, expected.clone()), "{content_type}");
@@ -111,7 +111,7 @@ fn a_recording_may_be_the_body_itself_or_base64_in_json() {
 }
 
 #[test]
-fn a_body_without_a_recording_is_400_and_says_where_one_is_looked_for() {
+fn a_body_without_a_clip_is_400_and_says_where_one_is_looked_for() {
     let server = TestServer::start();
 
     for (content_type, body, part) in [
@@ -128,8 +128,8 @@ fn a_body_without_a_recording_is_400_and_says_where_one_is_looked_for() {
 #[test]
 fn the_query_says_how_many_labels_and_from_which_confidence() {
     let server = TestServer::start();
-    let recording = wav(200.0, 1.0, 16_000);
-    let ask = |query: &str| read(server.predict_with(query, "audio/wav", recording.clone()));
+    let clip = wav(200.0, 1.0, 16_000);
+    let ask = |query: &str| read(server.predict_with(query, "audio/wav", clip.clone()));
 
     let (_, body) = ask("?top_k=2&threshold=0");
     assert_eq!(body["predictions"].as_array().unwrap().len(), 2);
@@ -159,7 +159,7 @@ fn a_file_that_is_no_audio_is_415() {
 }
 
 #[test]
-fn a_damaged_recording_is_422_and_says_why() {
+fn a_damaged_clip_is_422_and_says_why() {
     let mut truncated = wav(200.0, 1.0, 16_000);
     truncated.truncate(30);
     let cause = Waveform::decode(&truncated, &Limits::default()).unwrap_err();
@@ -172,7 +172,7 @@ fn a_damaged_recording_is_422_and_says_why() {
 }
 
 #[test]
-fn a_recording_that_is_too_long_is_413() {
+fn a_clip_that_is_too_long_is_413() {
     let response = TestServer::start().predict(wav(200.0, 61.0, 8_000));
 
     assert_eq!(read(response), (413, error("the recording is longer than 60 s")));
@@ -181,10 +181,10 @@ fn a_recording_that_is_too_long_is_413() {
 #[test]
 fn the_request_after_a_refused_one_is_answered() {
     let server = TestServer::start();
-    let recording = wav(200.0, 1.0, 16_000);
+    let clip = wav(200.0, 1.0, 16_000);
 
     assert_eq!(server.predict(b"text".to_vec()).status(), 415);
 
-    let expected = answer(&classifier(), &recording);
-    assert_eq!(read(server.predict(recording)), (200, expected));
+    let expected = answer(&classifier(), &clip);
+    assert_eq!(read(server.predict(clip)), (200, expected));
 }

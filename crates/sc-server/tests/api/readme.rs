@@ -1,4 +1,4 @@
-//! What README.md tells users to type.
+//! The examples in README.md.
 
 use std::{
     fs, io,
@@ -16,7 +16,7 @@ fn blocks<'a>(readme: &'a str, language: &str) -> Vec<&'a str> {
     readme.split(&begin).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
-/// Whether `text` has the parts of `pattern` in their order; anything may stand for an ellipsis.
+/// Returns true if `text` has the parts of `pattern` in their order. An ellipsis stands for any text.
 fn matches(text: &str, pattern: &str) -> bool {
     let mut rest = text;
     pattern.split('…').all(|part| match rest.find(part) {

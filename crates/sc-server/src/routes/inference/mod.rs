@@ -1,40 +1,34 @@
 //! The Open Inference Protocol, version 2: what `KServe`, Triton and their clients speak.
 //!
-//! Tensors in: `AUDIO_FILE`, BYTES `[n]`, recordings of any format; or `AUDIO`, FP32 `[n, samples]` at 16 kHz,
-//! or at the rate its parameter `sample_rate` says. Out: `PROBABILITIES`, FP32 `[n, labels]`; `LABEL`, BYTES
-//! `[n]`; `ACCEPTED`, BOOL `[n]`. Triton's extensions for binary tensors and classification are understood.
+//! A request holds one tensor: `AUDIO_FILE`, BYTES `[n]`, audio files of any format; or `AUDIO`, FP32
+//! `[n, samples]`, at 16 kHz or at its parameter `sample_rate`. The response holds `PROBABILITIES`, FP32
+//! `[n, labels]`; `LABEL`, BYTES `[n]`; `ACCEPTED`, BOOL `[n]`. Triton's extensions for binary tensors and
+//! classification are understood.
 
 mod request;
-mod response;
-
-use std::time::Instant;
+mod tensor;
 
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Json, Path, Payload},
 };
-use sc_data::{Limits, StreamResampler, Waveform};
-use sc_model::{Classifier, Prediction};
+use sc_model::Prediction;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::{
-    request::{Audio, Inference},
-    response::answer,
-};
+use self::{request::Inference, tensor::respond};
 use crate::{
-    Capacity, ModelName,
-    error::ApiError,
-    metrics::{Metrics, Stage},
-    model::Model,
-    pool::Pool,
-    upload::read_body,
+    ModelName,
+    error::{AccessErrors, ApiError, AudioErrors, Body},
+    paths::{INFERENCE, MODEL, MODEL_INFER, MODEL_READY},
+    state::AppState,
+    upload::{AudioFile, read_body},
 };
 
-/// The one version that is served. Another model is another server.
+/// The only version that is served. For another model there is another server.
 const VERSION: &str = "1";
 
-/// A model in a path, and perhaps its version.
+/// The model in a path, and its version if there is one.
 #[derive(Deserialize)]
 pub struct Named {
     model: String,
@@ -54,8 +48,8 @@ impl Named {
     }
 }
 
-/// What serves
-#[utoipa::path(get, path = "/v2", tag = "inference", responses((status = 200, description = "the metadata", body = Value)))]
+/// Describes the server
+#[utoipa::path(get, path = INFERENCE, tag = "inference", responses((status = 200, description = "the metadata", body = Value)))]
 pub async fn server() -> Json<Value> {
     Json(json!({
         "name": "speech-commands",
@@ -64,22 +58,18 @@ pub async fn server() -> Json<Value> {
     }))
 }
 
-/// The model's tensors
+/// Describes the model's tensors
 #[utoipa::path(
-    get, path = "/v2/models/{model}", tag = "inference",
+    get, path = MODEL, tag = "inference",
     params(("model" = String, Path, example = "speech-commands")),
-    responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = crate::error::Body))
+    responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = Body))
 )]
-pub async fn metadata(
-    named: Path<Named>,
-    name: Data<ModelName>,
-    model: Data<Model>,
-) -> Result<Json<Value>, ApiError> {
-    named.check(&name)?;
-    let n_labels = model.current().header().labels.names().len();
+pub async fn metadata(named: Path<Named>, state: Data<AppState>) -> Result<Json<Value>, ApiError> {
+    named.check(&state.name)?;
+    let n_labels = state.model.current().header().labels.names().len();
     let tensor = |name, datatype, shape: &[i64]| json!({"name": name, "datatype": datatype, "shape": shape});
     Ok(Json(json!({
-        "name": name.0,
+        "name": state.name.0,
         "versions": [VERSION],
         "platform": "rust_speech_commands",
         "inputs": [tensor("AUDIO_FILE", "BYTES", &[-1]), tensor("AUDIO", "FP32", &[-1, -1])],
@@ -91,74 +81,47 @@ pub async fn metadata(
     })))
 }
 
-/// Whether the model answers
+/// Says if the model answers
 #[utoipa::path(
-    get, path = "/v2/models/{model}/ready", tag = "inference",
+    get, path = MODEL_READY, tag = "inference",
     params(("model" = String, Path, example = "speech-commands")),
-    responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = crate::error::Body))
+    responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = Body))
 )]
-pub async fn ready(named: Path<Named>, name: Data<ModelName>) -> Result<Json<Value>, ApiError> {
-    named.check(&name)?;
-    Ok(Json(json!({ "name": name.0, "ready": true })))
+pub async fn ready(named: Path<Named>, state: Data<AppState>) -> Result<Json<Value>, ApiError> {
+    named.check(&state.name)?;
+    Ok(Json(json!({ "name": state.name.0, "ready": true })))
 }
 
-/// Keywords in a batch of recordings, as tensors
+/// Names the keywords in a batch of recordings, as tensors
 ///
-/// The input is `AUDIO_FILE`, BYTES `[n]`, of recordings in any format (in JSON as base64), or `AUDIO`, FP32
+/// The input is `AUDIO_FILE`, BYTES `[n]`, audio files of any format (in JSON as base64), or `AUDIO`, FP32
 /// `[n, samples]`, at 16 kHz or at its parameter `sample_rate`. The outputs are `PROBABILITIES`, FP32
-/// `[n, labels]`, `LABEL`, BYTES `[n]`, and `ACCEPTED`, BOOL `[n]`. Binary tensors follow the JSON if
-/// `Inference-Header-Content-Length` says how long that is.
+/// `[n, labels]`, `LABEL`, BYTES `[n]`, and `ACCEPTED`, BOOL `[n]`. Binary tensors may follow the JSON if the
+/// header `Inference-Header-Content-Length` gives its length.
 #[utoipa::path(
-    post, path = "/v2/models/{model}/infer", tag = "inference",
+    post, path = MODEL_INFER, tag = "inference",
     params(("model" = String, Path, example = "speech-commands")),
     request_body(content = request::Request, example = json!({
         "inputs": [{"name": "AUDIO", "shape": [1, 4], "datatype": "FP32", "data": [0.0, 0.1, -0.1, 0.0]}]
     })),
     responses(
         (status = 200, description = "JSON, and binary tensors behind it if asked for", content(
-            (Value = "application/json"), (crate::upload::Recording = "application/octet-stream"),
+            (Value = "application/json"), (AudioFile = "application/octet-stream"),
         )),
-        (status = 404, description = "another model or version", body = crate::error::Body),
-        crate::error::RecordingErrors, crate::error::AccessErrors
+        (status = 404, description = "another model or version", body = Body),
+        AudioErrors, AccessErrors
     )
 )]
 pub async fn infer(
-    (request, payload): (HttpRequest, Payload),
+    request: HttpRequest,
+    payload: Payload,
     named: Path<Named>,
-    name: Data<ModelName>,
-    (capacity, pool): (Data<Capacity>, Data<Pool>),
-    (model, metrics): (Data<Model>, Data<Metrics>),
+    state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    named.check(&name)?;
-    let body = read_body(payload, &capacity).await?;
-    let Inference { id, audio, outputs } = Inference::parse(request.headers(), &body)?;
-    let classifier = model.current();
-    let labels = classifier.header().labels.clone();
-    let deadline = Instant::now() + capacity.deadline;
-    let hear = move || -> Result<Vec<Prediction>, sc_data::Error> {
-        // After it nobody waits any more.
-        let in_time = audio.iter().take_while(|_| Instant::now() < deadline);
-        in_time.map(|audio| hear(audio, &classifier, &capacity.recording, &metrics)).collect()
-    };
-    let predictions = pool.run(hear).await??;
-    answer(&name.0, VERSION, id, &labels, &predictions, &outputs)
-}
-
-fn hear(
-    audio: &Audio,
-    classifier: &Classifier,
-    limits: &Limits,
-    metrics: &Metrics,
-) -> Result<Prediction, sc_data::Error> {
-    let start = Instant::now();
-    let waveform = match audio {
-        Audio::File(bytes) => Waveform::decode(bytes, limits)?,
-        Audio::Samples { samples, rate_hz } => {
-            limits.check_format(1, *rate_hz)?;
-            limits.check_samples(samples, *rate_hz)?;
-            Waveform::from_samples(&StreamResampler::all(samples, *rate_hz))
-        }
-    };
-    metrics.took(Stage::Decode, start.elapsed());
-    Ok(metrics.classify(classifier, &waveform, classifier.header().threshold))
+    named.check(&state.name)?;
+    let body = read_body(payload, &state.capacity).await?;
+    let Inference { id, clips, outputs } = Inference::parse(request.headers(), &body)?;
+    let batch = state.recogniser.classify_all::<Result<Vec<Prediction>, _>>(clips, None).await?;
+    let labels = &batch.classifier.header().labels;
+    respond(&state.name.0, VERSION, id, labels, &batch.answers?, &outputs)
 }

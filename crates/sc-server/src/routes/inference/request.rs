@@ -1,4 +1,4 @@
-//! An inference request to the recordings in it.
+//! Inference requests, and the audio in them.
 
 use std::fmt;
 
@@ -10,28 +10,25 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
-use super::response::{Output, OutputKind};
-use crate::{error::ApiError, upload::MAX_RECORDINGS};
-
-/// Length of the JSON before binary tensors.
-pub const HEADER_LENGTH: &str = "Inference-Header-Content-Length";
+use super::tensor::{HEADER_LENGTH, Output, OutputKind};
+use crate::{error::ApiError, recogniser::Audio, upload::MAX_CLIPS};
 
 /// The JSON of a request.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct Request {
-    /// Comes back in the answer.
+    /// Name of the request, which the answer repeats.
     id: Option<String>,
     /// One tensor: `AUDIO` or `AUDIO_FILE`.
     #[schema(min_items = 1, max_items = 1)]
     inputs: Vec<Input>,
-    /// Which tensors to answer with; all of them if there are none.
+    /// Tensors of the answer: all of them if none is named.
     #[serde(default)]
     outputs: Vec<Wanted>,
     #[serde(default)]
     parameters: RequestParameters,
 }
 
-/// A tensor.
+/// A tensor of the request.
 #[derive(Deserialize, utoipa::ToSchema)]
 struct Input {
     name: String,
@@ -39,7 +36,7 @@ struct Input {
     datatype: String,
     #[serde(default)]
     parameters: InputParameters,
-    /// Row by row, flat or nested.
+    /// Elements in row order, flat or nested.
     #[serde(default)]
     #[schema(value_type = Option<Vec<serde_json::Value>>)]
     data: Option<Elements>,
@@ -47,16 +44,16 @@ struct Input {
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 struct RequestParameters {
-    /// Answer with binary tensors.
+    /// True for an answer in binary tensors.
     #[serde(default)]
     binary_data_output: bool,
 }
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 struct InputParameters {
-    /// The tensor's bytes among those that follow the JSON.
+    /// Bytes of the tensor after the JSON.
     binary_data_size: Option<usize>,
-    /// Of `AUDIO`, in Hz.
+    /// Sample rate of `AUDIO`, in Hz.
     sample_rate: Option<u32>,
 }
 
@@ -69,36 +66,23 @@ struct Wanted {
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 struct WantedParameters {
-    /// As a binary tensor after the JSON.
+    /// True for a binary tensor after the JSON.
     binary_data: Option<bool>,
-    /// Of `PROBABILITIES`: the likeliest so many, as `probability:index:label`.
+    /// Number of likeliest labels to give of `PROBABILITIES`, as `probability:index:label`.
     classification: Option<usize>,
 }
 
-/// The elements of a tensor in JSON.
+/// The elements of a tensor in JSON: numbers or texts.
 #[derive(Default)]
 struct Elements {
     numbers: Vec<f32>,
     texts: Vec<String>,
 }
 
-/// One recording.
-pub enum Audio {
-    /// As a file.
-    File(Bytes),
-    /// As mono samples.
-    Samples {
-        /// In [-1, 1].
-        samples: Vec<f32>,
-        /// Samples a second.
-        rate_hz: u32,
-    },
-}
-
-/// What a request asks for.
+/// A request, parsed and checked.
 pub struct Inference {
     pub id: Option<String>,
-    pub audio: Vec<Audio>,
+    pub clips: Vec<Audio>,
     pub outputs: Vec<Output>,
 }
 
@@ -107,7 +91,7 @@ fn wrong(what: impl Into<String>) -> ApiError {
 }
 
 impl Inference {
-    /// Reads a body: JSON, and binary tensors behind it if the headers say so.
+    /// Reads a body: JSON, and binary tensors after it if the headers give its length.
     ///
     /// # Errors
     /// [`ApiError::Inference`] names what is wrong and what would be right.
@@ -128,14 +112,14 @@ impl Inference {
             .map_err(|inputs| wrong(format!("{} inputs: expected one, AUDIO or AUDIO_FILE", inputs.len())))?;
         Ok(Self {
             id,
-            audio: input.recordings(&binary)?,
+            clips: input.clips(&binary)?,
             outputs: wanted(&outputs, parameters.binary_data_output)?,
         })
     }
 }
 
 impl Input {
-    fn recordings(self, binary: &Bytes) -> Result<Vec<Audio>, ApiError> {
+    fn clips(self, binary: &Bytes) -> Result<Vec<Audio>, ApiError> {
         let n_binary = self.parameters.binary_data_size.unwrap_or(0);
         if n_binary != binary.len() {
             return Err(wrong(format!(
@@ -209,10 +193,10 @@ impl Input {
 }
 
 fn check_number(n: usize) -> Result<(), ApiError> {
-    if n > MAX_RECORDINGS { Err(ApiError::TooMany { limit: MAX_RECORDINGS }) } else { Ok(()) }
+    if n > MAX_CLIPS { Err(ApiError::TooMany { limit: MAX_CLIPS }) } else { Ok(()) }
 }
 
-/// Elements of BYTES in binary: each its length as four bytes, then itself.
+/// Splits a binary tensor of BYTES into its elements. Each comes after its length in four bytes.
 fn split(mut binary: &[u8]) -> Result<Vec<Bytes>, ApiError> {
     let mut elements = Vec::new();
     while !binary.is_empty() {
@@ -227,7 +211,8 @@ fn split(mut binary: &[u8]) -> Result<Vec<Bytes>, ApiError> {
     Ok(elements)
 }
 
-/// The outputs asked for, or all. None twice: a short request could ask for an answer that fills the memory.
+/// Returns the outputs that the request names, or all. None may be named twice: a short request could then ask
+/// for an answer that fills the memory.
 fn wanted(outputs: &[Wanted], binary: bool) -> Result<Vec<Output>, ApiError> {
     if outputs.is_empty() {
         let all = [OutputKind::Probabilities, OutputKind::Label, OutputKind::Accepted];
@@ -264,7 +249,7 @@ impl<'de> Deserialize<'de> for Elements {
     }
 }
 
-/// Appends arrays, nested however deep, to flat elements.
+/// Appends arrays, nested to any depth, to flat elements.
 struct Append<'a>(&'a mut Elements);
 
 impl<'de> Visitor<'de> for Append<'_> {

@@ -1,45 +1,47 @@
-//! Predictions to the tensors of an answer.
+//! The tensors of a response.
 
 use actix_web::{HttpResponse, http::header::CONTENT_TYPE};
 use sc_data::Labels;
 use sc_model::Prediction;
 use serde_json::{Value, json};
 
-use super::request::HEADER_LENGTH;
 use crate::error::ApiError;
 
-/// A tensor of the answer.
+/// The header that gives the length of the JSON before binary tensors.
+pub const HEADER_LENGTH: &str = "Inference-Header-Content-Length";
+
+/// A tensor of the response.
 pub struct Output {
     pub kind: OutputKind,
-    /// After the JSON rather than in it.
+    /// True for a tensor after the JSON, false for one in it.
     pub binary: bool,
 }
 
-/// What a tensor of the answer holds.
+/// The content of a tensor of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputKind {
     /// FP32 `[n, labels]`, in the order of the labels.
     Probabilities,
-    /// BYTES `[n, k]`: the `k` likeliest as `probability:index:label`.
+    /// BYTES `[n, k]`: the `k` likeliest labels, each as `probability:index:label`.
     Classification(usize),
-    /// BYTES `[n]`: the likeliest.
+    /// BYTES `[n]`: the likeliest label.
     Label,
-    /// BOOL `[n]`.
+    /// BOOL `[n]`: true for an accepted keyword.
     Accepted,
 }
 
-/// A tensor's elements.
+/// The elements of a tensor.
 enum Tensor {
     Numbers(Vec<f32>),
     Texts(Vec<String>),
     Bools(Vec<bool>),
 }
 
-/// Writes the answer: JSON, and binary tensors behind it if any were asked for.
+/// Writes the response: JSON, and after it the tensors that are to be binary.
 ///
 /// # Errors
 /// [`ApiError::Internal`] if the JSON cannot be written.
-pub fn answer(
+pub fn respond(
     model: &str,
     version: &str,
     id: Option<String>,
@@ -148,7 +150,7 @@ impl Tensor {
         }
     }
 
-    /// Little-endian; texts after their length.
+    /// Appends the elements in little-endian order, each text after its length in four bytes.
     fn write(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::Numbers(values) => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),

@@ -1,0 +1,283 @@
+//! The one way from audio to an answer, behind every protocol: it decodes within the limits, classifies or
+//! detects on the pool, and measures and counts both.
+
+mod live;
+
+use std::{sync::Arc, time::Instant};
+
+use actix_web::{rt::spawn, web::Bytes};
+use sc_data::{Limits, SAMPLE_RATE_HZ, StreamResampler, Waveform, decode};
+use sc_model::{Classifier, Detection, Detector, DetectorConfig, Prediction, Timing};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::{
+    Model,
+    error::ApiError,
+    metrics::{Metrics, Phase},
+    pool::{Cancellation, Pool},
+};
+
+pub use live::LiveStream;
+
+/// Results that may wait for a client that reads more slowly than they are found.
+const RESULTS_AHEAD: usize = 16;
+
+/// Audio that a client sends.
+pub enum Audio {
+    /// The bytes of a file, in any format that [`decode`] reads.
+    File(Bytes),
+    /// Mono samples.
+    Samples {
+        /// In [-1, 1].
+        samples: Vec<f32>,
+        /// Samples a second.
+        rate_hz: u32,
+    },
+}
+
+impl Audio {
+    /// Returns true for what takes about a millisecond to classify: a WAV file of about a second.
+    fn is_short(&self) -> bool {
+        const MAX_BYTES: usize = 100_000; // a second at 48 kHz
+        matches!(self, Self::File(bytes) if bytes.starts_with(b"RIFF") && bytes.len() <= MAX_BYTES)
+    }
+
+    /// Returns the audio as 16 kHz mono samples.
+    fn decode(&self, limits: &Limits) -> Result<Vec<f32>, sc_data::Error> {
+        match self {
+            Self::File(bytes) => decode(bytes, limits),
+            Self::Samples { samples, rate_hz } => {
+                limits.check_format(1, *rate_hz)?;
+                limits.check_samples(samples, *rate_hz)?;
+                Ok(StreamResampler::all(samples, *rate_hz))
+            }
+        }
+    }
+}
+
+/// The answers to a batch.
+pub struct Batch<C> {
+    /// The model that gave them.
+    pub classifier: Arc<Classifier>,
+    /// One answer for each clip, in their order.
+    pub answers: C,
+}
+
+/// The keywords in a piece of audio.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Detections {
+    /// Length of the audio.
+    pub duration_s: f32,
+    /// The keywords, in the order of their time.
+    pub detections: Vec<Detection>,
+}
+
+/// One step of a detection that is told as it goes.
+pub enum Progress {
+    /// A keyword is detected.
+    Detected(Detection),
+    /// The audio is over. Nothing follows.
+    Done {
+        /// Length of the audio.
+        duration_s: f32,
+    },
+    /// The detection ends early. Nothing that follows may be told.
+    Failed {
+        /// The message of the [`ApiError`].
+        error: String,
+    },
+}
+
+/// Answers audio with keywords, and counts that.
+pub struct Recogniser {
+    model: Arc<Model>,
+    limits: Limits,
+    pool: Pool,
+    metrics: Arc<Metrics>,
+}
+
+impl Recogniser {
+    /// Answers with `model` what is within `limits`, on `pool`, and counts it in `metrics`.
+    pub fn new(model: Arc<Model>, limits: Limits, pool: Pool, metrics: Arc<Metrics>) -> Self {
+        Self { model, limits, pool, metrics }
+    }
+
+    /// The pool that runs the work.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Names the keyword in one clip, accepted from `threshold` or else from the model's own on.
+    ///
+    /// # Errors
+    /// [`ApiError::Audio`] if the audio cannot be used; as [`Pool::run`].
+    pub async fn classify(
+        self: &Arc<Self>,
+        audio: Audio,
+        threshold: Option<f32>,
+    ) -> Result<Prediction, ApiError> {
+        let classifier = self.model.current();
+        if audio.is_short() {
+            return Ok(self.pool.run_short(|| self.classify_now(&classifier, &audio, threshold)).await??);
+        }
+        let this = Arc::clone(self);
+        Ok(self.pool.run(move |_| this.classify_now(&classifier, &audio, threshold)).await??)
+    }
+
+    /// Names the keyword in each of several clips, as one job: there are as many answers as clips, or none.
+    ///
+    /// # Errors
+    /// As [`Pool::run`]. Audio that cannot be used is an error in its own place in the batch.
+    pub async fn classify_all<C>(
+        self: &Arc<Self>,
+        clips: Vec<Audio>,
+        threshold: Option<f32>,
+    ) -> Result<Batch<C>, ApiError>
+    where
+        C: FromIterator<Result<Prediction, sc_data::Error>> + Send + 'static,
+    {
+        let (this, classifier) = (Arc::clone(self), self.model.current());
+        let job = move |cancellation: &Cancellation| {
+            // A cancelled job's answers reach nobody, so that these are all of them or do not matter.
+            let clips = clips.iter().take_while(|_| !cancellation.is_requested());
+            let answers = clips.map(|audio| this.classify_now(&classifier, audio, threshold)).collect();
+            Batch { classifier, answers }
+        };
+        self.pool.run(job).await
+    }
+
+    /// Finds the keywords in audio of any length.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify).
+    pub async fn detect(
+        self: &Arc<Self>,
+        audio: Audio,
+        config: DetectorConfig,
+    ) -> Result<Detections, ApiError> {
+        let (this, classifier) = (Arc::clone(self), self.model.current());
+        let job = move |cancellation: &Cancellation| {
+            let samples = this.decode(&audio)?;
+            let mut detections = Vec::new();
+            this.detect_now(Detector::new(classifier, &config), &samples, cancellation, |detection| {
+                detections.push(detection);
+                true
+            });
+            Ok::<_, sc_data::Error>(Detections { duration_s: seconds(&samples), detections })
+        };
+        Ok(self.pool.run(job).await??)
+    }
+
+    /// Finds the keywords in audio of any length, and tells each as soon as it is found. The work ends when
+    /// the receiver is dropped.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify), for the decoding. Later errors are steps, [`Progress::Failed`].
+    pub async fn detect_in_steps(
+        self: &Arc<Self>,
+        audio: Audio,
+        config: DetectorConfig,
+    ) -> Result<mpsc::Receiver<Progress>, ApiError> {
+        let (this, classifier) = (Arc::clone(self), self.model.current());
+        let samples = self.pool.run(move |_| this.decode(&audio)).await??;
+        let (progress, receiver) = mpsc::channel(RESULTS_AHEAD);
+        let (this, found) = (Arc::clone(self), progress.clone());
+        let duration_s = seconds(&samples);
+        let job = move |cancellation: &Cancellation| {
+            this.detect_now(Detector::new(classifier, &config), &samples, cancellation, |detection| {
+                found.blocking_send(Progress::Detected(detection)).is_ok()
+            });
+        };
+        let this = Arc::clone(self);
+        spawn(async move {
+            let ran = this.pool.run(job).await;
+            let last = match ran {
+                Ok(()) => Progress::Done { duration_s },
+                Err(error) => Progress::Failed { error: error.message() },
+            };
+            let _ = progress.send(last).await; // fails if the client has gone
+        });
+        Ok(receiver)
+    }
+
+    /// Opens a live stream of `rate_hz` samples a second.
+    ///
+    /// # Errors
+    /// [`ApiError::Audio`] if the rate is out of range, [`ApiError::Busy`] if there are too many streams.
+    pub fn stream(self: &Arc<Self>, rate_hz: u32, config: &DetectorConfig) -> Result<LiveStream, ApiError> {
+        self.limits.check_format(1, rate_hz)?;
+        let place = self.pool.stream_place()?;
+        let detector = Detector::new(self.model.current(), config);
+        Ok(LiveStream::new(Arc::clone(self), place, detector, rate_hz))
+    }
+
+    fn classify_now(
+        &self,
+        classifier: &Classifier,
+        audio: &Audio,
+        threshold: Option<f32>,
+    ) -> Result<Prediction, sc_data::Error> {
+        let start = Instant::now();
+        let waveform = Waveform::from_samples(&audio.decode(&self.limits)?);
+        self.metrics.took(Phase::Decode, start.elapsed());
+        let threshold = threshold.unwrap_or(classifier.header().threshold);
+        let (prediction, timing) = classifier.classify_at(&waveform, threshold);
+        self.note(timing);
+        self.metrics.predicted(&prediction.label, prediction.accepted);
+        Ok(prediction)
+    }
+
+    fn decode(&self, audio: &Audio) -> Result<Vec<f32>, sc_data::Error> {
+        let start = Instant::now();
+        let samples = audio.decode(&self.limits)?;
+        self.metrics.took(Phase::Decode, start.elapsed());
+        Ok(samples)
+    }
+
+    /// Tells `found` each detection at once, until it returns false or the job is cancelled.
+    fn detect_now(
+        &self,
+        mut detector: Detector,
+        samples: &[f32],
+        cancellation: &Cancellation,
+        mut found: impl FnMut(Detection) -> bool,
+    ) {
+        let mut tell_all = |detections: Vec<Detection>| {
+            self.count(&detections);
+            detections.into_iter().all(&mut found)
+        };
+        let mut seconds = samples.chunks(SAMPLE_RATE_HZ as usize);
+        if seconds.all(|second| !cancellation.is_requested() && tell_all(detector.push(second))) {
+            tell_all(detector.finish());
+        }
+        self.note(detector.take_timing());
+    }
+
+    /// Counts detections as accepted predictions.
+    fn count(&self, detections: &[Detection]) {
+        for detection in detections {
+            self.metrics.predicted(&detection.label, true);
+        }
+    }
+
+    /// Counts the detections of a piece of sound, and notes the time that they took.
+    fn note_piece(&self, detector: &mut Detector, detections: &[Detection]) {
+        self.count(detections);
+        self.note(detector.take_timing());
+    }
+
+    /// Notes the time of front end and network, unless there was too little audio for either.
+    fn note(&self, timing: Timing) {
+        for (phase, time) in [(Phase::Features, timing.features), (Phase::Network, timing.network)] {
+            if !time.is_zero() {
+                self.metrics.took(phase, time);
+            }
+        }
+    }
+}
+
+/// The length of 16 kHz samples.
+fn seconds(samples: &[f32]) -> f32 {
+    samples.len() as f32 / SAMPLE_RATE_HZ as f32
+}

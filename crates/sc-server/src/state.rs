@@ -1,0 +1,39 @@
+//! The one state that all handlers share.
+
+use std::sync::Arc;
+
+use crate::{
+    Access, Capacity, Lifecycle, Model, ModelName,
+    metrics::{Metrics, Phase},
+    pool::Pool,
+    recogniser::Recogniser,
+};
+
+/// The state of a running service.
+pub struct AppState {
+    pub name: ModelName,
+    pub capacity: Capacity,
+    pub access: Access,
+    pub lifecycle: Arc<Lifecycle>,
+    pub model: Arc<Model>,
+    pub metrics: Arc<Metrics>,
+    pub recogniser: Arc<Recogniser>,
+}
+
+impl AppState {
+    /// Makes the state of a service that has answered nobody yet.
+    pub fn new(
+        model: Arc<Model>,
+        name: ModelName,
+        capacity: Capacity,
+        access: Access,
+        lifecycle: Arc<Lifecycle>,
+    ) -> Self {
+        let metrics = Arc::new(Metrics::new());
+        let waits = Arc::clone(&metrics);
+        let pool = Pool::new(&capacity, move |wait| waits.took(Phase::Queue, wait));
+        let limits = capacity.audio.clone();
+        let recogniser = Recogniser::new(Arc::clone(&model), limits, pool, Arc::clone(&metrics));
+        Self { name, capacity, access, lifecycle, model, metrics, recogniser: Arc::new(recogniser) }
+    }
+}
