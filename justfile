@@ -66,7 +66,7 @@ bench *args:
 
 # Compare with PyTorch, torchaudio, onnxruntime and Flask (needs wrk; --data DIR for training too)
 bench-peers *args:
-    crates/sc-train/bench-peers/run.sh {{ args }}
+    bench/run.sh {{ args }}
 
 # Run the engine's portable path under Miri (needs `rustup toolchain install nightly --component miri`)
 miri:
