@@ -1,4 +1,4 @@
-# `just` alone lists the recipes. Each wraps a command of README.md.
+# `just` alone lists the recipes. Each runs a command of README.md.
 
 data := "data/speech_commands_v0.02"
 run := "runs/latest"
@@ -11,11 +11,11 @@ _default:
 fetch *args:
     cargo run --release -p sc-data -- fetch --dest {{ data }} {{ args }}
 
-# Add words spoken by synthesisers to the data set, as the shipped model's had (needs espeak-ng and flite)
+# Add synthetic words to the data set, as for the shipped model (needs espeak-ng and flite)
 speak *args:
     crates/sc-train/scripts/speak.py {{ data }} {{ args }}
 
-# Train on it; a second call goes on where the first was interrupted
+# Train on the data set; a second call continues an interrupted training
 train *args:
     cargo run --release -p sc-train -- train --data {{ data }} --out {{ run }} --resume {{ args }}
 
@@ -30,7 +30,7 @@ train-seeds *args:
 evaluate *args:
     cargo run --release -p sc-train -- evaluate --model {{ model }} --data {{ data }} --split testing {{ args }}
 
-# Name the word in files and folders
+# Print the word in each file, or in each file of a folder
 classify *paths:
     cargo run --release -p sc-train -- classify --model {{ model }} {{ paths }}
 
@@ -46,17 +46,17 @@ client dir="target/python-client" url="http://localhost:8000":
 test *args:
     cargo test --workspace {{ args }}
 
-# Try the page in a real browser: needs npm and a Chromium, which $CHROMIUM may name
+# Test the page in a real browser (needs npm and a Chromium, which $CHROMIUM may name)
 test-web:
     cargo build -p sc-server
     npm ci --prefix crates/sc-server/tests/web
     npm test --prefix crates/sc-server/tests/web
 
-# All that CI checks, cheapest first
+# Run all checks of CI, the cheapest first
 check:
     .ci/run
 
-# The GPU backend compiles and is free of warnings; not part of `check`, as it builds for half an hour
+# Check the GPU backend for errors and warnings; not part of `check`, because it builds for half an hour
 check-wgpu:
     cargo clippy --locked -p sc-train -p sc-server --features wgpu -- -D warnings
 
@@ -66,13 +66,13 @@ bench *args:
 
 # Compare with PyTorch, torchaudio, onnxruntime and Flask (needs wrk; --data DIR for training too)
 bench-peers *args:
-    crates/sc-train/bench-peers/run.sh {{ args }}
+    bench/run.sh {{ args }}
 
 # Run the engine's portable path under Miri (needs `rustup toolchain install nightly --component miri`)
 miri:
     cargo +nightly miri test -p sc-model --lib engine
 
-# Older engines build by BuildKit only when asked.
+# Older engines use BuildKit only if this is set.
 export DOCKER_BUILDKIT := "1"
 
 # Build the image; trains first if there is no model yet
@@ -83,26 +83,26 @@ docker-build *args:
 docker-run *args:
     docker run -d --rm -p 8000:8000 --name speech-app --read-only --cap-drop ALL {{ args }} speech-commands-app
 
-# What it says; -f follows
+# Print the container's log; -f follows it
 docker-logs *args:
     docker logs {{ args }} speech-app
 
-# Train within a build, and leave the model in runs/docker
+# Train within a build, and write the model to runs/docker
 docker-train *args:
     docker build --target model --build-arg MODEL=train --output runs/docker {{ args }} .
 
-# Build each stage, and say how large it is
+# Build each stage, and print its size
 docker-size *args:
     for stage in builder trainer-tools trainer runtime-debug classify runtime; do \
         docker build -q --target $stage -t speech-commands-app:$stage {{ args }} . >/dev/null || exit; \
     done
     docker image ls speech-commands-app
 
-# Try on a real engine what README.md promises of the image
+# Test on a real engine what README.md says about the image
 docker-test *args:
     docker/test.sh {{ args }}
 
-# Write what is in the image's programs (CycloneDX), and what is known to be wrong with it, to reports/
+# Write the crates in the image's programs (CycloneDX), and their known vulnerabilities, to reports/
 contents *args:
     docker build --target sbom --output reports {{ args }} .
     cargo audit --json > reports/vulnerabilities.json

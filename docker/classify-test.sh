@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Three shards as Swarm jobs, and whether their answers are together those of a run without shards:
-# classify-test.sh FOLDER. Needs the image speech-commands-classify. Leaves the Swarm if it began one.
+# classify-test.sh FOLDER runs three shards as Swarm jobs and checks that their answers together are those of a run
+# without shards. It needs the image speech-commands-classify. It leaves the Swarm if it has started one.
 set -euo pipefail
 recordings=$(realpath "$1")
 answers=$(mktemp -d)
@@ -17,9 +17,9 @@ if [ "$(docker info -f '{{.Swarm.LocalNodeState}}')" != active ]; then
     began=yes
 fi
 trap cleanup EXIT
-chmod 777 "$answers" # the image's user is nobody here
+chmod 777 "$answers" # the image's user owns nothing here
 
-start() { # a job a shard, since a job of three is not told its slot 0: {{.Task.Slot}} is a name there
+start() { # one job for each shard: in a job of three, {{.Task.Slot}} is not a number
     for shard in 0 1 2; do
         docker service create --quiet --detach --no-resolve-image --mode replicated-job --name "classify-$shard" \
             --read-only --cap-drop ALL \

@@ -1,6 +1,6 @@
 #!/bin/sh
-# licences.sh OPTION... prints the licences of what cargo tree says is linked into the programs: a list of the crates,
-# then each text once.
+# licences.sh OPTION... prints the licences of the crates that cargo tree lists as linked into the programs: first the
+# list of crates, then each text once.
 set -eu
 
 texts=$(mktemp -d)

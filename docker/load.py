@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Asks for keywords as a client would that tries once more, a second later, until SIGTERM; then counts what failed.
+"""Sends requests until SIGTERM, retries each failed one once after a second, and prints how many failed.
 
 load.py URL WAV [CLIENTS]
 """
@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from urllib.parse import urlsplit
 
-# The engine takes part of a second to notice that a replica has died, and asks others from then on.
+# The engine needs part of a second to notice that a replica has died; from then on it uses the others.
 RETRY_S = 1
 
 url, wav = urlsplit(sys.argv[1]), open(sys.argv[2], "rb").read()
@@ -24,7 +24,7 @@ stopped = threading.Event()
 
 
 def ask():
-    # One address of all that the name has, so that a try is one try.
+    # One of the addresses of the name, so that one try is one connection.
     address = random.choice(socket.getaddrinfo(url.hostname, url.port, type=socket.SOCK_STREAM))[4][0]
     connection = http.client.HTTPConnection(address, url.port, timeout=5)
     try:

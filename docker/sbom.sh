@@ -1,6 +1,6 @@
 #!/bin/sh
-# sbom.sh PROGRAM [OPTION...] prints what is linked into a program of the image, as CycloneDX; options go to cargo tree.
-# From cargo tree, since it knows what this build selects: cargo-cyclonedx would name three times as many crates.
+# sbom.sh PROGRAM [OPTION...] prints the crates linked into a program of the image, as CycloneDX. Options go to cargo tree.
+# cargo tree knows the features of this build; cargo-cyclonedx would list three times as many crates.
 set -eu
 
 version=$(cargo pkgid --locked -p "$1" | sed 's/.*[#@]//')

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Three replicas on a Swarm of one machine, an update and a killed replica, while a client that tries once more asks:
-# swarm-test.sh WAV. Needs the image speech-commands-app; DOCKER_BUILD_ARGS go to the build of the client's image.
-# The client asks from inside, by the tasks' names: the routing mesh needs IPVS, which not every kernel has.
+# swarm-test.sh WAV runs three replicas on a Swarm of one machine, updates them and kills one, while a client that
+# retries once sends requests. It needs the image speech-commands-app. DOCKER_BUILD_ARGS go to the build of the client's
+# image. The client is inside the network and uses the tasks' names: not every kernel has IPVS for the routing mesh.
 set -euo pipefail
 cd "$(dirname "$0")"
 wav=$(realpath "$1")

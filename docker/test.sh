@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tries on a real Docker Engine what README.md promises of the image; arguments go to every `docker build`.
-# Needs curl and python3. The training is of one epoch on an archive made here.
+# test.sh [ARGUMENT...] tests on a real Docker Engine what README.md says about the image. Arguments go to each `docker build`.
+# It needs curl and python3. Its trainings have one epoch, on an archive that it writes itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DOCKER_BUILDKIT=1
@@ -22,10 +22,10 @@ expect() { # WHAT TEXT PATTERN
     ok "$1: $(grep -m 1 -- "$3" <<<"$2" | sed 's/^#[0-9]* [0-9.]* //' | cut -c 1-100)"
 }
 
-# Never the same, so that the trainer's step runs, and speaks, instead of being taken from the cache.
+# The URL is never the same, so that the trainer's step runs and prints, and does not come from the cache.
 nonce() { echo "--build-arg=DATA_URL=http://never.invalid/$(date +%s%N)"; }
 
-build() { # LOG ARGUMENT... : the log is what the build said
+build() { # LOG ARGUMENT... : builds, and writes the build's output to LOG
     local log=$1
     shift
     docker build --progress plain -f docker/Dockerfile "${build_args[@]}" "$@" >"$log" 2>&1 \
@@ -44,7 +44,7 @@ serve() { # ARGUMENT... : runs the image $image and waits until it answers
 }
 
 heading "An archive of tones, and a recording"
-# Twenty words, eight speakers: random, so that no earlier training of the same is gone on with.
+# Twenty words by eight speakers. The samples are random, so that no earlier training is continued.
 python3 - "$work" <<'PYTHON'
 import io, math, random, struct, sys, tarfile, wave
 

@@ -1,11 +1,10 @@
 #!/bin/sh
-# train-if-needed.sh FILE makes sure there is a model at FILE: one that loads is kept; else the data set is fetched
-# and trained on. train-if-needed.sh --is-needed FILE only says, by its exit status, whether that takes a training: 0 if
-# it does, 1 if not.
+# train-if-needed.sh FILE leaves a model at FILE. It keeps a model that loads; otherwise it fetches the data set and
+# trains. train-if-needed.sh --is-needed FILE only exits with status 0 if a training is needed, and with 1 if not.
 #
-# MODEL=train sets aside what is there. DATA_URL names a mirror, DATA_SHA256 another archive's digest; an archive in
-# the folder SC_ARCHIVES goes before both. EPOCHS and TASK are sc-train's, LANG_MSG=uk speaks Ukrainian, and SC_CACHE
-# keeps what a run that is interrupted should find again.
+# MODEL=train trains even if there is a model. DATA_URL names a mirror, and DATA_SHA256 the digest of another archive. An
+# archive in the folder SC_ARCHIVES is used before both. EPOCHS and TASK go to sc-train. LANG_MSG=uk selects messages in
+# Ukrainian. SC_CACHE is the folder in which an interrupted run finds its data again.
 set -eu
 
 say() { # ENGLISH UKRAINIAN
@@ -16,8 +15,8 @@ size_of() {
     du -h "$1" | cut -f 1
 }
 
-# Why the model does not load; empty if it does. Any file will do as the recording, since what is no recording is a
-# row on standard output: only the model is complained of.
+# Prints why the model does not load, or nothing if it does. This script stands for the recording: an unreadable recording
+# becomes a row on standard output, so standard error is about the model only.
 complaint() {
     { sc-train classify --model "$model" "$0" >/dev/null; } 2>&1 || true
 }
@@ -36,7 +35,7 @@ say_why() {
     fi
 }
 
-# Another archive, program or setting is another data set or run, and must not be gone on with.
+# Another archive, program or setting makes another data set or run, which must not be continued.
 key_of() {
     printf '%s ' "$@" | sha256sum | cut -c 1-12
 }
@@ -54,14 +53,14 @@ train() {
     fi
     sc-data fetch "$@"
     sc-train train --data "$data" --out "$run" --resume ${TASK:+--task "$TASK"} ${EPOCHS:+--epochs "$EPOCHS"}
-    # Aside and renamed: another container may be looking.
+    # The file is renamed into place when it is complete: another container may be waiting for it.
     mkdir -p "$(dirname "$model")"
     cp "$run/model.safetensors" "$model.part"
     mv "$model.part" "$model"
     rm -rf "$run"
 }
 
-# Or else a model that loads would be taken for a broken one.
+# Without this check, a model that loads would be taken for a broken one.
 if ! sc-train --version >/dev/null; then
     say "Error: sc-train does not run here. For another architecture, register QEMU first (docker/README.md)." \
         "Помилка: sc-train тут не запускається. Для іншої архітектури спершу зареєструйте QEMU (docker/README.md)." >&2

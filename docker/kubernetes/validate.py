@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Validates what each kustomization renders to against the published schemas, without a cluster.
+"""Renders each kustomization and validates the result against the published schemas, without a cluster.
 
-Kubernetes' own kinds by the schemas that come with PyPI's kubernetes-validate, pinned below; those of operators by
-their CustomResourceDefinitions, YAML files in the folder that --crds names. Needs kubectl or kustomize.
+The schemas of Kubernetes' own kinds come with kubernetes-validate (PyPI), pinned below. Those of operators are their
+CustomResourceDefinitions: YAML files in the folder that --crds names. It needs kubectl or kustomize.
 """
 # /// script
 # dependencies = ["kubernetes-validate==1.37.0", "jsonschema"]

@@ -10,22 +10,13 @@ fn main() {
 
 /// A second of 16-bit mono at `rate_hz` in a WAV file: a tone over noise.
 fn wav(rate_hz: u32) -> Vec<u8> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: rate_hz,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let mut writer = hound::WavWriter::new(&mut bytes, spec).expect("a header in memory");
     let mut noise = 1_u32;
-    for n in 0..rate_hz {
+    let sample = |n: u32| {
         noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let tone = (f64::from(n) * 0.1).sin() * 8_000.0;
-        writer.write_sample(tone as i16 + (noise >> 20) as i16).expect("a sample in memory");
-    }
-    writer.finalize().expect("a file in memory");
-    bytes.into_inner()
+        tone as i16 + (noise >> 20) as i16
+    };
+    sc_test::wav::encode(&(0..rate_hz).map(sample).collect::<Vec<_>>(), rate_hz)
 }
 
 #[divan::bench(args = [16_000, 44_100, 48_000, 44_101])]

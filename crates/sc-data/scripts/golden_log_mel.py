@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes tests/golden: sounds, and their log-mel features by torchaudio in float64.
+"""Writes tests/golden: sounds, and their log-mel features, computed by torchaudio in float64.
 
     pip install torch torchaudio soundfile && apt install espeak-ng
     python3 scripts/golden_log_mel.py
 
-Each `<signal>-<rate>-<channels>.wav` comes with a `.json`. Where the rate is not 16 kHz, the
-expected features are those of the same sound rendered at 16 kHz: the difference is what resampling
-costs, and `tolerance` allows for it.
+Each `<signal>-<rate>-<channels>.wav` comes with a `.json`. If the rate is not 16 kHz, the expected
+features are those of the same sound rendered at 16 kHz. The difference is the error of resampling,
+and `tolerance` allows for it.
 """
 
 import io

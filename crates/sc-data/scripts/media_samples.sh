@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes tests/media: a word spoken by a synthesiser in every format that is understood, and of each lossy one
-# what ffmpeg decodes it to; of Opus, what opusdec does, since ffmpeg resamples speech by a filter of its own.
-# Needs espeak-ng, ffmpeg and opus-tools; made with ffmpeg 5.1 and opusdec 0.2.
+# Writes tests/media: a synthetic word in each supported format, and for each lossy format the samples that ffmpeg decodes.
+# opusdec decodes Opus instead, because ffmpeg resamples speech with another filter.
+# It needs espeak-ng, ffmpeg and opus-tools; the files are by ffmpeg 5.1 and opusdec 0.2.
 set -eu
 cd "$(dirname "$0")/../tests/media"
 

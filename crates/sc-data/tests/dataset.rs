@@ -8,26 +8,12 @@ use sc_data::{
     DatasetError, Example, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, Task, UNKNOWN,
     Waveform, labelled_clips,
 };
+use sc_test::wav;
 use tempfile::TempDir;
 
 /// Speakers by the published rule: see `split.rs`.
 const TRAINER: &str = "0a7c2a8d";
 const VALIDATOR: &str = "067f61e2";
-
-fn write_wav(path: &Path, samples: &[i16]) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 16_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    for &sample in samples {
-        writer.write_sample(sample).unwrap();
-    }
-    writer.finalize().unwrap();
-}
 
 /// Twenty takes of "yes", ten each of three other words, one trainer's "no", and ten seconds of noise.
 fn dataset() -> TempDir {
@@ -35,11 +21,11 @@ fn dataset() -> TempDir {
     for (word, n) in [("yes", 20), ("dog", 10), ("marvin", 10), ("other", 10)] {
         for take in 0..n {
             let path = dir.path().join(format!("{word}/{VALIDATOR}_nohash_{take}.wav"));
-            write_wav(&path, &vec![take; N_SAMPLES / 2]);
+            wav::write(&path, &vec![take; N_SAMPLES / 2]);
         }
     }
-    write_wav(&dir.path().join(format!("no/{TRAINER}_nohash_0.wav")), &vec![-7; N_SAMPLES]);
-    write_wav(&dir.path().join("_background_noise_/hum.wav"), &vec![16_384; 10 * N_SAMPLES]);
+    wav::write(&dir.path().join(format!("no/{TRAINER}_nohash_0.wav")), &vec![-7; N_SAMPLES]);
+    wav::write(&dir.path().join("_background_noise_/hum.wav"), &vec![16_384; 10 * N_SAMPLES]);
     dir
 }
 
@@ -150,9 +136,9 @@ fn the_cache_is_built_again_only_if_a_file_or_the_cache_changed() {
     assert!(is_built(), "it is truncated");
     fs::write(&path, "not a cache").unwrap();
     assert!(is_built(), "it is something else");
-    write_wav(&dir.path().join("yes/new.wav"), &[1; 100]);
+    wav::write(&dir.path().join("yes/new.wav"), &[1; 100]);
     assert!(is_built(), "a clip was added");
-    write_wav(&dir.path().join("yes/new.wav"), &[1; 200]);
+    wav::write(&dir.path().join("yes/new.wav"), &[1; 200]);
     assert!(is_built(), "a clip was changed");
     assert!(!is_built(), "nothing changed since");
 }
@@ -161,7 +147,7 @@ fn the_cache_is_built_again_only_if_a_file_or_the_cache_changed() {
 fn an_unreadable_clip_is_left_out() {
     let dir = dataset();
     for take in 0..50 {
-        write_wav(&dir.path().join(format!("go/{VALIDATOR}_nohash_{take}.wav")), &[1; 100]);
+        wav::write(&dir.path().join(format!("go/{VALIDATOR}_nohash_{take}.wav")), &[1; 100]);
     }
     fs::write(dir.path().join(format!("go/{VALIDATOR}_nohash_7.wav")), "RIFF, but no more").unwrap();
     let (dataset, cache) = open(&dir);
@@ -187,7 +173,7 @@ fn a_dataset_with_many_unreadable_clips_is_refused() {
 fn the_official_test_archive_is_one_folder_a_label() {
     let dir = tempfile::tempdir().unwrap();
     for file in ["yes/a.wav", "_silence_/b_nohash_0.wav", "_unknown_/c.wav"] {
-        write_wav(&dir.path().join(file), &[1]);
+        wav::write(&dir.path().join(file), &[1]);
     }
     let labels = Task::Commands.labels();
     let clips = labelled_clips(dir.path(), &labels).unwrap();

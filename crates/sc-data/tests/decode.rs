@@ -1,11 +1,10 @@
 //! WAV files as recorders write them, as they break, and as nobody should.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use std::io::Cursor;
-
-use hound::{Sample, SampleFormat, WavSpec, WavWriter};
+use hound::{SampleFormat, WavSpec};
 use proptest::prelude::*;
 use sc_data::{Error, Limits, decode};
+use sc_test::wav::encode_as as wav;
 
 /// Where `hound` writes these fields of a 16-bit file with one or two channels.
 mod at {
@@ -17,16 +16,6 @@ mod at {
     pub const DATA_CHUNK: usize = 36;
     pub const DATA_SIZE: Range<usize> = 40..44;
     pub const SAMPLES: usize = 44;
-}
-
-fn wav<T: Sample + Copy>(spec: WavSpec, samples: &[T]) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    let mut writer = WavWriter::new(&mut bytes, spec).unwrap();
-    for &sample in samples {
-        writer.write_sample(sample).unwrap();
-    }
-    writer.finalize().unwrap();
-    bytes.into_inner()
 }
 
 fn spec(bits_per_sample: u16, sample_format: SampleFormat) -> WavSpec {

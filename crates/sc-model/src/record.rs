@@ -131,6 +131,20 @@ impl Record {
 }
 
 impl Header {
+    /// Returns the header of a record before its training: a threshold of 0.5, a temperature of 1, no self-test.
+    pub fn untrained(labels: Labels, log_mel: LogMelConfig, network: KeywordCnnConfig) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            labels,
+            log_mel,
+            network,
+            threshold: 0.5,
+            temperature: 1.0,
+            training: Training::default(),
+            self_test: Vec::new(),
+        }
+    }
+
     fn parse(json: &str) -> Result<Self, Error> {
         // The version first: another version may have other fields.
         #[derive(Deserialize)]

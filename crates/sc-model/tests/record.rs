@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 use sc_data::{LogMelConfig, Task, Waveform};
 use sc_model::{
-    Backend, BlockConfig, Classifier, ConvConfig, Error, FORMAT_VERSION, Header, KeywordCnnConfig, Record,
-    Training, Values, Weights, self_test_waveform,
+    Backend, BlockConfig, Classifier, ConvConfig, Error, Header, KeywordCnnConfig, Record, Values, Weights,
+    self_test_waveform,
 };
 
 /// A small network with random weights and a self-test that fits.
@@ -19,17 +19,7 @@ fn record() -> Record {
         ..KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len())
     };
     let weights = Weights::random(&network, 0);
-    let header = Header {
-        format_version: FORMAT_VERSION,
-        labels,
-        log_mel,
-        network,
-        threshold: 0.5,
-        temperature: 1.0,
-        training: Training::default(),
-        self_test: vec![0.0; 12],
-    };
-    let mut record = Record { header, weights };
+    let mut record = Record { header: Header::untrained(labels, log_mel, network), weights };
     record.header.self_test = Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
     record
 }

@@ -54,19 +54,10 @@ fn client() -> Client {
 
 /// A chirp from 100 Hz to 3 kHz.
 fn clip() -> Vec<u8> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 16_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut file = std::io::Cursor::new(Vec::new());
-    let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
-    for index in 0..16_000_u16 {
+    let sample = |index: u16| {
         let time_s = f32::from(index) / 16_000.0;
         let phase = std::f32::consts::TAU * (100.0 + 1_450.0 * time_s) * time_s;
-        writer.write_sample((8_000.0 * phase.sin()) as i16).unwrap();
-    }
-    writer.finalize().unwrap();
-    file.into_inner()
+        (8_000.0 * phase.sin()) as i16
+    };
+    sc_test::wav::encode(&(0..16_000).map(sample).collect::<Vec<_>>(), 16_000)
 }

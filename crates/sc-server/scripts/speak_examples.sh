@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has espeak-ng speak the page's example clips, and keeps them small: `assets/web/examples/*.mp3`.
+# Writes the page's example clips, spoken by espeak-ng, as small files: `assets/web/examples/*.mp3`.
 #
 #     apt-get install espeak-ng ffmpeg
 #     crates/sc-server/scripts/speak_examples.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tries a running server with public clients that know nothing of it: Triton's, KServe's, and schemathesis.
+"""Tests a running server with public clients that were not made for it: those of Triton and KServe, and schemathesis.
 
     python3 -m venv /tmp/strangers
     /tmp/strangers/bin/pip install -r crates/sc-server/scripts/strangers.txt

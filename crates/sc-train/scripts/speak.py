@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Speaks with espeak-ng and flite into a data set: the ten commands, thousands of other words, and syllables.
+"""Adds synthetic clips to a data set: espeak-ng and flite speak the ten commands, thousands of other words, and syllables.
 
     apt-get install espeak-ng flite wamerican-small
     crates/sc-train/scripts/speak.py data/speech_commands_v0.02
 
-The recordings hold 25 words beside the commands, so a network trained on them alone takes many a word it
-has never heard for a command, and most of all a single syllable of another language. Here are more of both.
-The same voices speak the commands too, so that a voice says nothing about the label. The clips join the training
-split: the lists of the other splits do not name them.
-The same versions of the synthesisers and the dictionary give the same clips; a second run replaces them.
+The data set has only 25 words beside the commands. A network trained on it alone takes many new words for a command,
+above all single syllables of other languages, so this script adds words and syllables.
+The same voices also speak the commands, so that a voice does not give the label away. The clips belong to the training
+split, because the lists of the other splits do not name them.
+The same versions of the synthesisers and the dictionary give the same clips. A second run replaces them.
 """
 
 import argparse
@@ -23,22 +23,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 COMMANDS = "yes no up down left right on off stop go".split()
-# Words that sound like a command, or hold one: neither a command nor another word.
+# These words sound like a command or contain one, so they are neither commands nor other words.
 ALIKE = {*COMMANDS, *"know knows noes write wright rite an own ups downs lefts rights stops goes going "
          "upon onto into offs yeses ya yea yep nope nah oh so".split()}
 OTHER_WORDS, SYLLABLES = "spoken_other", "spoken_syllable"
 ESPEAK_LANGUAGES = ["en-us", "en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd",
                     "en-029", "en-us-nyc"]
-# Read by another language's rules, an English spelling is a word that no dictionary holds.
+# An English spelling, read by the rules of another language, gives a word that is in no dictionary.
 FOREIGN_LANGUAGES = "de fr es it pl pt nl sv cs ro tr fi hu id ca hr sk lt et".split()
-# A syllable is a beginning, a vowel and an end, read by the rules of one of many languages.
+# A syllable has a beginning, a vowel and an end, and is read by the rules of one of many languages.
 PINYIN = "cmn-latn-pinyin"
 SYLLABLE_LANGUAGES = [*FOREIGN_LANGUAGES, PINYIN, PINYIN, PINYIN, *"vi vi en-us en-gb ms sw eo cy ga sl lv".split()]
 BEGINNINGS = ["", *"b bl br c ch cl cr d dr f fl fr g gl gr h j k kl kr l m n p pl pr q qu r s sc sh sk sl sm sn sp st "
               "str sw t th tr v w x y z zh".split()]
 VOWELS = "a e i o u a e i o u ai ao au ea ei eo eu ia ie io iu oa oi ou ua ue ui uo".split()
 ENDS = ["", "", "", "", *"b ch d f g k l m n ng p r s sh st t th v x z".split()]
-# How those languages say what an English ear takes for a command, without stress, length and tone.
+# The sounds in those languages that are like an English command, without stress, length and tone.
 COMMAND_SOUNDS = {*"jɛs jes jæs nəʊ noʊ nou no nɔ nəu nɔu ʌp ap ɐp əp daʊn daun dɑun dawn lɛft left ɹaɪt raɪt rait ɾait "
                   "ɾaɪt ɒn ɔn on ɑn ɒf ɔf of ɑf stɒp stɔp stop stɑp ɡəʊ ɡoʊ ɡou ɡo ɡɔ ɡəu ɡɔu kou".split()}
 ESPEAK_VARIANTS = (
@@ -56,7 +56,7 @@ def main():
     parser.add_argument("--others", type=int, default=8000, metavar="N", help="clips of other words [8000]")
     parser.add_argument("--syllables", type=int, default=4000, metavar="N", help="clips of syllables [4000]")
     parser.add_argument("--words", type=Path, default="/usr/share/dict/american-english-small", metavar="FILE",
-                        help="a word a line")
+                        help="file with one word per line")
     arguments = parser.parse_args()
     for split in "validation_list.txt", "testing_list.txt":
         if not (arguments.data / split).exists():
@@ -72,7 +72,7 @@ def main():
 
 
 def plan(arguments):
-    """Every clip's number, folder, text and, unless it is English, the language whose rules read it."""
+    """Returns each clip's number, folder and text, and the language that reads it unless that is English."""
     words = arguments.words.read_text().split()
     words = [word for word in words if word.isascii() and word.isalpha() and word.islower()
              and 2 <= len(word) <= 9 and word not in ALIKE]
@@ -110,7 +110,7 @@ def speak(data, number, folder, text, language):
 
 
 def sounds(text, language):
-    """The sounds of a text, without the marks of stress, length and tone."""
+    """Returns the sounds of a text, without the marks of stress, length and tone."""
     ipa = run(["espeak-ng", "-q", "--ipa", "-v", language, "--", text]).decode()
     return re.sub(r"\([a-z-]+\)", "", "".join(c for c in unicodedata.normalize("NFD", ipa)
                                               if c in "()-" or unicodedata.category(c) == "Ll"))
@@ -133,13 +133,13 @@ def run(command):
 
 
 def read(wav):
-    """Rate and samples of a 16-bit mono WAV file that was streamed: the sizes in its header are not true."""
+    """Returns the rate and the samples of a streamed 16-bit mono WAV file, whose header has wrong sizes."""
     at = wav.index(b"data") + 8
     return int.from_bytes(wav[24:28], "little"), array.array("h", wav[at:at + (len(wav) - at) // 2 * 2])
 
 
 def one_second(samples, rate, rng):
-    """The word somewhere in a second of silence, at any level; nothing if it is shorter than 80 ms."""
+    """Returns the word at a random place and level in a second of silence, or None if it is shorter than 80 ms."""
     loudest = max(map(abs, samples), default=0)
     loud = [i for i, sample in enumerate(samples) if abs(sample) > 0.02 * loudest]
     if not loud or loud[-1] - loud[0] < 0.08 * rate:

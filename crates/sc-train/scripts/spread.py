@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Mean and standard deviation of the validation figures of several runs: spread.py RUN..."""
+"""Prints mean and standard deviation of the validation figures of several runs: spread.py RUN..."""
 
 import json
 import statistics

@@ -340,13 +340,8 @@ fn scale(waveform: &mut Waveform, gain: f32) {
 }
 
 #[cfg(test)]
-#[path = "../tests/training/dataset.rs"]
-#[allow(dead_code, reason = "the integration tests use all of it")]
-mod dataset;
-
-#[cfg(test)]
 mod tests {
-    use sc_model::{Backend, FORMAT_VERSION, Header, KeywordCnnConfig, Record, Training, Weights};
+    use sc_model::{Backend, Header, KeywordCnnConfig, Record, Weights};
 
     use super::*;
 
@@ -354,7 +349,7 @@ mod tests {
     fn with_sampler(check: impl Fn(&Sampler)) {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("data");
-        dataset::write(&root);
+        sc_test::dataset::write(&root);
         let dataset = SpeechCommands::open(&root).unwrap();
         let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
         let config = TrainConfig { batch_size: 16, ..TrainConfig::default() };
@@ -412,17 +407,8 @@ mod tests {
     /// A record of random weights.
     fn untaught(log_mel: &LogMelConfig, labels: Labels, seed: u64) -> Record {
         let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
-        let header = Header {
-            format_version: FORMAT_VERSION,
-            labels,
-            log_mel: log_mel.clone(),
-            threshold: 0.5,
-            temperature: 1.0,
-            training: Training::default(),
-            self_test: Vec::new(),
-            network: network.clone(),
-        };
-        Record { header, weights: Weights::random(&network, seed) }
+        let weights = Weights::random(&network, seed);
+        Record { header: Header::untrained(labels, log_mel.clone(), network), weights }
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! `sc-train` as a user runs it, on recordings made here. What a sound is taken for is not the matter.
 #![allow(clippy::unwrap_used)] // in what the tests share, too
 
+use std::f32::consts::TAU;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use sc_data::{LogMelConfig, Task};
-use sc_model::{
-    Backend, Classifier, FORMAT_VERSION, Header, KeywordCnnConfig, Record, Training, Weights,
-    self_test_waveform,
-};
+use sc_model::{Backend, Classifier, Header, KeywordCnnConfig, Record, Weights, self_test_waveform};
+use sc_test::wav;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -20,16 +19,7 @@ static MODEL: LazyLock<PathBuf> = LazyLock::new(|| {
     let log_mel = LogMelConfig::default();
     let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
     let weights = Weights::random(&network, 0);
-    let header = Header {
-        format_version: FORMAT_VERSION,
-        labels,
-        log_mel,
-        network,
-        threshold: 0.1,
-        temperature: 1.0,
-        training: Training::default(),
-        self_test: Vec::new(),
-    };
+    let header = Header { threshold: 0.1, ..Header::untrained(labels, log_mel, network) };
     let mut record = Record { header, weights };
     record.header.self_test = Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
 
@@ -69,19 +59,9 @@ impl Folder {
 
     /// A tone of so many seconds.
     fn wav(&self, name: &str, seconds: u32) -> PathBuf {
-        let path = self.file(name, b"");
-        let spec = hound::WavSpec {
-            channels: 1,
-            sample_rate: 16_000,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let mut writer = hound::WavWriter::create(&path, spec).unwrap();
-        for i in 0..seconds * spec.sample_rate {
-            let phase = i as f32 / 16_000.0 * 440.0 * std::f32::consts::TAU;
-            writer.write_sample((phase.sin() * 8_000.0) as i16).unwrap();
-        }
-        writer.finalize().unwrap();
+        let sample = |i: u32| (8_000.0 * (i as f32 / 16_000.0 * 440.0 * TAU).sin()) as i16;
+        let path = self.path().join(name);
+        wav::write(&path, &(0..seconds * 16_000).map(sample).collect::<Vec<_>>());
         path
     }
 }

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be made is a failed test")]
 
-mod server;
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -14,7 +12,7 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use sc_data::{ArchiveSource, Fetch, FetchError, FetchEvent, Outcome, Sha256Digest};
-use server::{Served, Server};
+use sc_test::archive_server::{Served, Server};
 use tempfile::TempDir;
 
 const CLIP: &str = "yes/0a7c2a8d_nohash_0.wav";

@@ -19,6 +19,7 @@ use reqwest::{
 use sc_data::{Limits, Waveform};
 use sc_model::{Backend, Classifier};
 use sc_server::{Capacity, Model, ModelSource, Service, run};
+pub use sc_test::wav::encode as wav_of;
 use serde_json::{Value, json};
 
 /// A server on a free port, stopped when dropped.
@@ -190,21 +191,4 @@ pub fn wav(pitch_hz: f32, seconds: f32, rate_hz: u32) -> Vec<u8> {
         (8_000.0 * swell * voice) as i16
     };
     wav_of(&(0..n_samples).map(sample).collect::<Vec<_>>(), rate_hz)
-}
-
-/// A 16-bit mono WAV file.
-pub fn wav_of(samples: &[i16], rate_hz: u32) -> Vec<u8> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: rate_hz,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut file = Cursor::new(Vec::new());
-    let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
-    for sample in samples {
-        writer.write_sample(*sample).unwrap();
-    }
-    writer.finalize().unwrap();
-    file.into_inner()
 }

@@ -50,7 +50,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 pub(crate) mod tests {
     use sc_data::LogMelConfig;
-    use sc_model::{FORMAT_VERSION, KeywordCnnConfig, Training};
+    use sc_model::{KeywordCnnConfig, Training};
     use serde_json::json;
 
     use super::*;
@@ -73,17 +73,9 @@ pub(crate) mod tests {
     }
 
     pub fn header() -> Header {
-        let labels = labels();
-        Header {
-            format_version: FORMAT_VERSION,
-            log_mel: LogMelConfig::default(),
-            network: KeywordCnnConfig::new(101, 40, labels.names().len()),
-            labels,
-            threshold: 0.5,
-            temperature: 1.0,
-            training: Training { seed: 7, ..Training::default() },
-            self_test: Vec::new(),
-        }
+        let network = KeywordCnnConfig::new(101, 40, labels().names().len());
+        let training = Training { seed: 7, ..Training::default() };
+        Header { training, ..Header::untrained(labels(), LogMelConfig::default(), network) }
     }
 
     pub fn report() -> Report {

@@ -10,9 +10,9 @@ use reqwest::blocking::multipart::{Form, Part};
 use sc_data::{ArchiveSource, Fetch, Outcome, Sha256Digest};
 use sc_model::Backend;
 use sc_server::{Model, ModelSource, Service, run};
+use sc_test::archive_server::{Served, Server};
+use sc_test::{dataset, wav};
 
-use crate::archive_server::{Served, Server};
-use crate::dataset;
 use crate::resume::{succeed, train};
 
 /// The data set as the published archive is packed.
@@ -60,7 +60,7 @@ fn heard(url: &str, wav: Vec<u8>) -> String {
 #[test]
 fn an_archive_becomes_a_service_that_answers() {
     let dir = tempfile::tempdir().unwrap();
-    let [made, fetched, run, word] = ["made", "fetched", "run", "word.wav"].map(|name| dir.path().join(name));
+    let [made, fetched, run] = ["made", "fetched", "run"].map(|name| dir.path().join(name));
     dataset::write(&made);
     fetch(archive(&made), &fetched);
     succeed(train(&fetched, &run, &["--epochs", "12"]));
@@ -68,7 +68,7 @@ fn an_archive_becomes_a_service_that_answers() {
     let url = serve(&run.join("model.safetensors"));
     for name in ["yes", "no", "stop"] {
         // A voice between those that were trained on.
-        dataset::wav(&word, &dataset::spoken(dataset::word(name), 165.0));
-        assert_eq!(heard(&url, std::fs::read(&word).unwrap()), name);
+        let word = wav::encode(&dataset::spoken(name, 165.0), 16_000);
+        assert_eq!(heard(&url, word), name);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::dataset;
+use sc_test::dataset;
 
 const THREE_EPOCHS: &[&str] = &["--epochs", "3"];
 

@@ -1,4 +1,4 @@
-"""This project beside those its users would run instead: PyTorch, torchaudio, onnxruntime and Flask.
+"""Compares this project with PyTorch, torchaudio, onnxruntime and Flask.
 
 Writes `bench-peers/bench-peers.json` and `.md` in cargo's target directory, and prints the table.
 """
@@ -17,12 +17,12 @@ PACKAGES = ["torch", "torchaudio", "onnxruntime", "flask", "gunicorn"]
 
 def main():
     options = arguments()
-    # Two cores for all, whatever the processor has: whoever is started from here has no more.
+    # All programs get two cores: those started from here inherit the limit.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     our_side.build()
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     table = Table(our_side.target_folder() / "bench-peers", versions)
-    # Imported here: what is left out needs nothing of its own.
+    # Imported here, so that a group that is left out needs no packages.
     if {"network", "log-mel", "wav"} & options.only:
         import in_process
 
@@ -44,10 +44,10 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(prog="just bench-peers", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, metavar="DIR", help="Speech Commands, as `just fetch` leaves it: needed for training and dataset, otherwise the clips are tones")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="Speech Commands, as `just fetch` writes it; training and dataset need it, the others use tones without it")
     parser.add_argument("--only", type=groups, metavar="NAME,NAME", help=f"some of {', '.join(GROUPS)}")
-    parser.add_argument("--full", action="store_true", help="dataset too: minutes of work and 7 GB of disk")
-    parser.add_argument("--quick", action="store_true", help="fewer alternations: to try it out")
+    parser.add_argument("--full", action="store_true", help="run dataset too; it takes minutes and 7 GB of disk")
+    parser.add_argument("--quick", action="store_true", help="measure fewer times, for a first try")
     options = parser.parse_args()
     if options.data:
         options.data = options.data.resolve()

@@ -1,4 +1,4 @@
-"""Two sides measured in turn, so that whatever else the machine does meets both."""
+"""Measures two sides in turn, so that other work of the machine slows both alike."""
 
 import sys
 import time
@@ -7,13 +7,13 @@ import torch
 
 
 def alternate(rounds, ours, theirs):
-    """Measures each side `rounds` times in turn, after one turn that does not count."""
+    """Measures each side `rounds` times in turn, after one turn as a warm-up."""
     measured = [(ours(), theirs()) for _ in range(rounds + 1)][1:]
     return [list(side) for side in zip(*measured)]
 
 
 def cpu_us(work, times, clips=1):
-    """CPU time of this thread a clip in microseconds, where each call of `work` takes so many clips."""
+    """Returns a function that measures the CPU time of this thread in µs per clip; each call of `work` takes `clips`."""
 
     def measure():
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""The whole of v0.02 as a load: memory of a training, and time to build the sample cache."""
+"""Measures a data set as large as v0.02: memory of a training, and time to build the sample cache."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ GB = 1e9
 
 
 def run(table, data):
-    """The rows of a data set as large as the published one: its clips are `data`'s, several times over."""
+    """Adds the rows of a data set as large as the published one: the clips of `data`, several times over."""
     with tempfile.TemporaryDirectory(dir=data.parent) as folder:
         folder = Path(folder)
         full = folder / "full"
@@ -34,7 +34,7 @@ def run(table, data):
 
 
 def link(data, full):
-    """Hard links to every recording, under so many speakers' names that there are enough."""
+    """Links every clip under several speakers' names, until there are enough clips."""
     paths = sorted(clips.words(data))
     for i in range(N_CLIPS):
         path = paths[i % len(paths)]
@@ -62,7 +62,7 @@ def unpack_seconds(archive):
 
 
 def peak_memory(full, out):
-    """Bytes resident at most, while an epoch is trained and validated."""
+    """Returns the most resident bytes while an epoch is trained and validated."""
     train = [target_folder() / "release/sc-train", "train", "--epochs=1", "--data", full, "--out", out]
     process = subprocess.Popen(train, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

@@ -1,4 +1,4 @@
-//! A web server with one file, which can misbehave.
+//! A web server with one file, which can break off, stall, fail or lie.
 
 use std::{
     io::{Read, Write},
@@ -7,32 +7,36 @@ use std::{
     thread,
 };
 
-/// The file, and how the server treats whoever asks for it.
+/// The file, and how the server answers requests for it.
 #[derive(Clone, Default)]
 pub struct Served {
+    /// The content of the file.
     pub bytes: Vec<u8>,
+    /// The `ETag` header of each answer, with its quotes.
     pub etag: &'static str,
-    /// Whether ranges are understood.
+    /// True if the server answers `Range` requests with a part of the file.
     pub ranges: bool,
-    /// The next responses break off after so many bytes of the body.
+    /// Each of the next responses breaks off after this many bytes of the body.
     pub cuts: Vec<usize>,
-    /// Whether a response that breaks off leaves the connection open, silent.
+    /// True if a response that breaks off leaves the connection open and silent.
     pub stalls: bool,
-    /// The next responses are errors.
+    /// Each of the next responses is this error, such as `503 Service Unavailable`.
     pub errors: Vec<&'static str>,
-    /// What the server says is the file's length, if not the truth.
+    /// The length in bytes that the server claims, if not the true one.
     pub claimed_len: Option<u64>,
-    /// The requests' heads, in small letters.
+    /// The heads of the requests so far, in lower case.
     pub requests: Vec<String>,
 }
 
-/// Runs until the test ends.
+/// A running server; it stops with the process.
 pub struct Server {
+    /// The URL of the file.
     pub url: String,
     served: Arc<Mutex<Served>>,
 }
 
 impl Server {
+    /// Starts a server on a free port.
     pub fn start(served: Served) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/archive.tar.gz", listener.local_addr().unwrap());
@@ -47,7 +51,7 @@ impl Server {
         Self { url, served }
     }
 
-    /// What is served from now on.
+    /// Returns what is served, to be read or changed.
     pub fn served(&self) -> MutexGuard<'_, Served> {
         self.served.lock().unwrap()
     }
@@ -72,7 +76,7 @@ fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap().to_lowercase()
 }
 
-/// Head, as much of the body as is to be sent, and whether to fall silent then.
+/// Returns the head, the part of the body to send, and true if the connection then falls silent.
 fn respond(request: &str, served: &mut Served) -> (String, Vec<u8>, bool) {
     served.requests.push(request.to_owned());
     if !served.errors.is_empty() {

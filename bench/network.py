@@ -1,4 +1,4 @@
-"""A record's network and front end in PyTorch: the same layers from the same numbers."""
+"""The network and the front end of a record in PyTorch: the same layers with the same weights."""
 
 import json
 
@@ -80,13 +80,13 @@ class LogMel(nn.Module):
 
 
 def read_header(path):
-    """What a record says of itself."""
+    """Returns the header of a record."""
     with safe_open(path, "pt") as file:
         return json.loads(file.metadata()["speech-commands"])
 
 
 def load(path):
-    """The record's network with its weights, ready to answer."""
+    """Returns the record's network with its weights, ready to answer."""
     network = KeywordCnn(read_header(path)["network"])
     layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, ConvNorm)}
     state = {}

@@ -1,5 +1,7 @@
-"""One training of the same network in PyTorch: `torch_training.py DATA CLIPS STEPS [channels_last] [compile]`
-prints clips a second, over all of a step: augmentation, log-mel, forward, backward, AdamW."""
+"""Trains the same network in PyTorch and prints clips a second: `torch_training.py DATA CLIPS STEPS [channels_last] [compile]`.
+
+A step has augmentation, log-mel, forward, backward and AdamW.
+"""
 
 import sys
 import time
@@ -32,7 +34,7 @@ def main():
 
     def step():
         chosen = torch.randint(len(samples), (BATCH,))
-        waveforms = disturb(samples[chosen].float() / 32_768, noise)
+        waveforms = augment(samples[chosen].float() / 32_768, noise)
         features = mask(log_mel(waveforms))
         logits = network_forward(features)
         loss = torch.nn.functional.cross_entropy(logits, labels[chosen], label_smoothing=0.1)
@@ -50,7 +52,7 @@ def main():
 
 
 def read(data, n_clips):
-    """Clips [clip, sample] and their labels, and a recording of noise, all in memory."""
+    """Returns clips [clip, sample], their labels, and background noise, all in memory."""
     paths = clips.words(data)[:n_clips]
     samples = numpy.zeros((len(paths), clips.RATE_HZ), "int16")
     for row, path in zip(samples, paths):
@@ -63,7 +65,7 @@ def read(data, n_clips):
     return torch.from_numpy(samples), torch.tensor(labels), torch.from_numpy(numpy.concatenate(noise))
 
 
-def disturb(waveforms, noise):
+def augment(waveforms, noise):
     """Moves each clip by up to 100 ms and adds noise at 0 to 30 dB below it."""
     n_samples = waveforms.shape[1]
     starts = torch.randint(2 * SHIFT, (BATCH, 1)) + torch.arange(n_samples)
@@ -75,7 +77,7 @@ def disturb(waveforms, noise):
 
 
 def mask(features, widths=(20, 8)):
-    """SpecAugment: a stripe of each spectrogram in time and one in frequency is left out."""
+    """Masks one stripe of each spectrogram in time and one in frequency (SpecAugment)."""
     for axis, most in zip((1, 2), widths):
         size = features.shape[axis]
         width = torch.randint(most + 1, (BATCH, 1))

@@ -1,4 +1,4 @@
-"""Rows of the comparison, as JSON and as Markdown."""
+"""The table of the comparison, as JSON and as Markdown."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import timing
 
 @dataclass
 class Summary:
-    """Median and quartiles of what was measured."""
+    """Median and quartiles of measurements."""
 
     median: float
     quartiles: list[float]
@@ -26,7 +26,7 @@ class Summary:
 
 @dataclass
 class Row:
-    """One goal, and what came of it."""
+    """One goal and its result."""
 
     work: str
     against: str
@@ -42,21 +42,21 @@ class Row:
 
 
 class Table:
-    """All rows so far; written out after each, so that a long run leaves what it has."""
+    """All rows so far. Each new row is written at once, so that an interrupted run keeps its results."""
 
     def __init__(self, folder: Path, versions: dict[str, str]):
         self.folder, self.versions, self.rows = folder, versions, []
 
     def at_most(self, goal, work, against, ours, theirs, **how):
-        """A row that is met by a ratio of ours to theirs up to `goal`."""
+        """Adds a row whose goal is a ratio of ours to theirs of at most `goal`."""
         self._add(f"≤ {goal}", lambda ratio: ratio <= goal, work, against, ours, theirs, **how)
 
     def at_least(self, goal, work, against, ours, theirs, **how):
-        """A row that is met by a ratio of ours to theirs from `goal` up."""
+        """Adds a row whose goal is a ratio of ours to theirs of at least `goal`."""
         self._add(f"≥ {goal}", lambda ratio: ratio >= goal, work, against, ours, theirs, **how)
 
     def _add(self, goal, is_met, work, against, ours, theirs, unit, threads, peers=()):
-        """`theirs` are measurements, or one number that is a limit."""
+        """Adds a row. `theirs` is a list of measurements, or one number that is a limit."""
         theirs = theirs if isinstance(theirs, list) else [theirs]
         ours, theirs, runs = Summary.of(ours), Summary.of(theirs), len(ours)
         ratio = ours.median / theirs.median
@@ -94,14 +94,14 @@ class Table:
 
 
 def show(summary, unit):
-    """The median, and the quartiles if there was more than one run."""
+    """Returns the median, and the quartiles if there was more than one run."""
     low, high = summary.quartiles
     spread = "" if low == high else f" ({low:.4g} to {high:.4g})"
     return f"{summary.median:.4g}{spread} {unit}"
 
 
 def machine():
-    """The processor and how many of it."""
+    """Returns the processor's name and the number of cores."""
     name = platform.processor() or platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -1,4 +1,4 @@
-"""What both sides hear."""
+"""Clips for both sides."""
 
 import random
 import shutil
@@ -12,7 +12,7 @@ SEED = 1
 
 
 def write(folder: Path, n_clips, data: Path | None):
-    """Leaves one-second recordings in `folder`: of the data set if there is one, else tones in noise."""
+    """Writes one-second clips to `folder`: from the data set if there is one, else tones in noise."""
     folder.mkdir()
     if data:
         spoken = sorted(path for path in words(data) if soundfile.info(path).frames == RATE_HZ)
@@ -29,10 +29,10 @@ def write(folder: Path, n_clips, data: Path | None):
 
 
 def read_all(folder: Path):
-    """All clips of a folder, [clip, sample]."""
+    """Returns all clips of a folder, [clip, sample]."""
     return numpy.stack([soundfile.read(path, dtype="float32")[0] for path in sorted(folder.iterdir())])
 
 
 def words(data: Path):
-    """The data set's recordings of words."""
+    """Returns the paths of the data set's clips of words."""
     return [path for path in data.glob("*/*.wav") if not path.parent.name.startswith("_")]

@@ -1,5 +1,5 @@
--- wrk -s predict.lua URL -- CLIP [MEAN_DELAY_MS]: posts CLIP as a form's field `file`, at once after each answer
--- or after a pause of exponential length; prints one line of JSON at the end.
+-- wrk -s predict.lua URL -- CLIP [MEAN_DELAY_MS] posts CLIP as the field `file` of a form, at once after each answer or
+-- after a pause of exponential length. It prints one line of JSON at the end.
 
 function init(args)
     local file = assert(io.open(args[1], "rb"))

@@ -1,4 +1,4 @@
-"""This project's programs: built once, then run."""
+"""Builds and runs this project's programs."""
 
 import json
 import subprocess
@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "assets/model.safetensors"
 
 
 def target_folder():
-    """Cargo's target directory."""
+    """Returns cargo's target directory."""
     metadata = subprocess.check_output(["cargo", "metadata", "--format-version=1", "--no-deps"], cwd=ROOT)
     return Path(json.loads(metadata)["target_directory"])
 
 
 def build():
-    """Builds what is compared; the server by itself, as built with others it would hold Burn too."""
+    """Builds the programs. The server is built alone: built with others, it would contain Burn too."""
     release = ["cargo", "build", "--release", "--locked"]
     subprocess.run([*release, "-p", "sc-server"], cwd=ROOT, check=True)
     programs = ["--bin", "sc-train", "--example", "bench_side"]
@@ -25,7 +25,7 @@ def build():
 
 
 class OurSide:
-    """The program `bench_side`: a command a line, an answer a line."""
+    """The program `bench_side`, which answers each line with a line."""
 
     def __init__(self, clips: Path):
         program = target_folder() / "release/examples/bench_side"
@@ -33,7 +33,7 @@ class OurSide:
         self.process = subprocess.Popen([program, clips], text=True, bufsize=1, **pipes)
 
     def ask(self, *command):
-        """The number that `bench_side` answers."""
+        """Returns the number that `bench_side` answers."""
         self.process.stdin.write(" ".join(map(str, command)) + "\n")
         answer = self.process.stdout.readline()
         if not answer:
@@ -41,6 +41,6 @@ class OurSide:
         return float(answer)
 
     def array(self, what, file: Path):
-        """`features` or `logits` of all clips, [clip, ...]."""
+        """Returns `features` or `logits` of all clips, [clip, ...]."""
         n_clips = int(self.ask(what, file))
         return numpy.fromfile(file, "<f4").reshape(n_clips, -1)

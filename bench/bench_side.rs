@@ -1,14 +1,16 @@
-//! This project's side of `just bench-peers`: `bench_side CLIPS`, with a folder of WAV files, takes a command a
-//! line and answers each with a line. Times are CPU seconds of the one thread that works.
+//! The Rust side of `just bench-peers`.
+//!
+//! `bench_side CLIPS` reads a folder of WAV files, then answers each line of input with a line. Times are CPU seconds
+//! of the one thread that works.
 //!
 //! | command | answer |
 //! |---|---|
-//! | `features FILE` | number of clips; their spectrograms are in `FILE`, as little-endian floats |
-//! | `logits FILE` | the same for their logits |
-//! | `network N`, `log-mel N`, `wav N` | seconds a clip, over `N` clips |
-//! | `multiply-adds` | of the network, for one clip |
-//! | `fma` | multiply-adds a second that this processor can do at most |
-//! | `cache DIR FILE` | seconds of the clock to build the sample cache of the data set `DIR` as `FILE` |
+//! | `features FILE` | number of clips; `FILE` gets their features as little-endian floats |
+//! | `logits FILE` | number of clips; `FILE` gets their logits |
+//! | `network N`, `log-mel N`, `wav N` | seconds per clip, over `N` clips |
+//! | `multiply-adds` | multiply-adds of the network for one clip |
+//! | `fma` | most multiply-adds per second of this processor |
+//! | `cache DIR FILE` | wall-clock seconds to build the sample cache of the data set `DIR` as `FILE` |
 
 use std::hint::black_box;
 use std::io::{BufRead, Write};
@@ -32,7 +34,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The shipped record and clips for it to hear.
+/// The shipped record, and the clips that it answers for.
 struct Side {
     record: Record,
     classifier: Classifier,
@@ -108,7 +110,7 @@ impl Side {
         })
     }
 
-    /// What the server does for a request, without the server.
+    /// Does the work of the server for one request, without HTTP.
     fn wav(&self, n: usize) -> f64 {
         seconds_a_clip(n, &self.recordings, |bytes| {
             black_box(
@@ -120,7 +122,7 @@ impl Side {
     }
 }
 
-/// Mean CPU time of `work` over `n` items, taken in turn.
+/// Returns the mean CPU time of `work` over `n` items, taken in turn.
 fn seconds_a_clip<T>(n: usize, items: &[T], mut work: impl FnMut(&T)) -> f64 {
     let start = ThreadTime::now();
     items.iter().cycle().take(n).for_each(&mut work);
@@ -139,7 +141,7 @@ fn build_cache(dir: &str, file: &str) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Nothing but fused multiply-adds, on registers as wide as there are: multiply-adds a second.
+/// Measures fused multiply-adds per second, on the widest registers of this processor.
 struct MultiplyAdds;
 
 impl WithSimd for MultiplyAdds {

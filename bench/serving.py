@@ -1,4 +1,4 @@
-"""Our server and the Flask service under the same load, over loopback."""
+"""Measures our server and the Flask service under the same load, over loopback."""
 
 import contextlib
 import json
@@ -18,11 +18,11 @@ from timing import progress
 
 HERE = Path(__file__).parent
 CONNECTIONS = 16
-"""Enough to keep every service busy, and few enough for the slowest to answer in time."""
+"""Connections at full load: enough to keep each service busy, and few enough for the slowest to answer in time."""
 PAUSING = 64
 """Connections that pause between requests."""
 SECONDS = 5
-"""Of load, each time."""
+"""Seconds of load for each measurement."""
 ROUNDS = 7
 STARTS = 20
 MB = 1e6
@@ -35,7 +35,7 @@ def free_port():
 
 
 class Service:
-    """A server under its command, which gets a free port in place of `PORT`."""
+    """A server, started by its command with a free port in place of `PORT`."""
 
     def __init__(self, command, **environment):
         port = str(free_port())
@@ -60,19 +60,19 @@ class Service:
         self.process.wait()
 
     def cpu_seconds(self):
-        """Of all its threads, in user and system mode."""
+        """Returns the CPU time of all its threads, in user and system mode."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_mb(self, field):
-        """`VmRSS`, resident now, or `VmHWM`, the most there was."""
+        """Returns `VmRSS`, the resident memory now, or `VmHWM`, the most so far."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(field + ":"):
                 return int(line.split()[1]) * 1024 / MB
         raise KeyError(field)
 
     def load(self, clip, connections=CONNECTIONS, pause_ms=()):
-        """What wrk saw while it posted `clip` again and again."""
+        """Returns the result of wrk, which posts `clip` again and again."""
         script = ["-s", HERE / "predict.lua", self.url + "/predict", "--", clip, *pause_ms]
         wrk = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--timeout=20s", *script]
         seen = json.loads(subprocess.check_output(wrk, text=True).splitlines()[-1])
@@ -81,14 +81,14 @@ class Service:
         return seen
 
     def load_at(self, rate, clip):
-        """The same at about `rate` requests a second, as from many clients that know nothing of each other."""
+        """Returns the same at about `rate` requests a second, as from many independent clients."""
         seen = self.load(clip, PAUSING, [f"{PAUSING / rate * 1000:.1f}"])
         progress(f"asked for {rate:.0f} requests a second, got {seen['requests'] / seen['seconds']:.0f}")
         return seen
 
 
 def run(table, data):
-    """The rows of our server, and of the services it is compared with."""
+    """Adds the rows of our server, compared with the other services."""
     if not shutil.which("wrk"):
         raise SystemExit("wrk is missing: apt-get install wrk, or leave this out with --only")
     size = server_program().stat().st_size / MB
@@ -116,12 +116,12 @@ def start():
 
 
 def flask():
-    """One process with threads."""
+    """Starts one process with threads."""
     return Service([sys.executable, "flask_original.py", MODEL, "PORT"])
 
 
 def gunicorn():
-    """Two workers; with a thread each PyTorch is quickest, as they share two cores."""
+    """Starts two workers. PyTorch is quickest with one thread in each, because they share two cores."""
     command = [sys.executable, "-m", "gunicorn", "--workers=2", "--bind=127.0.0.1:PORT", "flask_original:app"]
     return Service(command, MODEL=str(MODEL), OMP_NUM_THREADS="1")
 
@@ -131,7 +131,7 @@ def limit(table, work, measured, most, unit):
 
 
 def load_rows(table, services, folder):
-    """Every service in turn at full load, and ours at half of that."""
+    """Measures every service in turn at full load, and ours at half load."""
     clip, bare_path = next(folder.iterdir()), OurSide(folder)
     rates, latencies, cpu, bare = [[] for _ in services], [], [], []
     for round in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Clips a second through the whole training loop, on two threads."""
+"""Measures clips a second through the whole training loop, on two threads."""
 
 import json
 import os
@@ -26,7 +26,7 @@ SETTINGS = [
 
 
 def run(table, data):
-    """The row of the whole loop; PyTorch chooses its best setting first."""
+    """Adds the row of the whole loop. PyTorch first chooses its best setting."""
     with tempfile.TemporaryDirectory(dir=data.parent) as folder:
         subset = Path(folder) / "data"
         link_subset(data, subset)
@@ -46,7 +46,7 @@ def name(setting):
 
 
 def link_subset(data, subset):
-    """Hard links to some clips of each word, and all noise; without lists, the published rule splits them."""
+    """Links some clips of each word, and all noise. Without lists, the published rule splits them."""
     paths = sorted(clips.words(data))
     chosen = paths[:: max(1, len(paths) // N_CLIPS)][:N_CLIPS]
     for path in [*chosen, *data.glob("_background_noise_/*.wav")]:
@@ -56,7 +56,7 @@ def link_subset(data, subset):
 
 
 def our_clips_per_s(subset, folder):
-    """Of `sc-train`, which disturbs its examples in more ways than PyTorch has to."""
+    """Returns the speed of `sc-train`, which augments its examples in more ways than the PyTorch side."""
     with tempfile.TemporaryDirectory(dir=folder) as out:
         train = [target_folder() / "release/sc-train", "train", "--epochs=1"]
         subprocess.run([*train, "--data", subset, "--out", out], check=True, capture_output=True)
@@ -64,7 +64,7 @@ def our_clips_per_s(subset, folder):
 
 
 def torch_clips_per_s(subset, steps, setting):
-    """Of one process; none if the setting does not work."""
+    """Returns the speed of one PyTorch process, or 0 if the setting does not work."""
     layout, compiled, allocator = setting
     command = [sys.executable, "torch_training.py", subset, str(N_CLIPS), str(steps), *layout, *compiled]
     environment = os.environ | allocator | {"OMP_NUM_THREADS": "2"}

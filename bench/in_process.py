@@ -1,4 +1,4 @@
-"""The network, the front end and both together: CPU time of one thread."""
+"""Measures the network, the front end and both together: CPU time of one thread."""
 
 import tempfile
 from pathlib import Path
@@ -17,7 +17,7 @@ TOLERANCE = 1e-4
 
 
 class Peers:
-    """Everything that answers, ready, and checked to answer alike."""
+    """All implementations, ready to answer, and checked to give the same answers."""
 
     def __init__(self, folder: Path, data: Path | None):
         torch.set_num_threads(1)
@@ -35,7 +35,7 @@ class Peers:
         self.check(self.ours.array("logits", folder / "logits"))
 
     def check(self, ours):
-        """Refuses to compare what does not do the same."""
+        """Ends the program if the answers differ."""
         features = self.features.numpy()
         with torch.inference_mode():
             answers = {
@@ -55,7 +55,7 @@ class Peers:
 
 
 def frozen(model, example):
-    """The traced network, frozen and optimised."""
+    """Returns the traced network, frozen and optimised."""
     traced = torch.jit.optimize_for_inference(torch.jit.trace(model, example))
     with torch.inference_mode():
         for _ in range(5):  # its first calls compile
@@ -64,10 +64,10 @@ def frozen(model, example):
 
 
 def onnx_session(model, example, path: Path):
-    """The network exported to ONNX and loaded with full optimisation on one thread."""
+    """Exports the network to ONNX and loads it with full optimisation on one thread."""
     axes = {"log_mel": {0: "batch"}, "logits": {0: "batch"}}
     names = {"input_names": ["log_mel"], "output_names": ["logits"]}
-    # The exporter that needs no further package; the graph is the same.
+    # This exporter needs no further package; the graph is the same.
     torch.onnx.export(model, (example,), path, dynamic_axes=axes, dynamo=False, **names)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -76,7 +76,7 @@ def onnx_session(model, example, path: Path):
 
 
 def run(table, rounds, data, wanted):
-    """The rows of the groups `wanted`."""
+    """Adds the rows of the groups `wanted`."""
     with tempfile.TemporaryDirectory() as folder:
         peers = Peers(Path(folder), data)
         for name, group in {"network": network_rows, "log-mel": log_mel_rows, "wav": wav_rows}.items():
@@ -95,7 +95,7 @@ def network_rows(table, peers, rounds):
 
     measured = alternate(rounds, ours_us(peers, "network", N_CLIPS), cpu_us(run_onnx(one.numpy()), N_CLIPS))
     table.at_most(0.65, "network", "onnxruntime", *measured, peers=["onnxruntime"], **how)
-    # Our engine knows no batches: it takes 32 clips one after another.
+    # Our engine has no batches, so it takes 32 clips one after another.
     theirs = cpu_us(run_onnx(batch.numpy()), 6, BATCH)
     measured = alternate(rounds, ours_us(peers, "network", 6 * BATCH), theirs)
     table.at_most(0.8, "network, a clip of 32", "onnxruntime", *measured, peers=["onnxruntime"], **how)
@@ -106,7 +106,7 @@ def network_rows(table, peers, rounds):
     measured = alternate(rounds, ours_us(peers, "network", N_CLIPS), theirs)
     table.at_most(0.3, "network", "PyTorch, frozen", *measured, peers=["torch"], **how)
 
-    # Those of plain convolutions: as the engine saves some of them, its share could pass 1.
+    # Multiply-adds of plain convolutions: the engine needs fewer, so its share may be above 1.
     multiply_adds = peers.ours.ask("multiply-adds")
     speed = lambda: multiply_adds / peers.ours.ask("network", N_CLIPS) / 1e9
     measured = alternate(rounds, speed, lambda: peers.ours.ask("fma") / 1e9)

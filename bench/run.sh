@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the peers' Python environment under the user's cache if it is not there, then compares: `just bench-peers`.
+# run.sh [OPTION...] compares the project with its peers; `just bench-peers` runs it. The first run makes the peers' Python
+# environment in the user's cache.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/speech-commands/peers
