@@ -19,39 +19,25 @@
 //! # Ok::<(), sc_data::DatasetError>(())
 //! ```
 
-#[cfg(feature = "flex")]
-mod checkpoint;
-mod classify;
+mod audio;
 pub mod cli;
 mod config;
 mod evaluate;
 mod evaluation;
-#[cfg(feature = "flex")]
-mod fit;
 mod metrics;
-mod open_set;
 mod progress;
-mod recording;
 mod report;
 #[cfg(feature = "flex")]
-mod sampler;
-#[cfg(feature = "flex")]
-mod schedule;
-mod shard;
-#[cfg(feature = "flex")]
-mod sounds;
-mod table;
-#[cfg(feature = "flex")]
-mod train;
+mod training;
 
+pub use audio::Unreadable;
 pub use config::TrainConfig;
+pub use evaluate::open_set::{Heard, OpenSet};
 pub use evaluation::{
     Acceptance, Answer, Bin, Calibration, ConfusedPair, Confusion, Evaluation, LabelFigures, OperatingPoint,
     Suspect, wilson_interval,
 };
 pub use metrics::{EpochMetrics, EpochParts};
-pub use open_set::{Heard, OpenSet};
-pub use recording::Unreadable;
 pub use report::Report;
 #[cfg(feature = "flex")]
-pub use train::train;
+pub use training::train;

@@ -3,6 +3,7 @@
 mod acceptance;
 mod calibration;
 mod confusion;
+mod table;
 mod wilson;
 
 use std::collections::BTreeMap;

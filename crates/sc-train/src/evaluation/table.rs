@@ -102,7 +102,7 @@ fn percent(share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::evaluation::tests::{answer, labels};
+    use super::super::tests::{answer, labels};
 
     use super::*;
 

@@ -1,4 +1,4 @@
-//! `sc-train evaluate --open-set`: how often a sound that is no keyword is taken for one.
+//! How often a sound that is no keyword is taken for one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +9,8 @@ use sc_data::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
 use sc_model::Classifier;
 use serde::Serialize;
 
-use crate::evaluate::split_results;
-use crate::recording::{self, Unreadable};
+use super::split_results;
+use crate::audio::{self, Unreadable};
 use crate::{progress, wilson_interval};
 
 /// Up to here a recording is a word and what surrounds it; a longer one is a stretch of sound.
@@ -101,12 +101,11 @@ impl Heard {
 
 /// Listens to every recording in and below `dir`.
 pub(crate) fn listen(classifier: &Classifier, dir: &Path) -> Result<OpenSet> {
-    let (files, mut unreadable) = split_results(recording::files_below(dir).collect());
+    let (files, mut unreadable) = split_results(audio::files_below(dir).collect());
     let bar = progress::bar(files.len(), "listening");
     let heard = files.par_iter().map(|path| {
         bar.inc(1);
-        let samples =
-            recording::read(path, &recording::LONG).map_err(|error| Unreadable::new(path, &error))?;
+        let samples = audio::read(path, &audio::LONG).map_err(|error| Unreadable::new(path, &error))?;
         Ok(Heard::new(classifier, &samples))
     });
     let (heard, undecodable) = split_results(heard.collect());

@@ -14,8 +14,8 @@ use sc_data::{
 
 use sc_model::{Classifier, softmax};
 
+use super::sounds;
 use crate::config::TrainConfig;
-use crate::sounds;
 
 /// A second of sound, unless the cache could not be read.
 type Sound = Result<Waveform, DatasetError>;
@@ -340,7 +340,7 @@ fn scale(waveform: &mut Waveform, gain: f32) {
 }
 
 #[cfg(test)]
-#[path = "../tests/training/dataset.rs"]
+#[path = "../../tests/training/dataset.rs"]
 #[allow(dead_code, reason = "the integration tests use all of it")]
 mod dataset;
 

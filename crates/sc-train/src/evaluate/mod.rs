@@ -1,6 +1,7 @@
-//! `sc-train evaluate`: a model's answers to clips whose label is known.
+//! A model's answers to clips whose label is known.
 
-use std::io::{self, Write};
+pub(crate) mod open_set;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
@@ -11,61 +12,23 @@ use sc_data::{
 use sc_model::Classifier;
 use serde::Serialize;
 
-use crate::cli::EvaluateArgs;
-use crate::recording::{self, Unreadable};
-use crate::{Answer, Evaluation, OpenSet, open_set, progress};
+use crate::audio::{self, Unreadable};
+use crate::{Answer, Evaluation, progress};
 
 /// Which unknown words and which noise stand for a split: any number will do, if it never changes.
 const EXAMPLES_SEED: u64 = 0;
 
 /// What is printed: an evaluation, and the clips that could not take part.
 #[derive(Serialize)]
-struct Scored {
+pub(crate) struct Scored {
     #[serde(flatten)]
-    evaluation: Evaluation,
+    pub evaluation: Evaluation,
     /// The confidence from which a keyword was accepted.
-    threshold: f32,
-    unreadable: Vec<Unreadable>,
+    pub threshold: f32,
+    pub unreadable: Vec<Unreadable>,
 }
 
-/// Prints the figures of the source that `args` name.
-pub(crate) fn run(args: &EvaluateArgs) -> Result<()> {
-    let classifier = args.model.load()?;
-    match (&args.data, args.split, &args.clips) {
-        (Some(data), Some(split), _) => print_scored(args, &data_set(&classifier, data, split)?),
-        (_, _, Some(clips)) if args.open_set => print_open_set(args, &open_set::listen(&classifier, clips)?),
-        (_, _, Some(clips)) => print_scored(args, &own_clips(&classifier, clips)?),
-        _ => bail!("expected --data with --split, or --clips"),
-    }
-}
-
-fn print_scored(args: &EvaluateArgs, scored: &Scored) -> Result<()> {
-    if args.json {
-        return print(&serde_json::to_string(scored)?);
-    }
-    warn_unreadable(&scored.unreadable);
-    print(&scored.evaluation.to_string())
-}
-
-fn print_open_set(args: &EvaluateArgs, open_set: &OpenSet) -> Result<()> {
-    if args.json {
-        return print(&serde_json::to_string(open_set)?);
-    }
-    warn_unreadable(&open_set.unreadable);
-    print(&open_set.to_string())
-}
-
-fn warn_unreadable(files: &[Unreadable]) {
-    for Unreadable { path, error } in files {
-        eprintln!("left out: {path}: {error}");
-    }
-}
-
-fn print(text: &str) -> Result<()> {
-    Ok(writeln!(io::stdout().lock(), "{}", text.trim_end())?)
-}
-
-fn data_set(classifier: &Classifier, data: &Path, split: Split) -> Result<Scored> {
+pub(crate) fn data_set(classifier: &Classifier, data: &Path, split: Split) -> Result<Scored> {
     let dataset = SpeechCommands::open(data)?;
     let bar = progress::bar(dataset.clips().len(), "reading");
     let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
@@ -119,14 +82,13 @@ fn describe(dataset: &SpeechCommands, source: Source) -> String {
 }
 
 /// Evaluates the WAV files in `dir`, one folder a label.
-fn own_clips(classifier: &Classifier, dir: &Path) -> Result<Scored> {
+pub(crate) fn own_clips(classifier: &Classifier, dir: &Path) -> Result<Scored> {
     let labels = &classifier.header().labels;
     let clips = labelled_clips(dir, labels)?;
     let bar = progress::bar(clips.len(), "evaluating");
     let answer = |(path, label): &(PathBuf, usize)| {
         bar.inc(1);
-        let samples =
-            recording::read(path, &Limits::default()).map_err(|error| Unreadable::new(path, &error))?;
+        let samples = audio::read(path, &Limits::default()).map_err(|error| Unreadable::new(path, &error))?;
         let prediction = classifier.classify(&Waveform::from_samples(&samples));
         Ok(Answer { path: path.display().to_string(), label: labels.names()[*label].clone(), prediction })
     };
@@ -140,7 +102,7 @@ fn own_clips(classifier: &Classifier, dir: &Path) -> Result<Scored> {
 }
 
 /// What went well and what did not, each in its order.
-pub(crate) fn split_results<T, E>(results: Vec<Result<T, E>>) -> (Vec<T>, Vec<E>) {
+fn split_results<T, E>(results: Vec<Result<T, E>>) -> (Vec<T>, Vec<E>) {
     let mut well = Vec::new();
     let mut ill = Vec::new();
     for result in results {

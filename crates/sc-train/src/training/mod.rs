@@ -1,5 +1,11 @@
 //! The training loop.
 
+mod checkpoint;
+mod fit;
+mod sampler;
+mod schedule;
+mod sounds;
+
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -15,12 +21,12 @@ use sc_model::{
     self_test_waveform,
 };
 
-use crate::checkpoint::{self, Checkpoint, State};
 use crate::config::TrainConfig;
 use crate::evaluate::answer_split;
-use crate::sampler::{Batch, Sampler};
-use crate::schedule::learning_rate;
-use crate::{Answer, EpochMetrics, EpochParts, Evaluation, Report, fit, progress};
+use crate::{Answer, EpochMetrics, EpochParts, Evaluation, Report, progress};
+use checkpoint::{Checkpoint, State};
+use sampler::{Batch, Sampler};
+use schedule::learning_rate;
 
 /// Batches made ahead of the step that needs them.
 const BATCHES_AHEAD: usize = 4;

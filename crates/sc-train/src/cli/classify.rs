@@ -7,16 +7,40 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use clap::Args;
 use rayon::prelude::*;
 use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
 use sc_model::{Classifier, Detection, Detector, DetectorConfig, Prediction};
 use serde::Serialize;
 
-use crate::cli::ClassifyArgs;
-use crate::recording::{self, Unreadable};
+use super::ModelArgs;
+use super::shard::Shard;
+use crate::audio::{self, Unreadable};
 
 /// Answered in parallel, then printed: enough for every core, few enough that answers appear at once.
 const CHUNK: usize = 256;
+
+/// Name the word in recordings.
+#[derive(Clone, Debug, Args)]
+pub struct ClassifyArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// Find every keyword, with its place, in recordings of up to ten minutes, rather than name one.
+    #[arg(long)]
+    detect: bool,
+    /// Answer only for part I of N, counted from 0, by the paths below each PATH: on every machine the same.
+    #[arg(long, env = "SC_SHARD", value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Write to FILE, which appears when it is whole; if it is there, there is nothing to do.
+    #[arg(long, env = "SC_OUTPUT", value_name = "FILE", requires = "json")]
+    output: Option<PathBuf>,
+    /// Recordings, and folders of recordings.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
 
 /// A line of `--json`.
 #[derive(Serialize)]
@@ -50,14 +74,14 @@ struct Question {
 /// Prints a line for each recording; the exit status is 1 if any could not be read.
 ///
 /// With `--output`, those are rows like the others, so the status is 0: tried again, they would fail again.
-pub(crate) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
     if let Some(output) = args.output.as_deref().filter(|output| output.exists()) {
         eprintln!("{} is there: nothing to do", output.display());
         return Ok(ExitCode::SUCCESS);
     }
     let classifier = Arc::new(args.model.load()?);
     let question = if args.detect {
-        Question { limits: recording::LONG, hear: detect }
+        Question { limits: audio::LONG, hear: detect }
     } else {
         Question { limits: Limits::default(), hear: classify }
     };
@@ -82,7 +106,7 @@ fn files(args: &ClassifyArgs) -> Result<Vec<File>> {
     let mut n_found = 0;
     let mut files = Vec::new();
     for root in &args.paths {
-        for file in recording::files_below(root) {
+        for file in audio::files_below(root) {
             n_found += 1;
             let path = file.as_deref().unwrap_or_else(|unreadable| Path::new(&unreadable.path));
             if args.shard.is_none_or(|shard| shard.holds(root, path)) {
@@ -132,7 +156,7 @@ fn answer_all(
 
 fn answer(classifier: &Arc<Classifier>, file: &File, Question { limits, hear }: &Question) -> Line {
     let path = file.as_deref().map_err(Unreadable::clone)?;
-    let samples = recording::read(path, limits).map_err(|error| Unreadable::new(path, &error))?;
+    let samples = audio::read(path, limits).map_err(|error| Unreadable::new(path, &error))?;
     Ok(Answered { path: path.display().to_string(), heard: hear(classifier, &samples) })
 }
 
