@@ -38,6 +38,6 @@ pub use evaluation::{
     Suspect, wilson_interval,
 };
 pub use metrics::{EpochMetrics, EpochParts};
-pub use report::Report;
+pub use report::{Provenance, Report};
 #[cfg(feature = "flex")]
 pub use training::train;

@@ -23,7 +23,7 @@ use sc_model::{
 
 use crate::config::TrainConfig;
 use crate::evaluate::answer_split;
-use crate::{Answer, EpochMetrics, EpochParts, Evaluation, Report, progress};
+use crate::{Answer, EpochMetrics, EpochParts, Evaluation, Provenance, Report, progress};
 use checkpoint::{Checkpoint, State};
 use sampler::{Batch, Sampler};
 use schedule::learning_rate;
@@ -366,7 +366,12 @@ impl<'a> Trainer<'a> {
             kept_epoch: EpochMetrics::kept(&self.epochs).map_or(0, |kept| kept.epoch),
             validation: evaluation.summary(),
         };
-        let report = Report { training: self.facts(&record.header), epochs: self.epochs, evaluation };
+        let report = Report {
+            provenance: Provenance::here(),
+            training: self.facts(&record.header),
+            epochs: self.epochs,
+            evaluation,
+        };
         report.write(self.run.out, &record.header)?;
         // Last: where there is a record, --if-missing takes all for done.
         record.save(&self.run.out.join("model.safetensors"))?;
