@@ -1,4 +1,4 @@
-//! `sc-train evaluate`: a model's answers to clips whose label is known.
+//! `sc-train evaluate`: prints how good a model is.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use sc_data::Split;
 use super::ModelArgs;
 use crate::OpenSet;
 use crate::audio::Unreadable;
-use crate::evaluate::{self, Scored, open_set};
+use crate::evaluate::{Evaluated, clips, open_set, split};
 
 /// Score a model on clips whose label is known, or on sounds that are no keyword.
 #[derive(Clone, Debug, Args)]
@@ -18,18 +18,18 @@ use crate::evaluate::{self, Scored, open_set};
 pub struct EvaluateArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// The data set, as `sc-data fetch` leaves it; one of its splits is evaluated.
+    /// The data set, as `sc-data fetch` leaves it.
     #[arg(long, value_name = "DIR", requires = "split")]
     data: Option<PathBuf>,
-    /// Which clips of the data set: training, validation or testing.
+    /// The split to evaluate, whole: training, validation or testing.
     #[arg(long, requires = "data", conflicts_with = "clips")]
     split: Option<Split>,
-    /// Clips of one's own: one folder of WAV files a label.
+    /// Your own clips: a folder of WAV files for each label.
     #[arg(long, value_name = "DIR")]
     clips: Option<PathBuf>,
-    /// The clips hold no keyword, in any format, length and folders: count those taken for one.
+    /// Count how often a keyword is accepted in --clips that hold none, of any format and length.
     ///
-    /// A recording of up to 6 s counts once, by its loudest second; a longer one by windows of a second, one
+    /// A clip of up to 6 s counts once, by its loudest second. A longer one counts by windows of a second, one
     /// every half second.
     #[arg(long, requires = "clips", conflicts_with = "data")]
     open_set: bool,
@@ -42,19 +42,27 @@ pub struct EvaluateArgs {
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let classifier = args.model.load()?;
     match (&args.data, args.split, &args.clips) {
-        (Some(data), Some(split), _) => print_scored(args, &evaluate::data_set(&classifier, data, split)?),
-        (_, _, Some(clips)) if args.open_set => print_open_set(args, &open_set::listen(&classifier, clips)?),
-        (_, _, Some(clips)) => print_scored(args, &evaluate::own_clips(&classifier, clips)?),
+        (Some(data), Some(split), _) => {
+            let evaluated = split::evaluate(&classifier, data, split)?;
+            if split == Split::Validation {
+                eprintln!(
+                    "the whole validation split: clips of it chose the model's epoch, temperature and threshold"
+                );
+            }
+            print_evaluated(args, &evaluated)
+        }
+        (_, _, Some(dir)) if args.open_set => print_open_set(args, &open_set::evaluate(&classifier, dir)?),
+        (_, _, Some(dir)) => print_evaluated(args, &clips::evaluate(&classifier, dir)?),
         _ => bail!("expected --data with --split, or --clips"),
     }
 }
 
-fn print_scored(args: &EvaluateArgs, scored: &Scored) -> Result<()> {
+fn print_evaluated(args: &EvaluateArgs, evaluated: &Evaluated) -> Result<()> {
     if args.json {
-        return print(&serde_json::to_string(scored)?);
+        return print(&serde_json::to_string(evaluated)?);
     }
-    warn_unreadable(&scored.unreadable);
-    print(&scored.evaluation.to_string())
+    warn_unreadable(&evaluated.unreadable);
+    print(&evaluated.evaluation.to_string())
 }
 
 fn print_open_set(args: &EvaluateArgs, open_set: &OpenSet) -> Result<()> {

@@ -5,4 +5,5 @@
 mod archive_server;
 mod dataset;
 mod end_to_end;
+mod halves;
 mod resume;
