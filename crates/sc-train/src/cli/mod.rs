@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: arguments, printing and exit statuses. The rest of the crate knows nothing of it.
 
 mod classify;
 mod evaluate;
@@ -32,10 +32,10 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the arguments ask for; the exit status says whether every file could be read.
+    /// Runs the command. The exit status is 1 if a file could not be read.
     ///
     /// # Errors
-    /// With what went wrong, worded for the user.
+    /// What went wrong, worded for the user.
     pub fn run(&self) -> Result<ExitCode> {
         match &self.command {
             Command::Train(args) => train::run(args),
@@ -45,16 +45,16 @@ impl Cli {
     }
 }
 
-/// Which model answers, and when it is believed.
+/// The model that answers, and the confidence from which a keyword is accepted.
 #[derive(Clone, Debug, Args)]
 pub struct ModelArgs {
-    /// The model; without it, the one this program was built with.
+    /// The model file [default: the one built into this program]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// What runs the network: native, flex, ndarray or wgpu, if this program was built with it.
+    /// The backend that runs the network: native, or flex, ndarray or wgpu if built in.
     #[arg(long, default_value_t)]
     backend: Backend,
-    /// Accept a keyword from this confidence on, instead of the model's own threshold.
+    /// Accept a keyword from this confidence, instead of from the model's own threshold.
     #[arg(long, value_name = "0..1", value_parser = parse_probability)]
     threshold: Option<f32>,
 }
