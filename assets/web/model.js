@@ -24,6 +24,7 @@ export function showModel(info, report) {
     figures && ['factLost', percent(figures.keywords_lost)],
     figures && ['factTaken', percent(figures.others_accepted)],
     figures && ['factCalibration', percent(figures.expected_calibration_error, 2)],
+    figures && ['factMeasured', measured(training)],
     ['factThreshold', percent(threshold)],
   ].filter(Boolean);
   $('facts').replaceChildren(...facts.flatMap(([key, value]) => [
@@ -31,6 +32,12 @@ export function showModel(info, report) {
   ]));
   $('confusion').hidden = !report;
   if (report) $('matrix').replaceChildren(...matrix(report.evaluation));
+}
+
+// On whose recordings the figures were measured, and on whose the choices were made.
+function measured({ whole_validation: whole }) {
+  if (!whole) return say('measuredTogether'); // a record from before the split was halved
+  return say('measuredApart', percent(whole.accuracy, 2), number(whole.clips));
 }
 
 const named = (label) => ({ textContent: name(label), lang: isKeyword(label) ? 'en' : '' });

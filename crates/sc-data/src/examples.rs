@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Labels, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, UNKNOWN};
+use crate::{Half, Labels, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, UNKNOWN};
 
 /// Ratio in the official test set: for ten keywords one unknown word and one second of silence.
 const KEYWORDS_PER_OTHER: usize = 10;
@@ -17,6 +17,8 @@ pub struct Example {
     pub label: usize,
     /// The audio.
     pub source: Source,
+    /// The half of its split that it is in; none for noise on the border between the two.
+    pub half: Option<Half>,
 }
 
 impl SpeechCommands {
@@ -28,25 +30,35 @@ impl SpeechCommands {
     /// noise file is long enough.
     pub fn examples(&self, split: Split, labels: &Labels, cache: &SampleCache, seed: u64) -> Vec<Example> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let example = |label, source| Example { label, source, half: self.half_of(source, split, cache) };
         let mut examples = Vec::new();
         let mut unknown: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for index in self.clips_in(split).filter(|&index| cache.is_readable(index)) {
             let word = &self.clips()[index].word;
             match labels.index(word) {
-                Some(label) => examples.push(Example { label, source: Source::Clip(index) }),
+                Some(label) => examples.push(example(label, Source::Clip(index))),
                 None => unknown.entry(word).or_default().push(index),
             }
         }
         let n_others = examples.len().div_ceil(KEYWORDS_PER_OTHER);
         if let Some(label) = labels.index(UNKNOWN) {
             let clips = spread_evenly(unknown.into_values(), &mut rng).into_iter().take(n_others);
-            examples.extend(clips.map(|index| Example { label, source: Source::Clip(index) }));
+            examples.extend(clips.map(|index| example(label, Source::Clip(index))));
         }
         if let Some(label) = labels.index(SILENCE) {
             let sources = silence(split, n_others, cache, &mut rng);
-            examples.extend(sources.into_iter().map(|source| Example { label, source }));
+            examples.extend(sources.into_iter().map(|source| example(label, source)));
         }
         examples
+    }
+
+    fn half_of(&self, source: Source, split: Split, cache: &SampleCache) -> Option<Half> {
+        match source {
+            Source::Clip(index) => Some(Half::of_speaker(&self.clips()[index].speaker)),
+            Source::Noise { file, offset, .. } => {
+                Half::of_noise(offset, &split.noise_range(cache.noise_len(file)))
+            }
+        }
     }
 }
 

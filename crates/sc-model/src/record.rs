@@ -1,11 +1,11 @@
 //! The record: one safetensors file with the weights and all settings that belong to them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::Path;
 
 use safetensors::SafeTensors;
-use sc_data::{Labels, LogMelConfig, N_SAMPLES, Waveform};
+use sc_data::{Labels, LogMelConfig, N_SAMPLES, Sha256Digest, Waveform};
 use serde::{Deserialize, Serialize};
 
 use crate::weights::not_safetensors;
@@ -55,8 +55,13 @@ pub struct Training {
     pub epochs: usize,
     /// The epoch that the weights are of.
     pub kept_epoch: usize,
-    /// Validation figures by name.
-    pub validation: std::collections::BTreeMap<String, f64>,
+    /// Validation figures by name: of the held-out half of the split, on which nothing was chosen. In a record
+    /// without [`whole_validation`](Self::whole_validation), of the whole split.
+    pub validation: BTreeMap<String, f64>,
+    /// The same figures of the whole validation split, whose other half chose epoch, temperature and threshold.
+    /// Empty in records that were written before the split was halved.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub whole_validation: BTreeMap<String, f64>,
 }
 
 /// A trained network with its settings.
@@ -89,8 +94,21 @@ impl Record {
     /// # Errors
     /// [`Error::Read`], or as [`Record::from_bytes`].
     pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::read(path).map(|(record, _)| record)
+    }
+
+    /// Reads a record and the digest that names it from the same bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Record::load`].
+    pub fn load_with_digest(path: &Path) -> Result<(Self, Sha256Digest), Error> {
+        Self::read(path).map(|(record, bytes)| (record, Sha256Digest::of(&bytes)))
+    }
+
+    fn read(path: &Path) -> Result<(Self, Vec<u8>), Error> {
         let bytes = std::fs::read(path).map_err(Error::read(path))?;
-        Self::from_bytes(&bytes).map_err(|error| error.in_file(path))
+        let record = Self::from_bytes(&bytes).map_err(|error| error.in_file(path))?;
+        Ok((record, bytes))
     }
 
     /// Parses the record that is compiled in, `assets/model.safetensors`.

@@ -1,8 +1,10 @@
 //! A record comes back as it was written, and anything else is refused by name.
 #![allow(clippy::unwrap_used)] // in what the tests share, too
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
-use sc_data::{LogMelConfig, Task, Waveform};
+use sc_data::{LogMelConfig, Sha256Digest, Task, Waveform};
 use sc_model::{
     Backend, BlockConfig, Classifier, ConvConfig, Error, Header, KeywordCnnConfig, Record, Values, Weights,
     self_test_waveform,
@@ -42,6 +44,27 @@ fn a_record_is_read_as_it_was_written() {
     record().save(&path).unwrap();
     assert_eq!(Record::load(&path).unwrap(), record());
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn a_digest_is_of_the_bytes_that_the_record_was_read_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    record().save(&path).unwrap();
+    let expected = Sha256Digest::of(&std::fs::read(&path).unwrap());
+    assert_eq!(Record::load_with_digest(&path).unwrap(), (record(), expected));
+}
+
+#[test]
+fn figures_of_the_whole_split_are_kept_and_a_record_without_them_is_read() {
+    let json = serde_json::to_string(&Training::default()).unwrap();
+    assert!(!json.contains("whole_validation"), "{json}");
+    assert_eq!(serde_json::from_str::<Training>(&json).unwrap(), Training::default());
+
+    let whole_validation = BTreeMap::from([("accuracy".to_owned(), 0.75)]);
+    let training = Training { whole_validation, ..Training::default() };
+    let json = serde_json::to_string(&training).unwrap();
+    assert_eq!(serde_json::from_str::<Training>(&json).unwrap(), training);
 }
 
 #[test]

@@ -1,17 +1,20 @@
-//! Trains a keyword recogniser on Google Speech Commands, and says how good it is.
+//! Trains a keyword recogniser on Google Speech Commands, and measures how good it is.
 //!
-//! Training ends in a record, its metrics and a [`Report`]. An [`Evaluation`] is made of the answers to clips
-//! whose label is known, an [`OpenSet`] of the answers to sounds that are no keyword; both are pure, and both
-//! hear through [`sc_model::Classifier`], as the server does.
+//! Training (the feature `flex`) writes a record, its metrics and a [`Report`]. An [`Evaluation`] adds up answers
+//! to clips whose label is known, an [`OpenSet`] answers to sounds that are no keyword. All of them answer through
+//! [`sc_model::Classifier`], as the server does.
+//!
+//! Modules depend on each other in this order: `cli` on `training`, that on `report` and `evaluate`, and these on
+//! `evaluation`, which is pure: it reads no file.
 //!
 //! ```
 //! use sc_model::{Prediction, Scored};
-//! use sc_train::{Answer, Evaluation};
+//! use sc_train::{LabelledAnswer, Evaluation};
 //!
 //! let yes = Scored { label: "yes".into(), probability: 1.0 };
 //! let prediction =
 //!     Prediction { label: "yes".into(), confidence: 1.0, accepted: true, predictions: vec![yes] };
-//! let answer = Answer { path: "yes/a.wav".into(), label: "yes".into(), prediction };
+//! let answer = LabelledAnswer { path: "yes/a.wav".into(), label: "yes".into(), prediction };
 //!
 //! let labels = vec!["yes".to_owned(), "no".to_owned()].try_into()?;
 //! let evaluation = Evaluation::new(&labels, &[answer]);
@@ -19,39 +22,25 @@
 //! # Ok::<(), sc_data::DatasetError>(())
 //! ```
 
-#[cfg(feature = "flex")]
-mod checkpoint;
-mod classify;
+mod audio;
 pub mod cli;
 mod config;
 mod evaluate;
 mod evaluation;
-#[cfg(feature = "flex")]
-mod fit;
 mod metrics;
-mod open_set;
 mod progress;
-mod recording;
 mod report;
 #[cfg(feature = "flex")]
-mod sampler;
-#[cfg(feature = "flex")]
-mod schedule;
-mod shard;
-#[cfg(feature = "flex")]
-mod sounds;
-mod table;
-#[cfg(feature = "flex")]
-mod train;
+mod training;
 
+pub use audio::Unreadable;
 pub use config::TrainConfig;
+pub use evaluate::open_set::{OpenClip, OpenSet};
 pub use evaluation::{
-    Acceptance, Answer, Bin, Calibration, ConfusedPair, Confusion, Evaluation, LabelFigures, OperatingPoint,
-    Suspect, wilson_interval,
+    Acceptance, Bin, Calibration, ConfusedPair, Confusion, Evaluation, LabelFigures, LabelledAnswer,
+    OperatingPoint, Suspect, wilson_interval,
 };
 pub use metrics::{EpochMetrics, EpochParts};
-pub use open_set::{Heard, OpenSet};
-pub use recording::Unreadable;
-pub use report::Report;
+pub use report::{Provenance, Report};
 #[cfg(feature = "flex")]
-pub use train::train;
+pub use training::train;

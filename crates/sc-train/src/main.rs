@@ -7,8 +7,8 @@ use clap::Parser;
 use sc_train::cli::Cli;
 use tracing_subscriber::EnvFilter;
 
-// Each step of a training frees what the next one asks for again; the C library's allocator hands it
-// back to the system in between.
+// Each step of a training frees the memory that the next one asks for. The C library's allocator returns it to
+// the system in between, and this one keeps it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Shows warnings on standard error; a decoder's complaints come as the errors of their files.
+/// Shows warnings on standard error, but not those of the decoder, which come as errors of their files.
 fn log_warnings() {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new("warn,symphonia=off"))

@@ -1,21 +1,21 @@
-//! What each epoch of training came to, one JSON object a line in `metrics.jsonl`.
+//! Figures of each epoch of training: in `metrics.jsonl`, one JSON object a line.
 
 use serde::{Deserialize, Serialize};
 
 /// One epoch's figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
-    /// From 1.
+    /// Number of the epoch, from 1.
     pub epoch: usize,
-    /// Mean loss over the epoch's batches, augmented as they were, while the weights moved.
+    /// Mean loss over the epoch's batches, with augmentation, while the weights moved.
     pub train_loss: f64,
-    /// Share of the same clips that got their label.
+    /// Share of these clips that got their label.
     pub train_accuracy: f64,
-    /// Mean loss over the validation clips, after the epoch.
+    /// Mean loss over the clips of the development half of the validation split, after the epoch.
     pub validation_loss: f64,
-    /// Share of the validation clips that got their label, after the epoch.
+    /// Share of these clips that got their label, after the epoch.
     pub validation_accuracy: f64,
-    /// How many those are.
+    /// Number of these clips.
     pub validation_clips: usize,
     /// The epoch's last learning rate.
     pub learning_rate: f64,
@@ -23,16 +23,15 @@ pub struct EpochMetrics {
     pub clips_per_s: f64,
     /// Duration of the epoch, validation included.
     pub seconds: f64,
-    /// Where those went; the first runs did not say.
+    /// The same by part; zero in runs that did not measure them.
     #[serde(default)]
     pub parts: EpochParts,
 }
 
-/// Seconds that an epoch spent in each of its parts; what is left of its duration went to figures and
-/// progress.
+/// Seconds that an epoch spent in each of its parts. The rest of its duration went to figures and progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochParts {
-    /// Waiting for examples: they are made while a step runs.
+    /// Waiting for examples, which are made while a step runs.
     pub waiting: f64,
     /// From features to the loss.
     pub forward: f64,
@@ -40,14 +39,14 @@ pub struct EpochParts {
     pub backward: f64,
     /// From the gradients to new weights.
     pub optimizer: f64,
-    /// Following the weights with their average.
+    /// Updating the moving average of the weights.
     pub average: f64,
     /// Answering the validation clips.
     pub validation: f64,
 }
 
 impl EpochParts {
-    /// Every part by name.
+    /// Returns every part with its name.
     pub fn named(&self) -> [(&'static str, f64); 6] {
         let Self { waiting, forward, backward, optimizer, average, validation } = *self;
         [
@@ -62,18 +61,25 @@ impl EpochParts {
 }
 
 impl EpochMetrics {
-    /// The epoch whose weights are kept: the last whose validation accuracy is within a standard error
-    /// of the highest. Such epochs are not told apart by their accuracy, and the later one has learnt
-    /// longer what validation does not ask for: noises and words that nobody recorded. (The other way
-    /// round Breiman et al. 1984 choose the simplest of several models.)
+    /// Returns the epoch whose weights are kept: the last whose validation accuracy is within a standard error
+    /// of the highest.
+    ///
+    /// Accuracy does not tell such epochs apart, and the later one has learnt longer what validation does not
+    /// measure: noises, and words that nobody recorded. (By the same rule Breiman et al. 1984 choose the simplest
+    /// of several models.)
     pub fn kept(epochs: &[Self]) -> Option<&Self> {
         let best = Self::best(epochs)?;
-        let accuracy = best.validation_accuracy;
-        let standard_error = (accuracy * (1.0 - accuracy) / best.validation_clips.max(1) as f64).sqrt();
-        epochs.iter().rfind(|epoch| epoch.validation_accuracy >= accuracy - standard_error)
+        let lowest = best.validation_accuracy - best.standard_error();
+        epochs.iter().rfind(|epoch| epoch.validation_accuracy >= lowest)
     }
 
-    /// The first epoch of the highest validation accuracy.
+    /// The standard error of the validation accuracy, a share of independent clips.
+    pub fn standard_error(&self) -> f64 {
+        let accuracy = self.validation_accuracy;
+        (accuracy * (1.0 - accuracy) / self.validation_clips.max(1) as f64).sqrt()
+    }
+
+    /// Returns the first epoch of the highest validation accuracy.
     pub fn best(epochs: &[Self]) -> Option<&Self> {
         epochs.iter().reduce(
             |best, next| if next.validation_accuracy > best.validation_accuracy { next } else { best },

@@ -1,8 +1,8 @@
-//! Progress on standard error; nothing is shown when that is no terminal.
+//! Progress bars on standard error, shown only on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar that counts to `n`.
+/// Shows a bar that counts to `n`.
 pub(crate) fn bar(n: usize, message: &'static str) -> ProgressBar {
     const TEMPLATE: &str = "{msg} {wide_bar} {human_pos}/{human_len}, {per_sec}, {eta} left";
     let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());

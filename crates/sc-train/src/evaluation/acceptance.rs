@@ -1,14 +1,14 @@
-//! What acting on accepted answers alone would do.
+//! Keywords and other sounds that are accepted, at the model's threshold and at others.
 
 use sc_data::Labels;
 use serde::Serialize;
 
-use super::{Answer, share};
+use super::{LabelledAnswer, share};
 
 /// Thresholds tried from 0 to 1: steps of one hundredth.
 const N_STEPS: usize = 100;
 
-/// Keywords heard and sounds taken for one, at the model's threshold and at others.
+/// Keywords that were accepted or lost, and other sounds that were accepted as one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Acceptance {
     /// Clips of a keyword.
@@ -21,11 +21,11 @@ pub struct Acceptance {
     pub others: usize,
     /// Of these, the ones accepted as a keyword: false alarms.
     pub others_accepted: usize,
-    /// What other thresholds would do, in rising order.
+    /// The same as shares for other thresholds, in rising order.
     pub trade_off: Vec<OperatingPoint>,
 }
 
-/// What one threshold would do.
+/// Errors at one threshold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OperatingPoint {
     /// The confidence from which a keyword is accepted.
@@ -37,7 +37,7 @@ pub struct OperatingPoint {
 }
 
 impl Acceptance {
-    pub(super) fn new(labels: &Labels, answers: &[Answer]) -> Self {
+    pub(super) fn new(labels: &Labels, answers: &[LabelledAnswer]) -> Self {
         let is_keyword = |name: &str| labels.index(name).is_some_and(|index| labels.is_keyword(index));
         let own = Self::count(answers, is_keyword, |answer| answer.prediction.accepted);
         let at = |step| {
@@ -51,9 +51,9 @@ impl Acceptance {
     }
 
     fn count(
-        answers: &[Answer],
+        answers: &[LabelledAnswer],
         is_keyword: impl Fn(&str) -> bool,
-        is_accepted: impl Fn(&Answer) -> bool,
+        is_accepted: impl Fn(&LabelledAnswer) -> bool,
     ) -> Self {
         let mut counts = Self::default();
         for answer in answers {
@@ -70,12 +70,12 @@ impl Acceptance {
         counts
     }
 
-    /// Share of keywords that were not accepted as what they are.
+    /// Returns the share of keywords that were not accepted as what they are.
     pub fn lost(&self) -> f64 {
         share(self.commands - self.accepted_correct, self.commands)
     }
 
-    /// Share of other sounds that were accepted as a keyword.
+    /// Returns the share of other sounds that were accepted as a keyword.
     pub fn false_alarms(&self) -> f64 {
         share(self.others_accepted, self.others)
     }

@@ -1,29 +1,29 @@
-//! Whether an answer given with 80 % confidence is right 80 % of the time.
+//! Calibration: answers given with 80 % confidence should be right 80 % of the time.
 
 use serde::Serialize;
 
-use super::{Answer, share};
+use super::{LabelledAnswer, share};
 
-/// As Guo et al. (arXiv:1706.04599).
+/// Number of bins, as in Guo et al. (arXiv:1706.04599).
 const N_BINS: usize = 15;
 
 /// Confidence against accuracy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Calibration {
-    /// Expected calibration error: the distance of confidence from accuracy, a mean over all clips.
+    /// Expected calibration error: mean distance of confidence from accuracy over all clips.
     pub ece: f64,
     /// Clips by confidence, in bins of equal width over [0, 1].
     pub reliability: Vec<Bin>,
 }
 
-/// The clips whose confidence lies in one span.
+/// The clips whose confidence lies within one range.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bin {
-    /// Lower end of the span.
+    /// Lower end of the range.
     pub from: f64,
-    /// Upper end of the span.
+    /// Upper end of the range.
     pub to: f64,
-    /// Clips in it.
+    /// Number of clips.
     pub n: usize,
     /// Their mean confidence.
     pub confidence: f64,
@@ -32,8 +32,8 @@ pub struct Bin {
 }
 
 impl Calibration {
-    pub(super) fn new(answers: &[Answer]) -> Self {
-        let mut members: Vec<Vec<&Answer>> = vec![Vec::new(); N_BINS];
+    pub(super) fn new(answers: &[LabelledAnswer]) -> Self {
+        let mut members: Vec<Vec<&LabelledAnswer>> = vec![Vec::new(); N_BINS];
         for answer in answers {
             members[bin_of(answer.prediction.confidence)].push(answer);
         }
@@ -44,13 +44,13 @@ impl Calibration {
     }
 }
 
-/// A confidence of 1 belongs to the last bin.
+/// Returns the index of a confidence's bin; 1 belongs to the last.
 fn bin_of(confidence: f32) -> usize {
     ((confidence * N_BINS as f32) as usize).min(N_BINS - 1)
 }
 
 impl Bin {
-    fn new(index: usize, members: &[&Answer]) -> Self {
+    fn new(index: usize, members: &[&LabelledAnswer]) -> Self {
         let n = members.len();
         let sum: f64 = members.iter().map(|answer| f64::from(answer.prediction.confidence)).sum();
         Self {

@@ -1,13 +1,13 @@
-//! Which label was taken for which.
+//! The confusion matrix: which label was taken for which.
 
 use std::cmp::Reverse;
 
 use sc_data::Labels;
 use serde::Serialize;
 
-use super::{Answer, share};
+use super::{LabelledAnswer, share};
 
-/// The pairs listed as most confused.
+/// Number of pairs listed as most confused.
 const N_PAIRS: usize = 20;
 
 /// The confusion matrix and what follows from it.
@@ -41,18 +41,18 @@ pub struct LabelFigures {
 /// A label taken for another.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ConfusedPair {
-    /// What was said.
+    /// The true label.
     pub label: String,
-    /// What was heard.
+    /// The label that was heard instead.
     pub heard: String,
-    /// How often.
+    /// Number of clips.
     pub n: usize,
     /// Share of the clips of `label`.
     pub share: f64,
 }
 
 impl Confusion {
-    pub(super) fn new(labels: &Labels, answers: &[Answer]) -> Self {
+    pub(super) fn new(labels: &Labels, answers: &[LabelledAnswer]) -> Self {
         let matrix = count(labels, answers);
         let labels = labels.names();
         Self {
@@ -64,7 +64,7 @@ impl Confusion {
     }
 }
 
-fn count(labels: &Labels, answers: &[Answer]) -> Vec<Vec<usize>> {
+fn count(labels: &Labels, answers: &[LabelledAnswer]) -> Vec<Vec<usize>> {
     let index = |name: &str| {
         let index = labels.index(name);
         index.unwrap_or_else(|| panic!("`{name}` is not among the labels {:?}", labels.names()))

@@ -1,8 +1,9 @@
-//! How right a classifier is: figures from clips whose label is known. Pure: no files, no network.
+//! Figures of a classifier from clips whose label is known. Pure: no files, no network.
 
 mod acceptance;
 mod calibration;
 mod confusion;
+mod table;
 mod wilson;
 
 use std::collections::BTreeMap;
@@ -16,26 +17,26 @@ pub use calibration::{Bin, Calibration};
 pub use confusion::{ConfusedPair, Confusion, LabelFigures};
 pub use wilson::wilson_interval;
 
-/// The clips listed as most likely mislabelled: what a person can listen to in a few minutes.
+/// Clips listed as most likely mislabelled: as many as a person can listen to in a few minutes.
 const N_SUSPECTS: usize = 40;
 
-/// A clip whose label is known, and what the classifier made of it.
+/// A clip's label, and the classifier's answer to the clip.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// Where the clip came from, for the reader of a report.
+pub struct LabelledAnswer {
+    /// The clip's file, for the reader of a report.
     pub path: String,
-    /// What was said.
+    /// The true label.
     pub label: String,
-    /// What was heard.
+    /// The classifier's answer.
     pub prediction: Prediction,
 }
 
-impl Answer {
+impl LabelledAnswer {
     fn is_correct(&self) -> bool {
         self.prediction.label == self.label
     }
 
-    /// Cross-entropy: the negative logarithm of the probability given to the true label.
+    /// Returns the cross-entropy: the negative logarithm of the true label's probability.
     fn loss(&self) -> f32 {
         let scored = self.prediction.predictions.iter().find(|scored| scored.label == self.label);
         let probability = scored.map_or(0.0, |scored| scored.probability);
@@ -43,35 +44,38 @@ impl Answer {
     }
 }
 
-/// Every figure that [`Answer`]s add up to; what `sc-train evaluate --json` prints.
+/// All figures of a set of [`LabelledAnswer`]s, as `sc-train evaluate --json` prints them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
     /// Share of clips that got their label.
     pub accuracy: f64,
-    /// 95 % interval of the accuracy, by Wilson's score.
+    /// 95 % interval of the accuracy, by Wilson's score; see [`wilson_interval`].
     pub interval: [f64; 2],
     /// Clips that got their label.
     pub correct: usize,
-    /// Clips in all.
+    /// Number of clips.
     pub n: usize,
     /// Mean cross-entropy, in nats.
     pub loss: f64,
-    /// Which labels were confused, and precision, recall and F1 of each.
+    /// The confusion matrix, and precision, recall and F1 of each label.
     #[serde(flatten)]
     pub confusion: Confusion,
-    /// What acting on accepted answers alone would do.
+    /// Keywords and other sounds that were accepted.
     #[serde(flatten)]
     pub acceptance: Acceptance,
-    /// How far confidence is from accuracy.
+    /// Distance of confidence from accuracy.
     #[serde(flatten)]
     pub calibration: Calibration,
-    /// Clips the classifier contradicts with the most conviction, worst first: often the label is wrong.
+    /// Wrong answers of the highest loss, worst first: often it is the label that is wrong.
     pub suspects: Vec<Suspect>,
 }
 
 impl Evaluation {
-    /// Adds up `answers`, each of which has one of `labels`, those of the classifier.
-    pub fn new(labels: &Labels, answers: &[Answer]) -> Self {
+    /// Adds up `answers`. `labels` are those of the classifier.
+    ///
+    /// # Panics
+    /// If the label of an answer is not among `labels`.
+    pub fn new(labels: &Labels, answers: &[LabelledAnswer]) -> Self {
         let n = answers.len();
         let correct = answers.iter().filter(|answer| answer.is_correct()).count();
         Self {
@@ -89,7 +93,7 @@ impl Evaluation {
 }
 
 impl Evaluation {
-    /// The figures a record carries with it.
+    /// Returns the figures that a record carries, by name.
     pub fn summary(&self) -> BTreeMap<String, f64> {
         let figures = [
             ("accuracy", self.accuracy),
@@ -105,26 +109,26 @@ impl Evaluation {
 /// A clip whose label is doubtful.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Suspect {
-    /// The clip.
+    /// The clip's file.
     pub path: String,
-    /// What its label says.
+    /// Its label.
     pub label: String,
-    /// What the classifier heard.
+    /// The label that the classifier gave.
     pub heard: String,
-    /// How sure it was.
+    /// Confidence of that answer, from 0 to 1.
     pub confidence: f32,
     /// Cross-entropy of the label, in nats.
     pub loss: f32,
 }
 
-fn suspects(answers: &[Answer]) -> Vec<Suspect> {
-    let mut wrong: Vec<&Answer> = answers.iter().filter(|answer| !answer.is_correct()).collect();
+fn suspects(answers: &[LabelledAnswer]) -> Vec<Suspect> {
+    let mut wrong: Vec<&LabelledAnswer> = answers.iter().filter(|answer| !answer.is_correct()).collect();
     wrong.sort_by(|a, b| b.loss().total_cmp(&a.loss()));
     wrong.into_iter().take(N_SUSPECTS).map(Suspect::from).collect()
 }
 
-impl From<&Answer> for Suspect {
-    fn from(answer: &Answer) -> Self {
+impl From<&LabelledAnswer> for Suspect {
+    fn from(answer: &LabelledAnswer) -> Self {
         Self {
             path: answer.path.clone(),
             label: answer.label.clone(),
@@ -135,7 +139,7 @@ impl From<&Answer> for Suspect {
     }
 }
 
-/// `part / whole`, and 0 of nothing.
+/// Returns `part / whole`, or 0 if `whole` is 0.
 fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
@@ -151,7 +155,7 @@ pub(crate) mod tests {
     }
 
     /// A clip of `label` heard as `heard`; what is left of the probability goes to the others evenly.
-    pub(crate) fn answer(label: &str, heard: &str, confidence: f32) -> Answer {
+    pub(crate) fn answer(label: &str, heard: &str, confidence: f32) -> LabelledAnswer {
         let rest = (1.0 - confidence) / 2.0;
         let scored =
             |name: String| Scored { probability: if name == heard { confidence } else { rest }, label: name };
@@ -161,7 +165,7 @@ pub(crate) mod tests {
             accepted: !heard.starts_with('_') && confidence >= 0.5,
             predictions: labels().names().iter().cloned().map(scored).collect(),
         };
-        Answer { path: format!("{label}/a.wav"), label: label.into(), prediction }
+        LabelledAnswer { path: format!("{label}/a.wav"), label: label.into(), prediction }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! How far a share measured on a sample can be trusted.
+//! The interval of a share that was measured on a sample.
 
 /// The normal distribution's 97.5 % quantile: two sides of 2.5 % leave 95 %.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// 95 % interval of the share that `successes` of `n` estimates, by Wilson's score (JASA 22, 1927).
+/// Returns the 95 % interval of the share that `successes` of `n` estimates, by Wilson's score (JASA 22, 1927).
 ///
-/// Unlike the normal approximation it stays within [0, 1] and is right near both ends, where accuracy lies.
+/// Unlike the normal approximation it stays within [0, 1] and holds near 0 and 1, where accuracy lies.
 ///
 /// ```
 /// let [low, high] = sc_train::wilson_interval(4_792, 4_890); // 98.0 %

@@ -1,6 +1,6 @@
-//! The model card: what a model is, for whoever is to decide whether to use it (Mitchell et al.,
-//! arXiv:1810.03993).
+//! The model card, for a reader who decides about using the model (Mitchell et al., arXiv:1810.03993).
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sc_model::Header;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Report;
 use crate::{TrainConfig, wilson_interval};
 
-/// Settings and the options that set them.
+/// Settings, and the options that set them.
 const OPTIONS: [(&str, &str); 7] = [
     ("task", "--task"),
     ("seed", "--seed"),
@@ -20,7 +20,7 @@ const OPTIONS: [(&str, &str); 7] = [
     ("width", "--width"),
 ];
 
-/// The card of the record that `header` belongs to, in Markdown.
+/// Renders the card of the record that `header` belongs to, in Markdown.
 pub(super) fn render(report: &Report, header: &Header) -> String {
     let names = header.labels.names();
     let keywords = (0..names.len()).filter(|index| header.labels.is_keyword(*index));
@@ -48,8 +48,9 @@ synthesised, unknown words partly spliced from others.{added} SHA-256 over the r
 
 ## Figures
 
-On the validation split, made up as the official test is: every clip of a keyword, other words and silence a tenth as \
-many each. No speaker is in both splits.
+On the held-out half of the validation split: half of its speakers, none of whom is in the training split. Epoch, \
+temperature and threshold were chosen on the other half of the speakers, the development half. The split is made up as \
+the official test is: every clip of a keyword, other words and silence a tenth as many each.{whole}
 
 {figures}
 ## What it can do, and what it cannot
@@ -64,7 +65,7 @@ many each. No speaker is in both splits.
     {command}
 {digests}
 Two runs of one program on the same recordings give the same weights; here, epoch {kept_epoch} of {done} was kept, the last within a \
-standard error of the best on validation.
+standard error of the best on the development half.
 ",
         n_labels = names.len(),
         keywords = keywords.join(", "),
@@ -76,6 +77,7 @@ standard error of the best on validation.
         n_clips = training.n_clips - training.n_added,
         added = added(training.n_added),
         digest = training.data_digest,
+        whole = whole(&training.whole_validation),
         figures = figures(report),
         command = command(&report.training["settings"]),
         digests = digests(&report.training["settings"]),
@@ -84,7 +86,7 @@ standard error of the best on validation.
     )
 }
 
-/// The command that trains the same again, with every option that is not the usual one.
+/// Returns the command that trains the same again, with every option that is not the default.
 fn command(settings: &Value) -> String {
     let usual = serde_json::to_value(TrainConfig::default()).unwrap_or_default();
     let mut command = "sc-train train --data DIR --out OUT".to_owned();
@@ -104,13 +106,13 @@ fn command(settings: &Value) -> String {
     command
 }
 
-/// Which records the command names.
+/// Returns a sentence for each record that the command names.
 fn digests(settings: &Value) -> String {
     let sentence = |(name, _, digest)| format!("\n{name} is the record of SHA-256 `{digest}`.\n");
     records(settings).map(sentence).collect()
 }
 
-/// The records that a training began with and learnt from: a name, the option, the digest.
+/// Lists the records that a training began with and learnt from: name, option and digest.
 fn records(settings: &Value) -> impl Iterator<Item = (String, &'static str, &str)> {
     let init = settings["init"].as_str().map(|digest| ("INIT".to_owned(), "--init", digest));
     let teachers = settings["teachers"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -118,7 +120,7 @@ fn records(settings: &Value) -> impl Iterator<Item = (String, &'static str, &str
     init.into_iter().chain(teachers.enumerate().map(named))
 }
 
-/// What was trained on beside the archive.
+/// Returns a sentence about training clips that are not the archive's.
 fn added(n_clips: usize) -> String {
     if n_clips == 0 {
         return String::new();
@@ -129,7 +131,18 @@ fn added(n_clips: usize) -> String {
     )
 }
 
-/// Every share with its 95 % interval.
+/// Returns a sentence about the accuracy on both halves together.
+fn whole(figures: &BTreeMap<String, f64>) -> String {
+    let (Some(accuracy), Some(clips)) = (figures.get("accuracy"), figures.get("clips")) else {
+        return String::new();
+    };
+    format!(
+        " On the whole split, the development half included, accuracy is {:.2} % of {clips} clips.",
+        100.0 * accuracy
+    )
+}
+
+/// Returns a table of every share with its 95 % interval.
 fn figures(report: &Report) -> String {
     let evaluation = &report.evaluation;
     let acceptance = &evaluation.acceptance;
@@ -165,6 +178,21 @@ mod tests {
     fn the_card_names_keywords_and_figures() {
         let card = render(&report(), &header());
         for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "| `yes` heard | 100.00 |"] {
+            assert!(card.contains(part), "no {part:?} in\n{card}");
+        }
+    }
+
+    #[test]
+    fn the_card_says_what_was_chosen_and_measured_on_which_clips() {
+        let mut header = header();
+        header.training.whole_validation =
+            [("accuracy", 0.75), ("clips", 4.0)].map(|(k, v)| (k.into(), v)).into();
+        let card = render(&report(), &header);
+        for part in [
+            "On the held-out half",
+            "threshold were chosen on the other half",
+            "accuracy is 75.00 % of 4 clips.",
+        ] {
             assert!(card.contains(part), "no {part:?} in\n{card}");
         }
     }

@@ -1,6 +1,9 @@
 //! The confusion matrix as a heat map in SVG.
 
-use super::page::{escape, join, percent};
+use maud::{Markup, html};
+
+use super::chart::px;
+use super::number::percent;
 use crate::Confusion;
 
 /// Room for the labels at the left and on top.
@@ -12,33 +15,36 @@ const MAX_CELL: f64 = 52.0;
 /// A cell with this share of its row's errors is as red as can be: more is rare in a model worth a report.
 const WORST: f64 = 0.2;
 
-/// Rows are what was said, columns what was heard; right answers in one colour, errors in another.
-pub(super) fn heat_map(confusion: &Confusion) -> String {
+/// Draws what was said by row and what was heard by column; right answers in one colour, errors in another.
+pub(super) fn heat_map(confusion: &Confusion) -> Markup {
     let n = confusion.labels.len();
     let cell = (CELLS_WIDTH / n.max(1) as f64).clamp(MIN_CELL, MAX_CELL);
     let size = MARGIN + cell * n as f64;
     let width = size + 30.0; // the last column's name leans out
-    let labels = join(confusion.labels.iter().enumerate(), |(i, label)| {
-        names(label, MARGIN + cell * (i as f64 + 0.5))
-    });
-    let rows = join(0..n, |said| join(0..n, |heard| draw(confusion, said, heard, cell)));
     let font = (cell * 0.3).clamp(8.0, 13.0);
-    format!(
-        "<svg class='matrix' viewBox='0 0 {width:.0} {size:.0}' style='max-width:{width:.0}px;font-size:{font:.1}px' \
-         role='img' aria-label='confusion matrix'>{labels}{rows}</svg>"
-    )
+    html! {
+        svg class="matrix" viewBox={ "0 0 " (width) " " (size) }
+            style={ "max-width:" (width) "px;font-size:" (px(font)) "px" }
+            role="img" aria-label="confusion matrix"
+        {
+            @for (i, label) in confusion.labels.iter().enumerate() {
+                (names(label, MARGIN + cell * (i as f64 + 0.5)))
+            }
+            @for said in 0..n { @for heard in 0..n { (draw(confusion, said, heard, cell)) } }
+        }
+    }
 }
 
-/// A label beside its row and, turned, above its column.
-fn names(label: &str, middle: f64) -> String {
-    let (label, edge) = (escape(label), MARGIN - 8.0);
-    format!(
-        "<text class='name' x='{edge}' y='{middle:.1}' dy='.35em' text-anchor='end'>{label}</text>\
-         <text class='name' transform='translate({middle:.1},{edge}) rotate(-50)' dy='.35em'>{label}</text>"
-    )
+/// Writes a label beside its row and, turned, above its column.
+fn names(label: &str, middle: f64) -> Markup {
+    let edge = MARGIN - 8.0;
+    html! {
+        text class="name" x=(edge) y=(px(middle)) dy=".35em" text-anchor="end" { (label) }
+        text class="name" transform={ "translate(" (px(middle)) "," (edge) ") rotate(-50)" } dy=".35em" { (label) }
+    }
 }
 
-fn draw(confusion: &Confusion, said: usize, heard: usize, cell: f64) -> String {
+fn draw(confusion: &Confusion, said: usize, heard: usize, cell: f64) -> Markup {
     let Confusion { labels, confusion: matrix, per_label, .. } = confusion;
     let n = matrix[said][heard];
     let share = n as f64 / per_label[said].n.max(1) as f64;
@@ -49,15 +55,15 @@ fn draw(confusion: &Confusion, said: usize, heard: usize, cell: f64) -> String {
     };
     let ink = if n > 0 && strength > 0.6 { "on" } else { "off" };
     let (x, y, side) = (MARGIN + cell * heard as f64, MARGIN + cell * said as f64, cell - 2.0);
-    let count = if n == 0 { String::new() } else { n.to_string() };
-    format!(
-        "<g><title>{} heard as {}: {n}, {}</title>\
-         <rect class='{class}' x='{x:.1}' y='{y:.1}' width='{side:.1}' height='{side:.1}' rx='3' fill-opacity='{strength:.2}'/>\
-         <text class='{ink}' x='{:.1}' y='{:.1}' dy='.35em' text-anchor='middle'>{count}</text></g>",
-        escape(&labels[said]),
-        escape(&labels[heard]),
-        percent(share, 1),
-        x + side / 2.0,
-        y + side / 2.0,
-    )
+    let [middle_x, middle_y] = [x, y].map(|edge| px(edge + side / 2.0));
+    html! {
+        g {
+            title { (labels[said]) " heard as " (labels[heard]) ": " (n) ", " (percent(share, 1)) }
+            rect class=(class) x=(px(x)) y=(px(y)) width=(px(side)) height=(px(side)) rx="3"
+                fill-opacity=(format!("{strength:.2}")) {}
+            text class=(ink) x=(middle_x) y=(middle_y) dy=".35em" text-anchor="middle" {
+                @if n > 0 { (n) }
+            }
+        }
+    }
 }

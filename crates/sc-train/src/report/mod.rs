@@ -1,9 +1,12 @@
-//! What a training run came to: `report.json` for programs, `report.html` for people.
+//! The result of a training: `report.json` for programs, `report.html` and a model card for people.
 
+mod axis;
 mod card;
 mod chart;
 mod matrix;
+mod number;
 mod page;
+mod provenance;
 
 use std::fs;
 use std::path::Path;
@@ -13,16 +16,20 @@ use sc_model::Header;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use provenance::Provenance;
+
 use crate::{EpochMetrics, Evaluation};
 
-/// A training run and how good its model is.
+/// A training, and how good its model is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// How it was trained, as the record says it: nested objects of plain values.
+    /// When, by which version and on which machine it was trained.
+    pub provenance: Provenance,
+    /// Its settings and its record's own figures: nested objects of plain values.
     pub training: Value,
     /// Every epoch, in order.
     pub epochs: Vec<EpochMetrics>,
-    /// The kept epoch's model on the validation split.
+    /// The kept epoch's model on the held-out half of the validation split.
     pub evaluation: Evaluation,
 }
 
@@ -37,9 +44,9 @@ impl Report {
         write(&dir.join("report.html"), &self.to_html())
     }
 
-    /// One page that needs no other file, and no script.
+    /// Renders one page that needs no other file, and no script.
     pub fn to_html(&self) -> String {
-        page::render(self)
+        page::render(self).into_string() + "\n"
     }
 }
 
@@ -78,10 +85,21 @@ pub(crate) mod tests {
         Header { training, ..Header::untrained(labels(), LogMelConfig::default(), network) }
     }
 
+    fn provenance() -> Provenance {
+        Provenance {
+            date: "2026-11-27".into(),
+            version: "0.1.0".into(),
+            cores: 2,
+            processor: "Xeon <E5>".into(),
+            system: "linux".into(),
+        }
+    }
+
     pub fn report() -> Report {
         let mut answers = vec![answer("yes", "yes", 0.9), answer("no", "yes", 0.7)];
         answers[1].path = "no/<script>.wav".into();
         Report {
+            provenance: provenance(),
             training: json!({ "seed": 7, "data": { "clips": 2, "digest": "ab&cd" } }),
             epochs: vec![epoch(1, 0.6), epoch(2, 0.8), epoch(3, 0.8)],
             evaluation: Evaluation::new(&labels(), &answers),
@@ -95,13 +113,40 @@ pub(crate) mod tests {
         let json: Value = serde_json::from_slice(&fs::read(dir.path().join("report.json")).unwrap()).unwrap();
         assert_eq!(json["training"]["seed"], 7);
         assert_eq!(json["evaluation"]["correct"], 1);
-        assert!(fs::read_to_string(dir.path().join("report.html")).unwrap().starts_with("<!doctype html>"));
+        assert!(fs::read_to_string(dir.path().join("report.html")).unwrap().starts_with("<!DOCTYPE html>"));
     }
 
     #[test]
     fn the_page_says_where_the_time_went() {
         // 15 of 30 s in each of the epochs.
         assert!(report().to_html().contains("<th>backward</th><td>50.0 %</td>"), "{}", report().to_html());
+    }
+
+    #[test]
+    fn the_page_says_when_where_and_on_which_clips() {
+        let mut report = report();
+        report.training["training"]["whole_validation"] = json!({ "accuracy": 0.75, "clips": 4.0 });
+        let html = report.to_html();
+        for part in [
+            "ended on 2026-11-27 with sc-train 0.1.0 on 2 cores of Xeon &lt;E5&gt;, linux.",
+            "figures are of the held-out half",
+            "On the whole split, accuracy is 75.00 % of 4 clips.",
+        ] {
+            assert!(html.contains(part), "no {part:?} in\n{html}");
+        }
+    }
+
+    #[test]
+    fn a_recipe_has_a_section_of_its_own() {
+        assert!(!report().to_html().contains("<h2>Recipe</h2>"));
+        let mut report = report();
+        report.training["settings"]["recipe"] = json!({ "noise_share": 0.8 });
+        let html = report.to_html();
+        assert!(
+            html.contains("<h2>Recipe</h2>") && html.contains("<th>noise share</th><td>0.8</td>"),
+            "{html}"
+        );
+        assert_eq!(html.matches("noise share").count(), 1);
     }
 
     #[test]
@@ -122,7 +167,8 @@ pub(crate) mod tests {
     #[test]
     fn a_run_without_epochs_or_clips_has_a_page() {
         let evaluation = Evaluation::new(&labels(), &[]);
-        let html = Report { training: Value::Null, epochs: Vec::new(), evaluation }.to_html();
+        let html = Report { provenance: provenance(), training: Value::Null, epochs: Vec::new(), evaluation }
+            .to_html();
         assert!(html.ends_with("</html>\n"));
         assert!(!html.contains("NaN") && !html.contains("inf"));
     }

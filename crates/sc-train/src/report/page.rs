@@ -1,264 +1,280 @@
 //! The page: its sections, top to bottom.
 
-use serde_json::Value;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::{Map, Value};
 
-use super::Report;
 use super::chart::{self, Series};
-use super::matrix;
+use super::number::{percent, percent_of};
+use super::{Provenance, Report, matrix};
 use crate::{Acceptance, ConfusedPair, EpochMetrics, EpochParts, Evaluation, LabelFigures, Suspect};
 
 const STYLE: &str = include_str!("style.css");
 
-pub(super) fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report) -> Markup {
     let evaluation = &report.evaluation;
-    let sections = [
-        section("Training", "Each epoch; the large dot is the one that was kept.", &curves(report)),
-        section(
-            "Confusion",
-            "What was said, by row, and what was heard, by column.",
-            &matrix::heat_map(&evaluation.confusion),
-        ),
-        section("By label", "", &by_label(&evaluation.confusion.per_label)),
-        section(
-            "Most confused",
-            "Words taken for another, most often first.",
-            &confused(&evaluation.confusion.confused),
-        ),
-        section(
-            "Confidence",
-            "Of the answers given with a confidence of 80 %, 80 % should be right. A higher threshold loses keywords \
-             and spares false alarms; the large dot is the model's own.",
-            &confidence(evaluation),
-        ),
-        section(
-            "Most likely mislabelled",
-            "Where the model contradicts the label with the most conviction. Listen to these: some of the labels \
-             are wrong.",
-            &suspects(&evaluation.suspects),
-        ),
-        time_by_part(&report.epochs),
-        section("How it was trained", "", &facts(&report.training)),
-    ];
-    format!(
-        "<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n\
-         <meta name='viewport' content='width=device-width, initial-scale=1'>\n\
-         <meta name='color-scheme' content='light dark'>\n\
-         <title>Speech Commands: training report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         {}{}\n</body>\n</html>\n",
-        header(report),
-        sections.concat(),
-    )
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "Speech Commands: training report" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (header(report))
+                (tiles(evaluation))
+                (section("Training", TRAINING_NOTE, &curves(&report.epochs)))
+                (section("Confusion", CONFUSION_NOTE, &matrix::heat_map(&evaluation.confusion)))
+                (section("By label", "", &by_label(&evaluation.confusion.per_label)))
+                (section("Most confused", CONFUSED_NOTE, &confused(&evaluation.confusion.confused)))
+                (section("Confidence", CONFIDENCE_NOTE, &confidence(evaluation)))
+                (section("Most likely mislabelled", SUSPECTS_NOTE, &suspects(&evaluation.suspects)))
+                (time_by_part(&report.epochs))
+                (settings(&report.training))
+            }
+        }
+    }
 }
 
-fn header(report: &Report) -> String {
-    let labels = report.evaluation.confusion.labels.len();
-    let trained = match EpochMetrics::kept(&report.epochs) {
-        Some(kept) => format!(
-            "epoch {} of {}, the last within a standard error of the best on validation",
-            kept.epoch,
-            report.epochs.len()
-        ),
-        None => "not trained".into(),
-    };
-    format!(
-        "<header><h1>Training report</h1><p>A keyword recogniser for Google Speech Commands, {labels} labels: \
-         {trained}.</p></header>\n{}",
-        tiles(&report.evaluation)
-    )
+const TRAINING_NOTE: &str = "Each epoch, validated on the development half; the large dot is the one that was kept. Within \
+    the band, epochs are not told apart: it is a standard error of the best. Training clips are augmented, and so \
+    harder than others.";
+const CONFUSION_NOTE: &str = "What was said, by row, and what was heard, by column.";
+const CONFUSED_NOTE: &str = "Words taken for another, most often first.";
+const CONFIDENCE_NOTE: &str = "Of the answers given with a confidence of 80 %, 80 % should be right. A higher threshold loses \
+    keywords and spares false alarms; the large dot is the model's own.";
+const SUSPECTS_NOTE: &str = "Where the model contradicts the label with the most conviction. Listen to these: some of the labels \
+    are wrong.";
+
+fn header(report: &Report) -> Markup {
+    let Provenance { date, version, cores, processor, system } = &report.provenance;
+    html! {
+        header {
+            h1 { "Training report" }
+            p {
+                "A keyword recogniser for Google Speech Commands, " (report.evaluation.confusion.labels.len()) " labels: "
+                @match EpochMetrics::kept(&report.epochs) {
+                    Some(kept) => {
+                        "epoch " (kept.epoch) " of " (report.epochs.len())
+                        ", the last within a standard error of the best on the development half of the validation split."
+                    }
+                    None => { "not trained." }
+                }
+                " The figures are of the held-out half, whose speakers took no part in a choice. "
+                (whole_split(&report.training))
+            }
+            p class="made" {
+                "Training ended on " (date) " with sc-train " (version) " on " (cores) " cores of " (processor) ", " (system) "."
+            }
+        }
+    }
 }
 
-fn tiles(evaluation: &Evaluation) -> String {
+/// The accuracy of both halves together, if the record has it.
+fn whole_split(training: &Value) -> Markup {
+    let whole = &training["training"]["whole_validation"];
+    html! {
+        @if let (Some(accuracy), Some(clips)) = (whole["accuracy"].as_f64(), whole["clips"].as_f64()) {
+            "On the whole split, accuracy is " (percent(accuracy, 2)) " of " (clips) " clips."
+        }
+    }
+}
+
+fn tiles(evaluation: &Evaluation) -> Markup {
     let Evaluation { interval: [low, high], correct, n, acceptance, calibration, .. } = evaluation;
     let Acceptance { commands, accepted_correct, others, others_accepted, .. } = acceptance;
-    let share = |part: usize, whole: usize| percent(part as f64 / whole.max(1) as f64, 1);
-    let tiles = [
-        tile(
-            "Accuracy",
-            &percent(evaluation.accuracy, 2),
-            &format!("{correct} of {n}; 95 % interval {} to {}", percent(*low, 2), percent(*high, 2)),
-        ),
-        tile(
-            "Keywords accepted",
-            &share(*accepted_correct, *commands),
-            &format!("{accepted_correct} of {commands}, heard right"),
-        ),
-        tile(
-            "Other sounds accepted",
-            &share(*others_accepted, *others),
-            &format!("{others_accepted} of {others}: false alarms"),
-        ),
-        tile("Calibration error", &percent(calibration.ece, 2), "expected, 15 bins"),
-    ];
-    format!("<div class='tiles'>{}</div>\n", tiles.concat())
-}
-
-fn tile(name: &str, value: &str, note: &str) -> String {
-    format!("<div class='tile'><h2>{name}</h2><p class='value'>{value}</p><p>{note}</p></div>")
-}
-
-fn section(title: &str, note: &str, body: &str) -> String {
-    let note = if note.is_empty() { String::new() } else { format!("<p>{note}</p>") };
-    format!("<section><h2>{title}</h2>{note}{body}</section>\n")
-}
-
-fn curves(report: &Report) -> String {
-    let marked = EpochMetrics::kept(&report.epochs).map_or(0, |kept| kept.epoch);
-    let both = |training: fn(&EpochMetrics) -> f64, validation: fn(&EpochMetrics) -> f64| {
-        let points = |value: fn(&EpochMetrics) -> f64| {
-            report.epochs.iter().map(|epoch| (epoch.epoch as f64, value(epoch))).collect()
-        };
-        [
-            Series { name: "training", points: points(training) },
-            Series { name: "validation", points: points(validation) },
-        ]
+    let tile = |name: &str, value: &str, note: &str| {
+        html! { div class="tile" { h2 { (name) } p class="value" { (value) } p { (note) } } }
     };
-    let accuracy = both(|epoch| epoch.train_accuracy, |epoch| epoch.validation_accuracy);
-    let loss = both(|epoch| epoch.train_loss, |epoch| epoch.validation_loss);
-    format!(
-        "<div class='pair'>{}{}</div>",
-        chart::by_epoch("Accuracy", &accuracy, marked, |share| percent(share, 1)),
-        chart::by_epoch("Loss", &loss, marked, |loss| format!("{loss:.2}")),
-    )
+    html! {
+        div class="tiles" {
+            (tile(
+                "Accuracy",
+                &percent(evaluation.accuracy, 2),
+                &format!("{correct} of {n}; 95 % interval {} to {}", percent(*low, 2), percent(*high, 2)),
+            ))
+            (tile(
+                "Keywords accepted",
+                &percent_of(*accepted_correct, *commands),
+                &format!("{accepted_correct} of {commands}, heard right"),
+            ))
+            (tile(
+                "Other sounds accepted",
+                &percent_of(*others_accepted, *others),
+                &format!("{others_accepted} of {others}: false alarms"),
+            ))
+            (tile("Calibration error", &percent(calibration.ece, 2), "expected, 15 bins"))
+        }
+    }
 }
 
-fn confidence(evaluation: &Evaluation) -> String {
-    format!(
-        "<div class='pair'>{}{}</div>",
-        chart::reliability("Accuracy by confidence", &evaluation.calibration.reliability),
-        chart::trade_off("Other sounds accepted, by keywords lost", &evaluation.acceptance),
-    )
+fn section(title: &str, note: &str, body: &Markup) -> Markup {
+    html! {
+        section { h2 { (title) } @if !note.is_empty() { p { (note) } } (body) }
+    }
 }
 
-fn by_label(figures: &[LabelFigures]) -> String {
-    let rows = join(figures, |figures| {
-        let LabelFigures { label, precision, recall, f1, n } = figures;
-        format!(
-            "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td><td class='meter'>{}</td><td>{n}</td></tr>",
-            escape(label),
-            percent(*precision, 1),
-            percent(*recall, 1),
-            percent(*f1, 1),
-            meter(*f1),
-        )
-    });
+fn curves(epochs: &[EpochMetrics]) -> Markup {
+    let marked = EpochMetrics::kept(epochs).map_or(0, |kept| kept.epoch);
+    let series = |class, unit, value: fn(&EpochMetrics) -> f64| {
+        let points = epochs.iter().map(|epoch| (epoch.epoch as f64, value(epoch))).collect();
+        Series { class, unit, points }
+    };
+    let training = series("training", " %", |epoch| 100.0 * epoch.train_accuracy);
+    let validation = series("validation", " %", |epoch| 100.0 * epoch.validation_accuracy);
+    let training_loss = series("training", "", |epoch| epoch.train_loss);
+    let validation_loss = series("validation", "", |epoch| epoch.validation_loss);
+    let alike = EpochMetrics::best(epochs)
+        .map(|best| [best.validation_accuracy - best.standard_error(), best.validation_accuracy])
+        .map(|range| range.map(|share| 100.0 * share));
+    html! {
+        div class="pair" {
+            (chart::by_epoch("Validation accuracy", &validation, marked, alike))
+            (chart::by_epoch("Validation loss", &validation_loss, marked, None))
+            (chart::by_epoch("Training accuracy", &training, marked, None))
+            (chart::by_epoch("Training loss", &training_loss, marked, None))
+        }
+    }
+}
+
+fn confidence(evaluation: &Evaluation) -> Markup {
+    html! {
+        div class="pair" {
+            (chart::reliability("Accuracy by confidence", &evaluation.calibration.reliability))
+            (chart::trade_off("Other sounds accepted, by keywords lost", &evaluation.acceptance))
+        }
+    }
+}
+
+fn by_label(figures: &[LabelFigures]) -> Markup {
+    let rows = html! {
+        @for LabelFigures { label, precision, recall, f1, n } in figures {
+            tr {
+                th { (label) }
+                @for share in [precision, recall, f1] { td { (percent(*share, 1)) } }
+                td class="meter" { (meter(*f1)) }
+                td { (n) }
+            }
+        }
+    };
     table("", &["label", "precision", "recall", "F1", "", "clips"], &rows)
 }
 
-fn confused(pairs: &[ConfusedPair]) -> String {
+fn confused(pairs: &[ConfusedPair]) -> Markup {
     if pairs.is_empty() {
-        return "<p class='empty'>None.</p>".into();
+        return none();
     }
     let most = pairs.iter().map(|pair| pair.share).fold(f64::MIN_POSITIVE, f64::max);
-    let rows = join(pairs, |pair| {
-        let ConfusedPair { label, heard, n, share } = pair;
-        format!(
-            "<tr><th>{}</th><th>{}</th><td>{n}</td><td>{}</td><td class='meter bad'>{}</td></tr>",
-            escape(label),
-            escape(heard),
-            percent(*share, 1),
-            meter(share / most),
-        )
-    });
+    let rows = html! {
+        @for ConfusedPair { label, heard, n, share } in pairs {
+            tr {
+                th { (label) }
+                th { (heard) }
+                td { (n) }
+                td { (percent(*share, 1)) }
+                td class="meter bad" { (meter(share / most)) }
+            }
+        }
+    };
     table("pairs", &["said", "heard", "times", "of the clips", ""], &rows)
 }
 
-fn suspects(suspects: &[Suspect]) -> String {
+fn suspects(suspects: &[Suspect]) -> Markup {
     if suspects.is_empty() {
-        return "<p class='empty'>None.</p>".into();
+        return none();
     }
-    let rows = join(suspects, |suspect| {
-        let Suspect { path, label, heard, confidence, .. } = suspect;
-        format!(
-            "<tr><th>{}</th><th>{}</th><td>{}</td><td class='path'>{}</td></tr>",
-            escape(label),
-            escape(heard),
-            percent(f64::from(*confidence), 1),
-            escape(path),
-        )
-    });
+    let rows = html! {
+        @for Suspect { path, label, heard, confidence, .. } in suspects {
+            tr {
+                th { (label) }
+                th { (heard) }
+                td { (percent(f64::from(*confidence), 1)) }
+                td class="path" { (path) }
+            }
+        }
+    };
     table("pairs", &["label", "heard", "confidence", "clip"], &rows)
 }
 
-/// Nothing if no epoch says.
-fn time_by_part(epochs: &[EpochMetrics]) -> String {
+fn none() -> Markup {
+    html! { p class="empty" { "None." } }
+}
+
+/// The shares of the time that each part of training took; empty if no epoch says.
+fn time_by_part(epochs: &[EpochMetrics]) -> Markup {
     let timed: Vec<_> = epochs.iter().filter(|epoch| epoch.parts != EpochParts::default()).collect();
     if timed.is_empty() {
-        return String::new();
+        return html! {};
     }
     let seconds: f64 = timed.iter().map(|epoch| epoch.seconds).sum();
     let parts = EpochParts::default().named().into_iter().enumerate().map(|(i, (name, _))| {
         let part: f64 = timed.iter().map(|epoch| epoch.parts.named()[i].1).sum();
         (name, part / seconds.max(f64::MIN_POSITIVE))
     });
-    let rows = join(parts, |(name, share)| {
-        format!(
-            "<tr><th>{name}</th><td>{}</td><td class='meter'>{}</td></tr>",
-            percent(share, 1),
-            meter(share)
-        )
-    });
-    section(
-        "Where the time went",
-        "Shares of the time of all epochs.",
-        &table("", &["part", "share", ""], &rows),
-    )
+    let rows = html! {
+        @for (name, share) in parts {
+            tr { th { (name) } td { (percent(share, 1)) } td class="meter" { (meter(share)) } }
+        }
+    };
+    let table = table("", &["part", "share", ""], &rows);
+    section("Where the time went", "Shares of the time of all epochs.", &table)
 }
 
 /// A bar as long as `share`.
-fn meter(share: f64) -> String {
-    format!("<i style='width:{:.1}%'></i>", 100.0 * share)
+fn meter(share: f64) -> Markup {
+    html! { i style={ "width:" (format!("{:.1}", 100.0 * share)) "%" } {} }
 }
 
 /// In a table of the class `pairs` the second column is a name too.
-fn table(class: &str, head: &[&str], rows: &str) -> String {
-    let head = join(head, |name| format!("<th>{name}</th>"));
-    format!(
-        "<div class='scroll'><table class='{class}'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+fn table(class: &str, head: &[&str], rows: &Markup) -> Markup {
+    html! {
+        div class="scroll" {
+            table class=(class) {
+                thead { tr { @for name in head { th { (name) } } } }
+                tbody { (rows) }
+            }
+        }
+    }
 }
 
-fn facts(training: &Value) -> String {
-    format!("<div class='scroll'><table class='facts'><tbody>{}</tbody></table></div>", fact("", training))
+/// Every setting; those of the recipe, if there is one, in a section of their own.
+fn settings(training: &Value) -> Markup {
+    let mut training = training.clone();
+    let recipe = training
+        .get_mut("settings")
+        .and_then(Value::as_object_mut)
+        .and_then(|settings: &mut Map<String, Value>| settings.remove("recipe"));
+    html! {
+        @if let Some(recipe) = recipe {
+            (section("Recipe", "What training does to a sound, and how often.", &facts(&recipe)))
+        }
+        (section("How it was trained", "", &facts(&training)))
+    }
+}
+
+fn facts(values: &Value) -> Markup {
+    html! {
+        div class="scroll" { table class="facts" { tbody { (fact("", values)) } } }
+    }
 }
 
 /// A row for each plain value; the names of nested ones are joined.
-fn fact(name: &str, value: &Value) -> String {
-    let value = match value {
-        Value::Null => return String::new(),
-        Value::Object(fields) => {
-            return join(fields, |(field, value)| {
-                let field = field.replace('_', " ");
-                fact(&if name.is_empty() { field } else { format!("{name}, {field}") }, value)
-            });
-        }
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    format!("<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(&value))
-}
-
-/// A share, as a percentage with so many decimals.
-pub(super) fn percent(share: f64, decimals: usize) -> String {
-    format!("{:.decimals$} %", 100.0 * share)
-}
-
-/// What `show` makes of each item, in a row.
-pub(super) fn join<T>(items: impl IntoIterator<Item = T>, show: impl Fn(T) -> String) -> String {
-    items.into_iter().map(show).collect()
-}
-
-/// Text that means itself in HTML, also within quotes.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '\'' => escaped += "&#39;",
-            '"' => escaped += "&quot;",
-            c => escaped.push(c),
-        }
+fn fact(name: &str, value: &Value) -> Markup {
+    match value {
+        Value::Null => html! {},
+        Value::Object(fields) => html! {
+            @for (field, value) in fields {
+                @let field = field.replace('_', " ");
+                (fact(&if name.is_empty() { field } else { format!("{name}, {field}") }, value))
+            }
+        },
+        Value::String(text) => row(name, text),
+        other => row(name, &other.to_string()),
     }
-    escaped
+}
+
+fn row(name: &str, value: &str) -> Markup {
+    html! { tr { th { (name) } td { (value) } } }
 }

@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used)] // in what the tests share, too
 
 mod end_to_end;
+mod halves;
 mod resume;

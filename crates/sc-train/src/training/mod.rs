@@ -1,5 +1,11 @@
 //! The training loop.
 
+mod checkpoint;
+mod fit;
+mod sampler;
+mod schedule;
+mod sounds;
+
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -9,18 +15,18 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
-use sc_data::{SampleCache, SpeechCommands, Split};
+use sc_data::{Half, SampleCache, SpeechCommands, Split};
 use sc_model::{
     Backend, Classifier, FORMAT_VERSION, Header, KeywordCnn, KeywordCnnConfig, Record, Training, Weights,
     self_test_waveform,
 };
 
-use crate::checkpoint::{self, Checkpoint, State};
 use crate::config::TrainConfig;
-use crate::evaluate::answer_split;
-use crate::sampler::{Batch, Sampler};
-use crate::schedule::learning_rate;
-use crate::{Answer, EpochMetrics, EpochParts, Evaluation, Report, fit, progress};
+use crate::evaluate::split;
+use crate::{EpochMetrics, EpochParts, Evaluation, LabelledAnswer, Provenance, Report, progress};
+use checkpoint::{Checkpoint, State};
+use sampler::{Batch, Sampler};
+use schedule::learning_rate;
 
 /// Batches made ahead of the step that needs them.
 const BATCHES_AHEAD: usize = 4;
@@ -73,6 +79,9 @@ pub fn train(
         data.display(),
         keywords.join(", ")
     );
+    for half in Half::ALL {
+        split::examples(&dataset, &cache, &labels, Split::Validation, Some(half))?;
+    }
 
     let run = Run { config, dataset: &dataset, cache: &cache, sampler: &sampler, out };
     let checkpoint = if resume { Checkpoint::load(out, config, &run.data_digest())? } else { None };
@@ -131,9 +140,11 @@ impl Run<'_> {
         clips.filter(|clip| !clip.is_published() && labels.index_of_word(&clip.word).is_some()).count()
     }
 
-    /// Answers to the validation examples.
-    fn validate(&self, classifier: &Classifier) -> Result<Vec<Answer>> {
-        answer_split(classifier, self.dataset, self.cache, Split::Validation)
+    /// Answers to the validation examples, or to those of one half.
+    fn validate(&self, classifier: &Classifier, half: Option<Half>) -> Result<Vec<LabelledAnswer>> {
+        let labels = &classifier.header().labels;
+        let examples = split::examples(self.dataset, self.cache, labels, Split::Validation, half)?;
+        split::answer(classifier, self.dataset, self.cache, &examples)
     }
 
     /// A record of these weights, as the settings have it.
@@ -220,7 +231,8 @@ impl<'a> Trainer<'a> {
         let classifier =
             Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
         let mut clock = Clock::start();
-        let validation = Evaluation::new(&self.run.config.task.labels(), &self.run.validate(&classifier)?);
+        let answers = self.run.validate(&classifier, Some(Half::Development))?;
+        let validation = Evaluation::new(&self.run.config.task.labels(), &answers);
         clock.add_to(&mut self.parts.validation);
         self.epochs.push(EpochMetrics {
             epoch,
@@ -339,17 +351,23 @@ impl<'a> Trainer<'a> {
         checkpoint.save(self.run.out)
     }
 
-    /// The kept epoch's record, and what is to be said of it.
+    /// Makes the record of the kept epoch, and reports on it.
+    ///
+    /// The development half chooses temperature and threshold, as it chose the epoch; the figures are of the
+    /// held-out half.
     fn finish(self) -> Result<Evaluation> {
         let labels = self.run.config.task.labels();
         let mut record = self.run.record(&self.kept, &self.network);
         let neutral = Classifier::untested(&record, Backend::Native);
         record.header.self_test = neutral.logits(&self_test_waveform());
-        record.header.temperature = fit::temperature(&self.run.validate(&neutral)?);
-        let calibrated = self.run.validate(&Classifier::new(&record, Backend::Native)?)?;
-        record.header.threshold = fit::threshold(&labels, &calibrated);
-        let answers = self.run.validate(&Classifier::new(&record, Backend::Native)?)?;
-        let evaluation = Evaluation::new(&labels, &answers);
+        record.header.temperature = fit::temperature(&self.run.validate(&neutral, Some(Half::Development))?);
+        let calibrated = Classifier::new(&record, Backend::Native)?;
+        let answers = self.run.validate(&calibrated, Some(Half::Development))?;
+        record.header.threshold = fit::threshold(&labels, &answers);
+        let classifier = calibrated.with_threshold(record.header.threshold);
+        let figures =
+            |half| Ok::<_, anyhow::Error>(Evaluation::new(&labels, &self.run.validate(&classifier, half)?));
+        let evaluation = figures(Some(Half::HeldOut))?;
 
         record.header.training = Training {
             data_digest: self.run.data_digest(),
@@ -359,8 +377,14 @@ impl<'a> Trainer<'a> {
             epochs: self.epochs.len(),
             kept_epoch: EpochMetrics::kept(&self.epochs).map_or(0, |kept| kept.epoch),
             validation: evaluation.summary(),
+            whole_validation: figures(None)?.summary(),
         };
-        let report = Report { training: self.facts(&record.header), epochs: self.epochs, evaluation };
+        let report = Report {
+            provenance: Provenance::here(),
+            training: self.facts(&record.header),
+            epochs: self.epochs,
+            evaluation,
+        };
         report.write(self.run.out, &record.header)?;
         // Last: where there is a record, --if-missing takes all for done.
         record.save(&self.run.out.join("model.safetensors"))?;

@@ -1,12 +1,12 @@
-//! Figures for a reader at a terminal.
+//! Tables of figures for a terminal.
 
 use std::fmt;
 
 use crate::{Acceptance, ConfusedPair, Confusion, Evaluation, LabelFigures, OpenSet};
 
-/// More columns than this do not fit a terminal: the twelve of the standard task do.
+/// Most columns that fit a terminal: those of the standard task.
 const MATRIX_LABELS: usize = 12;
-/// Pairs and suspects shown; the report and `--json` have more.
+/// Number of pairs and suspects shown; the report and `--json` have more.
 const TOP: usize = 5;
 
 impl fmt::Display for Evaluation {
@@ -85,7 +85,7 @@ impl fmt::Display for OpenSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [low, high] = self.interval.map(percent);
         writeln!(f, "accepted {:.2} % ({} of {} windows)", percent(self.share), self.accepted, self.windows)?;
-        writeln!(f, "95 % interval {low:.2} to {high:.2} %, {} recordings", self.recordings)?;
+        writeln!(f, "95 % interval {low:.2} to {high:.2} %, {} recordings", self.clips)?;
         if let Some(per_hour) = self.false_alarms_per_hour {
             writeln!(f, "{per_hour:.1} false alarms an hour in {:.2} h of long recordings", self.long_hours)?;
         }
@@ -102,7 +102,7 @@ fn percent(share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::evaluation::tests::{answer, labels};
+    use super::super::tests::{answer, labels};
 
     use super::*;
 

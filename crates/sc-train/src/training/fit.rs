@@ -2,7 +2,7 @@
 
 use sc_data::Labels;
 
-use crate::Answer;
+use crate::LabelledAnswer;
 
 /// Share of the keywords heard rightly that the threshold may lose. A little less than the 2 % that are
 /// bearable, since other recordings get a little less confidence.
@@ -12,7 +12,7 @@ const LOST_SHARE: f64 = 0.015;
 /// given at temperature 1.
 ///
 /// The loss has one minimum in the logarithm of the temperature: golden-section search narrows it down.
-pub fn temperature(answers: &[Answer]) -> f32 {
+pub fn temperature(answers: &[LabelledAnswer]) -> f32 {
     let ratio = (5.0_f32.sqrt() - 1.0) / 2.0;
     let loss = |log_temperature: f32| mean_loss(answers, log_temperature.exp());
     let (mut low, mut high) = (0.1_f32.ln(), 10.0_f32.ln());
@@ -24,8 +24,8 @@ pub fn temperature(answers: &[Answer]) -> f32 {
 }
 
 /// Cross-entropy at a temperature. A probability's logarithm is its logit, but for a constant.
-fn mean_loss(answers: &[Answer], temperature: f32) -> f64 {
-    let loss = |answer: &Answer| {
+fn mean_loss(answers: &[LabelledAnswer], temperature: f32) -> f64 {
+    let loss = |answer: &LabelledAnswer| {
         let powers = answer.prediction.predictions.iter().map(|scored| {
             let logit = scored.probability.max(f32::MIN_POSITIVE).ln();
             (scored.label == answer.label, (logit / temperature).exp())
@@ -40,8 +40,9 @@ fn mean_loss(answers: &[Answer], temperature: f32) -> f64 {
 
 /// The highest threshold that loses no more than [`LOST_SHARE`] of the keywords heard rightly: it keeps
 /// out as many other sounds as that price allows.
-pub fn threshold(labels: &Labels, answers: &[Answer]) -> f32 {
-    let is_keyword = |answer: &&Answer| labels.index(&answer.label).is_some_and(|i| labels.is_keyword(i));
+pub fn threshold(labels: &Labels, answers: &[LabelledAnswer]) -> f32 {
+    let is_keyword =
+        |answer: &&LabelledAnswer| labels.index(&answer.label).is_some_and(|i| labels.is_keyword(i));
     let heard = answers.iter().filter(is_keyword).filter(|answer| answer.prediction.label == answer.label);
     let mut confidences: Vec<f32> = heard.map(|answer| answer.prediction.confidence).collect();
     confidences.sort_by(f32::total_cmp);
@@ -55,7 +56,7 @@ mod tests {
     use crate::evaluation::tests::{answer, labels};
 
     /// Nine answers in ten are right, all with the same confidence.
-    fn answers(confidence: f32) -> Vec<Answer> {
+    fn answers(confidence: f32) -> Vec<LabelledAnswer> {
         (0..100).map(|i| answer("yes", if i % 10 == 0 { "no" } else { "yes" }, confidence)).collect()
     }
 
@@ -69,7 +70,8 @@ mod tests {
 
     #[test]
     fn the_threshold_loses_the_least_confident_keywords() {
-        let answers: Vec<Answer> = (0..1000).map(|i| answer("yes", "yes", 0.5 + i as f32 / 2000.0)).collect();
+        let answers: Vec<LabelledAnswer> =
+            (0..1000).map(|i| answer("yes", "yes", 0.5 + i as f32 / 2000.0)).collect();
         let threshold = threshold(&labels(), &answers);
         let lost = answers.iter().filter(|answer| answer.prediction.confidence < threshold).count();
         assert_eq!(lost, 15);

@@ -1,4 +1,4 @@
-//! Recordings of one's own, found in folders and read.
+//! Audio files, found in folders and read.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,30 +9,30 @@ use sc_data::{Limits, decode};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
-/// For stretches of sound rather than words: 10 minutes at 48 kHz, stereo, 32 bits are 230 MB.
+/// Limits for long audio: 10 minutes at 48 kHz, stereo, 32 bits are 230 MB.
 pub(crate) const LONG: Limits = Limits { max_bytes: 256 << 20, ..Limits::DATASET };
 
-/// A recording that gave no answer.
+/// A file or folder that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
-    /// The file, or folder.
+    /// Its path.
     pub path: String,
-    /// What was wrong with it.
+    /// The reason.
     pub error: String,
 }
 
 impl Unreadable {
-    /// With the causes of `error`.
+    /// Keeps `error` with its causes.
     pub(crate) fn new(path: &Path, error: &anyhow::Error) -> Self {
         Self { path: path.display().to_string(), error: format!("{error:#}") }
     }
 }
 
-/// The file `path`, or every file in and below the folder `path`, sorted by name; hidden ones are passed over.
+/// Lists the file `path`, or every file in and below the folder `path`, sorted by name, without hidden ones.
 pub(crate) fn files_below(path: &Path) -> impl Iterator<Item = Result<PathBuf, Unreadable>> {
     let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
     walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry)).filter_map(|entry| match entry {
-        Ok(entry) if is_recording(&entry) => Some(Ok(entry.into_path())),
+        Ok(entry) if is_audio(&entry) => Some(Ok(entry.into_path())),
         Ok(_) => None,
         Err(error) => Some(Err(unlistable(error))),
     })
@@ -42,8 +42,8 @@ fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-/// A regular file; if the user named it, also a pipe or the like.
-fn is_recording(entry: &DirEntry) -> bool {
+/// Returns true for a regular file, and for a pipe or the like if the user named it.
+fn is_audio(entry: &DirEntry) -> bool {
     entry.file_type().is_file() || entry.depth() == 0 && !entry.file_type().is_dir()
 }
 
@@ -56,7 +56,10 @@ fn unlistable(error: walkdir::Error) -> Unreadable {
     Unreadable::new(&path, &cause)
 }
 
-/// Reads a recording as 16 kHz mono samples.
+/// Reads a file as 16 kHz mono samples.
+///
+/// # Errors
+/// If it cannot be read, is no audio, or exceeds `limits`.
 pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<f32>> {
     let mut bytes = Vec::new();
     // One byte more than allowed is enough for `decode` to refuse it; a device would never end.

@@ -1,4 +1,4 @@
-//! One part of many recordings, for one machine of several.
+//! A part of many files, for one machine of several.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -13,10 +13,9 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Whether `path`, found at or below `root`, belongs to this part.
+    /// Returns true if `path`, found at or below `root`, belongs to this part.
     ///
-    /// By the path below `root` alone, so that it does not matter where a machine has the recordings, or which
-    /// others there are.
+    /// The path below `root` alone decides, not the folder that holds the files nor the other files.
     pub(crate) fn holds(self, root: &Path, path: &Path) -> bool {
         let below = path.strip_prefix(root).ok().filter(|below| !below.as_os_str().is_empty());
         let name = below.or(path.file_name().map(Path::new)).unwrap_or(path);
@@ -60,7 +59,7 @@ mod tests {
         assert!(sizes.iter().all(|size| (80..120).contains(size)), "{sizes:?}");
     }
 
-    /// A release that dealt them differently would tear a job that is under way.
+    /// A release that assigned files differently would lose some of a job that is under way.
     #[test]
     fn the_assignment_does_not_change() {
         let shard: Shard = "1/3".parse().unwrap();

@@ -1,4 +1,4 @@
-//! `sc-train evaluate --open-set`: how often a sound that is no keyword is taken for one.
+//! Sounds that are no keyword: how often one is accepted as a keyword.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,29 +9,31 @@ use sc_data::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
 use sc_model::Classifier;
 use serde::Serialize;
 
-use crate::evaluate::split_results;
-use crate::recording::{self, Unreadable};
+use super::partition;
+use crate::audio::{self, Unreadable};
 use crate::{progress, wilson_interval};
 
-/// Up to here a recording is a word and what surrounds it; a longer one is a stretch of sound.
+/// A longer clip is more than a word and what surrounds it.
 const LONGEST_WORD: usize = 6 * SAMPLE_RATE_HZ as usize;
 /// Half a second: a keyword that one window cuts is whole in the next.
 const HOP: usize = N_SAMPLES / 2;
-/// What was heard in one recording that holds no keyword.
+
+/// One clip without a keyword, window by window.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Heard {
-    /// By window: the keyword that was accepted, if any.
-    pub windows: Vec<Option<String>>,
-    /// The length of a long recording, one of several windows.
+pub struct OpenClip {
+    /// For each window, the keyword that was accepted in it, if any.
+    pub accepted: Vec<Option<String>>,
+    /// Seconds of a long clip, which has several windows.
     pub long_s: Option<f64>,
 }
 
-/// How often sounds that are no keyword were taken for one.
+/// Keywords that were accepted in clips without any.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct OpenSet {
-    /// Recordings heard.
-    pub recordings: usize,
-    /// Windows heard: one for each short recording, one every half second of a long one.
+    /// Clips heard.
+    #[serde(rename = "recordings")]
+    pub clips: usize,
+    /// Windows heard: one for each short clip, one every half second of a long one.
     pub windows: usize,
     /// Windows in which a keyword was accepted.
     pub accepted: usize,
@@ -41,31 +43,31 @@ pub struct OpenSet {
     pub interval: [f64; 2],
     /// Accepted windows by the keyword they were taken for.
     pub taken_for: BTreeMap<String, usize>,
-    /// Duration of the long recordings together.
+    /// Duration of the long clips together.
     pub long_hours: f64,
-    /// False alarms in long recordings: windows in a row that are taken for one keyword alarm once.
+    /// False alarms in long clips: windows in a row that are taken for one keyword alarm once.
     pub false_alarms: usize,
-    /// False alarms an hour of long recordings; none if there are no long recordings.
+    /// False alarms in an hour of long clips, if there are any long clips.
     pub false_alarms_per_hour: Option<f64>,
     /// Files that could not be read, left out of every figure.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl OpenSet {
-    /// Adds up what was heard.
-    pub fn new(recordings: &[Heard], unreadable: Vec<Unreadable>) -> Self {
-        let windows = recordings.iter().map(|heard| heard.windows.len()).sum();
+    /// Adds up clips.
+    pub fn new(clips: &[OpenClip], unreadable: Vec<Unreadable>) -> Self {
+        let windows = clips.iter().map(|clip| clip.accepted.len()).sum();
         let mut taken_for = BTreeMap::new();
-        for label in recordings.iter().flat_map(|heard| heard.windows.iter().flatten()) {
+        for label in clips.iter().flat_map(|clip| clip.accepted.iter().flatten()) {
             *taken_for.entry(label.clone()).or_default() += 1;
         }
         let accepted = taken_for.values().sum();
-        let seconds = recordings.iter().filter_map(|heard| heard.long_s);
+        let seconds = clips.iter().filter_map(|clip| clip.long_s);
         let long_hours = seconds.fold(0.0, |sum, seconds| sum + seconds) / 3600.0; // `sum` of nothing is -0
-        let long = recordings.iter().filter(|heard| heard.long_s.is_some());
-        let false_alarms = long.map(Heard::alarms).sum();
+        let long = clips.iter().filter(|clip| clip.long_s.is_some());
+        let false_alarms = long.map(OpenClip::alarms).sum();
         Self {
-            recordings: recordings.len(),
+            clips: clips.len(),
             windows,
             accepted,
             share: accepted as f64 / windows.max(1) as f64,
@@ -79,42 +81,44 @@ impl OpenSet {
     }
 }
 
-impl Heard {
+impl OpenClip {
     fn new(classifier: &Classifier, samples: &[f32]) -> Self {
-        let hear = |samples: &[f32]| {
+        let accept = |samples: &[f32]| {
             let prediction = classifier.classify(&Waveform::from_samples(samples));
             prediction.accepted.then_some(prediction.label)
         };
         if samples.len() <= LONGEST_WORD {
-            return Self { windows: vec![hear(samples)], long_s: None };
+            return Self { accepted: vec![accept(samples)], long_s: None };
         }
         let seconds = samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
-        let windows = samples.windows(N_SAMPLES).step_by(HOP).map(hear).collect();
-        Self { windows, long_s: Some(seconds) }
+        let accepted = samples.windows(N_SAMPLES).step_by(HOP).map(accept).collect();
+        Self { accepted, long_s: Some(seconds) }
     }
 
     fn alarms(&self) -> usize {
         let begins =
-            |i: usize| self.windows[i].is_some() && (i == 0 || self.windows[i - 1] != self.windows[i]);
-        (0..self.windows.len()).filter(|&i| begins(i)).count()
+            |i: usize| self.accepted[i].is_some() && (i == 0 || self.accepted[i - 1] != self.accepted[i]);
+        (0..self.accepted.len()).filter(|&i| begins(i)).count()
     }
 }
 
-/// Listens to every recording in and below `dir`.
-pub(crate) fn listen(classifier: &Classifier, dir: &Path) -> Result<OpenSet> {
-    let (files, mut unreadable) = split_results(recording::files_below(dir).collect());
+/// Listens to every audio file in and below `dir`; none holds a keyword.
+///
+/// # Errors
+/// If no file can be read.
+pub(crate) fn evaluate(classifier: &Classifier, dir: &Path) -> Result<OpenSet> {
+    let (files, mut unreadable) = partition(audio::files_below(dir).collect());
     let bar = progress::bar(files.len(), "listening");
-    let heard = files.par_iter().map(|path| {
+    let clips = files.par_iter().map(|path| {
         bar.inc(1);
-        let samples =
-            recording::read(path, &recording::LONG).map_err(|error| Unreadable::new(path, &error))?;
-        Ok(Heard::new(classifier, &samples))
+        let samples = audio::read(path, &audio::LONG).map_err(|error| Unreadable::new(path, &error))?;
+        Ok(OpenClip::new(classifier, &samples))
     });
-    let (heard, undecodable) = split_results(heard.collect());
+    let (clips, undecodable) = partition(clips.collect());
     bar.finish_and_clear();
     unreadable.extend(undecodable);
     match unreadable.first() {
-        _ if !heard.is_empty() => Ok(OpenSet::new(&heard, unreadable)),
+        _ if !clips.is_empty() => Ok(OpenSet::new(&clips, unreadable)),
         Some(Unreadable { path, error }) => bail!("no recording in {}: {path}: {error}", dir.display()),
         None => bail!("no recording in {}", dir.display()),
     }
@@ -124,20 +128,20 @@ pub(crate) fn listen(classifier: &Classifier, dir: &Path) -> Result<OpenSet> {
 mod tests {
     use super::*;
 
-    fn heard(windows: &[&str], long_s: Option<f64>) -> Heard {
+    fn clip(windows: &[&str], long_s: Option<f64>) -> OpenClip {
         let label = |label: &&str| (!label.is_empty()).then(|| (*label).to_owned());
-        Heard { windows: windows.iter().map(label).collect(), long_s }
+        OpenClip { accepted: windows.iter().map(label).collect(), long_s }
     }
 
     #[test]
     fn windows_in_a_row_for_one_keyword_alarm_once() {
-        assert_eq!(heard(&["", "yes", "yes", "", "yes", "no", "no"], Some(4.0)).alarms(), 3);
-        assert_eq!(heard(&[], Some(4.0)).alarms(), 0);
+        assert_eq!(clip(&["", "yes", "yes", "", "yes", "no", "no"], Some(4.0)).alarms(), 3);
+        assert_eq!(clip(&[], Some(4.0)).alarms(), 0);
     }
 
     #[test]
-    fn short_recordings_count_windows_but_no_hours() {
-        let short = [heard(&["yes"], None), heard(&[""], None)];
+    fn short_clips_count_windows_but_no_hours() {
+        let short = [clip(&["yes"], None), clip(&[""], None)];
         let open_set = OpenSet::new(&short, Vec::new());
         assert_eq!((open_set.windows, open_set.accepted, open_set.share), (2, 1, 0.5));
         assert_eq!((open_set.false_alarms, open_set.false_alarms_per_hour), (0, None));
@@ -145,9 +149,9 @@ mod tests {
     }
 
     #[test]
-    fn alarms_an_hour_come_from_the_long_recordings_alone() {
-        let recordings = [heard(&["yes"], None), heard(&["", "no", "no"], Some(1800.0))];
-        let open_set = OpenSet::new(&recordings, Vec::new());
+    fn alarms_an_hour_come_from_the_long_clips_alone() {
+        let clips = [clip(&["yes"], None), clip(&["", "no", "no"], Some(1800.0))];
+        let open_set = OpenSet::new(&clips, Vec::new());
         assert_eq!(open_set.taken_for, BTreeMap::from([("no".into(), 2), ("yes".into(), 1)]));
         assert_eq!(open_set.false_alarms_per_hour, Some(2.0));
     }

@@ -14,8 +14,8 @@ use sc_data::{
 
 use sc_model::{Classifier, softmax};
 
+use super::sounds;
 use crate::config::TrainConfig;
-use crate::sounds;
 
 /// A second of sound, unless the cache could not be read.
 type Sound = Result<Waveform, DatasetError>;

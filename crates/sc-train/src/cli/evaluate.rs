@@ -1,0 +1,84 @@
+//! `sc-train evaluate`: prints how good a model is.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{ArgGroup, Args};
+use sc_data::Split;
+
+use super::ModelArgs;
+use crate::OpenSet;
+use crate::audio::Unreadable;
+use crate::evaluate::{Evaluated, clips, open_set, split};
+
+/// Score a model on clips whose label is known, or on sounds that are no keyword.
+#[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("source").required(true).args(["data", "clips"]))]
+pub struct EvaluateArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// The data set, as `sc-data fetch` leaves it.
+    #[arg(long, value_name = "DIR", requires = "split")]
+    data: Option<PathBuf>,
+    /// The split to evaluate, whole: training, validation or testing.
+    #[arg(long, requires = "data", conflicts_with = "clips")]
+    split: Option<Split>,
+    /// Your own clips: a folder of WAV files for each label.
+    #[arg(long, value_name = "DIR")]
+    clips: Option<PathBuf>,
+    /// Count how often a keyword is accepted in --clips that hold none, of any format and length.
+    ///
+    /// A clip of up to 6 s counts once, by its loudest second. A longer one counts by windows of a second, one
+    /// every half second.
+    #[arg(long, requires = "clips", conflicts_with = "data")]
+    open_set: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the figures of the source that `args` name.
+pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
+    let classifier = args.model.load()?;
+    match (&args.data, args.split, &args.clips) {
+        (Some(data), Some(split), _) => {
+            let evaluated = split::evaluate(&classifier, data, split)?;
+            if split == Split::Validation {
+                eprintln!(
+                    "the whole validation split: clips of it chose the model's epoch, temperature and threshold"
+                );
+            }
+            print_evaluated(args, &evaluated)
+        }
+        (_, _, Some(dir)) if args.open_set => print_open_set(args, &open_set::evaluate(&classifier, dir)?),
+        (_, _, Some(dir)) => print_evaluated(args, &clips::evaluate(&classifier, dir)?),
+        _ => bail!("expected --data with --split, or --clips"),
+    }
+}
+
+fn print_evaluated(args: &EvaluateArgs, evaluated: &Evaluated) -> Result<()> {
+    if args.json {
+        return print(&serde_json::to_string(evaluated)?);
+    }
+    warn_unreadable(&evaluated.unreadable);
+    print(&evaluated.evaluation.to_string())
+}
+
+fn print_open_set(args: &EvaluateArgs, open_set: &OpenSet) -> Result<()> {
+    if args.json {
+        return print(&serde_json::to_string(open_set)?);
+    }
+    warn_unreadable(&open_set.unreadable);
+    print(&open_set.to_string())
+}
+
+fn warn_unreadable(files: &[Unreadable]) {
+    for Unreadable { path, error } in files {
+        eprintln!("left out: {path}: {error}");
+    }
+}
+
+fn print(text: &str) -> Result<()> {
+    Ok(writeln!(io::stdout().lock(), "{}", text.trim_end())?)
+}

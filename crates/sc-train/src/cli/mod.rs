@@ -1,0 +1,139 @@
+//! The command line: arguments, printing and exit statuses. The rest of the crate knows nothing of it.
+
+mod classify;
+mod evaluate;
+mod shard;
+mod train;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use sc_model::{Backend, Classifier};
+
+use classify::ClassifyArgs;
+use evaluate::EvaluateArgs;
+use train::TrainArgs;
+
+/// Trains, evaluates and tries a keyword recogniser.
+#[derive(Debug, Parser)]
+#[command(name = "sc-train", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Train(TrainArgs),
+    Evaluate(EvaluateArgs),
+    Classify(ClassifyArgs),
+}
+
+impl Cli {
+    /// Runs the command. The exit status is 1 if a file could not be read.
+    ///
+    /// # Errors
+    /// What went wrong, worded for the user.
+    pub fn run(&self) -> Result<ExitCode> {
+        match &self.command {
+            Command::Train(args) => train::run(args),
+            Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
+            Command::Classify(args) => classify::run(args),
+        }
+    }
+}
+
+/// The model that answers, and the confidence from which a keyword is accepted.
+#[derive(Clone, Debug, Args)]
+pub struct ModelArgs {
+    /// The model file [default: the one built into this program]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The backend that runs the network: native, or flex, ndarray or wgpu if built in.
+    #[arg(long, default_value_t)]
+    backend: Backend,
+    /// Accept a keyword from this confidence, instead of from the model's own threshold.
+    #[arg(long, value_name = "0..1", value_parser = parse_probability)]
+    threshold: Option<f32>,
+}
+
+impl ModelArgs {
+    /// Loads the model.
+    fn load(&self) -> Result<Classifier> {
+        let classifier = match &self.model {
+            Some(path) => Classifier::load(path, self.backend)?,
+            None => Classifier::shipped(self.backend)?,
+        };
+        Ok(match self.threshold {
+            Some(threshold) => classifier.with_threshold(threshold),
+            None => classifier,
+        })
+    }
+}
+
+fn parse_count(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number from 1".into())
+}
+
+fn parse_width(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=4).contains(number));
+    number.ok_or_else(|| "expected 1, 2, 3 or 4".into())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0.0 && *number <= 1.0);
+    number.ok_or_else(|| "expected a number above 0, up to 1".into())
+}
+
+fn parse_probability(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "expected a number from 0 to 1".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_threshold_is_a_probability() {
+        assert_eq!(parse_probability("0.5"), Ok(0.5));
+        for text in ["-0.1", "1.1", "NaN", "half"] {
+            assert!(parse_probability(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_training_that_could_not_learn_is_refused() {
+        for wrong in ["--epochs=0", "--batch-size=0", "--learning-rate=0", "--learning-rate=NaN"] {
+            let parsed = Cli::try_parse_from(["sc-train", "train", "--data=a", "--out=b", wrong]);
+            assert!(parsed.is_err_and(|error| error.to_string().contains("expected a")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn evaluation_needs_exactly_one_source() {
+        for (arguments, fits) in [
+            ("evaluate --data a --split testing", true),
+            ("evaluate --clips a", true),
+            ("evaluate --clips a --open-set", true),
+            ("evaluate", false),
+            ("evaluate --data a", false),
+            ("evaluate --data a --split testing --clips b", false),
+            ("evaluate --data a --split testing --open-set", false),
+            ("evaluate --clips a --split testing", false),
+        ] {
+            let parsed = Cli::try_parse_from(["sc-train"].into_iter().chain(arguments.split(' ')));
+            assert_eq!(parsed.is_ok(), fits, "{arguments}");
+        }
+    }
+}

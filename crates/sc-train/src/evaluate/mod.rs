@@ -1,0 +1,33 @@
+//! A model's answers: to a split, to clips of one's own, and to sounds that are no keyword.
+
+pub(crate) mod clips;
+pub(crate) mod open_set;
+pub(crate) mod split;
+
+use serde::Serialize;
+
+use crate::Evaluation;
+use crate::audio::Unreadable;
+
+/// An evaluation, how it was made, and the clips that could not take part.
+#[derive(Serialize)]
+pub(crate) struct Evaluated {
+    #[serde(flatten)]
+    pub evaluation: Evaluation,
+    /// The confidence from which a keyword was accepted.
+    pub threshold: f32,
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Separates values from errors; both keep their order.
+fn partition<T, E>(results: Vec<Result<T, E>>) -> (Vec<T>, Vec<E>) {
+    let mut values = Vec::new();
+    let mut errors = Vec::new();
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(error) => errors.push(error),
+        }
+    }
+    (values, errors)
+}

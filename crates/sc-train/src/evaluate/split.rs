@@ -1,0 +1,96 @@
+//! Answers to a split of the data set.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use rayon::prelude::*;
+use sc_data::{Example, Half, Labels, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split};
+use sc_model::Classifier;
+
+use super::Evaluated;
+use crate::audio::Unreadable;
+use crate::{Evaluation, LabelledAnswer, progress};
+
+/// Draws the unknown words and the noise of a split. Any number will do, if it never changes.
+const EXAMPLES_SEED: u64 = 0;
+
+/// Evaluates a whole split of the data set in `data`.
+///
+/// # Errors
+/// If the data set cannot be read, or the split is empty.
+pub(crate) fn evaluate(classifier: &Classifier, data: &Path, split: Split) -> Result<Evaluated> {
+    let dataset = SpeechCommands::open(data)?;
+    let bar = progress::bar(dataset.clips().len(), "reading");
+    let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    let labels = &classifier.header().labels;
+    let examples = examples(&dataset, &cache, labels, split, None)?;
+    let answers = answer(classifier, &dataset, &cache, &examples)?;
+    let unreadable =
+        dataset.clips_in(split).filter(|clip| !cache.is_readable(*clip)).map(|clip| Unreadable {
+            path: dataset.clips()[clip].path.display().to_string(),
+            error: format!("not readable: sc-data stats {} says why", data.display()),
+        });
+    Ok(Evaluated {
+        evaluation: Evaluation::new(labels, &answers),
+        threshold: classifier.header().threshold,
+        unreadable: unreadable.collect(),
+    })
+}
+
+/// The examples of a split, or of one of its halves; see [`SpeechCommands::examples`].
+///
+/// # Errors
+/// If there are none.
+pub(crate) fn examples(
+    dataset: &SpeechCommands,
+    cache: &SampleCache,
+    labels: &Labels,
+    split: Split,
+    half: Option<Half>,
+) -> Result<Vec<Example>> {
+    let root = dataset.root().display();
+    let mut examples = dataset.examples(split, labels, cache, EXAMPLES_SEED);
+    ensure!(!examples.is_empty(), "the {split} split of {root} is empty");
+    let Some(half) = half else { return Ok(examples) };
+    examples.retain(|example| example.half == Some(half));
+    ensure!(
+        !examples.is_empty(),
+        "the {half} half of the {split} split of {root} is empty: the split needs more speakers"
+    );
+    Ok(examples)
+}
+
+/// Answers examples in parallel, and returns the answers in the same order.
+///
+/// # Errors
+/// If a clip cannot be read.
+pub(crate) fn answer(
+    classifier: &Classifier,
+    dataset: &SpeechCommands,
+    cache: &SampleCache,
+    examples: &[Example],
+) -> Result<Vec<LabelledAnswer>> {
+    let labels = &classifier.header().labels;
+    let bar = progress::bar(examples.len(), "evaluating");
+    let answer = |example: &Example| -> Result<LabelledAnswer> {
+        let prediction = classifier.classify(&cache.waveform(example.source)?);
+        bar.inc(1);
+        let label = labels.names()[example.label].clone();
+        Ok(LabelledAnswer { path: describe(dataset, example.source), label, prediction })
+    };
+    let answers = examples.par_iter().map(answer).collect();
+    bar.finish_and_clear();
+    answers
+}
+
+/// The clip's path in the data set. For noise also its place in the file, and its gain.
+fn describe(dataset: &SpeechCommands, source: Source) -> String {
+    match source {
+        Source::Clip(index) => dataset.clips()[index].path.display().to_string(),
+        Source::Noise { file, offset, gain } => {
+            let path = dataset.noise()[file].display();
+            format!("{path} at {:.1} s, gain {gain:.2}", offset as f64 / f64::from(SAMPLE_RATE_HZ))
+        }
+    }
+}
