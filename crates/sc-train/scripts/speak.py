@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Adds synthetic clips to a data set: espeak-ng and flite speak the ten commands, thousands of other words, and syllables.
+"""Adds synthetic clips to a data set: espeak-ng, flite and festival speak the ten commands, words that are nearly a
+command, thousands of other words, and syllables.
 
-    apt-get install espeak-ng flite wamerican-small
+    apt-get install espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts wamerican-small
     crates/sc-train/scripts/speak.py data/speech_commands_v0.02
 
 The data set has only 25 words beside the commands. A network trained on it alone takes many new words for a command,
@@ -26,7 +27,13 @@ COMMANDS = "yes no up down left right on off stop go".split()
 # These words sound like a command or contain one, so they are neither commands nor other words.
 ALIKE = {*COMMANDS, *"know knows noes write wright rite an own ups downs lefts rights stops goes going "
          "upon onto into offs yeses ya yea yep nope nah oh so".split()}
-OTHER_WORDS, SYLLABLES = "spoken_other", "spoken_syllable"
+# Words that differ from a command in a sound or two: every voice says them often.
+NEARLY = """yet yell yeast chess guess less mess bless dress yak yard jazz  note nose node gnome mow low row snow new nor now
+nod  cup pup us ugh but hub sup app apt opt hop hut bump  town dawn done don dome dumb brown gown noun drown found doubt
+lift loft laugh lest leapt let leg lent theft cleft rest  ride rice rise rate ripe light night bright fright rat route rye
+one own won wand in and con john aunt hon en  of four forth oaf awful offer often cough aft oft half  step stoop stock
+top shop stomp star stab stuff soap stub  goat joke gold god girl good got ghost grow glow coat code gore""".split()
+OTHER_WORDS, NEARLY_COMMANDS, SYLLABLES = "spoken_other", "spoken_nearly", "spoken_syllable"
 ESPEAK_LANGUAGES = ["en-us", "en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-rp", "en-gb-x-gbcwmd",
                     "en-029", "en-us-nyc"]
 # An English spelling, read by the rules of another language, gives a word that is in no dictionary.
@@ -47,6 +54,7 @@ ESPEAK_VARIANTS = (
     "klatt klatt3 linda m1 m2 m3 m4 m5 m6 m7 m8 marcelo max michel miguel norbert pablo paul pedro quincy rob robert "
     "sandro shelby steph steph2 travis victor zac").split()
 FLITE_VOICES = ["slt", "rms", "awb", "kal16"]
+FESTIVAL_VOICES = ["kal_diphone", "ked_diphone", "cmu_us_slt_arctic_hts"]
 
 
 def main():
@@ -54,6 +62,7 @@ def main():
     parser.add_argument("data", type=Path, help="the data set, as `sc-data fetch` leaves it")
     parser.add_argument("--commands", type=int, default=200, metavar="N", help="clips of each command [200]")
     parser.add_argument("--others", type=int, default=8000, metavar="N", help="clips of other words [8000]")
+    parser.add_argument("--nearly", type=int, default=4000, metavar="N", help="clips of words that are nearly a command [4000]")
     parser.add_argument("--syllables", type=int, default=4000, metavar="N", help="clips of syllables [4000]")
     parser.add_argument("--words", type=Path, default="/usr/share/dict/american-english-small", metavar="FILE",
                         help="file with one word per line")
@@ -62,8 +71,9 @@ def main():
         if not (arguments.data / split).exists():
             sys.exit(f"error: {arguments.data} has no {split}: expected a data set that `sc-data fetch` left")
 
-    for earlier in [*arguments.data.glob("*/espeak-*.wav"), *arguments.data.glob("*/flite-*.wav")]:
-        earlier.unlink()
+    for engine in "espeak", "flite", "festival":
+        for earlier in arguments.data.glob(f"*/{engine}-*.wav"):
+            earlier.unlink()
     clips = list(plan(arguments))
     with ThreadPoolExecutor() as pool:
         for done, _ in enumerate(pool.map(lambda clip: speak(arguments.data, *clip), clips), 1):
@@ -84,6 +94,8 @@ def plan(arguments):
     for number in range(arguments.others):
         word = rng.choice(short_words if rng.random() < 0.4 else words)  # those most like a command
         yield number, OTHER_WORDS, word, rng.choice(FOREIGN_LANGUAGES) if rng.random() < 0.25 else None
+    for number in range(arguments.nearly):
+        yield number, NEARLY_COMMANDS, NEARLY[number % len(NEARLY)], None
     for number in range(arguments.syllables):
         language = rng.choice(SYLLABLE_LANGUAGES)
         tone = str(rng.randint(1, 4)) if language == PINYIN else ""
@@ -95,14 +107,17 @@ def speak(data, number, folder, text, language):
     rng = random.Random(f"{folder} {number}")
     if language and sounds(text, language) in COMMAND_SOUNDS:
         return
-    if not language and rng.random() < 0.4:
+    choice = rng.random()
+    if not language and choice < 0.35:
         engine, wav = "flite", flite(text, rng)
+    elif not language and choice < 0.45:
+        engine, wav = "festival", festival(text, rng)
     else:
         engine, wav = "espeak", espeak(text, language or rng.choice(ESPEAK_LANGUAGES), rng)
     rate, samples = read(wav)
     samples = one_second(samples, rate, rng)
     if samples:
-        path = data / folder / f"{engine}-{folder}-{number}_nohash_0.wav"
+        path = data / folder / f"{engine}-{number}-{text}_nohash_0.wav"
         path.parent.mkdir(exist_ok=True)
         with wave.open(str(path), "wb") as file:
             file.setparams((1, 2, rate, 0, "NONE", None))
@@ -128,8 +143,13 @@ def flite(text, rng):
     return run(["flite", "-voice", rng.choice(FLITE_VOICES), *settings, "-t", text, "-o", "/dev/stdout"])
 
 
-def run(command):
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+def festival(text, rng):
+    settings = f"(voice_{rng.choice(FESTIVAL_VOICES)}) (Parameter.set 'Duration_Stretch {rng.uniform(0.8, 1.3):.2f})"
+    return run(["text2wave", "-eval", settings, "-F", "16000"], input=text.encode())
+
+
+def run(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, **options).stdout
 
 
 def read(wav):
