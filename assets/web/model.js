@@ -1,4 +1,5 @@
-// What answers: figures from `/info`, and the shipped model's confusion matrix.
+// What answers: figures from `/info`, and from the shipped model's report how it hears under conditions and its
+// confusion matrix.
 
 import { $, element } from './dom.js';
 import { isKeyword, name, number, percent, say } from './language.js';
@@ -30,6 +31,8 @@ export function showModel(info, report) {
   $('facts').replaceChildren(...facts.flatMap(([key, value]) => [
     element('dt', { textContent: say(key) }), element('dd', { textContent: value, lang: key === 'factWords' ? 'en' : '' }),
   ]));
+  $('conditions').hidden = !report?.conditions?.conditions.length;
+  if (!$('conditions').hidden) $('conditionTable').replaceChildren(...conditions(report.conditions.conditions));
   $('confusion').hidden = !report;
   if (report) $('matrix').replaceChildren(...matrix(report.evaluation));
 }
@@ -38,6 +41,20 @@ export function showModel(info, report) {
 function measured({ whole_validation: whole }) {
   if (!whole) return say('measuredTogether'); // a record from before the split was halved
   return say('measuredApart', percent(whole.accuracy, 2), number(whole.clips));
+}
+
+// A row for each condition, with a bar as long as the share of the commands that are heard.
+function conditions(rows) {
+  const head = ['', 'conditionHeard', 'conditionAccepted', 'conditionWrong'].map((key) =>
+    element('th', { scope: 'col', textContent: key && say(key) }));
+  const body = rows.map(({ name, definition, commands, accepted, wrongly_accepted }) => {
+    const heard = element('td', { textContent: percent(commands), className: 'bar' });
+    heard.style.setProperty('--share', commands);
+    return element('tr', {},
+      element('th', { scope: 'row', textContent: say('conditionNames')[name] ?? definition }), heard,
+      ...[accepted, wrongly_accepted].map((share) => element('td', { textContent: percent(share) })));
+  });
+  return [element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...body)];
 }
 
 const named = (label) => ({ textContent: name(label), lang: isKeyword(label) ? 'en' : '' });
