@@ -34,6 +34,18 @@ impl Clip {
         })
     }
 
+    /// The word that was said: the folder's, or for a synthetic clip of another word the end of its speaker's name, as
+    /// `scripts/speak.py` writes it: `<synthesiser>-<number>-<word>`.
+    pub fn said(&self) -> &str {
+        if self.is_published() {
+            return &self.word;
+        }
+        match self.speaker.splitn(3, '-').nth(2) {
+            Some(word) if !word.is_empty() => word,
+            _ => &self.word,
+        }
+    }
+
     /// Returns true if the clip is named as in the published archive: its speaker is eight hexadecimal
     /// digits. Any other clip was added to it.
     pub fn is_published(&self) -> bool {
@@ -51,6 +63,14 @@ mod tests {
         let expected = Clip { word: "yes".into(), speaker: "0a7c2a8d".into(), take: 3, path: path.clone() };
         assert!(expected.is_published());
         assert_eq!(Clip::parse(&path), Some(expected));
+    }
+
+    #[test]
+    fn a_synthetic_clip_names_its_word() {
+        let said = |path: &str| Clip::parse(Path::new(path)).unwrap().said().to_owned();
+        assert_eq!(said("spoken_other/espeak-17-lamp_nohash_0.wav"), "lamp");
+        assert_eq!(said("yes/0a7c2a8d_nohash_3.wav"), "yes");
+        assert_eq!(said("lamp/jo-ann_nohash_3.wav"), "lamp");
     }
 
     #[test]

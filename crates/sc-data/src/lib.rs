@@ -6,9 +6,10 @@
 
 #[cfg(feature = "fetch")]
 mod archive;
-mod augment;
+pub mod augment;
 mod cache;
 mod clip;
+mod conditions;
 mod dataset;
 mod decode;
 mod digest;
@@ -27,9 +28,9 @@ pub use archive::{
     ArchiveSource, Fetch, FetchError, FetchEvent, FetchStep, Outcome, SPEECH_COMMANDS_SHA256,
     SPEECH_COMMANDS_URL, UnpackLimits, unpack,
 };
-pub use augment::{SpecAugment, add_noise, time_shift};
 pub use cache::{SampleCache, Source};
 pub use clip::Clip;
+pub use conditions::{Condition, Subject, Surroundings};
 pub use dataset::{SpeechCommands, labelled_clips};
 pub use decode::{Limits, StreamResampler, decode};
 pub use digest::{NotADigest, Sha256Digest};

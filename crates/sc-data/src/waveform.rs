@@ -39,6 +39,16 @@ impl Waveform {
         &mut self.0
     }
 
+    /// The sum of the samples' squares.
+    pub fn energy(&self) -> f32 {
+        self.0.iter().map(|sample| sample * sample).sum()
+    }
+
+    /// Multiplies every sample by `gain`.
+    pub fn scale(&mut self, gain: f32) {
+        self.0.iter_mut().for_each(|sample| *sample *= gain);
+    }
+
     fn collect<T>(samples: &[T], to_f32: impl Fn(&T) -> f32) -> Self {
         let start = loudest_second(samples, &to_f32);
         let mut waveform = Self::silence();

@@ -327,7 +327,7 @@ mod tests {
 
         detector.push(&[0.1; 100]);
         assert_eq!(detector.take_timing().network, Duration::ZERO, "no window is full");
-        detector.push(&[0.1; 16_000]);
+        detector.push(&vec![0.1; 16_000]);
         let timing = detector.take_timing();
 
         assert!(timing.features > Duration::ZERO && timing.network > Duration::ZERO, "{timing:?}");

@@ -55,6 +55,10 @@ pub struct Training {
     pub epochs: usize,
     /// The epoch that the weights are of.
     pub kept_epoch: usize,
+    /// The recipe by which its sounds were made, as `sc-train train --recipe` takes it. Records that were written before
+    /// there were recipes have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<serde_json::Value>,
     /// Validation figures by name: of the held-out half of the split, on which nothing was chosen. In a record
     /// without [`whole_validation`](Self::whole_validation), of the whole split.
     pub validation: BTreeMap<String, f64>,

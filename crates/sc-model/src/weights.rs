@@ -8,6 +8,12 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{Error, KeywordCnnConfig};
 
+/// The tensors of a head that tells words apart during training.
+pub(crate) const WORD_HEAD: [&str; 2] = ["words.weight", "words.bias"];
+
+/// The block whose output that head sees: its features tell words apart best (`assets/RUNS.md`).
+pub(crate) const WORD_BLOCK: usize = 1;
+
 /// One tensor of 32-bit floats, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
@@ -44,6 +50,30 @@ impl Weights {
             weights.insert(name, Values { shape, values });
         }
         weights
+    }
+
+    /// Adds a head that tells `n_words` words apart during training, or begins it anew.
+    pub fn add_word_head(&mut self, config: &KeywordCnnConfig, n_words: usize, seed: u64) {
+        let Some(block) = config.blocks.get(WORD_BLOCK) else { return };
+        let n_inputs = 2 * block.channels; // the means of both halves of a second
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let values = normal(&mut rng, n_inputs * n_words, (n_inputs as f32).recip());
+        self.insert(WORD_HEAD[0].into(), Values { shape: vec![n_inputs, n_words], values });
+        self.insert(WORD_HEAD[1].into(), Values { shape: vec![n_words], values: vec![0.0; n_words] });
+    }
+
+    /// The weights without that head: those of a record.
+    #[must_use]
+    pub fn without_word_head(&self) -> Self {
+        let mut weights = self.clone();
+        weights.0.retain(|name, _| !WORD_HEAD.contains(&name.as_str()));
+        weights
+    }
+
+    /// True if there is a tensor of that name.
+    #[cfg(feature = "flex")]
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     /// Adds or replaces a tensor.

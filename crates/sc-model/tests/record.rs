@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use sc_data::{LogMelConfig, Sha256Digest, Task, Waveform};
 use sc_model::{
-    Backend, BlockConfig, Classifier, ConvConfig, Error, Header, KeywordCnnConfig, Record, Values, Weights,
-    self_test_waveform,
+    Backend, BlockConfig, Classifier, ConvConfig, Error, Header, KeywordCnnConfig, Record, Training, Values,
+    Weights, self_test_waveform,
 };
 
 /// A small network with random weights and a self-test that fits.

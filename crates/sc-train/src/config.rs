@@ -1,19 +1,24 @@
-//! Every setting of a training, its default, and where the default comes from.
+//! Every setting of a training, its default, and the source of the default.
 
 use sc_data::{LogMelConfig, Task};
 use sc_model::KeywordCnnConfig;
 use serde::{Deserialize, Serialize};
 
-/// What a training follows. With the same settings, recordings and backend it gives the same weights.
+use crate::recipe::Recipe;
+
+/// Settings of a training. The same settings, clips and backend give the same weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// What is told apart.
+    /// The task: its labels.
     pub task: Task,
-    /// Everything drawn at random follows from it.
+    /// Seed of everything that is drawn at random.
     pub seed: u64,
-    /// Epochs, each of as many examples as the training split has clips.
+    /// Epochs.
     pub epochs: usize,
+    /// Examples in an epoch; without it, as many as the training split has clips.
+    #[serde(default)]
+    pub epoch_examples: Option<usize>,
     /// Examples a step.
     pub batch_size: usize,
     /// Highest learning rate, reached after the warm-up.
@@ -22,7 +27,7 @@ pub struct TrainConfig {
     pub warmup_epochs: f64,
     /// Decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101).
     pub weight_decay: f32,
-    /// The network has so many times its usual channels.
+    /// Factor of the network's usual channels.
     pub width: usize,
     /// SHA-256 of the record whose weights the training begins with; random ones without it.
     pub init: Option<String>,
@@ -32,14 +37,12 @@ pub struct TrainConfig {
     pub teacher_share: f32,
     /// Share of the target spread over all labels (Szegedy et al., arXiv:1512.00567).
     pub label_smoothing: f32,
-    /// What the averaged weights keep of themselves at each step.
+    /// Share of itself that the average of the weights keeps at each step.
     pub average_decay: f32,
     /// Epochs without a better validation accuracy after which training stops.
     pub patience: usize,
-    /// Share of the examples that are `_unknown_`.
-    pub unknown_share: f64,
-    /// Share of the examples that are `_silence_`.
-    pub silence_share: f64,
+    /// Which sounds the training hears.
+    pub recipe: Recipe,
     /// The front end.
     pub log_mel: LogMelConfig,
 }
@@ -58,6 +61,7 @@ impl Default for TrainConfig {
             task: Task::default(),
             seed: 1,
             epochs: 40,
+            epoch_examples: None,
             batch_size: 64,
             learning_rate: 2e-3,
             warmup_epochs: 1.0,
@@ -69,8 +73,7 @@ impl Default for TrainConfig {
             label_smoothing: 0.1,
             average_decay: 0.999,
             patience: 40,
-            unknown_share: 0.22,
-            silence_share: 0.08,
+            recipe: Recipe::default(),
             log_mel: LogMelConfig::default(),
         }
     }

@@ -29,6 +29,7 @@ mod evaluate;
 mod evaluation;
 mod metrics;
 mod progress;
+mod recipe;
 mod report;
 #[cfg(feature = "flex")]
 mod training;
@@ -37,10 +38,11 @@ pub use audio::Unreadable;
 pub use config::TrainConfig;
 pub use evaluate::open_set::{OpenClip, OpenSet};
 pub use evaluation::{
-    Acceptance, Bin, Calibration, ConfusedPair, Confusion, Evaluation, LabelFigures, LabelledAnswer,
-    OperatingPoint, Suspect, wilson_interval,
+    Acceptance, Bin, Calibration, ConditionFigures, ConditionTable, ConfusedPair, Confusion, Evaluation,
+    LabelFigures, LabelledAnswer, LeftOut, OperatingPoint, Suspect, wilson_interval,
 };
 pub use metrics::{EpochMetrics, EpochParts};
+pub use recipe::{Recipe, Sometimes};
 pub use report::{Provenance, Report};
 #[cfg(feature = "flex")]
-pub use training::train;
+pub use training::{Job, train};

@@ -18,6 +18,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::engine::Workspace;
 use crate::runner::Runner;
+use crate::weights::{WORD_BLOCK, WORD_HEAD};
 use crate::{KeywordCnnConfig, Weights};
 use block::{ConvNorm, Residual};
 use parameters::{Reader, to_vec, write};
@@ -30,6 +31,15 @@ pub struct KeywordCnn {
     blocks: Vec<Residual>,
     head_weight: Param<Tensor<2>>,
     head_bias: Param<Tensor<1>>,
+    words: Option<WordHead>,
+}
+
+/// A linear layer that tells many words apart by the middle of the trunk. It only helps to train: a layer that must tell
+/// many words apart also tells those apart that nobody has taught.
+#[derive(Module, Debug)]
+struct WordHead {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
 }
 
 impl KeywordCnnConfig {
@@ -55,6 +65,9 @@ impl KeywordCnnConfig {
             blocks,
             head_weight: reader.param("head.weight"),
             head_bias: reader.param("head.bias"),
+            words: weights
+                .contains(WORD_HEAD[0])
+                .then(|| WordHead { weight: reader.param(WORD_HEAD[0]), bias: reader.param(WORD_HEAD[1]) }),
         }
     }
 }
@@ -65,18 +78,27 @@ impl KeywordCnn {
     /// # Shapes
     /// `[batch, n_frames, n_mels]` to `[batch, n_labels]`.
     pub fn forward(&self, log_mel: Tensor<3>) -> Tensor<2> {
+        self.forward_with_words(log_mel).0
+    }
+
+    /// The same, and the logits of the words if the weights have a head for them: `[batch, n_words]`.
+    pub fn forward_with_words(&self, log_mel: Tensor<3>) -> (Tensor<2>, Option<Tensor<2>>) {
+        let mut words = None;
         let mut x = log_mel.unsqueeze_dim::<4>(3);
         for conv in &self.stem {
             x = conv.forward(x);
         }
         let [batch, n_frames, n_bands, channels] = x.dims();
         x = self.entry.forward(x.reshape([batch, n_frames, 1, n_bands * channels]));
-        for block in &self.blocks {
+        for (i, block) in self.blocks.iter().enumerate() {
             x = block.forward(x);
+            if i == WORD_BLOCK {
+                words = self.words.as_ref().map(|head| head.forward(&x));
+            }
         }
         let [batch, _, _, channels] = x.dims();
         let mean = x.mean_dim(1).reshape([batch, channels]);
-        mean.matmul(self.head_weight.val()) + self.head_bias.val().unsqueeze()
+        (mean.matmul(self.head_weight.val()) + self.head_bias.val().unsqueeze(), words)
     }
 
     /// Returns the network's weights, as [`KeywordCnnConfig::init`] takes them.
@@ -91,7 +113,23 @@ impl KeywordCnn {
         }
         write(&mut weights, "head.weight".into(), self.head_weight.val());
         write(&mut weights, "head.bias".into(), self.head_bias.val());
+        if let Some(words) = &self.words {
+            write(&mut weights, WORD_HEAD[0].into(), words.weight.val());
+            write(&mut weights, WORD_HEAD[1].into(), words.bias.val());
+        }
         weights
+    }
+}
+
+impl WordHead {
+    /// `[batch, time, 1, channel]` to `[batch, n_words]`, by the means of the first and of the second half of the time.
+    fn forward(&self, x: &Tensor<4>) -> Tensor<2> {
+        let [batch, n_frames, _, channels] = x.dims();
+        let mean = |frames: std::ops::Range<usize>| {
+            x.clone().slice([0..batch, frames]).mean_dim(1).reshape([batch, channels])
+        };
+        let pooled = Tensor::cat(vec![mean(0..n_frames / 2), mean(n_frames / 2..n_frames)], 1);
+        pooled.matmul(self.weight.val()) + self.bias.val().unsqueeze()
     }
 }
 

@@ -65,7 +65,7 @@ type Line = Result<Row, Unreadable>;
 
 type File = Result<PathBuf, Unreadable>;
 
-/// How files are read, and how words are found in them.
+/// The way that files are read and words are found in them.
 struct Method {
     limits: Limits,
     /// Finds words in 16 kHz samples.

@@ -1,16 +1,18 @@
 //! `sc-train evaluate`: prints how good a model is.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Args};
 use sc_data::Split;
+use serde::Serialize;
 
 use super::ModelArgs;
 use crate::OpenSet;
 use crate::audio::Unreadable;
-use crate::evaluate::{Evaluated, clips, open_set, split};
+use crate::evaluate::{Evaluated, clips, conditions, open_set, split};
 
 /// Score a model on clips whose label is known, or on sounds that are no keyword.
 #[derive(Clone, Debug, Args)]
@@ -33,6 +35,10 @@ pub struct EvaluateArgs {
     /// every half second.
     #[arg(long, requires = "clips", conflicts_with = "data")]
     open_set: bool,
+    /// Evaluate the same clips under every condition: softer, clipped, behind other voices and noise, in rooms, by
+    /// telephone, faster and slower, higher and lower, earlier and later.
+    #[arg(long, conflicts_with = "open_set")]
+    conditions: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -42,6 +48,10 @@ pub struct EvaluateArgs {
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     let classifier = args.model.load()?;
     match (&args.data, args.split, &args.clips) {
+        (Some(data), Some(split), _) if args.conditions => {
+            print_figures(args, &conditions::of_split(&classifier, data, split)?)
+        }
+        (_, _, Some(dir)) if args.conditions => print_figures(args, &conditions::of_clips(&classifier, dir)?),
         (Some(data), Some(split), _) => {
             let evaluated = split::evaluate(&classifier, data, split)?;
             if split == Split::Validation {
@@ -66,11 +76,14 @@ fn print_evaluated(args: &EvaluateArgs, evaluated: &Evaluated) -> Result<()> {
 }
 
 fn print_open_set(args: &EvaluateArgs, open_set: &OpenSet) -> Result<()> {
-    if args.json {
-        return print(&serde_json::to_string(open_set)?);
+    if !args.json {
+        warn_unreadable(&open_set.unreadable);
     }
-    warn_unreadable(&open_set.unreadable);
-    print(&open_set.to_string())
+    print_figures(args, open_set)
+}
+
+fn print_figures(args: &EvaluateArgs, figures: &(impl Serialize + Display)) -> Result<()> {
+    if args.json { print(&serde_json::to_string(figures)?) } else { print(&figures.to_string()) }
 }
 
 fn warn_unreadable(files: &[Unreadable]) {

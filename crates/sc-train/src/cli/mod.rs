@@ -78,6 +78,11 @@ fn parse_count(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "expected a whole number from 1".into())
 }
 
+fn parse_minutes(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| "expected a whole number of minutes, 1 to 10000".into())
+}
+
 fn parse_width(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=4).contains(number));
     number.ok_or_else(|| "expected 1, 2, 3 or 4".into())

@@ -1,31 +1,42 @@
 //! `sc-train train`: trains on a data set, and leaves a record and its report.
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use sc_data::Task;
 use sc_model::Backend;
 
-use super::{parse_count, parse_probability, parse_rate, parse_width};
+use super::{parse_count, parse_minutes, parse_probability, parse_rate, parse_width};
 use crate::config::TrainConfig;
+use crate::recipe::Recipe;
 
 /// Train on a data set, and leave a model and a report.
 #[derive(Clone, Debug, Args)]
 pub struct TrainArgs {
     /// The data set, as `sc-data fetch` leaves it.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "print_recipe")]
+    pub data: Option<PathBuf>,
     /// The folder for checkpoints and metrics.jsonl, and at the end for model.safetensors and the report.
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "print_recipe")]
+    pub out: Option<PathBuf>,
+    /// Which sounds an epoch holds and how each is augmented, as a TOML file; what it leaves out is as usual.
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Print the recipe in full, as such a file, and end.
+    #[arg(long)]
+    pub print_recipe: bool,
     /// The labels: ten commands, other words and silence (12), or every word and silence (35).
     #[arg(long, value_name = "12|35", default_value_t)]
     pub task: Task,
     /// Number of epochs: passes through the training clips.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().epochs, value_parser = parse_count)]
     pub epochs: usize,
+    /// Minutes to train, instead of a number of epochs: as many as fit follow from the speed of the first steps.
+    #[arg(long, value_name = "N", conflicts_with = "epochs", value_parser = parse_minutes)]
+    pub minutes: Option<u32>,
     /// Clips in one step.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().batch_size, value_parser = parse_count)]
     pub batch_size: usize,
@@ -59,20 +70,33 @@ pub struct TrainArgs {
     pub if_missing: bool,
 }
 
+/// Trains, or prints the recipe.
+pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
+    let recipe = args.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::load)?;
+    if args.print_recipe {
+        write!(io::stdout(), "{}", recipe.to_toml()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    match (&args.data, &args.out) {
+        (Some(data), Some(out)) => train(args, recipe, data, out),
+        _ => bail!("expected --data and --out"),
+    }
+}
+
 #[cfg(not(feature = "flex"))]
-pub(super) fn run(_: &TrainArgs) -> Result<ExitCode> {
-    anyhow::bail!("this build cannot train: build it with --features flex")
+fn train(_: &TrainArgs, _: Recipe, _: &Path, _: &Path) -> Result<ExitCode> {
+    bail!("this build cannot train: build it with --features flex")
 }
 
 #[cfg(feature = "flex")]
-pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
-    use std::io::{self, Write};
-
+fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<ExitCode> {
     use sc_model::{Classifier, Record};
+
+    use crate::training::Job;
 
     // Training needs the gradients of a backend that Burn runs.
     let first_trainable = || Backend::available().find(|backend| *backend != Backend::Native);
-    let model = args.out.join("model.safetensors");
+    let model = out.join("model.safetensors");
     if args.if_missing && Classifier::load(&model, Backend::Native).is_ok() {
         writeln!(io::stdout(), "{} is there and loads: nothing to train", model.display())?;
         return Ok(ExitCode::SUCCESS);
@@ -86,6 +110,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
         learning_rate,
         width,
         label_smoothing,
+        recipe,
         ..TrainConfig::default()
     };
     let mut init = None;
@@ -100,22 +125,23 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
         teachers.push(Classifier::new(&record, Backend::Native)?);
         config.teachers.push(digest.to_string());
     }
-    let evaluation = crate::training::train(
-        &config,
-        init.as_ref(),
-        &teachers,
-        &args.data,
-        &args.out,
-        args.backend.or_else(first_trainable).unwrap_or_default(),
-        args.resume,
-    )?;
+    let job = Job {
+        data,
+        out,
+        init: init.as_ref(),
+        teachers: &teachers,
+        backend: args.backend.or_else(first_trainable).unwrap_or_default(),
+        resume: args.resume,
+        minutes: args.minutes,
+    };
+    let evaluation = crate::training::train(&config, &job)?;
     writeln!(
         io::stdout(),
         "{}: {:.2} % of {} held-out validation clips; the report is {}",
         model.display(),
         100.0 * evaluation.accuracy,
         evaluation.n,
-        args.out.join("report.html").display()
+        out.join("report.html").display()
     )?;
     Ok(ExitCode::SUCCESS)
 }

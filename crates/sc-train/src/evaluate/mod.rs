@@ -1,6 +1,7 @@
-//! A model's answers: to a split, to clips of one's own, and to sounds that are no keyword.
+//! A model's answers: to a split, to clips of one's own, under conditions, and to sounds that are no keyword.
 
 pub(crate) mod clips;
+pub(crate) mod conditions;
 pub(crate) mod open_set;
 pub(crate) mod split;
 

@@ -19,10 +19,7 @@ const EXAMPLES_SEED: u64 = 0;
 /// # Errors
 /// If the data set cannot be read, or the split is empty.
 pub(crate) fn evaluate(classifier: &Classifier, data: &Path, split: Split) -> Result<Evaluated> {
-    let dataset = SpeechCommands::open(data)?;
-    let bar = progress::bar(dataset.clips().len(), "reading");
-    let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
-    bar.finish_and_clear();
+    let (dataset, cache) = open(data)?;
     let labels = &classifier.header().labels;
     let examples = examples(&dataset, &cache, labels, split, None)?;
     let answers = answer(classifier, &dataset, &cache, &examples)?;
@@ -36,6 +33,18 @@ pub(crate) fn evaluate(classifier: &Classifier, data: &Path, split: Split) -> Re
         threshold: classifier.header().threshold,
         unreadable: unreadable.collect(),
     })
+}
+
+/// Opens a data set and its sample cache.
+///
+/// # Errors
+/// If the data set cannot be read.
+pub(crate) fn open(data: &Path) -> Result<(SpeechCommands, SampleCache)> {
+    let dataset = SpeechCommands::open(data)?;
+    let bar = progress::bar(dataset.clips().len(), "reading");
+    let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    Ok((dataset, cache))
 }
 
 /// The examples of a split, or of one of its halves; see [`SpeechCommands::examples`].
@@ -85,7 +94,7 @@ pub(crate) fn answer(
 }
 
 /// The clip's path in the data set. For noise also its place in the file, and its gain.
-fn describe(dataset: &SpeechCommands, source: Source) -> String {
+pub(super) fn describe(dataset: &SpeechCommands, source: Source) -> String {
     match source {
         Source::Clip(index) => dataset.clips()[index].path.display().to_string(),
         Source::Noise { file, offset, gain } => {

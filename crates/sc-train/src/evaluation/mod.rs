@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod calibration;
+mod conditions;
 mod confusion;
 mod table;
 mod wilson;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub use acceptance::{Acceptance, OperatingPoint};
 pub use calibration::{Bin, Calibration};
+pub use conditions::{ConditionFigures, ConditionTable, LeftOut};
 pub use confusion::{ConfusedPair, Confusion, LabelFigures};
 pub use wilson::wilson_interval;
 

@@ -7,7 +7,7 @@ use sc_model::Header;
 use serde_json::Value;
 
 use super::Report;
-use crate::{TrainConfig, wilson_interval};
+use crate::{ConditionTable, Recipe, TrainConfig, wilson_interval};
 
 /// Settings, and the options that set them.
 const OPTIONS: [(&str, &str); 7] = [
@@ -52,7 +52,7 @@ On the held-out half of the validation split: half of its speakers, none of whom
 temperature and threshold were chosen on the other half of the speakers, the development half. The split is made up as \
 the official test is: every clip of a keyword, other words and silence a tenth as many each.{whole}
 
-{figures}
+{figures}{conditions}
 ## What it can do, and what it cannot
 
 - It tells these words apart when they are said alone, in English, near a microphone. It does not transcribe speech.
@@ -64,7 +64,7 @@ the official test is: every clip of a keyword, other words and silence a tenth a
 
     {command}
 {digests}
-Two runs of one program on the same recordings give the same weights; here, epoch {kept_epoch} of {done} was kept, the last within a \
+{recipe}Two runs of one program on the same recordings give the same weights; here, epoch {kept_epoch} of {done} was kept, the last within a \
 standard error of the best on the development half.
 ",
         n_labels = names.len(),
@@ -79,7 +79,9 @@ standard error of the best on the development half.
         digest = training.data_digest,
         whole = whole(&training.whole_validation),
         figures = figures(report),
+        conditions = conditions(&report.conditions),
         command = command(&report.training["settings"]),
+        recipe = recipe(&report.training["settings"]["recipe"]),
         digests = digests(&report.training["settings"]),
         kept_epoch = training.kept_epoch,
         done = training.epochs,
@@ -103,7 +105,21 @@ fn command(settings: &Value) -> String {
     for (name, option, _) in records(settings) {
         let _ = write!(command, " {option} {name}");
     }
+    if !recipe(&settings["recipe"]).is_empty() {
+        command += " --recipe recipe.toml";
+    }
     command
+}
+
+/// Returns the recipe as the file that the command names, if it is not the default.
+fn recipe(settings: &Value) -> String {
+    let Ok(recipe) = serde_json::from_value::<Recipe>(settings.clone()) else { return String::new() };
+    match recipe.to_toml() {
+        Ok(toml) if recipe != Recipe::default() => format!(
+            "<details><summary>`recipe.toml`: which sounds it was trained on</summary>\n\n```toml\n{toml}```\n\n</details>\n\n"
+        ),
+        _ => String::new(),
+    }
 }
 
 /// Returns a sentence for each record that the command names.
@@ -167,6 +183,33 @@ fn figures(report: &Report) -> String {
         100.0 * evaluation.calibration.ece
     );
     table
+}
+
+/// Returns a table of the same clips under every condition; nothing without conditions.
+fn conditions(table: &ConditionTable) -> String {
+    if table.conditions.is_empty() {
+        return String::new();
+    }
+    let mut rows =
+        "\nThe same clips under conditions, in %: keywords heard before the threshold, keywords accepted, \
+                    and clips of any label accepted as a keyword that they are not, with 95 % intervals.\n\n\
+                    | condition | heard | accepted | wrongly accepted |\n|---|---|---|---|\n"
+            .to_owned();
+    let cell = |share: f64, [low, high]: [f64; 2]| {
+        format!("{:.1} ({:.1} to {:.1})", 100.0 * share, 100.0 * low, 100.0 * high)
+    };
+    for row in &table.conditions {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            rows,
+            "| {} | {} | {} | {} |",
+            row.definition,
+            cell(row.commands, row.commands_interval),
+            cell(row.accepted, row.accepted_interval),
+            cell(row.wrongly_accepted, row.wrongly_accepted_interval),
+        );
+    }
+    rows
 }
 
 #[cfg(test)]

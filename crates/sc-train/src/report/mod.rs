@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub use provenance::Provenance;
 
-use crate::{EpochMetrics, Evaluation};
+use crate::{ConditionTable, EpochMetrics, Evaluation};
 
 /// A training, and how good its model is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,6 +27,8 @@ pub struct Report {
     pub provenance: Provenance,
     /// Its settings and its record's own figures: nested objects of plain values.
     pub training: Value,
+    /// The same half under every condition.
+    pub conditions: ConditionTable,
     /// Every epoch, in order.
     pub epochs: Vec<EpochMetrics>,
     /// The kept epoch's model on the held-out half of the validation split.
@@ -100,6 +102,7 @@ pub(crate) mod tests {
         answers[1].path = "no/<script>.wav".into();
         Report {
             provenance: provenance(),
+            conditions: ConditionTable::default(),
             training: json!({ "seed": 7, "data": { "clips": 2, "digest": "ab&cd" } }),
             epochs: vec![epoch(1, 0.6), epoch(2, 0.8), epoch(3, 0.8)],
             evaluation: Evaluation::new(&labels(), &answers),
@@ -167,8 +170,14 @@ pub(crate) mod tests {
     #[test]
     fn a_run_without_epochs_or_clips_has_a_page() {
         let evaluation = Evaluation::new(&labels(), &[]);
-        let html = Report { provenance: provenance(), training: Value::Null, epochs: Vec::new(), evaluation }
-            .to_html();
+        let html = Report {
+            provenance: provenance(),
+            conditions: ConditionTable::default(),
+            training: Value::Null,
+            epochs: Vec::new(),
+            evaluation,
+        }
+        .to_html();
         assert!(html.ends_with("</html>\n"));
         assert!(!html.contains("NaN") && !html.contains("inf"));
     }

@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use super::chart::{self, Series};
 use super::number::{percent, percent_of};
 use super::{Provenance, Report, matrix};
-use crate::{Acceptance, ConfusedPair, EpochMetrics, EpochParts, Evaluation, LabelFigures, Suspect};
+use crate::{
+    Acceptance, ConditionTable, ConfusedPair, EpochMetrics, EpochParts, Evaluation, LabelFigures, Suspect,
+};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -30,6 +32,7 @@ pub(super) fn render(report: &Report) -> Markup {
                 (section("By label", "", &by_label(&evaluation.confusion.per_label)))
                 (section("Most confused", CONFUSED_NOTE, &confused(&evaluation.confusion.confused)))
                 (section("Confidence", CONFIDENCE_NOTE, &confidence(evaluation)))
+                (conditions(&report.conditions))
                 (section("Most likely mislabelled", SUSPECTS_NOTE, &suspects(&evaluation.suspects)))
                 (time_by_part(&report.epochs))
                 (settings(&report.training))
@@ -45,6 +48,8 @@ const CONFUSION_NOTE: &str = "What was said, by row, and what was heard, by colu
 const CONFUSED_NOTE: &str = "Words taken for another, most often first.";
 const CONFIDENCE_NOTE: &str = "Of the answers given with a confidence of 80 %, 80 % should be right. A higher threshold loses \
     keywords and spares false alarms; the large dot is the model's own.";
+const CONDITIONS_NOTE: &str = "The clips of the held-out half, each under every condition. The bar is the share of the keywords \
+    that are heard, before the threshold.";
 const SUSPECTS_NOTE: &str = "Where the model contradicts the label with the most conviction. Listen to these: some of the labels \
     are wrong.";
 
@@ -179,6 +184,26 @@ fn confused(pairs: &[ConfusedPair]) -> Markup {
         }
     };
     table("pairs", &["said", "heard", "times", "of the clips", ""], &rows)
+}
+
+/// A bar for each condition; nothing if there is none.
+fn conditions(table_of: &ConditionTable) -> Markup {
+    if table_of.conditions.is_empty() {
+        return html! {};
+    }
+    let rows = html! {
+        @for row in &table_of.conditions {
+            tr {
+                th { (row.definition) }
+                td class="meter" { (meter(row.commands)) }
+                @for share in [row.commands, row.accepted, row.wrongly_accepted, row.calibration_error] {
+                    td { (percent(share, 1)) }
+                }
+            }
+        }
+    };
+    let head = ["condition", "", "heard", "accepted", "wrongly accepted", "calibration error"];
+    section("Under conditions", CONDITIONS_NOTE, &table("", &head, &rows))
 }
 
 fn suspects(suspects: &[Suspect]) -> Markup {

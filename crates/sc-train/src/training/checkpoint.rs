@@ -1,4 +1,4 @@
-//! What an epoch leaves behind, so that a run killed at any moment goes on as if it had not been.
+//! Checkpoints: a training that is killed at any moment continues from the last one to the same weights.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use sc_model::Weights;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::EpochMetrics;
 use crate::config::TrainConfig;
@@ -62,6 +63,15 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// The settings of the newest checkpoint in `run`, if there is any.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn config(run: &Path) -> Result<Option<TrainConfig>> {
+        let Some(dir) = all(run)?.pop() else { return Ok(None) };
+        Ok(Some(read_state(&dir)?.config))
+    }
+
     /// The newest checkpoint in `run`, if there is any.
     ///
     /// # Errors
@@ -72,13 +82,16 @@ impl Checkpoint {
             let path = dir.join(name);
             fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
         };
-        let state: State = serde_json::from_slice(&read("state.json")?)
-            .with_context(|| format!("{}/state.json", dir.display()))?;
+        let state = read_state(&dir)?;
         if state.config != *config || state.data_digest != data_digest {
+            let mut differing = Vec::new();
+            compare("", &json!(state.config), &json!(config), &mut differing);
+            compare("data_digest", &json!(state.data_digest), &json!(data_digest), &mut differing);
             bail!(
-                "{} was trained with other settings or recordings: give those of state.json, or leave --resume \
-                 out and name another --out",
-                dir.display()
+                "{} was trained with other settings or recordings ({}): give the same, or leave --resume out and name \
+                 another --out",
+                dir.display(),
+                differing.join("; ")
             );
         }
         let weights = |name: &str| {
@@ -91,6 +104,26 @@ impl Checkpoint {
             kept: weights("kept.safetensors")?,
             optimizer: read("optimizer.bpk")?,
         }))
+    }
+}
+
+fn read_state(dir: &Path) -> Result<State> {
+    let path = dir.join("state.json");
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+}
+
+/// Lists the settings in which two differ, each as its name and both its values.
+fn compare(name: &str, before: &Value, now: &Value, differing: &mut Vec<String>) {
+    match (before, now) {
+        (Value::Object(fields), Value::Object(others)) => {
+            for (field, value) in fields {
+                let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
+                compare(&name, value, others.get(field).unwrap_or(&Value::Null), differing);
+            }
+        }
+        _ if before != now => differing.push(format!("{name} was {before}, now {now}")),
+        _ => {}
     }
 }
 

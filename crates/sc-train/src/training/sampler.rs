@@ -1,24 +1,21 @@
-//! What the network is shown: which sounds an epoch holds, and how each is disturbed.
+//! The examples of an epoch: which sounds it holds, and what is to be learnt of each.
 //!
 //! Every example follows from the run's seed, the epoch and its place in it, so it is the same on
 //! any number of threads and after any interruption.
 
-use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
+use rand::seq::SliceRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
-    DatasetError, Labels, LogMel, LogMelConfig, N_SAMPLES, SILENCE, SampleCache, Source, SpecAugment,
-    SpeechCommands, Split, UNKNOWN, Waveform, add_noise, time_shift,
+    DatasetError, Labels, LogMel, LogMelConfig, SILENCE, SampleCache, SpeechCommands, Split, UNKNOWN,
 };
 
 use sc_model::{Classifier, softmax};
 
-use super::sounds;
+use super::sound::{Made, SoundMaker};
 use crate::config::TrainConfig;
-
-/// A second of sound, unless the cache could not be read.
-type Sound = Result<Waveform, DatasetError>;
+use crate::recipe::TeachersHear;
 
 /// Examples of a step, one after another.
 pub struct Batch {
@@ -28,6 +25,8 @@ pub struct Batch {
     pub labels: Vec<usize>,
     /// `[batch, n_labels]`: the probabilities to be learnt.
     pub targets: Vec<f32>,
+    /// `[batch]`: the index of each example's word, if it is whole and one that is told apart.
+    pub words: Vec<Option<usize>>,
 }
 
 /// Draws training examples.
@@ -36,14 +35,8 @@ pub struct Sampler<'a> {
     config: &'a TrainConfig,
     labels: Labels,
     log_mel: LogMel,
-    cache: &'a SampleCache,
     teachers: &'a [Classifier],
-    /// For every label, its clips.
-    clips: Vec<Vec<usize>>,
-    /// The clips of `_unknown_`, by word.
-    other_words: Vec<Vec<usize>>,
-    /// The parts of noise recordings that training may hear: recording, first offset, last offset.
-    noises: Vec<(usize, usize, usize)>,
+    sounds: SoundMaker<'a>,
     n_clips: usize,
 }
 
@@ -64,40 +57,30 @@ impl<'a> Sampler<'a> {
         teachers: &'a [Classifier],
     ) -> Self {
         let labels = config.task.labels();
-        let mut clips = vec![Vec::new(); labels.names().len()];
-        let mut other_words: Vec<(&str, Vec<usize>)> = Vec::new();
-        let mut n_clips = 0;
-        for clip in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
-            let word = dataset.clips()[clip].word.as_str();
-            n_clips += usize::from(labels.index_of_word(word).is_some());
-            match labels.index(word) {
-                Some(label) => clips[label].push(clip),
-                None => match other_words.last_mut() {
-                    Some((last, clips)) if *last == word => clips.push(clip), // clips are sorted by word
-                    _ => other_words.push((word, vec![clip])),
-                },
-            }
-        }
-        let noises = (0..cache.n_noise()).filter_map(|recording| {
-            let range = Split::Train.noise_range(cache.noise_len(recording));
-            (range.len() > N_SAMPLES).then(|| (recording, range.start, range.end - N_SAMPLES))
-        });
+        let keeps_clean = !teachers.is_empty() && config.recipe.teachers_hear == TeachersHear::Clean;
+        let has_label = |clip: &usize| labels.index_of_word(&dataset.clips()[*clip].word).is_some();
+        let clips = dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip));
         Self {
             config,
             log_mel: config.log_mel.init(),
-            cache,
             teachers,
-            clips,
-            other_words: other_words.into_iter().map(|(_, clips)| clips).collect(),
-            noises: noises.collect(),
-            n_clips,
+            n_clips: clips.filter(has_label).count(),
+            sounds: SoundMaker::new(dataset, &labels, cache, &config.recipe, keeps_clean),
             labels,
         }
     }
 
-    /// Whether there is a clip of a keyword.
+    /// The same with other epochs.
+    pub fn with_config<'b>(&self, config: &'b TrainConfig) -> Sampler<'b>
+    where
+        'a: 'b,
+    {
+        Sampler { config, ..self.clone() }
+    }
+
+    /// True if there is a clip of a keyword.
     pub fn has_keywords(&self) -> bool {
-        self.clips.iter().any(|clips| !clips.is_empty())
+        self.sounds.clips().iter().any(|clips| !clips.is_empty())
     }
 
     /// Clips of the training split that have a label.
@@ -105,9 +88,19 @@ impl<'a> Sampler<'a> {
         self.n_clips
     }
 
-    /// Steps in an epoch of as many examples as there are clips.
+    /// Words that are told apart beside the labels.
+    pub fn n_words(&self) -> usize {
+        self.sounds.n_words()
+    }
+
+    /// Examples in an epoch.
+    pub fn n_examples(&self) -> usize {
+        self.config.epoch_examples.unwrap_or(self.n_clips)
+    }
+
+    /// Steps in an epoch.
     pub fn n_steps(&self) -> usize {
-        self.n_clips.div_ceil(self.config.batch_size)
+        self.n_examples().div_ceil(self.config.batch_size)
     }
 
     /// An epoch's batches in order, each made on all threads when it is asked for.
@@ -128,24 +121,32 @@ impl<'a> Sampler<'a> {
         let mut features = vec![0.0; draws.len() * n_values];
         let n_labels = self.labels.names().len();
         let mut targets = vec![0.0; draws.len() * n_labels];
+        let mut words = vec![None; draws.len()];
         let examples = features.par_chunks_exact_mut(n_values).zip(targets.par_chunks_exact_mut(n_labels));
+        let examples = examples.zip(words.par_iter_mut());
         examples.zip(draws).enumerate().try_for_each_init(
-            || self.log_mel.scratch(),
-            |scratch, (i, ((features, target), draw))| {
+            || (self.log_mel.scratch(), vec![0.0; n_values]),
+            |(scratch, clean_features), (i, (((features, target), word), draw))| {
                 let mut rng = self.rng(epoch, first + i + 1);
-                let waveform = self.sound(*draw, &mut rng)?;
-                self.log_mel.compute_into(&waveform, scratch, features);
-                self.disturb(features, &mut rng);
-                self.target(draw.label, features, target);
+                let sound = self.sound(*draw, &mut rng)?;
+                self.log_mel.compute_into(&sound.augmented, scratch, features);
+                self.augment(features, &mut rng);
+                *word = sound.word;
+                if let Some(clean) = &sound.clean {
+                    self.log_mel.compute_into(clean, scratch, clean_features);
+                    self.target(draw.label, clean_features, target);
+                } else {
+                    self.target(draw.label, features, target);
+                }
                 Ok(())
             },
         )?;
-        Ok(Batch { features, labels: draws.iter().map(|draw| draw.label).collect(), targets })
+        Ok(Batch { features, labels: draws.iter().map(|draw| draw.label).collect(), targets, words })
     }
 
-    /// What is to be learnt of an example: its label, a little of it spread over all, and what the
-    /// teachers hear in the same disturbed sound (Beyer et al., arXiv:2106.05237), on average (Hinton et
-    /// al., arXiv:1503.02531). If they take another sound for a keyword, they are not believed.
+    /// Writes the probabilities to be learnt: the label, a little of it spread over all, and the mean of what the
+    /// teachers answer to `features` (Hinton et al., arXiv:1503.02531). Teachers that take another sound for a keyword
+    /// are not believed.
     fn target(&self, label: usize, features: &[f32], target: &mut [f32]) {
         let smoothing = self.config.label_smoothing;
         target.fill(smoothing / target.len() as f32);
@@ -166,7 +167,7 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    /// Stream 0 of an epoch draws its examples, every other one disturbs one of them.
+    /// The random numbers of an epoch: stream 0 chooses its examples, stream `i + 1` makes example `i`.
     fn rng(&self, epoch: usize, stream: usize) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.config.seed ^ ((epoch as u64 + 1) << 32));
         rng.set_stream(stream as u64);
@@ -177,21 +178,22 @@ impl<'a> Sampler<'a> {
     /// settings give to unknown words and silence; in random order.
     fn draws(&self, epoch: usize) -> Vec<Draw> {
         let mut rng = self.rng(epoch, 0);
-        let mut draws = Vec::with_capacity(self.n_clips);
-        let share = |share: f64| (share * self.n_clips as f64) as usize;
-        let others =
-            [(UNKNOWN, share(self.config.unknown_share)), (SILENCE, share(self.config.silence_share))];
+        let n_examples = self.n_examples();
+        let mut draws = Vec::with_capacity(n_examples);
+        let recipe = &self.config.recipe;
+        let share = |share| (f64::from(share) * n_examples as f64) as usize;
+        let others = [(UNKNOWN, share(recipe.unknown_share)), (SILENCE, share(recipe.silence_share))];
         for (name, n) in others {
             if let Some(label) = self.labels.index(name) {
                 draws.extend(std::iter::repeat_n(Draw { label, clip: None }, n));
             }
         }
-        let keywords: Vec<usize> =
-            (0..self.clips.len()).filter(|label| !self.clips[*label].is_empty()).collect();
-        let n_left = self.n_clips - draws.len();
+        let clips = self.sounds.clips();
+        let keywords: Vec<usize> = (0..clips.len()).filter(|label| !clips[*label].is_empty()).collect();
+        let n_left = n_examples.saturating_sub(draws.len());
         for (i, label) in keywords.iter().enumerate() {
             let n = n_left * (i + 1) / keywords.len() - n_left * i / keywords.len();
-            let mut clips = self.clips[*label].clone();
+            let mut clips = clips[*label].clone();
             clips.shuffle(&mut rng);
             let clips = clips.iter().cycle().take(n);
             draws.extend(clips.map(|clip| Draw { label: *label, clip: Some(*clip) }));
@@ -200,143 +202,34 @@ impl<'a> Sampler<'a> {
         draws
     }
 
-    /// What is heard of an example: a microphone clips what is too loud for it.
-    fn sound(&self, draw: Draw, rng: &mut impl Rng) -> Sound {
-        let mut sound = match draw.clip {
-            Some(clip) => self.spoken(self.load(clip)?, 0.87..1.15, rng),
-            None if self.labels.names()[draw.label] == SILENCE => self.silence(rng),
-            None => self.unknown(rng),
-        }?;
-        sound.samples_mut().iter_mut().for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
-        Ok(sound)
-    }
-
-    fn load(&self, clip: usize) -> Sound {
-        self.cache.waveform(Source::Clip(clip))
-    }
-
-    /// Speech as another speaker, at another distance, in another room would have said it.
-    fn spoken(&self, mut waveform: Waveform, speeds: std::ops::Range<f32>, rng: &mut impl Rng) -> Sound {
-        if rng.random_bool(0.6) {
-            waveform =
-                Waveform::from_samples(&sounds::change_speed(waveform.samples(), rng.random_range(speeds)));
-        }
-        if rng.random_bool(0.8) {
-            time_shift(&mut waveform, 1600, rng); // 100 ms, as in TensorFlow's example
-        }
-        if rng.random_bool(0.5) {
-            let gain_db: f32 = rng.random_range(-15.0..6.0);
-            scale(&mut waveform, 10.0_f32.powf(gain_db / 20.0));
-        }
-        if rng.random_bool(0.8) {
-            add_noise(&mut waveform, &self.noise(rng)?, rng.random_range(0.0..30.0));
-        }
-        Ok(waveform)
-    }
-
-    /// A word that is not a keyword, or speech that is no word.
-    fn unknown(&self, rng: &mut impl Rng) -> Sound {
-        let (waveform, speeds) = match rng.random_range(0..100) {
-            0..42 => (self.other_word(rng)?, 0.87..1.15),
-            42..52 => (self.other_word(rng)?, 0.65..1.5),
-            52..59 => {
-                let piece = sounds::piece(self.other_word(rng)?.samples(), rng);
-                (Waveform::from_samples(&piece), 0.87..1.15)
-            }
-            59..82 => {
-                let [first, second] = self.two_words(rng)?;
-                let spliced = sounds::splice(first.samples(), second.samples(), rng);
-                (Waveform::from_samples(&spliced), 0.87..1.15)
-            }
-            82..87 => {
-                let shuffled = sounds::shuffle_thirds(self.other_word(rng)?.samples(), rng);
-                (Waveform::from_samples(&shuffled), 0.87..1.15)
-            }
-            87..92 => {
-                let mut waveform = self.other_word(rng)?;
-                waveform.samples_mut().reverse();
-                (waveform, 0.87..1.15)
-            }
-            _ => (self.voices(2, rng)?, 0.87..1.15),
-        };
-        self.spoken(waveform, speeds, rng)
-    }
-
-    /// A clip of `_unknown_`: words with few clips come more often than their share.
-    fn other_word(&self, rng: &mut impl Rng) -> Sound {
-        let weight = |clips: &Vec<usize>| (clips.len() as f64).sqrt();
-        let clips = self.other_words.choose_weighted(rng, weight).ok().and_then(|clips| clips.choose(rng));
-        clips.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))
-    }
-
-    /// Clips of two different words, keywords or not.
-    fn two_words(&self, rng: &mut impl Rng) -> Result<[Waveform; 2], DatasetError> {
-        let words = self.clips.iter().chain(&self.other_words).filter(|clips| !clips.is_empty());
-        let words = words.sample(rng, 2);
-        let mut load = |i: usize| {
-            let clip = words.get(i).and_then(|clips| clips.choose(rng));
-            clip.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))
-        };
-        Ok([load(0)?, load(1)?])
-    }
-
-    /// Background noise, at any level from none to full.
-    fn silence(&self, rng: &mut impl Rng) -> Sound {
-        let mut waveform = match rng.random_range(0..10) {
-            0 => Waveform::silence(),
-            1 => self.voices(rng.random_range(6..12), rng)?,
-            _ => self.noise(rng)?,
-        };
-        scale(&mut waveform, rng.random_range(0.0..1.0));
-        Ok(waveform)
-    }
-
-    /// A second of recorded noise, or of a noise that was never recorded.
-    fn noise(&self, rng: &mut impl Rng) -> Sound {
-        match self.noises.choose(rng) {
-            Some((recording, first, last)) if rng.random_bool(0.5) => {
-                let offset = rng.random_range(*first..=*last);
-                self.cache.waveform(Source::Noise { file: *recording, offset, gain: 1.0 })
-            }
-            _ => Ok(Waveform::from_samples(&sounds::noise(rng))),
+    /// The sound of an example.
+    fn sound(&self, draw: Draw, rng: &mut impl Rng) -> Made {
+        match draw.clip {
+            Some(clip) => self.sounds.keyword(clip, rng),
+            None if self.labels.names()[draw.label] == SILENCE => self.sounds.silence(rng),
+            None => self.sounds.unknown(rng),
         }
     }
 
-    /// Words of several people at any time: two are what a second of running speech holds, the end of
-    /// one and the beginning of the next; many are babble, and none is to be understood.
-    fn voices(&self, n: usize, rng: &mut impl Rng) -> Sound {
-        let mut voices = Waveform::silence();
-        for _ in 0..n {
-            let mut voice = self.other_word(rng)?;
-            time_shift(&mut voice, N_SAMPLES / 2, rng);
-            voices.samples_mut().iter_mut().zip(voice.samples()).for_each(|(sum, voice)| *sum += voice);
-        }
-        Ok(voices)
-    }
-
-    /// Other microphones and gaps, on the spectrogram.
-    fn disturb(&self, features: &mut [f32], rng: &mut impl Rng) {
+    /// Changes a spectrogram as other microphones and lines do, and hides parts of it.
+    fn augment(&self, features: &mut [f32], rng: &mut impl Rng) {
         let LogMelConfig { n_mels, log_offset, .. } = self.config.log_mel;
-        if rng.random_bool(0.5) {
-            // A microphone's frequency response, as a tilt of up to 9 dB (2.1 in ln of power) a side.
-            let tilt = rng.random_range(-2.1..2.1);
+        let recipe = &self.config.recipe;
+        let floor = log_offset.ln();
+        if let Some(tilt) = recipe.microphone.tilt.draw(rng) {
             let response = |band: usize| tilt * (2.0 * band as f32 / n_mels as f32 - 1.0);
-            let floor = log_offset.ln();
             for frame in features.chunks_exact_mut(n_mels) {
                 frame.iter_mut().enumerate().for_each(|(band, x)| *x = (*x + response(band)).max(floor));
             }
         }
-        if rng.random_bool(0.1) {
-            // A telephone or a low sample rate: nothing above 2.2 to 7 kHz.
-            let cut = rng.random_range(n_mels * 6 / 10..n_mels);
-            features.chunks_exact_mut(n_mels).for_each(|frame| frame[cut..].fill(log_offset.ln()));
+        if recipe.microphone.bandwidth.probability.draw(rng) {
+            let [low, high] = <[f32; 2]>::from(recipe.microphone.bandwidth.range)
+                .map(|share| ((share * n_mels as f32) as usize).min(n_mels));
+            let cut = if low < high { rng.random_range(low..high) } else { low };
+            features.chunks_exact_mut(n_mels).for_each(|frame| frame[cut..].fill(floor));
         }
-        SpecAugment::default().apply(features, n_mels, rng);
+        recipe.spec_augment.apply(features, n_mels, rng);
     }
-}
-
-fn scale(waveform: &mut Waveform, gain: f32) {
-    waveform.samples_mut().iter_mut().for_each(|sample| *sample *= gain);
 }
 
 #[cfg(test)]
@@ -409,6 +302,28 @@ mod tests {
         let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
         let weights = Weights::random(&network, seed);
         Record { header: Header::untrained(labels, log_mel.clone(), network), weights }
+    }
+
+    /// The means of the spectrograms of an epoch's first 32 examples, as the shipped model's run had them. Another number
+    /// drawn, or drawn in another order, changes all that follow.
+    #[rustfmt::skip]
+    const MEANS: [f32; 32] = [
+        -11.9858, 0.6681, -8.4149, -7.6247, -1.7545, -3.5577, -5.7068, -8.2769, -3.8491, -10.5415, -10.0375,
+        -1.0787, -0.3588, -10.0020, 0.9359, -7.7300, -8.8120, -5.7114, -4.6022, -0.7031, -12.2088, -6.3657,
+        0.0292, -6.1293, -9.2516, 0.9657, -10.9285, -7.3308, -8.4430, -5.1213, 0.4418, -6.6354,
+    ];
+
+    #[test]
+    fn a_recipe_makes_the_same_examples_in_every_release() {
+        with_sampler(|sampler| {
+            let batches: Vec<Batch> = sampler.batches(1).take(2).map(Result::unwrap).collect();
+            let examples =
+                batches.iter().flat_map(|batch| batch.features.chunks_exact(batch.features.len() / 16));
+            for (i, (features, expected)) in examples.zip(MEANS).enumerate() {
+                let mean = features.iter().sum::<f32>() / features.len() as f32;
+                assert!((mean - expected).abs() < 1e-3, "example {i}: {mean} instead of {expected}");
+            }
+        });
     }
 
     #[test]

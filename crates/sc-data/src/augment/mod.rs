@@ -1,54 +1,76 @@
-//! Augmentation that keeps a clip's label: time shift, background noise, `SpecAugment`.
+//! Augmentations: what happens to a word on its way to a microphone, and sounds that are no word.
 //!
-//! Each function draws from the `Rng` it is given, so that a seed repeats it.
+//! Training draws from these, and evaluation applies them one by one. Each draws from the `Rng` it is given, so that
+//! a seed repeats it.
+
+mod noise;
+mod room;
+mod span;
+mod speech;
+mod stretch;
+mod telephone;
 
 use std::ops::Range;
 
 use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
 
 use crate::Waveform;
 
-/// Shifts a waveform by up to `most` samples in either direction, and fills the gap with silence.
+pub use noise::{Clicks, Coloured, Cries, Drums, Glides, Hum, NoiseRecipe, NoiseWeights, Notes, pink_noise};
+pub use room::Room;
+pub use span::{Number, Probability, Span, choose};
+pub use speech::{Splice, crop, shuffle_thirds, spoken};
+pub use stretch::{pitch, speed, tempo};
+pub use telephone::telephone;
+
+/// Moves a sound by up to `most` samples either way; what enters is silence.
 pub fn time_shift(waveform: &mut Waveform, most: usize, rng: &mut impl Rng) {
-    let samples = waveform.samples_mut();
-    let n_shifted = rng.random_range(0..=most).min(samples.len());
+    let n_shifted = rng.random_range(0..=most);
     if rng.random() {
-        delay(samples, n_shifted);
+        delay(waveform, n_shifted);
     } else {
-        advance(samples, n_shifted);
+        advance(waveform, n_shifted);
     }
 }
 
-fn delay(samples: &mut [f32], by: usize) {
+/// Moves a sound to `by` samples later; what enters is silence.
+pub fn delay(waveform: &mut Waveform, by: usize) {
+    let samples = waveform.samples_mut();
+    let by = by.min(samples.len());
     samples.copy_within(..samples.len() - by, by);
     samples[..by].fill(0.0);
 }
 
-fn advance(samples: &mut [f32], by: usize) {
+/// Moves a sound to `by` samples earlier; what enters is silence.
+pub fn advance(waveform: &mut Waveform, by: usize) {
+    let samples = waveform.samples_mut();
+    let by = by.min(samples.len());
     samples.copy_within(by.., 0);
     let n_left = samples.len() - by;
     samples[n_left..].fill(0.0);
 }
 
-/// Adds `noise` at a signal-to-noise ratio and clips the sum to [-1, 1]. Does nothing if either is silent.
-pub fn add_noise(waveform: &mut Waveform, noise: &Waveform, snr_db: f32) {
+/// Adds another sound at a signal-to-noise ratio, clipped to [-1, 1]; nothing, if either is silent.
+pub fn mix(waveform: &mut Waveform, other: &Waveform, snr_db: f32) {
     let power_ratio = 10.0_f32.powf(-snr_db / 10.0);
-    let gain = (energy(waveform) / energy(noise) * power_ratio).sqrt();
+    add(waveform, other, (waveform.energy() / other.energy() * power_ratio).sqrt());
+}
+
+/// Adds another sound times `gain`, clipped to [-1, 1]; nothing, if `gain` is not finite.
+pub fn add(waveform: &mut Waveform, other: &Waveform, gain: f32) {
     if !gain.is_finite() {
         return;
     }
-    for (sample, noise) in waveform.samples_mut().iter_mut().zip(noise.samples()) {
-        *sample = (*sample + gain * noise).clamp(-1.0, 1.0);
+    for (sample, other) in waveform.samples_mut().iter_mut().zip(other.samples()) {
+        *sample = (*sample + gain * other).clamp(-1.0, 1.0);
     }
 }
 
-fn energy(waveform: &Waveform) -> f32 {
-    waveform.samples().iter().map(|sample| sample * sample).sum()
-}
-
-/// Masks stripes of a spectrogram, so that the network does not depend on a single moment or band
+/// Hides stripes of a spectrogram, so that no single moment or band decides
 /// (Park et al., arXiv:1904.08779).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SpecAugment {
     /// Number of time masks.
     pub time_masks: usize,
@@ -123,20 +145,20 @@ mod tests {
     fn noise_is_added_at_the_ratio_asked_for() {
         let (signal, noise) = (tone(440.0, 0.25), tone(1_000.0, 0.01));
         let mut added = signal.clone();
-        add_noise(&mut added, &noise, 10.0);
+        mix(&mut added, &noise, 10.0);
         added.samples_mut().iter_mut().zip(signal.samples()).for_each(|(sum, signal)| *sum -= signal);
-        let snr_db = 10.0 * (energy(&signal) / energy(&added)).log10();
+        let snr_db = 10.0 * (signal.energy() / added.energy()).log10();
         assert!((snr_db - 10.0).abs() < 0.01, "{snr_db} dB");
     }
 
     #[test]
     fn silence_neither_drowns_in_noise_nor_disturbs() {
         let mut waveform = Waveform::silence();
-        add_noise(&mut waveform, &Waveform::silence(), 10.0);
-        add_noise(&mut waveform, &tone(440.0, 0.5), 10.0);
+        mix(&mut waveform, &Waveform::silence(), 10.0);
+        mix(&mut waveform, &tone(440.0, 0.5), 10.0);
         assert_eq!(waveform, Waveform::silence());
         let mut waveform = tone(440.0, 0.5);
-        add_noise(&mut waveform, &Waveform::silence(), 10.0);
+        mix(&mut waveform, &Waveform::silence(), 10.0);
         assert_eq!(waveform, tone(440.0, 0.5));
     }
 

@@ -1,0 +1,106 @@
+//! A training's settings, data and folder.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use sc_data::{Half, SampleCache, SpeechCommands, Split};
+use sc_model::{Classifier, Header, KeywordCnnConfig, Record, Weights};
+
+use super::checkpoint;
+use super::sampler::Sampler;
+use crate::config::TrainConfig;
+use crate::evaluate::{conditions, split};
+use crate::{ConditionTable, LabelledAnswer};
+
+/// A training's settings, data and folder.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    pub config: &'a TrainConfig,
+    pub dataset: &'a SpeechCommands,
+    pub cache: &'a SampleCache,
+    pub sampler: &'a Sampler<'a>,
+    pub out: &'a Path,
+}
+
+impl Run<'_> {
+    /// Warns of words without a label, and refuses a data set that cannot train or validate.
+    pub fn check(&self) -> Result<()> {
+        let (task, labels) = (self.config.task, self.config.task.labels());
+        let left_out = self.dataset.words_without_label(&labels);
+        if !left_out.is_empty() {
+            tracing::warn!("left out, since task {task} has no label for them: {}", left_out.join(", "));
+        }
+        let names = labels.names().iter().enumerate();
+        let keywords = names.filter(|(i, _)| labels.is_keyword(*i)).map(|(_, name)| name.as_str());
+        ensure!(
+            self.sampler.has_keywords(),
+            "the training split of {} has no keyword: expected folders named {}",
+            self.dataset.root().display(),
+            keywords.collect::<Vec<_>>().join(", ")
+        );
+        for half in Half::ALL {
+            split::examples(self.dataset, self.cache, &labels, Split::Validation, Some(half))?;
+        }
+        Ok(())
+    }
+
+    /// SHA-256 over the names and lengths of the clips.
+    pub fn data_digest(&self) -> String {
+        self.cache.digest(self.dataset)
+    }
+
+    /// Training clips that are not the published archive's.
+    pub fn n_added(&self) -> usize {
+        let labels = self.config.task.labels();
+        let indices = self.dataset.clips_in(Split::Train).filter(|clip| self.cache.is_readable(*clip));
+        let clips = indices.map(|clip| &self.dataset.clips()[clip]);
+        clips.filter(|clip| !clip.is_published() && labels.index_of_word(&clip.word).is_some()).count()
+    }
+
+    /// Answers to the validation examples, or to those of one half.
+    pub fn validate(&self, classifier: &Classifier, half: Option<Half>) -> Result<Vec<LabelledAnswer>> {
+        let labels = &classifier.header().labels;
+        let examples = split::examples(self.dataset, self.cache, labels, Split::Validation, half)?;
+        split::answer(classifier, self.dataset, self.cache, &examples)
+    }
+
+    /// Evaluates the held-out half of validation under every condition.
+    pub fn conditions(&self, classifier: &Classifier) -> Result<ConditionTable> {
+        conditions::of_half(classifier, self.dataset, self.cache, Split::Validation, Some(Half::HeldOut))
+    }
+
+    /// A record of these weights, as the settings have it.
+    pub fn record(&self, weights: &Weights, network: &KeywordCnnConfig) -> Record {
+        let header =
+            Header::untrained(self.config.task.labels(), self.config.log_mel.clone(), network.clone());
+        Record { header, weights: weights.without_word_head() }
+    }
+}
+
+/// Holds a run's folder for as long as the file lives: two trainings in one would spoil each other.
+///
+/// # Errors
+/// If another training works there, or an earlier run's checkpoint is there and `resume` is not set.
+pub fn claim(out: &Path, resume: bool) -> Result<File> {
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let lock = lock(out)?;
+    if let (false, Some(earlier)) = (resume, checkpoint::all(out)?.last()) {
+        bail!("{} is of an earlier run: go on with --resume, or name another --out", earlier.display());
+    }
+    Ok(lock)
+}
+
+fn lock(out: &Path) -> Result<File> {
+    let path = out.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another training works in {}: name another --out", out.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}

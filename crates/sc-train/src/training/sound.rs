@@ -1,0 +1,290 @@
+//! The sounds of a training: clips and noises, augmented as the recipe has it.
+
+use std::collections::BTreeMap;
+
+use rand::seq::{IndexedRandom, IteratorRandom};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sc_data::augment::{self, Room, Span, choose, mix, time_shift};
+use sc_data::{
+    DatasetError, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform,
+};
+
+use crate::recipe::{Recipe, SilenceWeights, UnknownWeights, Voices};
+
+/// Rooms do not change with a run's seed: they are a part of the recipe.
+const ROOMS_SEED: u64 = 1;
+
+/// A word that fewer clips say is none that could be told apart.
+const MIN_CLIPS: usize = 3;
+
+/// One second, as the network and as its teachers hear it.
+pub struct Sound {
+    /// With everything that the recipe does to it.
+    pub augmented: Waveform,
+    /// The same word before voices, room, noise and telephone, if the teachers hear that.
+    pub clean: Option<Waveform>,
+    /// The index of the word that is said, if it is whole and one of [`SoundMaker::n_words`].
+    pub word: Option<usize>,
+}
+
+/// A sound, unless the sample cache cannot be read.
+pub type Made<T = Sound> = Result<T, DatasetError>;
+
+/// Makes the sounds of a training from the clips and noises of its split.
+#[derive(Clone)]
+pub struct SoundMaker<'a> {
+    recipe: &'a Recipe,
+    cache: &'a SampleCache,
+    /// For every label, its clips.
+    clips: Vec<Vec<usize>>,
+    /// The clips of `_unknown_`, by word.
+    other_words: Vec<Vec<usize>>,
+    /// For every clip of the data set, the index of its word among those with [`MIN_CLIPS`] clips or more.
+    words: Vec<Option<usize>>,
+    n_words: usize,
+    keeps_clean: bool,
+    /// The parts of noise files that training may hear: file, first offset, last offset.
+    noises: Vec<(usize, usize, usize)>,
+    rooms: std::sync::Arc<[Room]>,
+}
+
+impl<'a> SoundMaker<'a> {
+    /// Sorts the training split by what its clips are good for.
+    pub fn new(
+        dataset: &SpeechCommands,
+        labels: &Labels,
+        cache: &'a SampleCache,
+        recipe: &'a Recipe,
+        keeps_clean: bool,
+    ) -> Self {
+        let mut clips = vec![Vec::new(); labels.names().len()];
+        let mut other_words: Vec<(&str, Vec<usize>)> = Vec::new();
+        for clip in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
+            let word = dataset.clips()[clip].word.as_str();
+            match labels.index(word) {
+                Some(label) => clips[label].push(clip),
+                None => match other_words.last_mut() {
+                    Some((last, clips)) if *last == word => clips.push(clip), // clips are sorted by word
+                    _ => other_words.push((word, vec![clip])),
+                },
+            }
+        }
+        let noises = (0..cache.n_noise()).filter_map(|file| {
+            let range = Split::Train.noise_range(cache.noise_len(file));
+            (range.len() > N_SAMPLES).then(|| (file, range.start, range.end - N_SAMPLES))
+        });
+        let (words, n_words) = words(dataset);
+        Self {
+            recipe,
+            cache,
+            words,
+            n_words,
+            keeps_clean,
+            clips,
+            other_words: other_words.into_iter().map(|(_, clips)| clips).collect(),
+            noises: noises.collect(),
+            rooms: rooms(recipe),
+        }
+    }
+
+    /// The clips of each label; those of `_unknown_` have no label of their own.
+    pub fn clips(&self) -> &[Vec<usize>] {
+        &self.clips
+    }
+
+    /// Words that are said often enough to be told apart, keywords among them.
+    pub fn n_words(&self) -> usize {
+        self.n_words
+    }
+
+    /// A keyword's clip, augmented.
+    pub fn keyword(&self, clip: usize, rng: &mut impl Rng) -> Made {
+        self.spoken(self.load(clip)?, self.words[clip], None, rng)
+    }
+
+    /// A word that is no keyword, or speech that is no word, augmented.
+    pub fn unknown(&self, rng: &mut impl Rng) -> Made {
+        let recipe = &self.recipe.unknown;
+        let UnknownWeights { word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned } =
+            recipe.weights;
+        let kinds = [word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned];
+        let waveform = match choose(&kinds, rng) {
+            kind @ (0 | 1) => {
+                let (waveform, word) = self.other_word(rng)?;
+                return self.spoken(waveform, word, (kind == 1).then_some(recipe.fast_or_slow), rng);
+            }
+            2 => {
+                let (word, _) = self.other_word(rng)?;
+                Waveform::from_samples(&augment::crop(word.samples(), recipe.crop, rng))
+            }
+            3 => {
+                let [first, second] = self.two_words(rng)?;
+                Waveform::from_samples(&recipe.splice.make(first.samples(), second.samples(), rng))
+            }
+            4 => {
+                let (word, _) = self.other_word(rng)?;
+                Waveform::from_samples(&augment::shuffle_thirds(word.samples(), rng))
+            }
+            5 => {
+                let (mut word, _) = self.other_word(rng)?;
+                word.samples_mut().reverse();
+                word
+            }
+            6 => self.voices(recipe.voices.draw(rng), rng)?,
+            _ => self.drowned(rng)?,
+        };
+        self.spoken(waveform, None, None, rng)
+    }
+
+    /// Background noise at any level. The teachers hear the same.
+    pub fn silence(&self, rng: &mut impl Rng) -> Made {
+        let recipe = &self.recipe.silence;
+        let SilenceWeights { zeros, babble, noise } = recipe.weights;
+        let mut waveform = match choose(&[zeros, babble, noise], rng) {
+            0 => Waveform::silence(),
+            1 => self.voices(recipe.babble.draw(rng), rng)?,
+            _ => self.noise(rng)?,
+        };
+        waveform.scale(recipe.gain.draw(rng));
+        clip(&mut waveform);
+        Ok(Sound { clean: None, augmented: waveform, word: None })
+    }
+
+    /// Augments speech: another speed, another moment, another distance, then what else is in the room.
+    fn spoken(
+        &self,
+        mut waveform: Waveform,
+        word: Option<usize>,
+        speeds: Option<Span<f32>>,
+        rng: &mut impl Rng,
+    ) -> Made {
+        let recipe = &self.recipe.speech;
+        if recipe.speed.probability.draw(rng) {
+            let factor = speeds.unwrap_or(recipe.speed.range).draw(rng);
+            waveform = Waveform::from_samples(&augment::speed(waveform.samples(), factor));
+        }
+        if let Some(factor) = recipe.tempo.draw(rng) {
+            waveform = Waveform::from_samples(&augment::tempo(waveform.samples(), factor));
+        }
+        if recipe.shift.probability.draw(rng) {
+            time_shift(&mut waveform, (recipe.shift.most_s * SAMPLE_RATE_HZ as f32) as usize, rng);
+        }
+        if let Some(gain_db) = recipe.gain_db.draw(rng) {
+            waveform.scale(10.0_f32.powf(gain_db / 20.0));
+        }
+        let clean = self.keeps_clean.then(|| waveform.clone());
+        self.surround(&mut waveform, rng)?;
+        clip(&mut waveform);
+        Ok(Sound { augmented: waveform, clean, word })
+    }
+
+    /// Lets other voices, a room, noise and a telephone come between a word and its listener.
+    fn surround(&self, waveform: &mut Waveform, rng: &mut impl Rng) -> Made<()> {
+        let recipe = &self.recipe.speech;
+        if recipe.voices.probability.draw(rng) {
+            let Voices { count, snr_db, .. } = recipe.voices;
+            mix(waveform, &self.voices(count.draw(rng), rng)?, snr_db.draw(rng));
+        }
+        if recipe.room.probability.draw(rng)
+            && let Some(room) = self.rooms.choose(rng)
+        {
+            room.apply(waveform);
+        }
+        if recipe.noise_snr_db.probability.draw(rng) {
+            mix(waveform, &self.noise(rng)?, recipe.noise_snr_db.range.draw(rng));
+        }
+        if recipe.telephone.draw(rng) {
+            augment::telephone(waveform);
+        }
+        Ok(())
+    }
+
+    fn load(&self, clip: usize) -> Made<Waveform> {
+        self.cache.waveform(Source::Clip(clip))
+    }
+
+    /// A clip of `_unknown_` and its word: words with few clips come more often than their share.
+    fn other_word(&self, rng: &mut impl Rng) -> Made<(Waveform, Option<usize>)> {
+        let weight = |clips: &Vec<usize>| (clips.len() as f64).sqrt();
+        let clips = self.other_words.choose_weighted(rng, weight).ok().and_then(|clips| clips.choose(rng));
+        match clips {
+            Some(clip) => Ok((self.load(*clip)?, self.words[*clip])),
+            None => Ok((Waveform::silence(), None)),
+        }
+    }
+
+    /// Clips of two different words, keywords or not.
+    fn two_words(&self, rng: &mut impl Rng) -> Made<[Waveform; 2]> {
+        let words = self.clips.iter().chain(&self.other_words).filter(|clips| !clips.is_empty());
+        let words = words.sample(rng, 2);
+        let mut load = |i: usize| {
+            let clip = words.get(i).and_then(|clips| clips.choose(rng));
+            clip.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))
+        };
+        Ok([load(0)?, load(1)?])
+    }
+
+    /// A keyword that several people talk over.
+    fn drowned(&self, rng: &mut impl Rng) -> Made<Waveform> {
+        let recipe = self.recipe;
+        let clips = self.clips.iter().filter(|clips| !clips.is_empty()).choose(rng);
+        let clip = clips.and_then(|clips| clips.choose(rng));
+        let mut waveform = clip.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))?;
+        let voices = self.voices(recipe.speech.voices.count.draw(rng), rng)?;
+        mix(&mut waveform, &voices, recipe.unknown.drowned_snr_db.draw(rng));
+        Ok(waveform)
+    }
+
+    /// A second of recorded noise, or of a made-up one.
+    fn noise(&self, rng: &mut impl Rng) -> Made<Waveform> {
+        let recipe = &self.recipe.noise;
+        match self.noises.choose(rng) {
+            Some((file, first, last)) if recipe.recorded.draw(rng) => {
+                let offset = rng.random_range(*first..=*last);
+                self.cache.waveform(Source::Noise { file: *file, offset, gain: 1.0 })
+            }
+            _ => Ok(Waveform::from_samples(&recipe.made_up.make(rng))),
+        }
+    }
+
+    /// Other words by several people, each at any time of the second.
+    fn voices(&self, n: u32, rng: &mut impl Rng) -> Made<Waveform> {
+        let mut voices = Waveform::silence();
+        for _ in 0..n {
+            let (mut voice, _) = self.other_word(rng)?;
+            time_shift(&mut voice, N_SAMPLES / 2, rng);
+            voices.samples_mut().iter_mut().zip(voice.samples()).for_each(|(sum, voice)| *sum += voice);
+        }
+        Ok(voices)
+    }
+}
+
+/// The index of each clip's word among those that enough clips of the training split say, and how many those are.
+fn words(dataset: &SpeechCommands) -> (Vec<Option<usize>>, usize) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for clip in dataset.clips_in(Split::Train) {
+        *counts.entry(dataset.clips()[clip].said()).or_default() += 1;
+    }
+    counts.retain(|_, count| *count >= MIN_CLIPS);
+    let indices: BTreeMap<&str, usize> = counts.into_keys().zip(0..).collect();
+    let of_clips = dataset.clips().iter().map(|clip| indices.get(clip.said()).copied());
+    (of_clips.collect(), indices.len())
+}
+
+/// Clips a sound to [-1, 1], as a microphone does.
+fn clip(waveform: &mut Waveform) {
+    waveform.samples_mut().iter_mut().for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
+}
+
+/// The rooms of a training: none if no word is heard in one.
+fn rooms(recipe: &Recipe) -> std::sync::Arc<[Room]> {
+    let recipe = &recipe.speech.room;
+    let n = if f64::from(recipe.probability) > 0.0 { recipe.rooms } else { 0 };
+    let mut rng = ChaCha8Rng::seed_from_u64(ROOMS_SEED);
+    let rooms = (0..n).map(|_| {
+        let rt60_s = recipe.rt60_s.draw(&mut rng);
+        Room::new(rt60_s, recipe.direct_db.draw(&mut rng), &mut rng)
+    });
+    rooms.collect()
+}

@@ -1,0 +1,403 @@
+//! The training loop: steps, epochs, checkpoints, and the record at the end.
+
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use sc_data::Half;
+use sc_model::{
+    Backend, Classifier, Header, KeywordCnn, KeywordCnnConfig, Training, Weights, self_test_waveform,
+};
+use serde_json::{Value, json};
+
+use super::checkpoint::{Checkpoint, State};
+use super::fit;
+use super::run::Run;
+use super::sampler::Batch;
+use super::schedule::learning_rate;
+use crate::{EpochMetrics, EpochParts, Evaluation, Provenance, Report, progress};
+
+/// Batches made ahead of the step that needs them.
+const BATCHES_AHEAD: usize = 4;
+
+/// A training under way.
+pub struct Trainer<'a> {
+    run: Run<'a>,
+    network: KeywordCnnConfig,
+    device: Device,
+    model: KeywordCnn,
+    optimizer: ModuleOptimizer,
+    /// Moving average of the weights: what is validated and kept.
+    average: Weights,
+    /// The average after the epoch that is kept.
+    kept: Weights,
+    epochs: Vec<EpochMetrics>,
+    /// Time that each part of the current epoch took.
+    parts: EpochParts,
+}
+
+impl<'a> Trainer<'a> {
+    /// Begins with `init`, or with random weights without it, or goes on from a checkpoint.
+    ///
+    /// # Errors
+    /// If `backend` cannot train, or the checkpoint's optimiser cannot be read.
+    pub fn new(
+        run: Run<'a>,
+        init: Option<&Weights>,
+        backend: Backend,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Self> {
+        let config = run.config;
+        let network = config.network();
+        let device = backend.device().context("training needs --backend flex, ndarray or wgpu")?.autodiff();
+        let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).with_epsilon(1e-8).init();
+        let trainer = |weights: &Weights, optimizer| Self {
+            run,
+            model: network.init(weights, &device),
+            network: network.clone(),
+            device: device.clone(),
+            optimizer,
+            average: weights.clone(),
+            kept: weights.clone(),
+            epochs: Vec::new(),
+            parts: EpochParts::default(),
+        };
+        let Some(checkpoint) = checkpoint else {
+            let random = || Weights::random(&network, config.seed);
+            let mut weights = init.cloned().unwrap_or_else(random);
+            if f64::from(config.recipe.word_weight) > 0.0 {
+                weights.add_word_head(&network, run.sampler.n_words(), config.seed);
+            }
+            return Ok(trainer(&weights, optimizer));
+        };
+        let optimizer = optimizer
+            .from_bytes(Bytes::from_bytes_vec(checkpoint.optimizer))
+            .context("cannot read the checkpoint's optimiser")?;
+        Ok(Self {
+            average: checkpoint.average,
+            kept: checkpoint.kept,
+            epochs: checkpoint.state.epochs,
+            ..trainer(&checkpoint.weights, optimizer)
+        })
+    }
+
+    /// True after the last epoch, or after too many without a better one.
+    pub fn is_done(&self) -> bool {
+        let since_best = EpochMetrics::best(&self.epochs).map_or(0, |best| self.epochs.len() - best.epoch);
+        self.epochs.len() >= self.run.config.epochs || since_best >= self.run.config.patience
+    }
+
+    /// Passes through the training split once, validates, and writes a checkpoint.
+    ///
+    /// # Errors
+    /// If a clip cannot be read, a file cannot be written, or the loss is no number.
+    pub fn epoch(&mut self) -> Result<()> {
+        let (epoch, start) = (self.epochs.len() + 1, Instant::now());
+        let trained = self.pass(epoch)?;
+        let seconds = start.elapsed().as_secs_f64();
+
+        let classifier =
+            Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
+        let mut clock = Clock::start();
+        let answers = self.run.validate(&classifier, Some(Half::Development))?;
+        let validation = Evaluation::new(&self.run.config.task.labels(), &answers);
+        clock.add_to(&mut self.parts.validation);
+        self.epochs.push(EpochMetrics {
+            epoch,
+            train_loss: trained.loss / trained.examples,
+            train_accuracy: trained.correct / trained.examples,
+            validation_loss: validation.loss,
+            validation_accuracy: validation.accuracy,
+            validation_clips: validation.n,
+            learning_rate: self.learning_rate(epoch * self.run.sampler.n_steps() - 1),
+            clips_per_s: trained.examples / seconds,
+            seconds: start.elapsed().as_secs_f64(),
+            parts: std::mem::take(&mut self.parts),
+        });
+        if EpochMetrics::kept(&self.epochs).is_some_and(|kept| kept.epoch == epoch) {
+            self.kept = self.average.clone();
+        }
+        self.report_epoch();
+        self.save()
+    }
+
+    /// Prints a line about the epoch, for people and for logs.
+    fn report_epoch(&self) {
+        let (Some(last), Some(best)) = (self.epochs.last(), EpochMetrics::best(&self.epochs)) else { return };
+        eprintln!(
+            "epoch {:>3}/{}  loss {:.4}  accuracy {:.2} %  validation {:.2} % (best {:.2} %, epoch {})  {:.0} clips/s  {:.0} s",
+            last.epoch,
+            self.run.config.epochs,
+            last.train_loss,
+            100.0 * last.train_accuracy,
+            100.0 * last.validation_accuracy,
+            100.0 * best.validation_accuracy,
+            best.epoch,
+            last.clips_per_s,
+            last.seconds,
+        );
+    }
+
+    /// Makes all steps of an epoch.
+    fn pass(&mut self, epoch: usize) -> Result<Totals> {
+        self.steps(epoch, self.run.sampler.n_steps())
+    }
+
+    /// Returns the seconds that a step takes, and a validation: the weights after it are of no use.
+    ///
+    /// # Errors
+    /// As [`epoch`](Self::epoch).
+    pub fn measure(&mut self) -> Result<[f64; 2]> {
+        /// The first steps fill caches and queues.
+        const STEPS: [usize; 2] = [6, 18];
+        let seconds = STEPS.map(|n| -> Result<f64> {
+            let start = Instant::now();
+            self.steps(1, n)?;
+            Ok(start.elapsed().as_secs_f64())
+        });
+        let [first, both] = seconds;
+        let step_s = (both? - first?).max(0.0) / (STEPS[1] - STEPS[0]) as f64;
+        let classifier =
+            Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
+        let start = Instant::now();
+        self.run.validate(&classifier, Some(Half::Development))?;
+        Ok([step_s, start.elapsed().as_secs_f64()])
+    }
+
+    /// Makes the first `n` steps of an epoch. The next batches are made while a step runs.
+    fn steps(&mut self, epoch: usize, n: usize) -> Result<Totals> {
+        let sampler = self.run.sampler;
+        let bar = progress::bar(n * self.run.config.batch_size, "training");
+        let mut totals = Totals::default();
+        std::thread::scope(|scope| -> Result<()> {
+            let (sender, batches) = sync_channel(BATCHES_AHEAD);
+            scope.spawn(move || {
+                // A closed channel means that training has stopped.
+                let _ = sampler.batches(epoch).take(n).try_for_each(|batch| sender.send(batch));
+            });
+            let first = (epoch - 1) * sampler.n_steps();
+            let mut clock = Clock::start();
+            for (step, batch) in batches.iter().enumerate() {
+                clock.add_to(&mut self.parts.waiting);
+                let batch = batch?;
+                bar.inc(batch.labels.len() as u64);
+                totals.add(&self.step(first + step, batch));
+                ensure!(
+                    totals.loss.is_finite(),
+                    "the loss is no number at step {step} of epoch {epoch}: try a lower --learning-rate"
+                );
+                bar.set_message(format!("epoch {epoch} {totals}"));
+                clock = Clock::start();
+            }
+            Ok(())
+        })?;
+        bar.finish_and_clear();
+        Ok(totals)
+    }
+
+    fn learning_rate(&self, step: usize) -> f64 {
+        let (config, steps) = (self.run.config, self.run.sampler.n_steps());
+        let warmup = (config.warmup_epochs * steps as f64) as usize;
+        learning_rate(step, warmup, config.epochs * steps, config.learning_rate)
+    }
+
+    /// Makes one step: forward, backward, optimiser, average.
+    fn step(&mut self, step: usize, batch: Batch) -> Totals {
+        let mut clock = Clock::start();
+        let Losses { logits, said, labels: loss, all } = self.losses(batch);
+        clock.add_to(&mut self.parts.forward);
+        let gradients = GradientsParams::from_grads(all.backward(), &self.model);
+        clock.add_to(&mut self.parts.backward);
+        let model = self.model.clone();
+        self.model = self.optimizer.step(self.learning_rate(step), model, gradients);
+        clock.add_to(&mut self.parts.optimizer);
+
+        // Early averages forget faster, so that they are not held back by random weights.
+        let decay = self.run.config.average_decay.min((1 + step) as f32 / (10 + step) as f32);
+        self.average.approach(&self.model.weights(), 1.0 - decay);
+        clock.add_to(&mut self.parts.average);
+        Totals::of(&logits, loss, &said)
+    }
+
+    /// The network's answers to a batch, and their losses.
+    fn losses(&self, batch: Batch) -> Losses {
+        let Batch { features, labels: said, targets, words: spoken } = batch;
+        let n = said.len();
+        let shape = [n, self.network.n_frames, self.network.n_mels];
+        let features = Tensor::from_data(TensorData::new(features, shape), &self.device);
+        let shape = [n, self.network.n_labels];
+        let targets = Tensor::from_data(TensorData::new(targets, shape), &self.device);
+        let (logits, words) = self.model.forward_with_words(features);
+        let labels = cross_entropy(logits.clone(), targets);
+        let all = match words {
+            Some(words) => {
+                let targets = one_hot(&spoken, words.dims(), &self.device);
+                let weight = f64::from(self.run.config.recipe.word_weight) as f32;
+                labels.clone() + cross_entropy(words, targets) * weight
+            }
+            None => labels.clone(),
+        };
+        Losses { logits, said, labels, all }
+    }
+
+    /// Writes the metrics and a checkpoint.
+    fn save(&self) -> Result<()> {
+        let lines: Vec<String> = self.epochs.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        let path = self.run.out.join("metrics.jsonl");
+        std::fs::write(&path, lines.join("\n") + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        let optimizer = self.optimizer.into_bytes().context("cannot write the optimiser's state")?;
+        let checkpoint = Checkpoint {
+            state: State {
+                config: self.run.config.clone(),
+                data_digest: self.run.data_digest(),
+                epochs: self.epochs.clone(),
+            },
+            weights: self.model.weights(),
+            average: self.average.clone(),
+            kept: self.kept.clone(),
+            optimizer: optimizer.to_vec(),
+        };
+        checkpoint.save(self.run.out)
+    }
+
+    /// Makes the record of the kept epoch, and reports on it.
+    ///
+    /// The development half chooses temperature and threshold, as it chose the epoch; the figures are of the
+    /// held-out half.
+    ///
+    /// # Errors
+    /// If a clip cannot be read, or a file cannot be written.
+    pub fn finish(self) -> Result<Evaluation> {
+        let labels = self.run.config.task.labels();
+        let mut record = self.run.record(&self.kept, &self.network);
+        let neutral = Classifier::untested(&record, Backend::Native);
+        record.header.self_test = neutral.logits(&self_test_waveform());
+        record.header.temperature = fit::temperature(&self.run.validate(&neutral, Some(Half::Development))?);
+        let calibrated = Classifier::new(&record, Backend::Native)?;
+        let answers = self.run.validate(&calibrated, Some(Half::Development))?;
+        record.header.threshold = fit::threshold(&labels, &answers);
+        let classifier = calibrated.with_threshold(record.header.threshold);
+        let evaluation = Evaluation::new(&labels, &self.run.validate(&classifier, Some(Half::HeldOut))?);
+        let whole = Evaluation::new(&labels, &self.run.validate(&classifier, None)?);
+
+        record.header.training = self.training(&evaluation, &whole);
+        let report = Report {
+            provenance: Provenance::here(),
+            training: self.facts(&record.header),
+            conditions: self.run.conditions(&classifier)?,
+            epochs: self.epochs,
+            evaluation,
+        };
+        report.write(self.run.out, &record.header)?;
+        // Last: where there is a record, --if-missing takes all for done.
+        record.save(&self.run.out.join("model.safetensors"))?;
+        Ok(report.evaluation)
+    }
+
+    /// Describes the training for the record.
+    fn training(&self, held_out: &Evaluation, whole: &Evaluation) -> Training {
+        Training {
+            data_digest: self.run.data_digest(),
+            n_clips: self.run.sampler.n_clips(),
+            n_added: self.run.n_added(),
+            seed: self.run.config.seed,
+            epochs: self.epochs.len(),
+            kept_epoch: EpochMetrics::kept(&self.epochs).map_or(0, |kept| kept.epoch),
+            recipe: Some(json!(self.run.config.recipe)),
+            validation: held_out.summary(),
+            whole_validation: whole.summary(),
+        }
+    }
+
+    /// Describes the training for the report.
+    fn facts(&self, header: &Header) -> Value {
+        json!({
+            "settings": self.run.config,
+            "network": self.network,
+            "multiply_adds": self.network.multiply_adds(),
+            "weights": self.kept.without_word_head().n_values(),
+            "temperature": header.temperature,
+            "threshold": header.threshold,
+            "training": header.training,
+        })
+    }
+}
+
+/// The network's answers to a batch, and their losses.
+struct Losses {
+    /// `[batch, n_labels]`.
+    logits: Tensor<2>,
+    /// The index of each example's label.
+    said: Vec<usize>,
+    /// Of the labels alone.
+    labels: Tensor<1>,
+    /// Of labels and words.
+    all: Tensor<1>,
+}
+
+/// The mean over a batch of the cross-entropy: a row without any target adds nothing.
+fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    let [n, _] = logits.dims();
+    (log_softmax(logits, 1) * targets).sum().neg() / n as f32
+}
+
+/// A row for each example, with a one at its word; zeros where it has none.
+fn one_hot(words: &[Option<usize>], [n, n_words]: [usize; 2], device: &Device) -> Tensor<2> {
+    let mut targets = vec![0.0; n * n_words];
+    for (row, word) in targets.chunks_exact_mut(n_words).zip(words) {
+        if let Some(word) = word {
+            row[*word] = 1.0;
+        }
+    }
+    Tensor::from_data(TensorData::new(targets, [n, n_words]), device)
+}
+
+/// The time since it was last read.
+struct Clock(Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn add_to(&mut self, part: &mut f64) {
+        let now = Instant::now();
+        *part += (now - self.0).as_secs_f64();
+        self.0 = now;
+    }
+}
+
+/// Sums over the steps of an epoch.
+#[derive(Default)]
+struct Totals {
+    loss: f64,
+    correct: f64,
+    examples: f64,
+}
+
+impl Totals {
+    fn of(logits: &Tensor<2>, loss: Tensor<1>, labels: &[usize]) -> Self {
+        let heard: Vec<i64> =
+            logits.clone().argmax(1).into_data().convert::<i64>().try_to_vec().unwrap_or_default();
+        let correct = heard.iter().zip(labels).filter(|(heard, label)| **heard == **label as i64).count();
+        let examples = labels.len() as f64;
+        Self { loss: loss.into_scalar::<f64>() * examples, correct: correct as f64, examples }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.loss += other.loss;
+        self.correct += other.correct;
+        self.examples += other.examples;
+    }
+}
+
+impl std::fmt::Display for Totals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { loss, correct, examples } = self;
+        write!(f, "loss {:.3} accuracy {:.1} %", loss / examples, 100.0 * correct / examples)
+    }
+}
