@@ -13,6 +13,8 @@ espeak-ng -v en-us -s 130 --stdout "yes" |
 encode -c:a pcm_alaw alaw.wav
 encode -c:a pcm_mulaw mulaw.wav
 encode -c:a pcm_f64le double.wav
+encode -c:a adpcm_ima_wav ima-adpcm.wav
+encode -c:a adpcm_ms ms-adpcm.wav
 encode word.aiff
 encode word.flac
 encode -c:a pcm_s16be word.caf

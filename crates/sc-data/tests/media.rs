@@ -50,6 +50,26 @@ fn logarithmic_samples_are_expanded() {
 }
 
 #[test]
+fn differences_of_four_bits_are_added_up() {
+    // As dictaphones and telephone systems write them.
+    for name in ["ima-adpcm.wav", "ms-adpcm.wav"] {
+        let snr_db = snr_db(&decoded("word.wav"), &decoded(name));
+        assert!(snr_db > 18.0, "{name}: {snr_db} dB");
+    }
+}
+
+#[test]
+fn sound_behind_a_large_cover_is_found() {
+    let size: u32 = 1_500_000;
+    let syncsafe = [21, 14, 7, 0].map(|shift| (size >> shift) as u8 & 0x7F);
+    let tag = [&b"ID3\x04\0\0"[..], &syncsafe, &vec![0xFF; size as usize]].concat();
+    let tagged = [tag.clone(), read("word.mp3")].concat();
+    assert_eq!(decode(&tagged, &Limits::default()).unwrap(), decoded("word.mp3"));
+    let error = decode(&tag, &Limits::default()).unwrap_err();
+    assert!(matches!(error, Error::NotAudio), "{error}");
+}
+
+#[test]
 fn lossy_formats_give_what_other_decoders_do() {
     for (name, judge) in [
         ("word.mp3", "word.mp3.wav"),

@@ -58,6 +58,12 @@ pub enum ApiError {
     /// The body did not come in time.
     #[error("the request's body did not arrive within {} s", limit.as_secs_f32())]
     TooSlow { limit: Duration },
+    /// The body is compressed in a way that is not unpacked.
+    #[error("expected a body in gzip, in deflate or uncompressed; got Content-Encoding {got}")]
+    ContentEncoding { got: String },
+    /// The body is not compressed as its headers say.
+    #[error("the body is not compressed as Content-Encoding says")]
+    Unpack(#[source] std::io::Error),
     /// The body is larger than allowed.
     #[error("the request is larger than {limit} bytes: send a shorter recording")]
     TooLarge { limit: usize },
@@ -101,7 +107,13 @@ impl ApiError {
         match self {
             Self::NotFound => "not_found",
             Self::WrongMethod { .. } => "method",
-            Self::Form(_) | Self::NoFile | Self::Body(_) | Self::ContentType { .. } | Self::Json(_) => "body",
+            Self::Form(_)
+            | Self::NoFile
+            | Self::Body(_)
+            | Self::ContentType { .. }
+            | Self::ContentEncoding { .. }
+            | Self::Unpack(_)
+            | Self::Json(_) => "body",
             Self::Query(_) => "query",
             Self::WebSocket(_) => "websocket",
             Self::Inference(_) | Self::NoModel { .. } => "inference",
@@ -136,12 +148,14 @@ impl ResponseError for ApiError {
             | Self::NoFile
             | Self::Body(_)
             | Self::ContentType { .. }
+            | Self::Unpack(_)
             | Self::Json(_)
             | Self::Query(_)
             | Self::WebSocket(_)
             | Self::Inference(_) => StatusCode::BAD_REQUEST,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge { .. } | Self::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ContentEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Audio(error) => audio_status(error),
             Self::Busy | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Deadline { .. } => StatusCode::GATEWAY_TIMEOUT,

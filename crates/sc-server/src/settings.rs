@@ -179,6 +179,7 @@ impl Settings {
             Some(file) => with_defaults_of(Self::command(), &file)?,
             None => Self::command(),
         };
+        let command = with_port(command, std::env::var("PORT").ok());
         Self::from_arg_matches(&command.get_matches_from(arguments)).map_err(|error| error.exit())
     }
 
@@ -302,6 +303,14 @@ fn listen(host: &str, port: u16, setting: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// Returns the file that the arguments or the environment name. It is read before the arguments are parsed.
+/// Takes `PORT` as the port unless a flag or `SC_PORT` says otherwise: Cloud Run, Heroku and `KServe` set it.
+fn with_port(command: Command, port: Option<String>) -> Command {
+    match port {
+        Some(port) if !port.is_empty() => command.mut_arg("port", |arg| arg.default_value(port)),
+        _ => command,
+    }
+}
+
 fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -427,6 +436,21 @@ mod tests {
         assert_eq!((settings.port, settings.queue), (3, 2));
         assert_eq!(settings.allow_origins, ["http://a", "http://b"]);
         assert_eq!(settings.host, "127.0.0.1");
+    }
+
+    #[test]
+    fn a_platform_may_set_the_port_unless_a_flag_does() {
+        let port = |platform: Option<&str>, arguments: &[&str]| {
+            let command = with_port(Settings::command(), platform.map(Into::into));
+            let matches = command.try_get_matches_from([&["sc-server"], arguments].concat())?;
+            Ok::<_, anyhow::Error>(Settings::from_arg_matches(&matches)?.port)
+        };
+        assert_eq!(port(Some("8080"), &[]).unwrap(), 8080);
+        assert_eq!(port(Some("8080"), &["--port=81"]).unwrap(), 81);
+        assert_eq!(port(Some(""), &[]).unwrap(), 8000);
+        assert_eq!(port(None, &[]).unwrap(), 8000);
+        let error = port(Some("http"), &[]).unwrap_err().to_string();
+        assert!(error.contains("expected a port, 0 to 65535"), "{error}");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Finds the audio files in the body of a request.
 
+use std::io::Read;
+
 use actix_multipart::{Field, Multipart};
 use actix_web::{
     error::PayloadError,
-    http::header::{CONTENT_TYPE, HeaderMap},
+    http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
     rt::time::timeout,
     web::{Bytes, BytesMut, Payload},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{DecodeError, Engine, prelude::BASE64_STANDARD};
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
@@ -62,27 +65,51 @@ pub async fn read_audio(
     payload: Payload,
     capacity: &Capacity,
 ) -> Result<Upload, ApiError> {
-    let body = read_body(payload, capacity).await?;
+    let body = read_body(headers, payload, capacity).await?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
         media if media.starts_with("multipart/") => file_fields(headers, body).await,
         "application/json" => decode_json(&body).map(Upload::One),
         "application/octet-stream" => Ok(Upload::One(body)),
-        media if media.starts_with("audio/") => Ok(Upload::One(body)),
+        // Recorders of browsers name the container, which may be a video's.
+        media if media.starts_with("audio/") || media.starts_with("video/") => Ok(Upload::One(body)),
         "" => Err(ApiError::ContentType { got: "no Content-Type".into() }),
         other => Err(ApiError::ContentType { got: other.into() }),
     }
 }
 
-/// Reads a body of any type.
+/// Reads a body of any type, and unpacks it if it is compressed.
 ///
 /// # Errors
-/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if it exceeds what `capacity` allows.
-pub async fn read_body(payload: Payload, capacity: &Capacity) -> Result<Bytes, ApiError> {
+/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if it exceeds what `capacity` allows, packed or unpacked;
+/// [`ApiError::ContentEncoding`] if it is compressed in another way than gzip or deflate.
+pub async fn read_body(
+    headers: &HeaderMap,
+    payload: Payload,
+    capacity: &Capacity,
+) -> Result<Bytes, ApiError> {
     let body = read_to_end(payload, capacity.audio.max_bytes);
     let limit = capacity.body_deadline;
-    timeout(limit, body).await.unwrap_or(Err(ApiError::TooSlow { limit }))
+    let body = timeout(limit, body).await.unwrap_or(Err(ApiError::TooSlow { limit }))?;
+    unpack(headers, body, capacity.audio.max_bytes)
+}
+
+fn unpack(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, ApiError> {
+    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
+    match encoding.unwrap_or("identity").to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(body),
+        "gzip" | "x-gzip" => unpack_from(MultiGzDecoder::new(body.as_ref()), limit),
+        "deflate" => unpack_from(ZlibDecoder::new(body.as_ref()), limit),
+        other => Err(ApiError::ContentEncoding { got: other.into() }),
+    }
+}
+
+/// Unpacks to its end, or to a byte more than `limit`: a small body can unpack to gigabytes.
+fn unpack_from(packed: impl Read, limit: usize) -> Result<Bytes, ApiError> {
+    let mut unpacked = Vec::new();
+    packed.take(limit as u64 + 1).read_to_end(&mut unpacked).map_err(ApiError::Unpack)?;
+    if unpacked.len() > limit { Err(ApiError::TooLarge { limit }) } else { Ok(unpacked.into()) }
 }
 
 /// Reads the body to its end, even past `limit`, and throws the excess away: a client that still sends
@@ -103,19 +130,31 @@ async fn file_fields(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiErro
     let body = stream::iter([Ok::<_, PayloadError>(body)]);
     let mut form = Multipart::new(headers, body);
     let mut files = Vec::new();
+    let mut others = Vec::new();
     while let Some(field) = form.try_next().await? {
         if field.name() == Some(FIELD) {
             if files.len() == MAX_CLIPS {
                 return Err(ApiError::TooMany { limit: MAX_CLIPS });
             }
             files.push(content(field).await?);
+        } else if others.len() < 2 && is_file(&field) {
+            others.push(content(field).await?);
         }
+    }
+    // A lone file says what it is by being one.
+    if let ([], 1) = (files.as_slice(), others.len()) {
+        files = others;
     }
     match files.len() {
         0 => Err(ApiError::NoFile),
         1 => Ok(Upload::One(files.remove(0))),
         _ => Ok(Upload::Several(files)),
     }
+}
+
+/// Returns true for a field of a form that was chosen as a file.
+fn is_file(field: &Field) -> bool {
+    field.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some())
 }
 
 async fn content(mut field: Field) -> Result<Bytes, ApiError> {
@@ -129,5 +168,21 @@ async fn content(mut field: Field) -> Result<Bytes, ApiError> {
 fn decode_json(body: &[u8]) -> Result<Bytes, ApiError> {
     let Encoded { audio } =
         serde_json::from_slice(body).map_err(|error| ApiError::Json(error.to_string()))?;
-    BASE64_STANDARD.decode(audio).map(Bytes::from).map_err(|error| ApiError::Json(error.to_string()))
+    decode_base64(&audio).map_err(|error| ApiError::Json(error.to_string()))
+}
+
+/// Decodes base64, also in lines, and behind the head of a data URL, as a browser's `FileReader` gives it.
+///
+/// # Errors
+/// If it is no base64.
+pub fn decode_base64(text: &str) -> Result<Bytes, DecodeError> {
+    let text = match text.trim_start().strip_prefix("data:").and_then(|url| url.split_once(";base64,")) {
+        Some((_, data)) => data,
+        None => text,
+    };
+    if !text.contains(|c: char| c.is_ascii_whitespace()) {
+        return BASE64_STANDARD.decode(text).map(Bytes::from);
+    }
+    let text: String = text.split_ascii_whitespace().collect();
+    BASE64_STANDARD.decode(text).map(Bytes::from)
 }

@@ -15,7 +15,7 @@ use symphonia::core::{
 };
 
 use super::limits::Limits;
-use super::mono::Mono;
+use super::mono::{Downmix, Mono};
 use crate::Error;
 
 /// Sample rate of decoded Opus, whatever the input's was (RFC 6716, section 2).
@@ -23,10 +23,10 @@ const OPUS_RATE_HZ: u32 = 48_000;
 /// The longest Opus packet: 120 ms (RFC 6716, section 3.2.5).
 const OPUS_MAX_FRAMES: usize = OPUS_RATE_HZ as usize * 120 / 1000;
 
-/// Decodes an audio file to the mean of its channels; see [`decode`](super::decode).
+/// Decodes an audio file to one channel; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     // A decoder's bug is no reason to take its caller down.
-    panic::catch_unwind(|| read(bytes, limits))
+    panic::catch_unwind(|| read(without_tags(bytes), limits))
         .unwrap_or(Err(Error::Media(MediaError::DecodeError("its decoder gave up"))))
 }
 
@@ -36,7 +36,7 @@ fn read(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     let (track_id, codec) = (track.id, track.codec_params.as_ref().and_then(|codec| codec.audio()));
     let mut decoder = Decoder::new(codec.ok_or(unsupported("its codec is not known"))?)?;
 
-    let mut mono = Mono { samples: Vec::new(), rate_hz: 0 };
+    let (mut mix, mut rate_hz) = (Downmix::default(), 0);
     let mut failure = None;
     loop {
         let packet = match format.next_packet() {
@@ -50,14 +50,25 @@ fn read(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
             }
         };
         match decoder.decode(&packet) {
-            Ok(sound) => append(&mut mono, &sound, limits)?,
+            Ok(sound) => append(&mut mix, &mut rate_hz, &sound, limits)?,
             Err(error) => failure = Some(error), // a damaged packet; players pass over it, too
         }
     }
     match failure {
-        Some(error) if mono.samples.is_empty() => Err(error.into()),
-        _ => Ok(mono),
+        Some(error) if mix.len() == 0 => Err(error.into()),
+        _ => Ok(Mono { samples: mix.finish(), rate_hz }),
     }
+}
+
+/// Returns the file behind its `ID3v2` tags (id3.org, version 2.4, section 3.1): a cover is larger than what symphonia
+/// searches for the first frame.
+fn without_tags(mut bytes: &[u8]) -> &[u8] {
+    while let [b'I', b'D', b'3', _, _, flags, s0, s1, s2, s3, rest @ ..] = bytes {
+        let size = [s0, s1, s2, s3].iter().fold(0, |size, byte| size << 7 | usize::from(**byte & 0x7F));
+        let footer = if flags & 0x10 == 0 { 0 } else { 10 };
+        bytes = rest.get(size + footer..).unwrap_or_default();
+    }
+    bytes
 }
 
 fn probe(bytes: &[u8]) -> Result<Box<dyn FormatReader + '_>, Error> {
@@ -71,19 +82,18 @@ fn probe(bytes: &[u8]) -> Result<Box<dyn FormatReader + '_>, Error> {
 }
 
 /// Appends a packet's samples, and refuses those beyond `limits`.
-fn append(mono: &mut Mono, sound: &Sound, limits: &Limits) -> Result<(), Error> {
+fn append(mix: &mut Downmix, rate_so_far: &mut u32, sound: &Sound, limits: &Limits) -> Result<(), Error> {
     let Sound { samples, channels, rate_hz } = *sound;
     limits.check_format(channels as u16, rate_hz)?;
-    if mono.rate_hz != 0 && mono.rate_hz != rate_hz {
+    if *rate_so_far != 0 && *rate_so_far != rate_hz {
         return Err(unsupported("its sample rate changes").into());
     }
-    mono.rate_hz = rate_hz;
-    limits.check_length(mono.samples.len() + samples.len() / channels, rate_hz)?;
+    *rate_so_far = rate_hz;
+    limits.check_length(mix.len() + samples.len() / channels, rate_hz)?;
     if !samples.iter().all(|sample| sample.is_finite()) {
         return Err(Error::NotFinite);
     }
-    let mean = |frame: &[f32]| (frame.iter().sum::<f32>() / channels as f32).clamp(-1.0, 1.0);
-    mono.samples.extend(samples.chunks_exact(channels).map(mean));
+    mix.push(samples.iter().map(|sample| sample.clamp(-1.0, 1.0)), channels);
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use mono::Mono;
 ///
 /// The format is known by its content: WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, `WebM`, Ogg Vorbis or Opus.
 /// Integers are divided by their full scale, floats are clamped to [-1, 1], and channels are mixed by
-/// their mean. A file that was cut off, or streamed without sizes in its header, gives the samples it has.
+/// their mean, or the first counts where the mean cancels. A file that was cut off, or streamed without sizes in its header, gives the samples it has.
 /// Resampling may overshoot [-1, 1] a little.
 ///
 /// # Errors

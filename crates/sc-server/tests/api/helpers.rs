@@ -126,6 +126,12 @@ impl TestServer {
         self.client.post(self.url(path)).header(header, value).body(body).send().unwrap()
     }
 
+    /// Posts `body` with several headers.
+    pub fn post_with_headers(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
+        let request = self.client.post(self.url(path)).body(body);
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().unwrap()
+    }
+
     /// Asks the server to stop; the future it returns only waits.
     pub fn ask_to_stop(&self) {
         drop(self.handle.stop(true));

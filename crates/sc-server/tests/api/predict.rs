@@ -1,8 +1,9 @@
 //! `POST /predict`: what it answers, and how it refuses.
 
-use std::thread;
+use std::{io::Write, thread};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use flate2::{Compression, write::GzEncoder};
 use sc_data::{Limits, Waveform};
 use serde_json::json;
 
@@ -53,11 +54,46 @@ fn other_fields_of_the_form_are_passed_over() {
 }
 
 #[test]
-fn a_form_without_the_field_is_400() {
-    let response = TestServer::start().predict_field("audio", wav(200.0, 1.0, 16_000));
+fn a_form_without_a_file_is_400() {
+    let form = "--x\r\nContent-Disposition: form-data; name=\"audio\"\r\n\r\nhello\r\n--x--\r\n";
+
+    let response = TestServer::start().predict_raw("multipart/form-data; boundary=x", form.into());
 
     let expected = error("the form has no field `file`: send the recording in it");
     assert_eq!(read(response), (400, expected));
+}
+
+#[test]
+fn a_lone_file_of_a_form_is_heard_whatever_its_field() {
+    let clip = wav(200.0, 1.0, 16_000);
+    let expected = answer(&classifier(), &clip);
+
+    assert_eq!(read(TestServer::start().predict_field("audio", clip)), (200, expected));
+}
+
+#[test]
+fn a_compressed_body_is_unpacked_within_the_limits() {
+    let server = TestServer::start();
+    let clip = wav(200.0, 1.0, 16_000);
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let post = |encoding: &str, body: Vec<u8>| {
+        let headers = [("Content-Type", "audio/wav"), ("Content-Encoding", encoding)];
+        read(server.post_with_headers("/predict", &headers, body))
+    };
+
+    assert_eq!(post("gzip", gzip(&clip)), (200, answer(&classifier(), &clip)));
+    let bomb = gzip(&vec![0; (25 << 20) + 1]);
+    assert!(bomb.len() < 1 << 20, "{} bytes", bomb.len());
+    let expected = error("the request is larger than 26214400 bytes: send a shorter recording");
+    assert_eq!(post("gzip", bomb), (413, expected));
+    let expected = error("expected a body in gzip, in deflate or uncompressed; got Content-Encoding br");
+    assert_eq!(post("br", clip.clone()), (415, expected));
+    let (status, body) = post("gzip", clip);
+    assert!(status == 400 && body["error"].as_str().unwrap().contains("not compressed"), "{status} {body}");
 }
 
 #[test]
@@ -98,13 +134,19 @@ fn a_clip_may_be_the_body_itself_or_base64_in_json() {
     let server = TestServer::start();
     let clip = wav(200.0, 1.0, 16_000);
     let expected = answer(&classifier(), &clip);
-    let encoded = json!({ "audio": BASE64_STANDARD.encode(&clip) }).to_string().into_bytes();
+    let base64 = BASE64_STANDARD.encode(&clip);
+    let json = |audio: &str| json!({ "audio": audio }).to_string().into_bytes();
+    let lines: Vec<String> =
+        base64.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line).into()).collect();
 
     for (content_type, body) in [
         ("audio/wav", clip.clone()),
         ("audio/webm; codecs=opus", clip.clone()), // its content counts
+        ("video/webm", clip.clone()),
         ("Application/Octet-Stream", clip),
-        ("application/json; charset=utf-8", encoded),
+        ("application/json; charset=utf-8", json(&base64)),
+        ("application/json", json(&format!("data:audio/wav;base64,{base64}"))), // a FileReader's
+        ("application/json", json(&lines.join("\r\n"))),
     ] {
         assert_eq!(read(server.predict_raw(content_type, body)), (200, expected.clone()), "{content_type}");
     }

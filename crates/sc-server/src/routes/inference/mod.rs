@@ -119,7 +119,7 @@ pub async fn infer(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     named.check(&state.name)?;
-    let body = read_body(payload, &state.capacity).await?;
+    let body = read_body(request.headers(), payload, &state.capacity).await?;
     let Inference { id, clips, outputs } = Inference::parse(request.headers(), &body)?;
     let batch = state.recogniser.classify_all::<Result<Vec<Prediction>, _>>(clips, None).await?;
     let labels = &batch.classifier.header().labels;

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use actix_web::{http::header::HeaderMap, web::Bytes};
-use base64::{Engine, prelude::BASE64_STANDARD};
 use sc_data::SAMPLE_RATE_HZ;
 use serde::{
     Deserialize, Deserializer,
@@ -11,7 +10,11 @@ use serde::{
 };
 
 use super::tensor::{HEADER_LENGTH, Output, OutputKind};
-use crate::{error::ApiError, recogniser::Audio, upload::MAX_CLIPS};
+use crate::{
+    error::ApiError,
+    recogniser::Audio,
+    upload::{MAX_CLIPS, decode_base64},
+};
 
 /// The JSON of a request.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -167,9 +170,7 @@ impl Input {
             (Some(_), None) => split(binary)?,
             (None, Some(Elements { numbers, texts })) if numbers.is_empty() => {
                 let decode = |text: &String| {
-                    let bytes = BASE64_STANDARD.decode(text);
-                    bytes
-                        .map(Bytes::from)
+                    decode_base64(text)
                         .map_err(|error| wrong(format!("AUDIO_FILE: expected base64: {error}")))
                 };
                 texts.iter().map(decode).collect::<Result<_, _>>()?
