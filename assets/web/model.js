@@ -45,8 +45,8 @@ function measured({ whole_validation: whole }) {
 
 // A row for each condition, with a bar as long as the share of the commands that are heard.
 function conditions(rows) {
-  const head = ['', 'conditionHeard', 'conditionAccepted', 'conditionWrong'].map((key) =>
-    element('th', { scope: 'col', textContent: key && say(key) }));
+  const head = ['conditionHeard', 'conditionAccepted', 'conditionWrong'].map((key) =>
+    element('th', { scope: 'col', textContent: say(key) }));
   const body = rows.map(({ name, definition, commands, accepted, wrongly_accepted }) => {
     const heard = element('td', { textContent: percent(commands), className: 'bar' });
     heard.style.setProperty('--share', commands);
@@ -54,7 +54,7 @@ function conditions(rows) {
       element('th', { scope: 'row', textContent: say('conditionNames')[name] ?? definition }), heard,
       ...[accepted, wrongly_accepted].map((share) => element('td', { textContent: percent(share) })));
   });
-  return [element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...body)];
+  return [element('thead', {}, element('tr', {}, element('td'), ...head)), element('tbody', {}, ...body)];
 }
 
 const named = (label) => ({ textContent: name(label), lang: isKeyword(label) ? 'en' : '' });

@@ -4,9 +4,9 @@ use sc_data::Labels;
 
 use crate::LabelledAnswer;
 
-/// Share of the keywords heard rightly that the threshold may lose. A little less than the 2 % that are
-/// bearable, since other recordings get a little less confidence.
-const LOST_SHARE: f64 = 0.015;
+/// Share of the keywords heard rightly that the threshold may lose. Of speech that holds no keyword, twice as much is
+/// accepted at half of this share (`assets/RUNS.md`).
+const LOST_SHARE: f64 = 0.03;
 
 /// The temperature that makes the true labels most likely (Guo et al., arXiv:1706.04599), for answers
 /// given at temperature 1.
@@ -74,7 +74,7 @@ mod tests {
             (0..1000).map(|i| answer("yes", "yes", 0.5 + i as f32 / 2000.0)).collect();
         let threshold = threshold(&labels(), &answers);
         let lost = answers.iter().filter(|answer| answer.prediction.confidence < threshold).count();
-        assert_eq!(lost, 15);
+        assert_eq!(lost, 30);
     }
 
     #[test]
