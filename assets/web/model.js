@@ -48,7 +48,7 @@ function conditions(rows) {
   const head = ['conditionHeard', 'conditionAccepted', 'conditionWrong'].map((key) =>
     element('th', { scope: 'col', textContent: say(key) }));
   const body = rows.map(({ name, definition, commands, accepted, wrongly_accepted }) => {
-    const heard = element('td', { textContent: percent(commands), className: 'bar' });
+    const heard = element('td', { textContent: percent(commands), className: 'heard' });
     heard.style.setProperty('--share', commands);
     return element('tr', {},
       element('th', { scope: 'row', textContent: say('conditionNames')[name] ?? definition }), heard,
