@@ -304,8 +304,8 @@ mod tests {
         Record { header: Header::untrained(labels, log_mel.clone(), network), weights }
     }
 
-    /// The means of the spectrograms of an epoch's first 32 examples, as the shipped model's run had them. Another number
-    /// drawn, or drawn in another order, changes all that follow.
+    /// The means of the spectrograms of an epoch's first 32 examples, as the default recipe made them before it was a
+    /// setting. Another number drawn, or drawn in another order, changes all that follow.
     #[rustfmt::skip]
     const MEANS: [f32; 32] = [
         -11.9858, 0.6681, -8.4149, -7.6247, -1.7545, -3.5577, -5.7068, -8.2769, -3.8491, -10.5415, -10.0375,
