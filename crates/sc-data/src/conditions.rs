@@ -158,7 +158,7 @@ impl Condition {
         let rng = &mut rng;
         match self.change {
             Change::Nothing => {}
-            Change::GainDb(db) => waveform.scale(10.0_f32.powf(db / 20.0)),
+            Change::GainDb(db) => waveform.amplify(db),
             Change::Voices { count, snr_db } => {
                 mix(waveform, &surroundings.babble(count, subject.speaker, rng), snr_db, subject);
             }
@@ -187,7 +187,7 @@ impl Condition {
             }
             Change::Dc(level) => waveform.samples_mut().iter_mut().for_each(|sample| *sample += level),
         }
-        waveform.samples_mut().iter_mut().for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
+        waveform.clip();
     }
 }
 

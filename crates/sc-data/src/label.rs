@@ -101,6 +101,11 @@ impl Labels {
     pub fn is_keyword(&self, index: usize) -> bool {
         self.0.get(index).is_some_and(|name| name != UNKNOWN && name != SILENCE)
     }
+
+    /// Returns true if `name` is a label that stands for one word.
+    pub fn has_keyword(&self, name: &str) -> bool {
+        self.index(name).is_some_and(|index| self.is_keyword(index))
+    }
 }
 
 impl From<Labels> for Vec<String> {

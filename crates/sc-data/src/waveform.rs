@@ -49,6 +49,16 @@ impl Waveform {
         self.0.iter_mut().for_each(|sample| *sample *= gain);
     }
 
+    /// Amplifies the sound by `gain_db`; a negative gain makes it softer.
+    pub fn amplify(&mut self, gain_db: f32) {
+        self.scale(10.0_f32.powf(gain_db / 20.0));
+    }
+
+    /// Clips the samples to [-1, 1], as a microphone does.
+    pub fn clip(&mut self) {
+        self.0.iter_mut().for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
+    }
+
     fn collect<T>(samples: &[T], to_f32: impl Fn(&T) -> f32) -> Self {
         let start = loudest_second(samples, &to_f32);
         let mut waveform = Self::silence();

@@ -218,9 +218,7 @@ impl Recogniser {
         audio: &Audio,
         threshold: Option<f32>,
     ) -> Result<Prediction, sc_data::Error> {
-        let start = Instant::now();
-        let waveform = Waveform::from_samples(&audio.decode(&self.limits)?);
-        self.metrics.took(Phase::Decode, start.elapsed());
+        let waveform = Waveform::from_samples(&self.decode(audio)?);
         let threshold = threshold.unwrap_or(classifier.header().threshold);
         let (prediction, timing) = classifier.classify_at(&waveform, threshold);
         self.note(timing);

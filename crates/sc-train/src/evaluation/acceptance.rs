@@ -38,27 +38,31 @@ pub struct OperatingPoint {
 
 impl Acceptance {
     pub(super) fn new(labels: &Labels, answers: &[LabelledAnswer]) -> Self {
-        let is_keyword = |name: &str| labels.index(name).is_some_and(|index| labels.is_keyword(index));
-        let own = Self::count(answers, is_keyword, |answer| answer.prediction.accepted);
+        let own = Self::at_own_threshold(labels, answers);
         let at = |step| {
             let threshold = step as f32 / N_STEPS as f32;
-            let counts = Self::count(answers, is_keyword, |answer| {
-                is_keyword(&answer.prediction.label) && answer.prediction.confidence >= threshold
+            let counts = Self::count(labels, answers, |answer| {
+                labels.has_keyword(&answer.prediction.label) && answer.prediction.confidence >= threshold
             });
             OperatingPoint { threshold, lost: counts.lost(), others_accepted: counts.false_alarms() }
         };
         Self { trade_off: (0..=N_STEPS).map(at).collect(), ..own }
     }
 
+    /// Counts what the model accepted, without the trade-off.
+    pub(super) fn at_own_threshold(labels: &Labels, answers: &[LabelledAnswer]) -> Self {
+        Self::count(labels, answers, |answer| answer.prediction.accepted)
+    }
+
     fn count(
+        labels: &Labels,
         answers: &[LabelledAnswer],
-        is_keyword: impl Fn(&str) -> bool,
         is_accepted: impl Fn(&LabelledAnswer) -> bool,
     ) -> Self {
         let mut counts = Self::default();
         for answer in answers {
             let accepted = is_accepted(answer);
-            if is_keyword(&answer.label) {
+            if labels.has_keyword(&answer.label) {
                 counts.commands += 1;
                 counts.accepted_correct += usize::from(accepted && answer.is_correct());
                 counts.accepted_wrong += usize::from(accepted && !answer.is_correct());

@@ -5,7 +5,7 @@ use std::fmt;
 use sc_data::{Condition, Labels};
 use serde::Serialize;
 
-use super::{Calibration, LabelledAnswer, share, wilson_interval};
+use super::{Acceptance, Calibration, LabelledAnswer, share, wilson_interval};
 
 /// The same clips under every condition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -57,16 +57,12 @@ pub struct LeftOut {
 impl ConditionFigures {
     /// Adds up the answers to clips under `condition`.
     pub fn new(condition: &Condition, labels: &Labels, answers: &[LabelledAnswer]) -> Self {
-        let is_keyword = |answer: &&LabelledAnswer| {
-            labels.index(&answer.label).is_some_and(|index| labels.is_keyword(index))
-        };
-        let n_keywords = answers.iter().filter(is_keyword).count();
-        let count =
-            |holds: &dyn Fn(&LabelledAnswer) -> bool| answers.iter().filter(|answer| holds(answer)).count();
-        let correct = count(&LabelledAnswer::is_correct);
-        let heard = count(&|answer| is_keyword(&answer) && answer.is_correct());
-        let accepted = count(&|answer| answer.prediction.accepted && answer.is_correct());
-        let wrong = count(&|answer| answer.prediction.accepted && !answer.is_correct());
+        let correct = || answers.iter().filter(|answer| answer.is_correct());
+        let heard = correct().filter(|answer| labels.has_keyword(&answer.label)).count();
+        let correct = correct().count();
+        let acceptance = Acceptance::at_own_threshold(labels, answers);
+        let (n_keywords, accepted) = (acceptance.commands, acceptance.accepted_correct);
+        let wrong = acceptance.accepted_wrong + acceptance.others_accepted;
         Self {
             name: condition.name.into(),
             definition: condition.definition.into(),

@@ -34,7 +34,8 @@ pub struct LabelledAnswer {
 }
 
 impl LabelledAnswer {
-    fn is_correct(&self) -> bool {
+    /// Returns true if the answer is the true label.
+    pub fn is_correct(&self) -> bool {
         self.prediction.label == self.label
     }
 

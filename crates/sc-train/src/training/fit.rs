@@ -41,9 +41,7 @@ fn mean_loss(answers: &[LabelledAnswer], temperature: f32) -> f64 {
 /// The highest threshold that loses no more than [`LOST_SHARE`] of the keywords heard rightly: it keeps
 /// out as many other sounds as that price allows.
 pub fn threshold(labels: &Labels, answers: &[LabelledAnswer]) -> f32 {
-    let is_keyword =
-        |answer: &&LabelledAnswer| labels.index(&answer.label).is_some_and(|i| labels.is_keyword(i));
-    let heard = answers.iter().filter(is_keyword).filter(|answer| answer.prediction.label == answer.label);
+    let heard = answers.iter().filter(|answer| labels.has_keyword(&answer.label) && answer.is_correct());
     let mut confidences: Vec<f32> = heard.map(|answer| answer.prediction.confidence).collect();
     confidences.sort_by(f32::total_cmp);
     let n_lost = (LOST_SHARE * confidences.len() as f64) as usize;

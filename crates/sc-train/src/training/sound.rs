@@ -147,7 +147,7 @@ impl<'a> SoundMaker<'a> {
             _ => self.noise(rng)?,
         };
         waveform.scale(recipe.gain.draw(rng));
-        clip(&mut waveform);
+        waveform.clip();
         Ok(Sound { clean: None, augmented: waveform, word: None })
     }
 
@@ -171,11 +171,11 @@ impl<'a> SoundMaker<'a> {
             time_shift(&mut waveform, (recipe.shift.most_s * SAMPLE_RATE_HZ as f32) as usize, rng);
         }
         if let Some(gain_db) = recipe.gain_db.draw(rng) {
-            waveform.scale(10.0_f32.powf(gain_db / 20.0));
+            waveform.amplify(gain_db);
         }
         let clean = self.keeps_clean.then(|| waveform.clone());
         self.surround(&mut waveform, rng)?;
-        clip(&mut waveform);
+        waveform.clip();
         Ok(Sound { augmented: waveform, clean, word })
     }
 
@@ -204,6 +204,12 @@ impl<'a> SoundMaker<'a> {
         self.cache.waveform(Source::Clip(clip))
     }
 
+    /// Any of some clips; silence, if there is none.
+    fn load_any(&self, clips: Option<&Vec<usize>>, rng: &mut impl Rng) -> Made<Waveform> {
+        let clip = clips.and_then(|clips| clips.choose(rng));
+        clip.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))
+    }
+
     /// A clip of `_unknown_` and its word: words with few clips come more often than their share.
     fn other_word(&self, rng: &mut impl Rng) -> Made<(Waveform, Option<usize>)> {
         let weight = |clips: &Vec<usize>| (clips.len() as f64).sqrt();
@@ -218,10 +224,7 @@ impl<'a> SoundMaker<'a> {
     fn two_words(&self, rng: &mut impl Rng) -> Made<[Waveform; 2]> {
         let words = self.clips.iter().chain(&self.other_words).filter(|clips| !clips.is_empty());
         let words = words.sample(rng, 2);
-        let mut load = |i: usize| {
-            let clip = words.get(i).and_then(|clips| clips.choose(rng));
-            clip.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))
-        };
+        let mut load = |i: usize| self.load_any(words.get(i).copied(), rng);
         Ok([load(0)?, load(1)?])
     }
 
@@ -229,8 +232,7 @@ impl<'a> SoundMaker<'a> {
     fn drowned(&self, rng: &mut impl Rng) -> Made<Waveform> {
         let recipe = self.recipe;
         let clips = self.clips.iter().filter(|clips| !clips.is_empty()).choose(rng);
-        let clip = clips.and_then(|clips| clips.choose(rng));
-        let mut waveform = clip.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))?;
+        let mut waveform = self.load_any(clips, rng)?;
         let voices = self.voices(recipe.speech.voices.count.draw(rng), rng)?;
         mix(&mut waveform, &voices, recipe.unknown.drowned_snr_db.draw(rng));
         Ok(waveform)
@@ -270,11 +272,6 @@ fn words(dataset: &SpeechCommands) -> (Vec<Option<usize>>, usize) {
     let indices: BTreeMap<&str, usize> = counts.into_keys().zip(0..).collect();
     let of_clips = dataset.clips().iter().map(|clip| indices.get(clip.said()).copied());
     (of_clips.collect(), indices.len())
-}
-
-/// Clips a sound to [-1, 1], as a microphone does.
-fn clip(waveform: &mut Waveform) {
-    waveform.samples_mut().iter_mut().for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
 }
 
 /// The rooms of a training: none if no word is heard in one.
