@@ -2,7 +2,7 @@
 //! build that has none.
 
 fn main() {
-    let shipped = "../../assets/model.safetensors";
+    let shipped = "assets/model.safetensors";
     println!("cargo::rerun-if-changed={shipped}");
     println!("cargo::rustc-check-cfg=cfg(shipped_model)");
     if std::path::Path::new(shipped).exists() {

@@ -12,7 +12,7 @@ use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
 /// Where the files lie; in the output they have the same names, and `.gz` after them.
-const ASSETS: &str = "../../assets";
+const ASSETS: &str = "assets";
 /// Those that are sent: a file, or the files of a folder.
 const FILES: [&str; 4] = ["docs", "report.json", "web", "web/examples"];
 /// What of Swagger UI is served, in its archive's folder `dist`.

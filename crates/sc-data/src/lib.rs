@@ -3,6 +3,17 @@
 //! Data take this path: an archive is fetched, checked and unpacked; a file name becomes a clip with its
 //! keyword, speaker and split; bytes become samples, samples become one second of 16 kHz mono, and
 //! that second becomes a log-mel spectrogram.
+//!
+//! ```
+//! use sc_data::{Limits, LogMelConfig, Waveform};
+//!
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/media");
+//! # std::env::set_current_dir(folder)?;
+//! let waveform = Waveform::decode(&std::fs::read("word.mp3")?, &Limits::default())?;
+//! let features = LogMelConfig::default().init().compute(&waveform);
+//! assert_eq!(features.shape(), [101, 40]); // a frame every 10 ms, each of 40 mel bands
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(feature = "fetch")]
 mod archive;

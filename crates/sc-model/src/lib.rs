@@ -10,14 +10,17 @@
 //! features `flex`, `ndarray` and `wgpu`, Burn is left out.
 //!
 //! ```
-//! use sc_data::Waveform;
+//! use sc_data::{Limits, Waveform};
 //! use sc_model::{Backend, Classifier};
 //!
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/web/examples");
+//! # std::env::set_current_dir(folder)?;
 //! let classifier = Classifier::shipped(Backend::Native)?;
-//! let prediction = classifier.classify(&Waveform::silence());
-//! assert_eq!(prediction.label, "_silence_");
-//! assert!(!prediction.accepted);
-//! # Ok::<(), sc_model::Error>(())
+//! let waveform = Waveform::decode(&std::fs::read("yes.mp3")?, &Limits::default())?;
+//! let prediction = classifier.classify(&waveform);
+//! assert!(prediction.accepted);
+//! assert_eq!(prediction.label, "yes");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod backend;

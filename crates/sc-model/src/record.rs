@@ -121,7 +121,7 @@ impl Record {
     /// [`Error::NotShipped`] if the crate was built without the file.
     pub fn shipped() -> Result<Self, Error> {
         #[cfg(shipped_model)]
-        return Self::from_bytes(include_bytes!("../../../assets/model.safetensors"));
+        return Self::from_bytes(include_bytes!("../assets/model.safetensors"));
         #[cfg(not(shipped_model))]
         Err(Error::NotShipped)
     }
