@@ -138,6 +138,21 @@ struct Group {
 }
 
 impl LogMel {
+    /// The Hann window that multiplies each frame, `[n_fft]`.
+    pub fn hann_window(&self) -> Vec<f32> {
+        self.half_window.iter().map(|weight| 2.0 * weight).collect()
+    }
+
+    /// The weight of each frequency's power in each band, `[n_mels]` rows of `n_fft / 2 + 1`.
+    pub fn filter_bank(&self) -> Vec<Vec<f32>> {
+        let row = |filter: &Filter| {
+            let mut row = vec![0.0; self.config.n_fft / 2 + 1];
+            row[filter.start..][..filter.weights.len()].copy_from_slice(&filter.weights);
+            row
+        };
+        self.filters.iter().map(row).collect()
+    }
+
     /// Returns working memory for [`compute_into`](Self::compute_into).
     pub fn scratch(&self) -> LogMelScratch {
         let LogMelConfig { n_fft, hop_length, .. } = self.config;

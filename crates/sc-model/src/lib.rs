@@ -37,7 +37,9 @@ mod weights;
 
 pub use backend::Backend;
 pub use classifier::{Classifier, Prediction, Scored, Timing, softmax};
-pub use config::{BlockConfig, ConvConfig, ConvLayer, ConvShape, KeywordCnnConfig};
+pub use config::{
+    BlockConfig, ConvConfig, ConvLayer, ConvShape, KeywordCnnConfig, NORM_EPSILON, NORM_TENSORS,
+};
 pub use detector::{Detection, Detector, DetectorConfig, Score};
 pub use engine::{Engine, Kernel, Workspace};
 pub use error::Error;

@@ -27,6 +27,7 @@ pub mod cli;
 mod config;
 mod evaluate;
 mod evaluation;
+mod export;
 mod metrics;
 mod progress;
 mod recipe;
@@ -41,6 +42,7 @@ pub use evaluation::{
     Acceptance, Bin, Calibration, ConditionFigures, ConditionTable, ConfusedPair, Confusion, Evaluation,
     LabelFigures, LabelledAnswer, LeftOut, OperatingPoint, Suspect, wilson_interval,
 };
+pub use export::{Input, to_onnx};
 pub use metrics::{EpochMetrics, EpochParts};
 pub use recipe::{Recipe, Sometimes};
 pub use report::{Provenance, Report};

@@ -120,7 +120,7 @@ fn files(args: &ClassifyArgs) -> Result<Vec<File>> {
 }
 
 /// Writes `output`, which appears only when it is complete: a task that is killed or runs twice leaves no half file.
-fn write_aside<T>(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+pub(super) fn write_aside<T>(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let cannot_write = || format!("cannot write {}", output.display());
     // Not `NamedTempFile::new_in`: that one only its owner may read.

@@ -2,6 +2,7 @@
 
 mod classify;
 mod evaluate;
+mod export;
 mod shard;
 mod train;
 
@@ -14,6 +15,7 @@ use sc_model::{Backend, Classifier};
 
 use classify::ClassifyArgs;
 use evaluate::EvaluateArgs;
+use export::ExportArgs;
 use train::TrainArgs;
 
 /// Trains, evaluates and tries a keyword recogniser.
@@ -29,6 +31,7 @@ enum Command {
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
     Classify(ClassifyArgs),
+    Export(ExportArgs),
 }
 
 impl Cli {
@@ -41,6 +44,7 @@ impl Cli {
             Command::Train(args) => train::run(args),
             Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
             Command::Classify(args) => classify::run(args),
+            Command::Export(args) => export::run(args).map(|()| ExitCode::SUCCESS),
         }
     }
 }

@@ -1,0 +1,34 @@
+//! `sc-train export`: writes a model for other runtimes.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use sc_model::{Backend, Classifier, Record};
+
+use super::classify::write_aside;
+use crate::export::{Input, to_onnx};
+
+/// Write a model as ONNX, for any other runtime.
+#[derive(Clone, Debug, Args)]
+pub struct ExportArgs {
+    /// The model file [default: the one built into this program]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The ONNX file to write. It replaces an older one.
+    #[arg(long, value_name = "FILE")]
+    onnx: PathBuf,
+    /// The input: a second of 16 kHz samples, or the log-mel features of one.
+    #[arg(long, value_enum, default_value = "samples")]
+    from: Input,
+}
+
+/// Writes the file, and says what is in it.
+pub(super) fn run(args: &ExportArgs) -> Result<()> {
+    let record = args.model.as_deref().map_or_else(Record::shipped, Record::load)?;
+    Classifier::new(&record, Backend::Native)?; // its self-test
+    let bytes = to_onnx(&record, args.from);
+    write_aside(&args.onnx, |out| Ok(out.write_all(&bytes)?))?;
+    eprintln!("{}: {} labels from {}", args.onnx.display(), record.header.labels.names().len(), args.from);
+    Ok(())
+}
