@@ -253,10 +253,12 @@ impl Builder {
 
 /// Creates a temporary file that others may read if the umask permits: datasets are shared.
 fn create_aside(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    #[cfg(unix)]
+    return tempfile::Builder::new().permissions(permissions).tempfile_in(folder);
+    #[cfg(not(unix))]
+    NamedTempFile::new_in(folder)
 }
 
 fn write_header(writer: &mut impl Write, key: &[u8; KEY_LEN], ends: &[u64]) -> io::Result<()> {

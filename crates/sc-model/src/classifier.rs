@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sc_data::{LogMel, LogMelScratch, Waveform};
 use serde::Serialize;
 
+use crate::clock::Instant;
 use crate::engine::{Engine, Workspace};
 use crate::record::{Header, Record, self_test_waveform};
 use crate::runner::Runner;

@@ -2,11 +2,11 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
 
 use sc_data::{LogMel, LogMelScratch, SAMPLE_RATE_HZ};
 use serde::Serialize;
 
+use crate::clock::Instant;
 use crate::{Classifier, Timing, softmax};
 
 /// Length of the silence added before the first sample and after the last one, in seconds. A word at the

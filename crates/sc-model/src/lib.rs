@@ -25,6 +25,7 @@
 
 mod backend;
 mod classifier;
+mod clock;
 mod config;
 mod detector;
 mod engine;

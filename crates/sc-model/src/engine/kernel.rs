@@ -62,6 +62,12 @@ pub enum Kernel {
     /// 128-bit vectors and fused multiply-add.
     #[cfg(target_arch = "aarch64")]
     Neon(pulp::aarch64::Neon),
+    /// 128-bit vectors of WebAssembly.
+    #[cfg(target_feature = "simd128")]
+    Simd128(pulp::wasm::Simd128),
+    /// 128-bit vectors of WebAssembly and relaxed multiply-add, which is fused where the processor can.
+    #[cfg(target_feature = "relaxed-simd")]
+    RelaxedSimd(pulp::wasm::RelaxedSimd),
 }
 
 impl Kernel {
@@ -80,6 +86,11 @@ impl Kernel {
         }
         #[cfg(target_arch = "aarch64")]
         kernels.extend(pulp::aarch64::Neon::try_new().map(Self::Neon));
+        // A module with instructions that its engine does not know cannot be loaded at all. So a build chooses.
+        #[cfg(target_feature = "relaxed-simd")]
+        kernels.extend(pulp::wasm::RelaxedSimd::try_new().map(Self::RelaxedSimd));
+        #[cfg(target_feature = "simd128")]
+        kernels.extend(pulp::wasm::Simd128::try_new().map(Self::Simd128));
         kernels.push(Self::Portable);
         kernels
     }
@@ -109,6 +120,14 @@ impl Kernel {
             Self::Avx512(simd) => Simd::vectorize(simd, Places::<13, 2, true> { panel, input, skip, output }),
             #[cfg(target_arch = "aarch64")]
             Self::Neon(simd) => Simd::vectorize(simd, Places::<6, 4, true> { panel, input, skip, output }),
+            #[cfg(target_feature = "simd128")]
+            Self::Simd128(simd) => {
+                Simd::vectorize(simd, Places::<2, 4, false> { panel, input, skip, output })
+            }
+            #[cfg(target_feature = "relaxed-simd")]
+            Self::RelaxedSimd(simd) => {
+                Simd::vectorize(simd, Places::<2, 4, true> { panel, input, skip, output });
+            }
         }
     }
 
@@ -122,6 +141,10 @@ impl Kernel {
             Self::Avx512(simd) => Simd::vectorize(simd, work),
             #[cfg(target_arch = "aarch64")]
             Self::Neon(simd) => Simd::vectorize(simd, work),
+            #[cfg(target_feature = "simd128")]
+            Self::Simd128(simd) => Simd::vectorize(simd, work),
+            #[cfg(target_feature = "relaxed-simd")]
+            Self::RelaxedSimd(simd) => Simd::vectorize(simd, work),
         }
     }
 }
@@ -136,6 +159,10 @@ impl fmt::Display for Kernel {
             Self::Avx512(_) => "AVX-512",
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => "NEON",
+            #[cfg(target_feature = "simd128")]
+            Self::Simd128(_) => "SIMD128",
+            #[cfg(target_feature = "relaxed-simd")]
+            Self::RelaxedSimd(_) => "relaxed SIMD",
         })
     }
 }
