@@ -52,6 +52,16 @@ test-web:
     npm ci --prefix crates/sc-server/tests/web
     npm test --prefix crates/sc-server/tests/web
 
+# Install the Python package into a fresh environment in DIR, and test it
+test-python dir="target/python":
+    python3 -m venv {{ dir }}
+    {{ dir }}/bin/pip install --quiet './crates/sc-python[test]'
+    {{ dir }}/bin/python -m pytest crates/sc-python/tests
+
+# Write the model as ONNX
+export-onnx file="model.onnx" *args:
+    cargo run --release -p sc-train --no-default-features -- export --model {{ model }} --onnx {{ file }} {{ args }}
+
 # Run all checks of CI, the cheapest first
 check:
     .ci/run

@@ -66,12 +66,12 @@ pub fn to_onnx(record: &Record, from: Input) -> Vec<u8> {
 }
 
 fn metadata(header: &Header) -> Vec<Entry> {
-    let entry = |key: &str, value: serde_json::Value| Entry { key: key.into(), value: value.to_string() };
+    let entry = |key: &str, value: String| Entry { key: key.into(), value };
     vec![
-        entry("labels", header.labels.names().into()),
-        entry("threshold", header.threshold.into()),
-        entry("temperature", header.temperature.into()),
-        entry("log_mel", serde_json::json!(header.log_mel)),
+        entry("labels", serde_json::json!(header.labels).to_string()),
+        entry("threshold", header.threshold.to_string()),
+        entry("temperature", header.temperature.to_string()),
+        entry("log_mel", serde_json::json!(header.log_mel).to_string()),
     ]
 }
 

@@ -1,0 +1,87 @@
+"""Names the word in each recording: `python -m speech_commands clip.wav`."""
+
+import argparse
+import json
+import os
+import sys
+
+from . import Error, Recognizer, __version__
+
+CHUNK = 256  # files that are answered together before they are printed
+
+
+def main():
+    options = arguments()
+    try:
+        recognizer = Recognizer(options.model, threshold=options.threshold)
+        paths = list(files(options.paths))
+        failed = 0
+        for start in range(0, len(paths), CHUNK):
+            chunk = paths[start : start + CHUNK]
+            answers = [detections(recognizer, path) for path in chunk] if options.detect else recognizer.classify_many(chunk)
+            for path, answer in zip(chunk, answers):
+                failed += isinstance(answer, Error)
+                print(as_json(path, answer) if options.json else as_text(path, answer), flush=True)
+    except Error as error:
+        sys.exit(f"error: {error}")
+    sys.exit(1 if failed else 0)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="python -m speech_commands", description=__doc__.split(":")[0] + ".")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="recordings, and folders of recordings")
+    parser.add_argument("--model", metavar="FILE", help="the model file [default: the one in this package]")
+    parser.add_argument("--threshold", type=float, metavar="0..1", help="accept a keyword from this confidence")
+    parser.add_argument("--detect", action="store_true", help="find every keyword and its time, instead of one word")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser.parse_args()
+
+
+def files(roots):
+    """Yields each file, and each file in and below each folder, sorted by name, without hidden ones."""
+    for root in roots:
+        if not os.path.isdir(root):
+            yield root
+        for folder, folders, names in os.walk(root):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (os.path.join(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def detections(recognizer, path):
+    try:
+        return recognizer.detect(path)
+    except Error as error:
+        return error
+
+
+def as_text(path, answer):
+    if isinstance(answer, Error):
+        return f"{'unreadable':<31}  {answer}"
+    if isinstance(answer, list):
+        rows = [
+            f"{found.label:<12} {100 * found.confidence:>6.1f} %  {found.start_s:>7.2f} to {found.end_s:>7.2f} s  {path}"
+            for found in answer
+        ]
+        return "\n".join(rows) or f"{'no keyword':<42}  {path}"
+    verdict = "accepted" if answer.accepted else "-"
+    return f"{answer.label:<12} {100 * answer.confidence:>6.1f} %  {verdict:<8}  {path}"
+
+
+def as_json(path, answer):
+    if isinstance(answer, Error):
+        row = {"error": str(answer)}
+    elif isinstance(answer, list):
+        row = {"detections": [fields(found, "label", "start_s", "end_s", "confidence") for found in answer]}
+    else:
+        row = fields(answer, "label", "confidence", "accepted")
+        row["predictions"] = [{"label": label, "probability": value} for label, value in answer.predictions]
+    return json.dumps({"path": path, **row})
+
+
+def fields(answer, *names):
+    return {name: getattr(answer, name) for name in names}
+
+
+if __name__ == "__main__":
+    main()

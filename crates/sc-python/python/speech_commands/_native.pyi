@@ -1,0 +1,121 @@
+"""The classes of `speech_commands`. They are written in Rust."""
+
+from collections.abc import Buffer, Iterable
+from os import PathLike
+from typing import Any, final
+
+__version__: str
+
+Path = str | PathLike[str]
+
+class Error(Exception):
+    """Audio, a model or a setting that cannot be used. The text says what is wrong, as the command line does."""
+
+@final
+class Prediction:
+    """The word in a second of audio."""
+
+    label: str
+    """The likeliest label."""
+    confidence: float
+    """Its probability."""
+    accepted: bool
+    """True if `label` is a keyword and `confidence` reaches the threshold. Act on the answer only then."""
+    predictions: list[tuple[str, float]]
+    """All labels and their probabilities, likeliest first."""
+
+@final
+class Detection:
+    """A keyword in audio of any length, with its place."""
+
+    label: str
+    """The keyword."""
+    start_s: float
+    """Its start, in seconds from the first sample."""
+    end_s: float
+    """Its end, in seconds from the first sample."""
+    confidence: float
+    """Its smoothed probability when it was detected."""
+
+@final
+class Score:
+    """The likeliest label of the newest second of live audio."""
+
+    time_s: float
+    """The end of that second, in seconds from the first sample."""
+    label: str
+    """The label."""
+    confidence: float
+    """Its smoothed probability."""
+
+@final
+class Detector:
+    """A stream of samples between two pieces, made by `Recognizer.detector`. After `finish` it is closed."""
+
+    def push(self, samples: Buffer) -> list[Detection]:
+        """Takes more samples, `[n_samples]`, and returns the keywords detected in them.
+
+        The samples are float32 or float64 in [-1, 1], or int16. The answer depends on the samples alone, not on
+        the pieces they come in.
+
+        Raises `Error` if a sample is not finite, for more than a minute at once, and if the detector is closed.
+        """
+    def finish(self) -> list[Detection]:
+        """Ends the stream, and returns the keywords detected at its end."""
+    @property
+    def latest(self) -> Score | None:
+        """The likeliest label of the newest second, or None before the first half second is over."""
+
+@final
+class Recognizer:
+    """A loaded model. Threads may share it."""
+
+    def __new__(cls, path: Path | None = None, *, threshold: float | None = None) -> Recognizer:
+        """Loads a model file, or the model that comes with the package.
+
+        `threshold` replaces the model's own: the least confidence, 0 to 1, at which a keyword is accepted.
+
+        Raises `Error` if the file is no usable model.
+        """
+    @property
+    def labels(self) -> list[str]:
+        """All labels, in the order of the logits."""
+    @property
+    def info(self) -> dict[str, Any]:
+        """The model's header: labels, settings, and the training that made it."""
+    def classify(self, audio: Path | bytes | Buffer, *, sample_rate: float | None = None) -> Prediction:
+        """Names the word in the loudest second of audio of up to a minute.
+
+        `audio` is a path, the bytes of a file, or an array `[n_samples]` of one channel: float32 or float64 in
+        [-1, 1], or int16. An array needs its `sample_rate`, in Hz, 4,000 to 192,000.
+
+        Raises `Error` if it is no audio that can be used. The text begins with the path, if there is one.
+        """
+    def classify_many(self, paths: Iterable[Path]) -> list[Prediction | Error]:
+        """Names the word in each file, on all cores, in the order of `paths`.
+
+        In the place of a file that cannot be read is the `Error`. Other Python threads run meanwhile.
+        """
+    def detect(self, audio: Path | bytes | Buffer, *, sample_rate: float | None = None) -> list[Detection]:
+        """Detects every keyword in audio of up to ten minutes. Arguments and errors are those of `classify`."""
+    def detector(
+        self,
+        sample_rate: float = 16000,
+        *,
+        threshold: float | None = None,
+        hop_s: float | None = None,
+        smoothing_s: float | None = None,
+    ) -> Detector:
+        """Makes a detector for live samples.
+
+        `threshold` is the least smoothed probability of a detected keyword, `hop_s` the distance between the
+        seconds that are classified, and `smoothing_s` the time over which their probabilities are averaged.
+
+        Raises `Error` if the sample rate or a setting is out of range.
+        """
+    def log_mel(self, audio: Path | bytes | Buffer, *, sample_rate: float | None = None) -> list[list[float]]:
+        """Returns what the network sees of the loudest second, `[n_frames][n_mels]`: the logarithm of mel power."""
+    def logits(self, audio: Path | bytes | Buffer, *, sample_rate: float | None = None) -> list[float]:
+        """Returns the network's output for the loudest second before it becomes probabilities, `[n_labels]`."""
+    def save(self, path: Path) -> None:
+        """Writes the model to a file, with the threshold that is in use. Raises `Error` if that fails."""

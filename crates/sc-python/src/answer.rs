@@ -1,0 +1,89 @@
+//! Answers as Python objects.
+
+use pyo3::prelude::*;
+
+/// The word in a second of audio.
+#[pyclass(frozen, eq, get_all, module = "speech_commands")]
+#[derive(Clone, PartialEq)]
+pub struct Prediction {
+    /// The likeliest label.
+    label: String,
+    /// Its probability.
+    confidence: f32,
+    /// True if `label` is a keyword and `confidence` reaches the threshold. Act on the answer only then.
+    accepted: bool,
+    /// All labels and their probabilities, likeliest first.
+    predictions: Vec<(String, f32)>,
+}
+
+impl From<sc_model::Prediction> for Prediction {
+    fn from(prediction: sc_model::Prediction) -> Self {
+        let sc_model::Prediction { label, confidence, accepted, predictions } = prediction;
+        let pairs = predictions.into_iter().map(|scored| (scored.label, scored.probability));
+        Self { label, confidence, accepted, predictions: pairs.collect() }
+    }
+}
+
+#[pymethods]
+impl Prediction {
+    fn __repr__(&self) -> String {
+        let accepted = if self.accepted { "True" } else { "False" };
+        format!("Prediction(label={:?}, confidence={:.4}, accepted={accepted})", self.label, self.confidence)
+    }
+}
+
+/// A keyword in audio of any length, with its place.
+#[pyclass(frozen, eq, get_all, module = "speech_commands")]
+#[derive(Clone, PartialEq)]
+pub struct Detection {
+    /// The keyword.
+    label: String,
+    /// Its start, in seconds from the first sample.
+    start_s: f32,
+    /// Its end, in seconds from the first sample.
+    end_s: f32,
+    /// Its smoothed probability when it was detected.
+    confidence: f32,
+}
+
+impl From<sc_model::Detection> for Detection {
+    fn from(detection: sc_model::Detection) -> Self {
+        let sc_model::Detection { label, start_s, end_s, confidence } = detection;
+        Self { label, start_s, end_s, confidence }
+    }
+}
+
+#[pymethods]
+impl Detection {
+    fn __repr__(&self) -> String {
+        let Self { label, start_s, end_s, confidence } = self;
+        format!(
+            "Detection(label={label:?}, start_s={start_s:.2}, end_s={end_s:.2}, confidence={confidence:.4})"
+        )
+    }
+}
+
+/// The likeliest label of the newest second of live audio.
+#[pyclass(frozen, eq, get_all, module = "speech_commands")]
+#[derive(Clone, PartialEq)]
+pub struct Score {
+    /// The end of that second, in seconds from the first sample.
+    time_s: f32,
+    /// The label.
+    label: String,
+    /// Its smoothed probability.
+    confidence: f32,
+}
+
+impl From<&sc_model::Score> for Score {
+    fn from(score: &sc_model::Score) -> Self {
+        Self { time_s: score.time_s, label: score.label.clone(), confidence: score.confidence }
+    }
+}
+
+#[pymethods]
+impl Score {
+    fn __repr__(&self) -> String {
+        format!("Score(time_s={:.2}, label={:?}, confidence={:.4})", self.time_s, self.label, self.confidence)
+    }
+}

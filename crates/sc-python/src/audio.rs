@@ -1,0 +1,93 @@
+//! Audio from Python: a path, the bytes of a file, or an array of samples.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use pyo3::buffer::{Element, PyBuffer};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use sc_data::{Limits, StreamResampler, decode};
+
+use crate::{Error, chain, to_python};
+
+/// Limits on audio in which all keywords are detected: ten minutes; at 48 kHz, stereo, 32 bits they are 230 MB.
+pub const LONG: Limits = Limits { max_bytes: 256 << 20, ..Limits::DATASET };
+
+/// Audio that waits to be decoded, so that decoding needs no lock of the interpreter.
+pub enum Audio {
+    Path(PathBuf),
+    Bytes(Vec<u8>),
+    Samples { samples: Vec<f32>, rate_hz: u32 },
+}
+
+impl Audio {
+    /// Takes what a user hands over.
+    pub fn new(source: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<Self> {
+        if let Ok(bytes) = source.cast::<PyBytes>() {
+            return Ok(Self::Bytes(bytes.as_bytes().to_vec()));
+        }
+        if let Ok(path) = source.extract::<PathBuf>() {
+            return Ok(Self::Path(path));
+        }
+        let samples = samples(source)?;
+        let Some(rate_hz) = sample_rate else {
+            return Err(Error::new_err("an array of samples needs its sample_rate, in Hz"));
+        };
+        Ok(Self::Samples { samples, rate_hz: rate(rate_hz)? })
+    }
+
+    /// Returns the audio as 16 kHz mono samples.
+    pub fn decode(self, limits: &Limits) -> Result<Vec<f32>, String> {
+        match self {
+            Self::Path(path) => read(&path, limits).map_err(|error| format!("{}: {error}", path.display())),
+            Self::Bytes(bytes) => decode(&bytes, limits).map_err(|error| chain(&error)),
+            Self::Samples { samples, rate_hz } => {
+                limits.check_samples(&samples, rate_hz).map_err(|error| chain(&error))?;
+                Ok(StreamResampler::all(&samples, rate_hz))
+            }
+        }
+    }
+}
+
+fn read(path: &Path, limits: &Limits) -> Result<Vec<f32>, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    // One byte more than allowed is enough for `decode` to refuse it; a device would never end.
+    file.take(limits.max_bytes as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    decode(&bytes, limits).map_err(|error| chain(&error))
+}
+
+/// Returns a sample rate within the limits. A fraction of a hertz is dropped; what is no number becomes 0.
+pub fn rate(rate_hz: f64) -> PyResult<u32> {
+    let rate_hz = rate_hz as u32;
+    Limits::default().check_format(1, rate_hz).map_err(|error| to_python(&error))?;
+    Ok(rate_hz)
+}
+
+/// Returns the numbers of a one-dimensional array. 16-bit ones are divided by their full scale.
+pub fn samples(array: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
+    if let Some(samples) = numbers::<f32>(array)? {
+        return Ok(samples);
+    }
+    if let Some(samples) = numbers::<f64>(array)? {
+        return Ok(samples.into_iter().map(|sample| sample as f32).collect());
+    }
+    if let Some(samples) = numbers::<i16>(array)? {
+        return Ok(samples.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect());
+    }
+    let name = array.get_type().name()?;
+    Err(Error::new_err(format!(
+        "{name}: expected a path, the bytes of a file, or an array of float32, float64 or int16"
+    )))
+}
+
+/// Returns `None` if this is no array of `T`.
+fn numbers<T: Element>(array: &Bound<'_, PyAny>) -> PyResult<Option<Vec<T>>> {
+    let Ok(buffer) = PyBuffer::<T>::get(array) else { return Ok(None) };
+    if buffer.dimensions() != 1 {
+        let n = buffer.dimensions();
+        return Err(Error::new_err(format!("an array of {n} dimensions: expected one channel, [n_samples]")));
+    }
+    buffer.to_vec(array.py()).map(Some)
+}

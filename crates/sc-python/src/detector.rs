@@ -1,0 +1,79 @@
+//! Detects keywords in live samples.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use sc_data::{Limits, StreamResampler};
+use sc_model::{Classifier, DetectorConfig};
+
+use crate::answer::{Detection, Score};
+use crate::{Error, audio, to_python};
+
+/// A stream of samples between two pieces. After `finish` it is closed.
+#[pyclass(frozen, module = "speech_commands")]
+pub struct Detector {
+    open: Mutex<Option<Open>>,
+    rate_hz: u32,
+}
+
+struct Open {
+    resampler: StreamResampler,
+    detector: sc_model::Detector,
+}
+
+impl Open {
+    fn push(&mut self, samples: &[f32]) -> Vec<sc_model::Detection> {
+        self.detector.push(&self.resampler.push(samples))
+    }
+
+    fn finish(mut self) -> Vec<sc_model::Detection> {
+        let mut found = self.detector.push(&self.resampler.finish());
+        found.extend(self.detector.finish());
+        found
+    }
+}
+
+impl Detector {
+    pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig, rate_hz: u32) -> Self {
+        let detector = sc_model::Detector::new(classifier, config);
+        let open = Open { resampler: StreamResampler::new(rate_hz), detector };
+        Self { open: Mutex::new(Some(open)), rate_hz }
+    }
+
+    /// Runs `work` while other Python threads run. It gives `None` if the stream is closed.
+    ///
+    /// The lock is taken without that of the interpreter: two threads could else wait for each other.
+    fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl Send + FnOnce(&mut Option<Open>) -> Option<T>,
+    ) -> PyResult<T> {
+        let result = py.detach(|| work(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner)));
+        result.ok_or_else(|| Error::new_err("the detector is closed: make another one for more samples"))
+    }
+}
+
+#[pymethods]
+impl Detector {
+    /// Takes more samples, `[n_samples]`, and returns the keywords detected in them.
+    fn push(&self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<Vec<Detection>> {
+        let samples = audio::samples(samples)?;
+        if !samples.is_empty() {
+            Limits::default().check_samples(&samples, self.rate_hz).map_err(|error| to_python(&error))?;
+        }
+        let found = self.run(py, |open| open.as_mut().map(|open| open.push(&samples)))?;
+        Ok(found.into_iter().map(Into::into).collect())
+    }
+
+    /// Ends the stream, and returns the keywords detected at its end.
+    fn finish(&self, py: Python<'_>) -> PyResult<Vec<Detection>> {
+        let found = self.run(py, |open| open.take().map(Open::finish))?;
+        Ok(found.into_iter().map(Into::into).collect())
+    }
+
+    /// The likeliest label of the newest second, or None before the first half second is over.
+    #[getter]
+    fn latest(&self, py: Python<'_>) -> Option<Score> {
+        self.run(py, |open| open.as_ref()?.detector.latest().map(Score::from)).ok()
+    }
+}

@@ -1,0 +1,40 @@
+//! The recogniser for Python: types and conversions, and no logic of its own.
+//!
+//! The package is `speech_commands`, in `python/`; this crate is its module `_native`. What a user reads of the classes
+//! here is in `python/speech_commands/_native.pyi` too.
+
+mod answer;
+mod audio;
+mod detector;
+mod recognizer;
+
+use pyo3::prelude::*;
+
+pyo3::create_exception!(
+    speech_commands,
+    Error,
+    pyo3::exceptions::PyException,
+    "Audio, a model or a setting that cannot be used. The text says what is wrong, as the command line does."
+);
+
+/// Returns the error with its causes, as the command line prints them.
+fn to_python(error: &dyn std::error::Error) -> PyErr {
+    Error::new_err(chain(error))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// The compiled part of `speech_commands`.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("Error", module.py().get_type::<Error>())?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<answer::Detection>()?;
+    module.add_class::<answer::Prediction>()?;
+    module.add_class::<answer::Score>()?;
+    module.add_class::<detector::Detector>()?;
+    module.add_class::<recognizer::Recognizer>()
+}

@@ -1,0 +1,153 @@
+//! Classifies audio.
+#![allow(clippy::needless_pass_by_value, reason = "what Python hands over is a value")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use rayon::prelude::*;
+use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
+use sc_model::{Backend, Classifier, DetectorConfig, Record};
+
+use crate::answer::{Detection, Prediction};
+use crate::audio::{self, Audio};
+use crate::detector::Detector;
+use crate::{Error, to_python};
+
+/// A loaded model. Threads may share it.
+#[pyclass(frozen, module = "speech_commands")]
+pub struct Recognizer {
+    record: Record,
+    classifier: Arc<Classifier>,
+}
+
+#[pymethods]
+impl Recognizer {
+    /// Loads a model file, or the model that comes with the package.
+    #[new]
+    #[pyo3(signature = (path=None, *, threshold=None))]
+    fn new(path: Option<PathBuf>, threshold: Option<f32>) -> PyResult<Self> {
+        let threshold = in_range("threshold", threshold, 0.0, 1.0)?;
+        let record = path.as_deref().map_or_else(Record::shipped, Record::load);
+        let mut record = record.map_err(|error| to_python(&error))?;
+        record.header.threshold = threshold.unwrap_or(record.header.threshold);
+        let classifier = Classifier::new(&record, Backend::Native).map_err(|error| to_python(&error))?;
+        Ok(Self { record, classifier: Arc::new(classifier) })
+    }
+
+    /// All labels, in the order of the logits.
+    #[getter]
+    fn labels(&self) -> Vec<String> {
+        self.record.header.labels.names().to_vec()
+    }
+
+    /// The model's header: labels, settings, and the training that made it.
+    #[getter]
+    fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let json = serde_json::to_string(&self.record.header).map_err(|error| to_python(&error))?;
+        py.import("json")?.call_method1("loads", (json,))
+    }
+
+    /// Names the word in the loudest second of a path, the bytes of a file, or an array, `[n_samples]`.
+    #[pyo3(signature = (audio, *, sample_rate=None))]
+    fn classify(
+        &self,
+        py: Python<'_>,
+        audio: &Bound<'_, PyAny>,
+        sample_rate: Option<f64>,
+    ) -> PyResult<Prediction> {
+        let audio = Audio::new(audio, sample_rate)?;
+        py.detach(|| self.answer(audio)).map_err(Error::new_err)
+    }
+
+    /// Names the word in each file, on all cores. In the place of a file that cannot be read is the Error.
+    fn classify_many(&self, py: Python<'_>, paths: Vec<PathBuf>) -> PyResult<Vec<Py<PyAny>>> {
+        let answers: Vec<Result<Prediction, String>> =
+            py.detach(|| paths.into_par_iter().map(|path| self.answer(Audio::Path(path))).collect());
+        let object = |answer: Result<Prediction, String>| match answer {
+            Ok(prediction) => Ok(Bound::new(py, prediction)?.into_any().unbind()),
+            Err(text) => Ok(Error::new_err(text).into_value(py).into_any()),
+        };
+        answers.into_iter().map(object).collect()
+    }
+
+    /// Detects every keyword in audio of up to ten minutes.
+    #[pyo3(signature = (audio, *, sample_rate=None))]
+    fn detect(
+        &self,
+        py: Python<'_>,
+        audio: &Bound<'_, PyAny>,
+        sample_rate: Option<f64>,
+    ) -> PyResult<Vec<Detection>> {
+        let audio = Audio::new(audio, sample_rate)?;
+        let found = py.detach(|| {
+            let samples = audio.decode(&audio::LONG)?;
+            let mut detector =
+                sc_model::Detector::new(Arc::clone(&self.classifier), &DetectorConfig::default());
+            let mut found = detector.push(&samples);
+            found.extend(detector.finish());
+            Ok(found)
+        });
+        Ok(found.map_err(Error::new_err::<String>)?.into_iter().map(Into::into).collect())
+    }
+
+    /// Makes a detector for live samples.
+    #[pyo3(signature = (sample_rate=SAMPLE_RATE_HZ.into(), *, threshold=None, hop_s=None, smoothing_s=None))]
+    fn detector(
+        &self,
+        sample_rate: f64,
+        threshold: Option<f32>,
+        hop_s: Option<f32>,
+        smoothing_s: Option<f32>,
+    ) -> PyResult<Detector> {
+        let default = DetectorConfig::default();
+        let config = DetectorConfig {
+            hop_s: in_range("hop_s", hop_s, 0.01, 1.0)?.unwrap_or(default.hop_s),
+            smoothing_s: in_range("smoothing_s", smoothing_s, 0.0, 10.0)?.unwrap_or(default.smoothing_s),
+            threshold: in_range("threshold", threshold, 0.0, 1.0)?,
+        };
+        Ok(Detector::new(Arc::clone(&self.classifier), &config, audio::rate(sample_rate)?))
+    }
+
+    /// The log-mel spectrogram of the loudest second, `[n_frames][n_mels]`.
+    #[pyo3(signature = (audio, *, sample_rate=None))]
+    fn log_mel(&self, audio: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<Vec<Vec<f32>>> {
+        let samples = Audio::new(audio, sample_rate)?.decode(&Limits::default()).map_err(Error::new_err)?;
+        let config = &self.record.header.log_mel;
+        let features = config.init().compute(&Waveform::from_samples(&samples));
+        Ok(features.values().chunks(config.n_mels).map(<[f32]>::to_vec).collect())
+    }
+
+    /// The network's output for the loudest second before it becomes probabilities, `[n_labels]`.
+    #[pyo3(signature = (audio, *, sample_rate=None))]
+    fn logits(&self, audio: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<Vec<f32>> {
+        let samples = Audio::new(audio, sample_rate)?.decode(&Limits::default()).map_err(Error::new_err)?;
+        Ok(self.classifier.logits(&Waveform::from_samples(&samples)))
+    }
+
+    /// Writes the model to a file, with the threshold that is in use.
+    fn save(&self, path: PathBuf) -> PyResult<()> {
+        self.record.save(&path).map_err(|error| to_python(&error))
+    }
+
+    fn __repr__(&self) -> String {
+        let header = &self.record.header;
+        format!("Recognizer(labels={:?}, threshold={})", header.labels.names(), header.threshold)
+    }
+}
+
+impl Recognizer {
+    fn answer(&self, audio: Audio) -> Result<Prediction, String> {
+        let samples = audio.decode(&Limits::default())?;
+        Ok(self.classifier.classify(&Waveform::from_samples(&samples)).into())
+    }
+}
+
+fn in_range(name: &str, value: Option<f32>, least: f32, most: f32) -> PyResult<Option<f32>> {
+    match value.filter(|value| !(least..=most).contains(value)) {
+        Some(value) => {
+            Err(Error::new_err(format!("{name} {value}: expected a number from {least} to {most}")))
+        }
+        None => Ok(value),
+    }
+}

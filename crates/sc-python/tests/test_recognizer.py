@@ -1,0 +1,187 @@
+"""The package as its users call it."""
+
+import array
+import json
+import re
+import subprocess
+import sys
+import threading
+import wave
+
+import pytest
+from conftest import EXAMPLES, GOLDEN, ROOT
+
+import speech_commands as sc
+
+np = pytest.importorskip("numpy")
+
+
+def read(path):
+    """Returns a WAV file's 16-bit samples of one channel, and its rate."""
+    with wave.open(str(path)) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), np.int16), file.getframerate()
+
+
+def test_the_examples_are_the_words_they_say(recognizer):
+    for word in ["yes", "stop"]:
+        answer = recognizer.classify(EXAMPLES / f"{word}.mp3")
+        assert (answer.label, answer.accepted) == (word, True)
+    assert not recognizer.classify(EXAMPLES / "banana.mp3").accepted
+
+
+def test_a_path_its_bytes_and_its_samples_have_one_answer(recognizer):
+    path = GOLDEN / "speech-16000-1.wav"
+    samples, rate = read(path)
+    expected = recognizer.classify(path)
+    assert recognizer.classify(str(path)) == expected
+    assert recognizer.classify(path.read_bytes()) == expected
+    assert recognizer.classify(samples, sample_rate=rate) == expected
+    floats = samples.astype(np.float32) / 32768
+    for numbers in [floats, floats.astype(np.float64), array.array("f", floats), memoryview(floats), np.repeat(floats, 2)[::2]]:
+        assert recognizer.classify(numbers, sample_rate=rate) == expected, type(numbers)
+
+
+def test_probabilities_add_up_to_one_in_their_order(recognizer):
+    answer = recognizer.classify(EXAMPLES / "yes.mp3")
+    values = [probability for _, probability in answer.predictions]
+    assert values == sorted(values, reverse=True) and abs(sum(values) - 1) < 1e-5
+    assert {label for label, _ in answer.predictions} == set(recognizer.labels)
+    assert answer.predictions[0] == (answer.label, answer.confidence)
+
+
+def test_many_files_have_the_answers_of_each_and_errors_in_their_places(recognizer):
+    paths = [EXAMPLES / "yes.mp3", ROOT / "README.md", EXAMPLES / "stop.mp3", "nowhere.wav"]
+    yes, no_audio, stop, missing = recognizer.classify_many(paths)
+    assert [yes, stop] == [recognizer.classify(path) for path in paths[::2]]
+    assert isinstance(no_audio, sc.Error) and str(no_audio).startswith(f"{paths[1]}: not an audio file")
+    assert isinstance(missing, sc.Error) and str(missing).startswith("nowhere.wav: ")
+
+
+def test_other_threads_run_while_many_files_are_classified(recognizer):
+    ended = threading.Event()
+    turns = 0
+
+    def count():
+        nonlocal turns
+        while not ended.is_set():
+            turns += 1
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    before = turns
+    recognizer.classify_many([EXAMPLES / "yes.mp3"] * 300)
+    during = turns - before
+    ended.set()
+    thread.join()
+    assert during > 1000
+
+
+def test_live_pieces_of_any_size_have_the_detections_of_the_whole(recognizer):
+    audio, rate = read(GOLDEN / "speech-16000-1.wav")
+    audio = np.tile(audio, 3)
+    whole = recognizer.detect(audio, sample_rate=rate)
+    for size in [160, 4_001]:
+        detector = recognizer.detector(rate)
+        found = [one for start in range(0, len(audio), size) for one in detector.push(audio[start : start + size])]
+        assert found + detector.finish() == whole, size
+
+
+def test_every_keyword_of_a_recording_is_found_in_its_place(recognizer):
+    found = recognizer.detect(EXAMPLES / "several.mp3")
+    assert len(found) > 1 and all(one.label in recognizer.labels for one in found)
+    times = [time for one in found for time in (one.start_s, one.end_s)]
+    assert times == sorted(times)
+
+
+def test_results_print_what_they_are(recognizer):
+    assert re.fullmatch(r"Prediction\(label=\"yes\", confidence=[0-9.]+, accepted=True\)", repr(recognizer.classify(EXAMPLES / "yes.mp3")))
+    assert repr(recognizer.detect(EXAMPLES / "several.mp3")[0]).startswith('Detection(label="')
+    assert repr(recognizer).startswith("Recognizer(labels=[")
+
+
+def test_a_saved_model_answers_the_same_and_keeps_its_threshold(recognizer, tmp_path):
+    strict = sc.Recognizer(threshold=1.0)
+    assert not strict.classify(EXAMPLES / "yes.mp3").accepted
+    strict.save(tmp_path / "strict.safetensors")
+    loaded = sc.Recognizer(tmp_path / "strict.safetensors")
+    assert loaded.info["threshold"] == 1.0
+    assert loaded.logits(EXAMPLES / "yes.mp3") == recognizer.logits(EXAMPLES / "yes.mp3")
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda r: r.classify(b""), "not an audio file"),
+        (lambda r: r.classify(b"RIFF"), "audio|WAV"),
+        (lambda r: r.classify("nowhere.wav"), r"nowhere\.wav: "),
+        (lambda r: r.classify(None), "NoneType: expected a path, the bytes of a file, or an array"),
+        (lambda r: r.classify([0.0] * 16_000, sample_rate=16_000), "list: expected"),
+        (lambda r: r.classify(np.zeros(16_000, np.int64), sample_rate=16_000), "ndarray: expected"),
+        (lambda r: r.classify(np.zeros((2, 9), np.float32), sample_rate=16_000), "2 dimensions: expected one channel"),
+        (lambda r: r.classify(np.zeros(16_000, np.float32)), "needs its sample_rate"),
+        (lambda r: r.classify(np.zeros(0, np.float32), sample_rate=16_000), "no samples"),
+        (lambda r: r.classify(np.full(9, np.nan, np.float32), sample_rate=16_000), "not a finite number"),
+        (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=0), "sample rate"),
+        (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=float("nan")), "sample rate"),
+        (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=-1), "sample rate"),
+        (lambda r: r.classify(np.zeros(61 * 16_000, np.float32), sample_rate=16_000), "longer than 60 s"),
+        (lambda r: r.detector(sample_rate=0), "sample rate"),
+        (lambda r: r.detector(threshold=1.5), "threshold 1.5: expected a number from 0 to 1"),
+        (lambda r: r.detector(hop_s=float("nan")), "hop_s"),
+        (lambda r: r.save("nowhere/model.safetensors"), "cannot write nowhere/model.safetensors"),
+    ],
+)
+def test_what_cannot_be_used_raises_one_error_with_plain_words(recognizer, call, text):
+    with pytest.raises(sc.Error, match=text):
+        call(recognizer)
+
+
+def test_a_closed_detector_says_so(recognizer):
+    detector = recognizer.detector()
+    detector.finish()
+    for call in [detector.finish, lambda: detector.push(np.zeros(9, np.float32))]:
+        with pytest.raises(sc.Error, match="closed"):
+            call()
+
+
+def test_a_damaged_model_is_refused(recognizer, tmp_path):
+    recognizer.save(tmp_path / "model.safetensors")
+    whole = (tmp_path / "model.safetensors").read_bytes()
+    other_weights = whole[:-4_000] + b"\0" * 4_000
+    other_version = whole.replace(b'format_version\\":1', b'format_version\\":9')
+    for damaged in [b"", b"no model", whole[:9_000], whole[:-1], other_weights, other_version]:
+        (tmp_path / "damaged.safetensors").write_bytes(damaged)
+        with pytest.raises(sc.Error, match="not a usable model"):
+            sc.Recognizer(tmp_path / "damaged.safetensors")
+    with pytest.raises(sc.Error, match=r"cannot read .*missing\.safetensors"):
+        sc.Recognizer(tmp_path / "missing.safetensors")
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "speech_commands", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_prints_a_row_a_file():
+    done = run(EXAMPLES / "yes.mp3", ROOT / "README.md")
+    yes, unreadable = done.stdout.splitlines()
+    assert re.fullmatch(rf"yes +[0-9.]+ %  accepted  {re.escape(str(EXAMPLES))}/yes.mp3", yes)
+    assert unreadable.startswith("unreadable ") and "not an audio file" in unreadable
+    assert done.returncode == 1
+
+
+def test_the_command_prints_json_and_detections():
+    rows = [json.loads(line) for line in run("--json", "--detect", EXAMPLES / "several.mp3").stdout.splitlines()]
+    assert rows[0]["detections"][0].keys() == {"label", "start_s", "end_s", "confidence"}
+    assert json.loads(run("--json", EXAMPLES / "yes.mp3").stdout)["predictions"][0]["label"] == "yes"
+
+
+def test_the_command_says_why_a_model_is_refused():
+    done = run("--model", ROOT / "README.md", EXAMPLES / "yes.mp3")
+    assert done.returncode == 1 and "not a usable model" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_program_of_the_readme_runs():
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "crates/sc-python/README.md").read_text(), re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("yes True\n")
