@@ -52,6 +52,28 @@ test-web:
     npm ci --prefix crates/sc-server/tests/web
     npm test --prefix crates/sc-server/tests/web
 
+# Install what `web-package` needs
+web-tools:
+    rustup target add wasm32-unknown-unknown
+    cargo install --locked wasm-bindgen-cli --version "$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)"
+
+# Make the npm package in DIR
+web-package dir="target/web-package":
+    crates/sc-web/scripts/package.sh {{ dir }}
+
+# Test the npm package in Node.js and in a real browser (needs npm and a Chromium)
+test-web-package dir="target/web-package": (web-package dir)
+    npm ci --prefix crates/sc-web/tests
+    WEB_PACKAGE={{ dir }} npm test --prefix crates/sc-web/tests
+
+# Compile the engine of the page anew, into assets/web/device
+web:
+    crates/sc-web/scripts/page.sh
+
+# Write the page as static files to DIR, for any web space
+site dir="target/site":
+    crates/sc-web/scripts/site.sh {{ dir }}
+
 # Install the Python package into a fresh environment in DIR, and test it
 test-python dir="target/python":
     python3 -m venv {{ dir }}

@@ -66,7 +66,7 @@ pub enum Kernel {
     #[cfg(target_feature = "simd128")]
     Simd128(pulp::wasm::Simd128),
     /// 128-bit vectors of WebAssembly and relaxed multiply-add, which is fused where the processor can.
-    #[cfg(target_feature = "relaxed-simd")]
+    #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
     RelaxedSimd(pulp::wasm::RelaxedSimd),
 }
 
@@ -87,7 +87,7 @@ impl Kernel {
         #[cfg(target_arch = "aarch64")]
         kernels.extend(pulp::aarch64::Neon::try_new().map(Self::Neon));
         // A module with instructions that its engine does not know cannot be loaded at all. So a build chooses.
-        #[cfg(target_feature = "relaxed-simd")]
+        #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
         kernels.extend(pulp::wasm::RelaxedSimd::try_new().map(Self::RelaxedSimd));
         #[cfg(target_feature = "simd128")]
         kernels.extend(pulp::wasm::Simd128::try_new().map(Self::Simd128));
@@ -124,7 +124,7 @@ impl Kernel {
             Self::Simd128(simd) => {
                 Simd::vectorize(simd, Places::<2, 4, false> { panel, input, skip, output })
             }
-            #[cfg(target_feature = "relaxed-simd")]
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Self::RelaxedSimd(simd) => {
                 Simd::vectorize(simd, Places::<2, 4, true> { panel, input, skip, output });
             }
@@ -143,7 +143,7 @@ impl Kernel {
             Self::Neon(simd) => Simd::vectorize(simd, work),
             #[cfg(target_feature = "simd128")]
             Self::Simd128(simd) => Simd::vectorize(simd, work),
-            #[cfg(target_feature = "relaxed-simd")]
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Self::RelaxedSimd(simd) => Simd::vectorize(simd, work),
         }
     }
@@ -161,7 +161,7 @@ impl fmt::Display for Kernel {
             Self::Neon(_) => "NEON",
             #[cfg(target_feature = "simd128")]
             Self::Simd128(_) => "SIMD128",
-            #[cfg(target_feature = "relaxed-simd")]
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Self::RelaxedSimd(_) => "relaxed SIMD",
         })
     }

@@ -1,0 +1,94 @@
+/** A label and its probability. */
+export interface Scored {
+  label: string;
+  /** In [0, 1]. The probabilities of all labels add up to 1. */
+  probability: number;
+}
+
+/** The word in a second of audio. */
+export interface Prediction {
+  /** The likeliest label. */
+  label: string;
+  /** Its probability. */
+  confidence: number;
+  /** True if `label` is a keyword and `confidence` reaches the threshold. Act on the answer only then. */
+  accepted: boolean;
+  /** All labels, likeliest first. */
+  predictions: Scored[];
+}
+
+/** A keyword in audio of any length, with its place in seconds from the first sample. */
+export interface Detection {
+  label: string;
+  start_s: number;
+  end_s: number;
+  /** Its smoothed probability when it was detected. */
+  confidence: number;
+}
+
+/** The likeliest label of the newest second of live audio. */
+export interface Score {
+  /** The end of that second, in seconds from the first sample. */
+  time_s: number;
+  label: string;
+  /** Its smoothed probability. */
+  confidence: number;
+}
+
+export interface DetectorOptions {
+  /** Samples a second: 4,000 to 192,000, or 16,000 if it is left out. */
+  sampleRate?: number;
+  /** Least smoothed probability of a detected keyword, 0 to 1. The model's own if it is left out. */
+  threshold?: number;
+  /** Distance between the seconds that are classified, in seconds: 0.01 to 1, or 0.1 if it is left out. */
+  hop_s?: number;
+  /** Time over which their probabilities are averaged, in seconds: 0 to 10, or 0.3 if it is left out. */
+  smoothing_s?: number;
+}
+
+/** A stream of samples between two pieces. After `finish` it is closed, and both methods throw. */
+export interface Detector {
+  /** Takes more samples of one channel, and returns the keywords detected in them. */
+  push(samples: Float32Array): Detection[];
+  /** Ends the stream, and returns the keywords detected at its end. */
+  finish(): Detection[];
+  /** Null before the first half second is over. */
+  readonly latest: Score | null;
+}
+
+/** A loaded model. Every method throws an `Error` that says what is wrong with its arguments. */
+export class Recognizer {
+  private constructor();
+  /** Loads a model file, from an address or from its bytes, or the model that comes with the package. */
+  static load(model?: string | URL | Uint8Array | ArrayBuffer): Promise<Recognizer>;
+  /** All labels, in the order of the logits. */
+  readonly labels: string[];
+  /** Least confidence at which a keyword is accepted. */
+  readonly threshold: number;
+  /** The model's header: labels, settings, and the training that made it. */
+  readonly info: Record<string, unknown>;
+  /** Names the word in the loudest second of up to a minute of samples of one channel, in [-1, 1]. */
+  classify(samples: Float32Array, sampleRate: number): Prediction;
+  /** Makes a detector for live samples. */
+  detector(options?: DetectorOptions): Detector;
+  /** Returns what the network sees of the loudest second, `[n_frames, n_mels]`, row by row. */
+  logMel(samples: Float32Array, sampleRate: number): Float32Array;
+  /** Returns the network's output for such features before it becomes probabilities, `[n_labels]`. */
+  logits(features: Float32Array): Float32Array;
+}
+
+export interface ListenOptions extends Omit<DetectorOptions, 'sampleRate'> {
+  /** The model, as for `Recognizer.load`. */
+  model?: string | Uint8Array | ArrayBuffer;
+  /** Called with the likeliest label whenever a new second was classified. */
+  onLatest?: (latest: Score) => void;
+  /** Called if the detection fails after it has begun. */
+  onError?: (error: Error) => void;
+}
+
+/** Detects keywords in a microphone's stream, in a worker, until `stop`. */
+export function listen(
+  stream: MediaStream,
+  onDetection: (detection: Detection) => void,
+  options?: ListenOptions,
+): Promise<{ stop(): Promise<void> }>;

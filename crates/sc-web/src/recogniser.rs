@@ -1,0 +1,123 @@
+//! Classifies samples.
+
+use std::sync::Arc;
+
+use sc_data::{Limits, StreamResampler, Waveform};
+use sc_model::{Backend, Classifier, DetectorConfig, Record};
+use wasm_bindgen::prelude::*;
+
+use crate::detector::Detector;
+use crate::{object, to_js};
+
+/// A loaded model.
+#[wasm_bindgen]
+pub struct Recognizer {
+    classifier: Arc<Classifier>,
+}
+
+#[wasm_bindgen]
+impl Recognizer {
+    /// Loads the bytes of a model file.
+    ///
+    /// # Errors
+    /// If they are no usable model.
+    #[wasm_bindgen(constructor)]
+    pub fn new(record: &[u8]) -> Result<Self, JsError> {
+        let classifier =
+            Record::from_bytes(record).and_then(|record| Classifier::new(&record, Backend::Native));
+        Ok(Self { classifier: Arc::new(classifier.map_err(|error| to_js(&error))?) })
+    }
+
+    /// All labels, in the order of the logits.
+    #[wasm_bindgen(getter)]
+    pub fn labels(&self) -> Vec<String> {
+        self.classifier.header().labels.names().to_vec()
+    }
+
+    /// The model's header: labels, settings, and the training that made it.
+    #[wasm_bindgen(getter)]
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        object(self.classifier.header())
+    }
+
+    /// Names the keyword in the loudest second of mono samples.
+    ///
+    /// # Errors
+    /// If there are no samples, too many, one that is not finite, or a sample rate out of range.
+    pub fn classify(&self, samples: &[f32], rate_hz: f64) -> Result<JsValue, JsValue> {
+        let waveform = Waveform::from_samples(&resampled(samples, rate_hz)?);
+        object(&self.classifier.classify(&waveform))
+    }
+
+    /// Returns the logits of a log-mel spectrogram, `[n_frames, n_mels]`, row-major.
+    ///
+    /// # Errors
+    /// If it has another size.
+    pub fn logits(&self, features: &[f32]) -> Result<Vec<f32>, JsError> {
+        let network = &self.classifier.header().network;
+        let expected = network.n_frames * network.n_mels;
+        if features.len() != expected {
+            let len = features.len();
+            return Err(JsError::new(&format!("{len} features: expected {expected}, as logMel gives them")));
+        }
+        Ok(self.classifier.logits_of(features))
+    }
+
+    /// Returns the log-mel spectrogram of the loudest second of mono samples, `[n_frames, n_mels]`, row-major.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify).
+    #[wasm_bindgen(js_name = logMel)]
+    pub fn log_mel(&self, samples: &[f32], rate_hz: f64) -> Result<Vec<f32>, JsError> {
+        let waveform = Waveform::from_samples(&resampled(samples, rate_hz)?);
+        Ok(self.classifier.header().log_mel.init().compute(&waveform).values().to_vec())
+    }
+
+    /// Makes a detector for live samples.
+    ///
+    /// # Errors
+    /// If the sample rate or a setting is out of range.
+    pub fn detector(
+        &self,
+        rate_hz: f64,
+        threshold: Option<f32>,
+        hop_s: Option<f32>,
+        smoothing_s: Option<f32>,
+    ) -> Result<Detector, JsError> {
+        let default = DetectorConfig::default();
+        let config = DetectorConfig {
+            hop_s: in_range("hop_s", hop_s, 0.01..=1.0)?.unwrap_or(default.hop_s),
+            smoothing_s: in_range("smoothing_s", smoothing_s, 0.0..=10.0)?.unwrap_or(default.smoothing_s),
+            threshold: in_range("threshold", threshold, 0.0..=1.0)?,
+        };
+        Ok(Detector::new(Arc::clone(&self.classifier), &config, checked_rate(rate_hz)?))
+    }
+}
+
+/// Returns the samples at 16 kHz.
+fn resampled(samples: &[f32], rate_hz: f64) -> Result<Vec<f32>, JsError> {
+    let rate_hz = checked_rate(rate_hz)?;
+    Limits::default().check_samples(samples, rate_hz).map_err(|error| to_js(&error))?;
+    Ok(StreamResampler::all(samples, rate_hz))
+}
+
+/// Returns a sample rate within the limits. A fraction of a hertz is dropped; what is no number becomes 0.
+fn checked_rate(rate_hz: f64) -> Result<u32, JsError> {
+    let rate_hz = rate_hz as u32;
+    Limits::default().check_format(1, rate_hz).map_err(|error| to_js(&error))?;
+    Ok(rate_hz)
+}
+
+fn in_range(
+    name: &str,
+    value: Option<f32>,
+    range: std::ops::RangeInclusive<f32>,
+) -> Result<Option<f32>, JsError> {
+    match value.filter(|value| !range.contains(value)) {
+        Some(value) => {
+            let (start, end) = range.into_inner();
+            Err(JsError::new(&format!("{name} {value}: expected a number from {start} to {end}")))
+        }
+        None => Ok(value),
+    }
+}

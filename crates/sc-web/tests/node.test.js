@@ -1,0 +1,103 @@
+// The package in Node.js.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+
+import { PACKAGE, difference, sounds, speech } from './helpers.js';
+
+const { Recognizer } = await import(pathToFileURL(join(PACKAGE, 'index.js')));
+const recognizer = await Recognizer.load();
+const model = readFileSync(join(PACKAGE, 'model.safetensors'));
+
+test('labels are the native ones, probabilities to 1e-4', () => {
+  for (const { file, samples, rate, expected } of sounds()) {
+    const got = recognizer.classify(samples, rate);
+    assert.equal(got.label, expected.label, file);
+    assert.equal(got.accepted, expected.accepted, file);
+    assert.ok(difference(got, expected) < 1e-4, `${file}: ${difference(got, expected)}`);
+  }
+});
+
+test('a model from its bytes answers as the one of the package', async () => {
+  const { samples, rate } = speech();
+  const other = await Recognizer.load(model);
+  assert.deepEqual(other.classify(samples, rate), recognizer.classify(samples, rate));
+  assert.deepEqual(other.labels, recognizer.info.labels);
+  assert.equal(other.threshold, other.info.threshold);
+});
+
+test('logits of the features are those behind the answer', () => {
+  const { samples, rate } = speech();
+  const features = recognizer.logMel(samples, rate);
+  assert.equal(features.length, 101 * 40);
+  const logits = recognizer.logits(features);
+  const best = recognizer.labels[logits.indexOf(Math.max(...logits))];
+  assert.equal(best, recognizer.classify(samples, rate).label);
+});
+
+test('live pieces of any size have the detections of the whole', () => {
+  const { samples, rate: sampleRate } = speech();
+  const listen = (size) => {
+    const detector = recognizer.detector({ sampleRate });
+    const found = [];
+    for (let i = 0; i < samples.length; i += size) found.push(...detector.push(samples.subarray(i, i + size)));
+    const { latest } = detector;
+    return { latest, found: [...found, ...detector.finish()] };
+  };
+  const whole = listen(samples.length);
+  assert.ok(whole.latest.time_s > 0);
+  for (const size of [160, 4_001]) assert.deepEqual(listen(size), whole);
+});
+
+const second = new Float32Array(16_000);
+const refused = [
+  [() => recognizer.classify([0.5], 16_000), /Array: expected a Float32Array/],
+  [() => recognizer.classify(new Float64Array(9), 16_000), /Float64Array: expected a Float32Array/],
+  [() => recognizer.classify(undefined, 16_000), /undefined: expected a Float32Array/],
+  [() => recognizer.classify(new Float32Array(0), 16_000), /no samples/],
+  [() => recognizer.classify(Float32Array.of(NaN), 16_000), /not a finite number/],
+  [() => recognizer.classify(second, 0), /sample rate/],
+  [() => recognizer.classify(second, NaN), /sample rate/],
+  [() => recognizer.classify(second), /sample rate/],
+  [() => recognizer.classify(new Float32Array(61 * 16_000), 16_000), /longer than 60 s/],
+  [() => recognizer.logits(second), /16000 features: expected 4040/],
+  [() => recognizer.detector({ threshold: 2 }), /threshold 2: expected a number from 0 to 1/],
+  [() => recognizer.detector({ hop_s: NaN }), /hop_s NaN: expected/],
+  [() => recognizer.detector({ sampleRate: -1 }), /sample rate/],
+];
+
+test('what cannot be used is refused in plain words', () => {
+  for (const [call, message] of refused) assert.throws(call, message, String(call));
+});
+
+test('a closed detector says so', () => {
+  const detector = recognizer.detector();
+  detector.finish();
+  assert.throws(() => detector.push(second), /the detector is closed/);
+  assert.throws(() => detector.finish(), /the detector is closed/);
+});
+
+test('a damaged model is refused', async () => {
+  const zeros = new Uint8Array(model);
+  zeros.fill(0, zeros.length - 4_000);
+  for (const bytes of [new Uint8Array(0), model.subarray(0, 9_000), model.subarray(0, -1), zeros]) {
+    await assert.rejects(Recognizer.load(bytes), /not a usable model/);
+  }
+  await assert.rejects(Recognizer.load(new URL('missing.safetensors', import.meta.url)), /missing\.safetensors/);
+});
+
+test('memory does not grow with the calls', () => {
+  const { samples, rate } = speech();
+  const calls = (n) => {
+    for (let i = 0; i < n; i += 1) {
+      recognizer.classify(samples, rate);
+      assert.throws(() => recognizer.classify(samples, 0));
+    }
+    return process.memoryUsage().rss;
+  };
+  const before = calls(300);
+  assert.ok(calls(1_000) - before < 8e6);
+});
