@@ -11,7 +11,7 @@ from pathlib import Path
 import our_side
 from table import Table
 
-GROUPS = ["network", "log-mel", "wav", "serving", "training", "dataset"]
+GROUPS = ["network", "log-mel", "wav", "web", "python", "serving", "training", "dataset"]
 PACKAGES = ["torch", "torchaudio", "onnxruntime", "flask", "gunicorn"]
 
 
@@ -27,6 +27,13 @@ def main():
         import in_process
 
         in_process.run(table, 5 if options.quick else 25, options.data, options.only)
+    if {"web", "python"} & options.only:
+        import packages
+
+        if "web" in options.only:
+            packages.web_rows(table, 5 if options.quick else 25)
+        if "python" in options.only:
+            packages.python_rows(table, 3 if options.quick else 9, options.data)
     if "serving" in options.only:
         import serving
 
@@ -44,7 +51,7 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(prog="just bench-peers", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, metavar="DIR", help="Speech Commands, as `just fetch` writes it; training and dataset need it, the others use tones without it")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="Speech Commands, as `just fetch` writes it; training, dataset and python need it, the others use tones without it")
     parser.add_argument("--only", type=groups, metavar="NAME,NAME", help=f"some of {', '.join(GROUPS)}")
     parser.add_argument("--full", action="store_true", help="run dataset too; it takes minutes and 7 GB of disk")
     parser.add_argument("--quick", action="store_true", help="measure fewer times, for a first try")
@@ -52,10 +59,10 @@ def arguments():
     if options.data:
         options.data = options.data.resolve()
     if not options.only:
-        left_out = set() if options.data else {"training"}
+        left_out = set() if options.data else {"training", "python"}
         options.only = set(GROUPS) - {"dataset"} - left_out | ({"dataset"} if options.full else set())
-    if {"training", "dataset"} & options.only and not options.data:
-        parser.error("training and dataset need --data DIR")
+    if {"training", "dataset", "python"} & options.only and not options.data:
+        parser.error("training, dataset and python need --data DIR")
     return options
 
 

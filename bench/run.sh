@@ -11,4 +11,6 @@ if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
     "$venv/bin/pip" install --quiet --retries 1 --requirement "$here/requirements.txt"
     cp "$here/requirements.txt" "$venv/"
 fi
+# The Python package, of this checkout.
+"$venv/bin/pip" install --quiet "$here/../crates/sc-python"
 exec "$venv/bin/python" "$here/bench_peers.py" "$@"
