@@ -121,6 +121,14 @@ pub enum DatasetError {
     /// The text is not the name of a [`Split`](crate::Split).
     #[error("unknown split {0:?}: expected training, validation or testing")]
     Split(String),
+    /// The text cannot be the name of a word.
+    #[error("{name:?} cannot be the name of a word: {reason}")]
+    Word {
+        /// The text.
+        name: String,
+        /// The fault, and what would be right.
+        reason: &'static str,
+    },
     /// The names are not a list of [`Labels`](crate::Labels).
     #[error("labels must be at least one, each given once")]
     Labels,

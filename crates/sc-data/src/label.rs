@@ -19,6 +19,29 @@ const WORDS: [&str; 35] = [
 ];
 const N_COMMANDS: usize = 10;
 
+/// Most characters in the name of a word.
+const LONGEST_WORD: usize = 40;
+
+/// Checks that `name` can be the label of a word, in any script.
+///
+/// # Errors
+/// [`DatasetError::Word`] says what would be right.
+pub fn check_word(name: &str) -> Result<(), DatasetError> {
+    let is_foreign = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c); // they end a path or a line
+    let reason = if name.is_empty() || name.trim() != name {
+        "expected letters, without a space at either end"
+    } else if name.chars().count() > LONGEST_WORD {
+        "expected at most 40 characters"
+    } else if !name.starts_with(char::is_alphanumeric) {
+        "expected a letter or digit first"
+    } else if name.contains(is_foreign) {
+        "expected letters, digits, spaces, hyphens and apostrophes"
+    } else {
+        return Ok(());
+    };
+    Err(DatasetError::Word { name: name.chars().take(LONGEST_WORD).collect(), reason })
+}
+
 /// A choice of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -155,6 +178,26 @@ mod tests {
         let labels = Task::Commands.labels();
         assert_eq!(labels.index_of_word("up"), labels.index("up"));
         assert_eq!(labels.index_of_word("marvin"), labels.index(UNKNOWN));
+    }
+
+    #[test]
+    fn a_word_may_be_of_any_script_but_no_path_and_no_novel() {
+        for word in ["lights", "допомога", "नमस्ते", "good morning", "O'Brien", "3"] {
+            assert!(check_word(word).is_ok(), "{word}");
+        }
+        let long = "a".repeat(200);
+        for (word, reason) in [
+            ("", "expected letters"),
+            (" lights", "without a space"),
+            (&long, "at most 40"),
+            ("_unknown_", "letter or digit first"),
+            ("../lights", "letter or digit first"),
+            ("a/b", "expected letters"),
+            ("a\nb", "expected letters"),
+        ] {
+            let error = check_word(word).unwrap_err().to_string();
+            assert!(error.contains(reason) && error.chars().count() < 150, "{error}");
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub use digest::{NotADigest, Sha256Digest};
 pub use error::{DatasetError, Error};
 pub use examples::Example;
 pub use half::Half;
-pub use label::{Labels, SILENCE, Task, UNKNOWN};
+pub use label::{Labels, SILENCE, Task, UNKNOWN, check_word};
 pub use log_mel::{Features, LogMel, LogMelConfig, LogMelScratch};
 pub use split::Split;
 pub use waveform::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};

@@ -10,7 +10,8 @@ use serde::Serialize;
 use crate::clock::Instant;
 use crate::engine::{Engine, Workspace};
 use crate::record::{Header, Record, self_test_waveform};
-use crate::runner::Runner;
+use crate::runner::{Output, Runner};
+use crate::words::{self, WordSpace};
 use crate::{Backend, Error};
 
 /// Largest difference between a logit of the self-test and the record's.
@@ -54,6 +55,7 @@ pub struct Classifier {
     header: Header,
     log_mel: LogMel,
     network: Box<dyn Runner>,
+    words: Option<WordSpace>,
     /// Buffers that no clip uses: at most one for each of the threads that classify at the same time.
     free: Mutex<Vec<Buffers>>,
 }
@@ -64,12 +66,11 @@ struct Buffers {
     /// `[n_frames, n_mels]`.
     features: Vec<f32>,
     workspace: Workspace,
-    /// `[n_labels]`.
-    logits: Vec<f32>,
+    output: Output,
 }
 
 /// Loads the network on `backend`, which is one of this build's.
-fn load_network(Record { header, weights }: &Record, backend: Backend) -> Box<dyn Runner> {
+fn load_network(Record { header, weights, .. }: &Record, backend: Backend) -> Box<dyn Runner> {
     #[cfg(feature = "flex")]
     if let Some(device) = backend.device() {
         return Box::new(crate::network::OnDevice::new(&header.network, weights, device));
@@ -119,7 +120,8 @@ impl Classifier {
     /// If this build leaves `backend` out.
     pub fn untested(record: &Record, backend: Backend) -> Self {
         let (header, network) = (record.header.clone(), load_network(record, backend));
-        Self { log_mel: header.log_mel.init(), header, network, free: Mutex::default() }
+        let words = record.words.clone();
+        Self { log_mel: header.log_mel.init(), header, network, words, free: Mutex::default() }
     }
 
     /// Replaces the threshold: the least confidence at which a keyword is accepted.
@@ -136,48 +138,93 @@ impl Classifier {
 
     /// Classifies a waveform on the calling thread.
     pub fn classify(&self, waveform: &Waveform) -> Prediction {
-        self.predict(&self.logits(waveform), self.header.threshold)
+        self.classify_at(waveform, self.header.threshold).0
     }
 
     /// Classifies a waveform with a threshold for this answer alone, and returns the time it took.
     pub fn classify_at(&self, waveform: &Waveform, threshold: f32) -> (Prediction, Timing) {
-        let mut timing = Timing::default();
-        let logits = self.with_buffers(|buffers| timing = self.run(waveform, buffers));
-        (self.predict(&logits, threshold), timing)
-    }
-
-    /// Returns the logits of a waveform, `[n_labels]`: the network's output before it becomes probabilities.
-    pub fn logits(&self, waveform: &Waveform) -> Vec<f32> {
         self.with_buffers(|buffers| {
-            self.run(waveform, buffers);
+            let timing = self.run(waveform, self.has_taught_words(), buffers);
+            (self.predict(&buffers.output, threshold), timing)
         })
     }
 
-    /// Returns the logits, `[n_labels]`, of a spectrogram by the record's front end, `[n_frames, n_mels]`.
+    /// Returns the network's logits of a waveform, before they become probabilities. Taught words have none.
+    pub fn logits(&self, waveform: &Waveform) -> Vec<f32> {
+        self.with_buffers(|buffers| {
+            self.run(waveform, false, buffers);
+            buffers.output.logits.clone()
+        })
+    }
+
+    /// Returns the logits of a spectrogram by the record's front end, `[n_frames, n_mels]`.
     ///
     /// # Panics
     /// If the spectrogram has another size.
     pub fn logits_of(&self, log_mel: &[f32]) -> Vec<f32> {
-        self.with_buffers(|Buffers { workspace, logits, .. }| self.network.logits(log_mel, workspace, logits))
+        self.with_buffers(|Buffers { workspace, output, .. }| {
+            self.network.run(log_mel, workspace, false, output);
+            output.logits.clone()
+        })
     }
 
-    /// Runs the front end and the network, and leaves the logits in `buffers`.
-    fn run(&self, waveform: &Waveform, buffers: &mut Buffers) -> Timing {
-        let Buffers { log_mel, features, workspace, logits } = buffers;
+    /// Returns the probability of each label, given a spectrogram by the record's front end, `[n_frames, n_mels]`. A
+    /// taught word is likelier than other speech from `threshold` on.
+    ///
+    /// # Panics
+    /// If the spectrogram has another size.
+    pub(crate) fn probabilities_of(&self, log_mel: &[f32], threshold: f32) -> Vec<f32> {
+        self.with_buffers(|Buffers { workspace, output, .. }| {
+            self.network.run(log_mel, workspace, self.has_taught_words(), output);
+            self.probabilities(output, threshold)
+        })
+    }
+
+    /// Returns the network's output for a waveform. Records that differ in their taught words alone
+    /// [`answer`](Self::answer) by the same one.
+    pub fn listen(&self, waveform: &Waveform) -> Output {
+        self.with_buffers(|buffers| {
+            self.run(waveform, true, buffers);
+            buffers.output.clone()
+        })
+    }
+
+    /// Answers by the network's output.
+    pub fn answer(&self, output: &Output) -> Prediction {
+        self.predict(output, self.header.threshold)
+    }
+
+    /// Returns the score of each taught word, as [`TaughtWord::least_score`](words::TaughtWord) compares it.
+    pub fn word_scores(&self, output: &Output) -> Vec<f32> {
+        let space = self.words.as_ref();
+        space.map_or_else(Vec::new, |space| space.scores(&space.embed(&output.word_frames)).collect())
+    }
+
+    /// Returns the channels of [`word_frames`](Self::word_frames).
+    pub fn n_word_channels(&self) -> usize {
+        self.header.network.n_word_channels()
+    }
+
+    fn has_taught_words(&self) -> bool {
+        !self.header.taught.is_empty()
+    }
+
+    /// Runs the front end and the network, and leaves the result in `buffers`.
+    fn run(&self, waveform: &Waveform, has_words: bool, buffers: &mut Buffers) -> Timing {
+        let Buffers { log_mel, features, workspace, output } = buffers;
         let start = Instant::now();
         self.log_mel.compute_into(waveform, log_mel, features);
         let between = Instant::now();
-        self.network.logits(features, workspace, logits);
+        self.network.run(features, workspace, has_words, output);
         Timing { features: between - start, network: between.elapsed() }
     }
 
-    /// Returns the logits that `compute` leaves in the buffers it is given.
-    fn with_buffers(&self, compute: impl FnOnce(&mut Buffers)) -> Vec<f32> {
+    /// Returns what `compute` makes with buffers of its own.
+    fn with_buffers<T>(&self, compute: impl FnOnce(&mut Buffers) -> T) -> T {
         let mut buffers = self.take_buffers();
-        compute(&mut buffers);
-        let logits = buffers.logits.clone();
+        let result = compute(&mut buffers);
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
-        logits
+        result
     }
 
     fn take_buffers(&self) -> Buffers {
@@ -186,12 +233,22 @@ impl Classifier {
             log_mel: self.log_mel.scratch(),
             features: vec![0.0; self.header.network.n_frames * self.header.network.n_mels],
             workspace: self.network.workspace(),
-            logits: vec![0.0; self.header.labels.names().len()],
+            output: Output::default(),
         })
     }
 
-    fn predict(&self, logits: &[f32], threshold: f32) -> Prediction {
-        let probabilities = softmax(logits, self.header.temperature);
+    /// Returns the probability of each label.
+    fn probabilities(&self, output: &Output, threshold: f32) -> Vec<f32> {
+        let network = softmax(&output.logits, self.header.temperature);
+        let Some(space) = self.words.as_ref().filter(|_| self.has_taught_words()) else { return network };
+        let embedding = space.embed(&output.word_frames);
+        let scores = space.scores(&embedding).zip(&self.header.taught);
+        let taught = scores.map(|(score, word)| words::confidence(score, word, self.header.threshold));
+        words::combine(&network, |label| self.header.labels.is_keyword(label), taught, threshold)
+    }
+
+    fn predict(&self, output: &Output, threshold: f32) -> Prediction {
+        let probabilities = self.probabilities(output, threshold);
         let labels = &self.header.labels;
         let scored = labels.names().iter().zip(probabilities).enumerate();
         let mut scored: Vec<(usize, Scored)> = scored

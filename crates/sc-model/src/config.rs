@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::weights::WORD_BLOCK;
+
 /// Most output values of a layer for one clip: 16 MiB. The shipped network's largest layer has 16,320.
 const MOST_VALUES: usize = 1 << 22;
 
@@ -104,6 +106,11 @@ impl KeywordCnnConfig {
     /// Returns the channels of the last block, which are the inputs of the linear layer.
     pub fn n_features(&self) -> usize {
         self.blocks.last().map_or(self.entry, |block| block.channels)
+    }
+
+    /// Returns the channels of the block that tells words apart.
+    pub fn n_word_channels(&self) -> usize {
+        self.blocks.iter().take(WORD_BLOCK + 1).last().map_or(self.entry, |block| block.channels)
     }
 
     /// Returns the multiply-adds for one clip.

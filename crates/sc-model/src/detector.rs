@@ -7,7 +7,7 @@ use sc_data::{LogMel, LogMelScratch, SAMPLE_RATE_HZ};
 use serde::Serialize;
 
 use crate::clock::Instant;
-use crate::{Classifier, Timing, softmax};
+use crate::{Classifier, Timing};
 
 /// Length of the silence added before the first sample and after the last one, in seconds. A word at the
 /// very beginning or end then stands as whole in a window as one in the middle.
@@ -154,9 +154,10 @@ impl Detector {
             let first = i * self.hop;
             let frames = first * n_mels..(first + window) * n_mels;
             let start = Instant::now();
-            let logits = self.classifier.logits_of(&self.frames[frames.clone()]);
+            let probabilities =
+                self.classifier.probabilities_of(&self.frames[frames.clone()], self.threshold);
             self.timing.network += start.elapsed();
-            let scores = self.smooth(softmax(&logits, self.classifier.header().temperature));
+            let scores = self.smooth(probabilities);
             detections.extend(self.decide(&scores, self.n_passed + first, frames));
         }
         self.frames.drain(..n_windows * self.hop * n_mels);

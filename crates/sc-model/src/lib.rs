@@ -35,6 +35,7 @@ mod network;
 mod record;
 mod runner;
 mod weights;
+pub mod words;
 
 pub use backend::Backend;
 pub use classifier::{Classifier, Prediction, Scored, Timing, softmax};
@@ -47,4 +48,5 @@ pub use error::Error;
 #[cfg(feature = "flex")]
 pub use network::KeywordCnn;
 pub use record::{FORMAT_VERSION, Header, Record, Training, self_test_waveform};
+pub use runner::Output;
 pub use weights::{Values, Weights};

@@ -9,10 +9,12 @@ use sc_data::{Labels, LogMelConfig, N_SAMPLES, Sha256Digest, Waveform};
 use serde::{Deserialize, Serialize};
 
 use crate::weights::not_safetensors;
+use crate::words::{TaughtWord, WordSpace};
 use crate::{Error, KeywordCnnConfig, Weights};
 
-/// Version of the record's format. A record of another version is refused.
-pub const FORMAT_VERSION: u32 = 1;
+/// Newest version of the record's format, that of records with a [`WordSpace`]. Version 1 has none. A record of a later
+/// version is refused.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Key of the header in the metadata of the file.
 const HEADER_KEY: &str = "speech-commands";
@@ -21,9 +23,9 @@ const HEADER_KEY: &str = "speech-commands";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// [`FORMAT_VERSION`] of the program that wrote the record.
+    /// Version of the record's format, at most [`FORMAT_VERSION`].
     pub format_version: u32,
-    /// The labels, in the order of the logits.
+    /// The labels: those of the network, in the order of its logits, then the taught words.
     pub labels: Labels,
     /// The front end that the network was trained with.
     pub log_mel: LogMelConfig,
@@ -37,6 +39,9 @@ pub struct Header {
     pub training: Training,
     /// The logits of [`self_test_waveform`].
     pub self_test: Vec<f32>,
+    /// The words that were taught, in the order of their labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taught: Vec<TaughtWord>,
 }
 
 /// The training of a record.
@@ -75,9 +80,17 @@ pub struct Record {
     pub header: Header,
     /// The weights.
     pub weights: Weights,
+    /// The space in which words are compared. Records of version 1 have none, so nothing can be taught to them.
+    pub words: Option<WordSpace>,
 }
 
 impl Record {
+    /// Gives the record a space in which words are compared, so that words can be taught to it.
+    pub fn give_words(&mut self, words: WordSpace) {
+        self.header.format_version = FORMAT_VERSION;
+        self.words = Some(words);
+    }
+
     /// Parses the bytes of a file.
     ///
     /// # Errors
@@ -88,9 +101,17 @@ impl Record {
         let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(HEADER_KEY));
         let header = header.ok_or_else(|| Error::record(format!("its metadata have no `{HEADER_KEY}`")))?;
         let header = Header::parse(header)?;
-        let weights = Weights::from_bytes(bytes)?;
+        let mut weights = Weights::from_bytes(bytes)?;
+        let words = WordSpace::take_from(&mut weights, &header.network)?;
         weights.check(&header.network)?;
-        Ok(Self { header, weights })
+        let n_words = words.as_ref().map_or(0, WordSpace::n_words);
+        if n_words != header.taught.len() {
+            return Err(Error::record(format!(
+                "{n_words} taught words for {} settings",
+                header.taught.len()
+            )));
+        }
+        Ok(Self { header, weights, words })
     }
 
     /// Reads a record from a file.
@@ -139,7 +160,10 @@ impl Record {
             file.sync_all()?;
             std::fs::rename(&aside, path)
         };
-        write().map_err(Error::write(path))
+        write().map_err(|error| {
+            let _ = std::fs::remove_file(&aside); // half a file helps nobody
+            Error::write(path)(error)
+        })
     }
 
     /// Returns the bytes of the record's file.
@@ -148,7 +172,11 @@ impl Record {
     /// [`Error::Record`] if the header cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let header = serde_json::to_string(&self.header).map_err(|error| Error::record(error.to_string()))?;
-        self.weights.to_bytes_with(Some(HashMap::from([(HEADER_KEY.to_owned(), header)])))
+        let metadata = Some(HashMap::from([(HEADER_KEY.to_owned(), header)]));
+        let Some(words) = &self.words else { return self.weights.to_bytes_with(metadata) };
+        let mut tensors = self.weights.clone();
+        words.put_into(&mut tensors);
+        tensors.to_bytes_with(metadata)
     }
 }
 
@@ -156,7 +184,7 @@ impl Header {
     /// Returns the header of a record before its training: a threshold of 0.5, a temperature of 1, no self-test.
     pub fn untrained(labels: Labels, log_mel: LogMelConfig, network: KeywordCnnConfig) -> Self {
         Self {
-            format_version: FORMAT_VERSION,
+            format_version: 1,
             labels,
             log_mel,
             network,
@@ -164,6 +192,7 @@ impl Header {
             temperature: 1.0,
             training: Training::default(),
             self_test: Vec::new(),
+            taught: Vec::new(),
         }
     }
 
@@ -175,9 +204,9 @@ impl Header {
         }
         let unreadable = |error: serde_json::Error| Error::record(format!("its header: {error}"));
         let Version { format_version } = serde_json::from_str(json).map_err(unreadable)?;
-        if format_version != FORMAT_VERSION {
+        if !(1..=FORMAT_VERSION).contains(&format_version) {
             return Err(Error::record(format!(
-                "format version {format_version}: this program reads version {FORMAT_VERSION}"
+                "format version {format_version}: this program reads versions 1 to {FORMAT_VERSION}"
             )));
         }
         let header: Self = serde_json::from_str(json).map_err(unreadable)?;
@@ -189,11 +218,22 @@ impl Header {
         self.log_mel.validate().map_err(|reason| format!("front end: {reason}"))?;
         self.network.validate().map_err(|reason| format!("network: {reason}"))?;
         let (labels, network, log_mel) = (self.labels.names().len(), &self.network, &self.log_mel);
-        if labels != network.n_labels {
-            return Err(format!("{labels} labels for a network of {}", network.n_labels));
+        if labels != network.n_labels + self.taught.len() {
+            let taught = self.taught.len();
+            return Err(format!(
+                "{labels} labels for a network of {} and {taught} taught words",
+                network.n_labels
+            ));
         }
-        if self.self_test.len() != labels {
-            return Err(format!("a self-test of {} logits for {labels} labels", self.self_test.len()));
+        if self.self_test.len() != network.n_labels {
+            let n_logits = self.self_test.len();
+            return Err(format!(
+                "a self-test of {n_logits} logits for a network of {} labels",
+                network.n_labels
+            ));
+        }
+        if let Some(word) = self.taught.iter().find(|word| !(-2.0..=2.0).contains(&word.least_score)) {
+            return Err(format!("a taught word of least score {}: expected -2 to 2", word.least_score));
         }
         if [network.n_frames, network.n_mels] != [log_mel.n_frames(), log_mel.n_mels] {
             return Err(format!(

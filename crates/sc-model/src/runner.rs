@@ -2,16 +2,25 @@
 
 use crate::engine::{Engine, Workspace};
 
+/// The network's output for one clip.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    /// `[n_labels]`.
+    pub logits: Vec<f32>,
+    /// The output of the block that tells words apart, `[n_frames, n_channels]`, if it was asked for.
+    pub word_frames: Vec<f32>,
+}
+
 /// A loaded network. Threads share it; each brings a workspace of its own.
 pub trait Runner: Send + Sync {
     /// Returns the memory for one clip on its way through the network.
     fn workspace(&self) -> Workspace;
 
-    /// Turns a log-mel spectrogram, `[n_frames, n_mels]`, into logits, `[n_labels]`.
+    /// Turns a log-mel spectrogram, `[n_frames, n_mels]`, into logits, and into word frames if `has_words` is true.
     ///
     /// # Panics
-    /// If a slice has another size, or another network made `workspace`.
-    fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]);
+    /// If the spectrogram has another size, or another network made `workspace`.
+    fn run(&self, log_mel: &[f32], workspace: &mut Workspace, has_words: bool, output: &mut Output);
 }
 
 impl Runner for Engine {
@@ -19,7 +28,12 @@ impl Runner for Engine {
         Engine::workspace(self)
     }
 
-    fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
-        Engine::logits(self, log_mel, workspace, logits);
+    fn run(&self, log_mel: &[f32], workspace: &mut Workspace, has_words: bool, output: &mut Output) {
+        output.logits.resize(self.n_labels(), 0.0);
+        self.logits(log_mel, workspace, &mut output.logits);
+        output.word_frames.clear();
+        if has_words {
+            output.word_frames.extend_from_slice(self.word_frames(workspace));
+        }
     }
 }

@@ -14,6 +14,9 @@ pub(crate) const WORD_HEAD: [&str; 2] = ["words.weight", "words.bias"];
 /// The block whose output that head sees: its features tell words apart best (`assets/RUNS.md`).
 pub(crate) const WORD_BLOCK: usize = 1;
 
+/// The tensors of the space in which words are compared, see [`WordSpace`](crate::words::WordSpace).
+pub(crate) const WORD_SPACE: [&str; 4] = ["words.mean", "words.projection", "words.bank", "words.taught"];
+
 /// One tensor of 32-bit floats, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
@@ -79,6 +82,11 @@ impl Weights {
     /// Adds or replaces a tensor.
     pub fn insert(&mut self, name: String, tensor: Values) {
         self.0.insert(name, tensor);
+    }
+
+    /// Removes the tensor of this name, if there is one.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Values> {
+        self.0.remove(name)
     }
 
     /// Returns the tensor of this name.

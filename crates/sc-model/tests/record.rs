@@ -21,7 +21,7 @@ fn record() -> Record {
         ..KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len())
     };
     let weights = Weights::random(&network, 0);
-    let mut record = Record { header: Header::untrained(labels, log_mel, network), weights };
+    let mut record = Record { header: Header::untrained(labels, log_mel, network), weights, words: None };
     record.header.self_test = Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
     record
 }

@@ -24,6 +24,8 @@ pub struct Engine {
     convolutions: Vec<Conv>,
     /// The first is the spectrogram, the last is the input of the head.
     activations: Vec<Activation>,
+    /// The activation by which words are told apart.
+    word_frames: usize,
     /// `[n_features, n_labels]`.
     head_weight: Vec<f32>,
     /// `[n_labels]`.
@@ -52,13 +54,19 @@ impl Engine {
 
     /// Does the same as [`Engine::new`] for a kernel of [`Kernel::available`].
     pub fn with_kernel(config: &KeywordCnnConfig, weights: &Weights, kernel: Kernel) -> Self {
-        let Plan { steps, activations } = Plan::new(config);
+        let Plan { steps, activations, word_frames } = Plan::new(config);
         Self {
             convolutions: steps.iter().map(|step| Conv::new(step, &activations, weights, kernel)).collect(),
             activations,
+            word_frames,
             head_weight: weights.get("head.weight").values.clone(),
             head_bias: weights.get("head.bias").values.clone(),
         }
+    }
+
+    /// Returns the number of logits.
+    pub fn n_labels(&self) -> usize {
+        self.head_bias.len()
     }
 
     /// Returns memory for the activations of one clip.
@@ -86,6 +94,14 @@ impl Engine {
         if let Some(last) = activations.last() {
             self.head(last, logits);
         }
+    }
+
+    /// Returns the output of the block that tells words apart, `[n_frames, channels]`, of the clip that
+    /// [`logits`](Self::logits) was called with last.
+    pub fn word_frames<'a>(&self, workspace: &'a Workspace) -> &'a [f32] {
+        let (activation, memory) =
+            (&self.activations[self.word_frames], &workspace.activations[self.word_frames]);
+        &memory[activation.row(0)..][..activation.n_frames() * activation.row_len()]
     }
 
     /// Takes the mean over time, then runs the linear layer.

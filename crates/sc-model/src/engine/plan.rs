@@ -2,6 +2,7 @@
 
 use crate::KeywordCnnConfig;
 use crate::config::ConvLayer;
+use crate::weights::WORD_BLOCK;
 
 /// An activation of one clip, `[time, frequency, channel]`, in memory with zeros around it.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,11 @@ impl Activation {
     /// Returns the distance from one time to the next.
     pub fn row_len(&self) -> usize {
         (self.shape[1] + 2 * self.padding[1]) * self.shape[2]
+    }
+
+    /// Returns the number of times.
+    pub fn n_frames(&self) -> usize {
+        self.shape[0]
     }
 
     /// Returns the position of a time's row, at its padding. Negative times lie in the padding.
@@ -55,11 +61,13 @@ pub struct Step {
 pub struct Plan {
     pub steps: Vec<Step>,
     pub activations: Vec<Activation>,
+    /// The activation by which words are told apart.
+    pub word_frames: usize,
 }
 
 impl Plan {
     pub fn new(config: &KeywordCnnConfig) -> Self {
-        let mut plan = Self { steps: Vec::new(), activations: Vec::new() };
+        let mut plan = Self { steps: Vec::new(), activations: Vec::new(), word_frames: 0 };
         let input = [config.n_frames, config.n_mels, 1];
         plan.activations.push(Activation { shape: input, padding: [0, 0] });
         let mut layers = config.layers().into_iter();
@@ -67,7 +75,7 @@ impl Plan {
             plan.push(layer, plan.activations.len() - 1, None);
         }
         let mut input_channels = config.entry;
-        for block in &config.blocks {
+        for (i, block) in config.blocks.iter().enumerate() {
             let input = plan.activations.len() - 1;
             let skip = block.has_skip(input_channels).then(|| layers.next()).flatten();
             let skip = skip.map_or(input, |layer| plan.push(layer, input, None));
@@ -76,6 +84,9 @@ impl Plan {
                 plan.push(conv2, conv1, Some(skip));
             }
             input_channels = block.channels;
+            if i <= WORD_BLOCK {
+                plan.word_frames = plan.activations.len() - 1;
+            }
         }
         plan
     }

@@ -17,7 +17,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::engine::Workspace;
-use crate::runner::Runner;
+use crate::runner::{Output, Runner};
 use crate::weights::{WORD_BLOCK, WORD_HEAD};
 use crate::{KeywordCnnConfig, Weights};
 use block::{ConvNorm, Residual};
@@ -78,27 +78,34 @@ impl KeywordCnn {
     /// # Shapes
     /// `[batch, n_frames, n_mels]` to `[batch, n_labels]`.
     pub fn forward(&self, log_mel: Tensor<3>) -> Tensor<2> {
-        self.forward_with_words(log_mel).0
+        self.forward_with_frames(log_mel).0
     }
 
     /// The same, and the logits of the words if the weights have a head for them: `[batch, n_words]`.
     pub fn forward_with_words(&self, log_mel: Tensor<3>) -> (Tensor<2>, Option<Tensor<2>>) {
-        let mut words = None;
+        let (logits, frames) = self.forward_with_frames(log_mel);
+        (logits, self.words.as_ref().map(|head| head.forward(&frames)))
+    }
+
+    /// The same as [`forward`](Self::forward), and the output of the block that tells words apart:
+    /// `[batch, n_frames, 1, n_channels]`.
+    fn forward_with_frames(&self, log_mel: Tensor<3>) -> (Tensor<2>, Tensor<4>) {
         let mut x = log_mel.unsqueeze_dim::<4>(3);
         for conv in &self.stem {
             x = conv.forward(x);
         }
         let [batch, n_frames, n_bands, channels] = x.dims();
         x = self.entry.forward(x.reshape([batch, n_frames, 1, n_bands * channels]));
+        let mut frames = x.clone();
         for (i, block) in self.blocks.iter().enumerate() {
             x = block.forward(x);
-            if i == WORD_BLOCK {
-                words = self.words.as_ref().map(|head| head.forward(&x));
+            if i <= WORD_BLOCK {
+                frames = x.clone();
             }
         }
         let [batch, _, _, channels] = x.dims();
         let mean = x.mean_dim(1).reshape([batch, channels]);
-        (mean.matmul(self.head_weight.val()) + self.head_bias.val().unsqueeze(), words)
+        (mean.matmul(self.head_weight.val()) + self.head_bias.val().unsqueeze(), frames)
     }
 
     /// Returns the network's weights, as [`KeywordCnnConfig::init`] takes them.
@@ -151,9 +158,11 @@ impl Runner for OnDevice {
         Workspace::default() // Burn keeps its own
     }
 
-    fn logits(&self, log_mel: &[f32], _: &mut Workspace, logits: &mut [f32]) {
+    fn run(&self, log_mel: &[f32], _: &mut Workspace, has_words: bool, output: &mut Output) {
         let shape = [1, log_mel.len() / self.n_mels, self.n_mels];
         let log_mel = Tensor::from_data(TensorData::new(log_mel.to_vec(), shape), &self.device);
-        logits.copy_from_slice(&to_vec(self.network.forward(log_mel)));
+        let (logits, frames) = self.network.forward_with_frames(log_mel);
+        output.logits = to_vec(logits);
+        output.word_frames = if has_words { to_vec(frames) } else { Vec::new() };
     }
 }

@@ -1,0 +1,188 @@
+//! The space in which words are compared.
+
+use crate::weights::WORD_SPACE;
+use crate::{Error, KeywordCnnConfig, Values, Weights};
+
+use super::pool::{N_STATISTICS, pool};
+
+/// Most directions of a space: the shipped one has 128.
+const MOST_DIRECTIONS: usize = 1024;
+
+/// Most embeddings in a bank: the shipped one has 580.
+const MOST_IN_BANK: usize = 10_000;
+
+/// Embeddings of the bank that a second is compared with: those most like it.
+const COHORT: usize = 30;
+
+/// The space in which words are compared, a bank of ordinary speech in it, and the words that were taught.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WordSpace {
+    /// `[n_pooled]`: the mean of ordinary speech.
+    mean: Vec<f32>,
+    /// `[n_pooled, n_directions]`.
+    projection: Vec<f32>,
+    /// `[n_bank, n_directions]`: directions of ordinary speech and noise.
+    bank: Vec<f32>,
+    /// `[n_words, n_directions]`: the directions of the taught words, in the order of their labels.
+    words: Vec<f32>,
+}
+
+impl WordSpace {
+    /// Makes a space without taught words from the pooled frames of a bank, each `[n_pooled]`.
+    ///
+    /// `mean` is `[n_pooled]`, `projection` is `[n_pooled, n_directions]`.
+    pub fn new(mean: Vec<f32>, projection: Vec<f32>, bank: &[Vec<f32>]) -> Self {
+        let mut space = Self { mean, projection, bank: Vec::new(), words: Vec::new() };
+        space.bank = bank.iter().flat_map(|pooled| space.project(pooled)).collect();
+        space
+    }
+
+    /// Returns the number of directions.
+    pub fn n_directions(&self) -> usize {
+        self.projection.len() / self.mean.len()
+    }
+
+    /// Returns the number of taught words.
+    pub fn n_words(&self) -> usize {
+        self.words.len() / self.n_directions()
+    }
+
+    /// Returns the embedding of a second: a vector of length 1, `[n_directions]`. `frames` is the output of the block
+    /// that tells words apart, `[n_frames, n_channels]`.
+    pub fn embed(&self, frames: &[f32]) -> Vec<f32> {
+        self.project(&pool(frames, self.mean.len() / N_STATISTICS))
+    }
+
+    /// Returns the score of each taught word: the similarity of `embedding` to the word, less that to ordinary speech.
+    pub(crate) fn scores(&self, embedding: &[f32]) -> impl Iterator<Item = f32> {
+        let ordinary = self.ordinary(embedding);
+        self.words.chunks_exact(self.n_directions()).map(move |word| dot(embedding, word) - ordinary)
+    }
+
+    /// Returns the similarity of `embedding` to ordinary speech: to the clips of the bank that are most like it.
+    pub(crate) fn ordinary(&self, embedding: &[f32]) -> f32 {
+        let similarities = self.bank().map(|other| dot(embedding, other)).collect();
+        mean_of_largest(similarities)
+    }
+
+    /// Returns the same for each clip of the bank, against the other clips.
+    pub(crate) fn ordinary_of_bank(&self) -> Vec<f32> {
+        let others = |(i, clip)| {
+            let others = self.bank().enumerate().filter(move |(j, _)| *j != i);
+            mean_of_largest(others.map(|(_, other)| dot(clip, other)).collect())
+        };
+        self.bank().enumerate().map(others).collect()
+    }
+
+    /// Returns the embeddings of the bank.
+    pub(crate) fn bank(&self) -> impl Iterator<Item = &[f32]> {
+        self.bank.chunks_exact(self.n_directions())
+    }
+
+    /// Adds the direction of a taught word, behind the others.
+    pub(crate) fn add_word(&mut self, direction: &[f32]) {
+        self.words.extend_from_slice(direction);
+    }
+
+    /// Removes a taught word.
+    pub(crate) fn remove_word(&mut self, index: usize) {
+        let n = self.n_directions();
+        self.words.drain(index * n..(index + 1) * n);
+    }
+
+    fn project(&self, pooled: &[f32]) -> Vec<f32> {
+        let n = self.n_directions();
+        let mut embedding = vec![0.0; n];
+        let centred = pooled.iter().zip(&self.mean).map(|(value, mean)| value - mean);
+        for (value, row) in centred.zip(self.projection.chunks_exact(n)) {
+            embedding.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
+        }
+        normalise(&mut embedding);
+        embedding
+    }
+
+    /// Takes the space's tensors out of `weights`, if there are any.
+    ///
+    /// # Errors
+    /// [`Error::Record`] names a tensor that is missing, that does not fit the others or the network, or that holds a
+    /// number that is not finite.
+    pub(crate) fn take_from(weights: &mut Weights, config: &KeywordCnnConfig) -> Result<Option<Self>, Error> {
+        let tensors = WORD_SPACE.map(|name| weights.remove(name));
+        if tensors.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let n_pooled = N_STATISTICS * config.n_word_channels();
+        let [mean, projection, bank, words] = tensors;
+        let directions =
+            projection.as_ref().and_then(|tensor| tensor.shape.get(1)).copied().unwrap_or_default();
+        if !(1..=MOST_DIRECTIONS).contains(&directions) {
+            return Err(Error::record(format!(
+                "`{}` of {directions} directions: expected 1 to 1024",
+                WORD_SPACE[1]
+            )));
+        }
+        Ok(Some(Self {
+            mean: checked(mean, 0, |shape| shape == [n_pooled])?,
+            projection: checked(projection, 1, |shape| shape == [n_pooled, directions])?,
+            bank: checked(bank, 2, |shape| {
+                shape.len() == 2 && (COHORT + 1..=MOST_IN_BANK).contains(&shape[0]) && shape[1] == directions
+            })?,
+            words: match words {
+                Some(words) => checked(Some(words), 3, |shape| shape.len() == 2 && shape[1] == directions)?,
+                None => Vec::new(),
+            },
+        }))
+    }
+
+    /// Adds the space's tensors to `weights`.
+    pub(crate) fn put_into(&self, weights: &mut Weights) {
+        let n = self.n_directions();
+        let rows = |values: &Vec<f32>| Values { shape: vec![values.len() / n, n], values: values.clone() };
+        let mean = Values { shape: vec![self.mean.len()], values: self.mean.clone() };
+        let tensors = [mean, rows(&self.projection), rows(&self.bank), rows(&self.words)];
+        for (name, tensor) in WORD_SPACE.into_iter().zip(tensors) {
+            if !tensor.values.is_empty() {
+                weights.insert(name.into(), tensor);
+            }
+        }
+    }
+}
+
+/// Returns the values of tensor `index` of [`WORD_SPACE`] if its shape is right and its numbers are finite.
+fn checked(tensor: Option<Values>, index: usize, fits: impl Fn(&[usize]) -> bool) -> Result<Vec<f32>, Error> {
+    let name = WORD_SPACE[index];
+    let tensor = tensor.ok_or_else(|| Error::record(format!("no tensor `{name}`")))?;
+    if !fits(&tensor.shape) {
+        return Err(Error::record(format!(
+            "tensor `{name}` is {:?}: it fits neither network nor bank",
+            tensor.shape
+        )));
+    }
+    if tensor.values.iter().any(|value| !value.is_finite()) {
+        return Err(Error::record(format!("tensor `{name}` holds a number that cannot be")));
+    }
+    Ok(tensor.values)
+}
+
+/// The mean of the [`COHORT`] largest.
+fn mean_of_largest(mut values: Vec<f32>) -> f32 {
+    let n = COHORT.min(values.len());
+    if n == 0 {
+        return 0.0;
+    }
+    values.select_nth_unstable_by(n - 1, |a, b| b.total_cmp(a));
+    values[..n].iter().sum::<f32>() / n as f32
+}
+
+/// The scalar product: the cosine of the angle between two vectors of length 1.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Scales a vector to length 1; a vector of zeros stays.
+pub(crate) fn normalise(vector: &mut [f32]) {
+    let length = dot(vector, vector).sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|value| *value /= length);
+    }
+}

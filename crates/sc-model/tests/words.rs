@@ -1,0 +1,154 @@
+//! Words taught by a few recordings are found again, and nothing else changes.
+#![allow(clippy::unwrap_used)] // in what the tests share, too
+
+use std::sync::Arc;
+
+use sc_data::Waveform;
+use sc_model::words::{Reason, Recording, TeachError, forget, teach};
+use sc_model::{Backend, Classifier, Detector, DetectorConfig, Record, self_test_waveform};
+use sc_test::dataset::spoken;
+
+/// A word that glides between two timbres, 16 kHz samples.
+fn take(timbre: &str, pitch_hz: f32) -> Vec<f32> {
+    spoken(timbre, pitch_hz).iter().map(|sample| f32::from(*sample) / 32_768.0).collect()
+}
+
+/// Two hisses, 16 kHz samples: like no glide.
+fn hisses(seed: u32) -> Vec<f32> {
+    let mut state = seed;
+    let mut hiss = |i: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let is_loud = (3_000..6_000).contains(&i) || (9_000..12_000).contains(&i);
+        if is_loud { state as f32 / u32::MAX as f32 - 0.5 } else { 0.0 }
+    };
+    (0..16_000).map(&mut hiss).collect()
+}
+
+fn recordings(takes: Vec<Vec<f32>>) -> Vec<Recording> {
+    let named = takes.into_iter().enumerate();
+    named.map(|(i, samples)| Recording { name: i.to_string(), samples: Ok(samples) }).collect()
+}
+
+fn five(timbre: &str) -> Vec<Vec<f32>> {
+    [110.0, 130.0, 150.0, 170.0, 190.0].map(|pitch_hz| take(timbre, pitch_hz)).to_vec()
+}
+
+/// The shipped record with the word *lamp*, of the timbre of `stop`.
+fn with_lamp() -> Record {
+    teach(&Record::shipped().unwrap(), "lamp", recordings(five("stop"))).unwrap().0
+}
+
+fn classifier(record: &Record) -> Classifier {
+    Classifier::new(record, Backend::Native).unwrap()
+}
+
+/// The error of teaching `name` by `takes`.
+fn refusal(record: &Record, name: &str, takes: Vec<Vec<f32>>) -> TeachError {
+    match teach(record, name, recordings(takes)) {
+        Ok((_, taught)) => panic!("taught: {taught:?}"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_taught_word_is_found_and_reported() {
+    let (record, taught) = teach(&Record::shipped().unwrap(), "lamp", recordings(five("stop"))).unwrap();
+    assert_eq!(taught.used.len(), 5, "{taught:?}");
+    assert!(taught.recall_leave_one_out > 0.7 && taught.false_accepts <= 0.01, "{taught:?}");
+
+    let heard = classifier(&record).classify(&Waveform::from_samples(&take("stop", 140.0)));
+    assert!(heard.label == "lamp" && heard.accepted, "{heard:?}");
+    assert!((heard.predictions.iter().map(|scored| scored.probability).sum::<f32>() - 1.0).abs() < 1e-5);
+    for timbre in ["yes", "no", "bed"] {
+        let other = classifier(&record).classify(&Waveform::from_samples(&take(timbre, 140.0)));
+        assert!(other.label != "lamp" || !other.accepted, "{timbre}: {other:?}");
+    }
+}
+
+#[test]
+fn a_taught_word_is_detected_in_a_stream() {
+    let silence = vec![0.0; 16_000];
+    let sound = [silence.clone(), take("stop", 140.0), silence].concat();
+    let mut detector = Detector::new(Arc::new(classifier(&with_lamp())), &DetectorConfig::default());
+    let mut found = detector.push(&sound);
+    found.extend(detector.finish());
+    assert_eq!(found.iter().map(|word| word.label.as_str()).collect::<Vec<_>>(), ["lamp"], "{found:?}");
+}
+
+#[test]
+fn what_is_not_the_taught_word_is_answered_as_before() {
+    let (before, after) = (Classifier::shipped(Backend::Native).unwrap(), classifier(&with_lamp()));
+    for waveform in [Waveform::silence(), self_test_waveform(), Waveform::from_samples(&take("yes", 120.0))] {
+        let (old, new) = (before.classify(&waveform), after.classify(&waveform));
+        assert_eq!((&old.label, old.accepted), (&new.label, new.accepted));
+        assert!((old.confidence - new.confidence).abs() < 1e-6, "{old:?} {new:?}");
+    }
+}
+
+#[test]
+fn a_record_with_taught_words_is_read_as_it_was_written() {
+    let record = with_lamp();
+    let again = Record::from_bytes(&record.to_bytes().unwrap()).unwrap();
+    assert_eq!(again, record);
+    assert_eq!((again.header.format_version, again.header.labels.names()[12].as_str()), (2, "lamp"));
+}
+
+#[test]
+fn two_words_are_told_apart_and_each_can_be_forgotten() {
+    let (record, _) = teach(&with_lamp(), "допомога", recordings(five("no"))).unwrap();
+    for (timbre, word) in [("stop", "lamp"), ("no", "допомога")] {
+        let heard = classifier(&record).classify(&Waveform::from_samples(&take(timbre, 160.0)));
+        assert!(heard.label == word && heard.accepted, "{word}: {heard:?}");
+    }
+    let left = forget(&record, "lamp").unwrap();
+    assert_eq!(left.header.labels.names()[12..], ["допомога"]);
+    assert_eq!(classifier(&left).classify(&Waveform::from_samples(&take("no", 160.0))).label, "допомога");
+    assert_eq!(forget(&left, "допомога").unwrap(), Record::shipped().unwrap());
+    let error = forget(&left, "lamp").unwrap_err().to_string();
+    assert!(error.contains("`lamp`") && error.contains("допомога"), "{error}");
+}
+
+#[test]
+fn faulty_recordings_are_left_out_with_their_reason() {
+    let quiet = take("stop", 120.0).iter().map(|sample| 0.005 * sample).collect();
+    let clipped = take("stop", 120.0).iter().map(|sample| (20.0 * sample).clamp(-1.0, 1.0)).collect();
+    let cut_off = take("stop", 120.0)[8_000..].to_vec();
+    let other = hisses(1);
+    let mut all = recordings([five("stop"), vec![quiet, clipped, cut_off, other]].concat());
+    all.push(Recording { name: "9".into(), samples: Err("no audio".into()) });
+
+    let (_, taught) = teach(&Record::shipped().unwrap(), "lamp", all).unwrap();
+
+    assert_eq!(taught.used, ["0", "1", "2", "3", "4"]);
+    let mut left_out: Vec<_> = taught.left_out.iter().map(|l| (l.name.as_str(), l.reason)).collect();
+    left_out.sort_by_key(|(name, _)| *name);
+    let expected = [
+        ("5", Reason::TooQuiet),
+        ("6", Reason::Clipped),
+        ("7", Reason::CutOff),
+        ("8", Reason::Unlike),
+        ("9", Reason::Unreadable),
+    ];
+    assert_eq!(left_out, expected);
+}
+
+#[test]
+fn what_teaches_no_word_is_refused() {
+    let record = Record::shipped().unwrap();
+    let silence = vec![vec![0.0; 16_000]; 5];
+    let two_words = [five("stop")[..3].to_vec(), vec![hisses(1), hisses(2), hisses(3)]].concat();
+    for (error, parts) in [
+        (refusal(&record, "lamp", five("stop")[..2].to_vec()), "2 of 2 recordings"),
+        (refusal(&record, "lamp", silence), "too quiet"),
+        (refusal(&record, "lamp", two_words), "not like the others"),
+        (refusal(&record, "lamp", vec![take("stop", 120.0); 51]), "51 recordings"),
+        (refusal(&record, "yes", five("stop")), "knows `yes` already"),
+        (refusal(&with_lamp(), "Lamp", five("no")), "knows `lamp` already"),
+        (refusal(&record, "a/b", five("stop")), "cannot be the name"),
+        (refusal(&record, &"a".repeat(200), five("stop")), "at most 40"),
+        (refusal(&with_lamp(), "light", five("stop")), "heard as `lamp`"),
+        (refusal(&Record { words: None, ..record.clone() }, "lamp", five("stop")), "no bank"),
+    ] {
+        assert!(error.to_string().contains(parts), "{parts}: {error}");
+    }
+}
