@@ -34,9 +34,11 @@ mod recipe;
 mod report;
 #[cfg(feature = "flex")]
 mod training;
+mod word_space;
 
 pub use audio::Unreadable;
 pub use config::TrainConfig;
+pub use evaluate::few_shot::{FewShot, WordTrials};
 pub use evaluate::open_set::{OpenClip, OpenSet};
 pub use evaluation::{
     Acceptance, Bin, Calibration, ConditionFigures, ConditionTable, ConfusedPair, Confusion, Evaluation,

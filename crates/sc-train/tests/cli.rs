@@ -20,7 +20,7 @@ static MODEL: LazyLock<PathBuf> = LazyLock::new(|| {
     let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
     let weights = Weights::random(&network, 0);
     let header = Header { threshold: 0.1, ..Header::untrained(labels, log_mel, network) };
-    let mut record = Record { header, weights };
+    let mut record = Record { header, weights, words: None };
     record.header.self_test = Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
 
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("random.safetensors");

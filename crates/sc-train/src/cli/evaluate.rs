@@ -9,14 +9,14 @@ use clap::{ArgGroup, Args};
 use sc_data::Split;
 use serde::Serialize;
 
-use super::ModelArgs;
+use super::{ModelArgs, parse_shots};
 use crate::OpenSet;
 use crate::audio::Unreadable;
-use crate::evaluate::{Evaluated, clips, conditions, open_set, split};
+use crate::evaluate::{Evaluated, clips, conditions, few_shot, open_set, split};
 
 /// Score a model on clips whose label is known, or on sounds that are no keyword.
 #[derive(Clone, Debug, Args)]
-#[command(group = ArgGroup::new("source").required(true).args(["data", "clips"]))]
+#[command(group = ArgGroup::new("source").required(true).args(["data", "clips", "few_shot"]))]
 pub struct EvaluateArgs {
     #[command(flatten)]
     model: ModelArgs,
@@ -35,6 +35,12 @@ pub struct EvaluateArgs {
     /// every half second.
     #[arg(long, requires = "clips", conflicts_with = "data")]
     open_set: bool,
+    /// Teach each word of a folder with a folder a word, and search its other recordings among all others.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "clips", "conditions"])]
+    few_shot: Option<PathBuf>,
+    /// Recordings that teach a word of --few-shot.
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = parse_shots)]
+    shots: usize,
     /// Evaluate the same clips under every condition: softer, clipped, behind other voices and noise, in rooms, by
     /// telephone, faster and slower, higher and lower, earlier and later.
     #[arg(long, conflicts_with = "open_set")]
@@ -46,6 +52,9 @@ pub struct EvaluateArgs {
 
 /// Prints the figures of the source that `args` name.
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
+    if let Some(dir) = &args.few_shot {
+        return print_figures(args, &few_shot::evaluate(&args.model.record()?, dir, args.shots)?);
+    }
     let classifier = args.model.load()?;
     match (&args.data, args.split, &args.clips) {
         (Some(data), Some(split), _) if args.conditions => {

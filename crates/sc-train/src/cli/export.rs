@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use sc_model::words::forget_all;
 use sc_model::{Backend, Classifier, Record};
 
 use super::classify::write_aside;
@@ -27,6 +28,10 @@ pub struct ExportArgs {
 pub(super) fn run(args: &ExportArgs) -> Result<()> {
     let record = args.model.as_deref().map_or_else(Record::shipped, Record::load)?;
     Classifier::new(&record, Backend::Native)?; // its self-test
+    if !record.header.taught.is_empty() {
+        eprintln!("left out: the taught words, which other runtimes do not know");
+    }
+    let record = forget_all(&record);
     let bytes = to_onnx(&record, args.from);
     write_aside(&args.onnx, |out| Ok(out.write_all(&bytes)?))?;
     eprintln!("{}: {} labels from {}", args.onnx.display(), record.header.labels.names().len(), args.from);

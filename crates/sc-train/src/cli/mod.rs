@@ -1,9 +1,11 @@
 //! The command line: arguments, printing and exit statuses. The rest of the crate knows nothing of it.
 
+mod bank;
 mod classify;
 mod evaluate;
 mod export;
 mod shard;
+mod teach;
 mod train;
 
 use std::path::PathBuf;
@@ -11,11 +13,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use sc_model::{Backend, Classifier};
+use sc_model::{Backend, Classifier, Record};
 
+use bank::BankArgs;
 use classify::ClassifyArgs;
 use evaluate::EvaluateArgs;
 use export::ExportArgs;
+use teach::TeachArgs;
 use train::TrainArgs;
 
 /// Trains, evaluates and tries a keyword recogniser.
@@ -32,6 +36,8 @@ enum Command {
     Evaluate(EvaluateArgs),
     Classify(ClassifyArgs),
     Export(ExportArgs),
+    Teach(TeachArgs),
+    Bank(BankArgs),
 }
 
 impl Cli {
@@ -45,6 +51,8 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
             Command::Classify(args) => classify::run(args),
             Command::Export(args) => export::run(args).map(|()| ExitCode::SUCCESS),
+            Command::Teach(args) => teach::run(args).map(|()| ExitCode::SUCCESS),
+            Command::Bank(args) => bank::run(args).map(|()| ExitCode::SUCCESS),
         }
     }
 }
@@ -64,12 +72,14 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// Loads the model's file.
+    fn record(&self) -> Result<Record> {
+        Ok(self.model.as_deref().map_or_else(Record::shipped, Record::load)?)
+    }
+
     /// Loads the model.
     fn load(&self) -> Result<Classifier> {
-        let classifier = match &self.model {
-            Some(path) => Classifier::load(path, self.backend)?,
-            None => Classifier::shipped(self.backend)?,
-        };
+        let classifier = Classifier::new(&self.record()?, self.backend)?;
         Ok(match self.threshold {
             Some(threshold) => classifier.with_threshold(threshold),
             None => classifier,
@@ -90,6 +100,11 @@ fn parse_minutes(text: &str) -> Result<u32, String> {
 fn parse_width(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=4).contains(number));
     number.ok_or_else(|| "expected 1, 2, 3 or 4".into())
+}
+
+fn parse_shots(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (3..=50).contains(number));
+    number.ok_or_else(|| "expected a number of recordings, 3 to 50".into())
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

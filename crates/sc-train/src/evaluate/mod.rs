@@ -2,6 +2,7 @@
 
 pub(crate) mod clips;
 pub(crate) mod conditions;
+pub(crate) mod few_shot;
 pub(crate) mod open_set;
 pub(crate) mod split;
 

@@ -74,7 +74,7 @@ impl Run<'_> {
     pub fn record(&self, weights: &Weights, network: &KeywordCnnConfig) -> Record {
         let header =
             Header::untrained(self.config.task.labels(), self.config.log_mel.clone(), network.clone());
-        Record { header, weights: weights.without_word_head() }
+        Record { header, weights: weights.without_word_head(), words: None }
     }
 }
 

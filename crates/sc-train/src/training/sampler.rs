@@ -301,7 +301,7 @@ mod tests {
     fn untaught(log_mel: &LogMelConfig, labels: Labels, seed: u64) -> Record {
         let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
         let weights = Weights::random(&network, seed);
-        Record { header: Header::untrained(labels, log_mel.clone(), network), weights }
+        Record { header: Header::untrained(labels, log_mel.clone(), network), weights, words: None }
     }
 
     /// The means of the spectrograms of an epoch's first 32 examples, as the default recipe made them before it was a

@@ -18,7 +18,7 @@ use super::fit;
 use super::run::Run;
 use super::sampler::Batch;
 use super::schedule::learning_rate;
-use crate::{EpochMetrics, EpochParts, Evaluation, Provenance, Report, progress};
+use crate::{EpochMetrics, EpochParts, Evaluation, Provenance, Report, progress, word_space};
 
 /// Batches made ahead of the step that needs them.
 const BATCHES_AHEAD: usize = 4;
@@ -285,6 +285,9 @@ impl<'a> Trainer<'a> {
         let whole = Evaluation::new(&labels, &self.run.validate(&classifier, None)?);
 
         record.header.training = self.training(&evaluation, &whole);
+        if let Some(words) = word_space::fit(&classifier, self.run.dataset, self.run.cache)? {
+            record.give_words(words);
+        }
         let report = Report {
             provenance: Provenance::here(),
             training: self.facts(&record.header),

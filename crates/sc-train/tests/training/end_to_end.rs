@@ -42,7 +42,7 @@ fn fetch(bytes: Vec<u8>, dest: &Path) {
 
 /// Serves a model for as long as the test runs, and returns where.
 fn serve(model: &Path) -> String {
-    let source = ModelSource { file: Some(model.to_owned()), backend: Backend::Native };
+    let source = ModelSource { file: Some(model.to_owned()), words: None, backend: Backend::Native };
     let service = Service::new(Model::load(source).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

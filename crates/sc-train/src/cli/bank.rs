@@ -1,0 +1,39 @@
+//! `sc-train bank`: gives a model what `teach` needs.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use sc_model::{Backend, Classifier, Record};
+
+use crate::evaluate::split;
+use crate::word_space;
+
+/// Give an older model what `teach` needs: a bank of ordinary speech, from a data set.
+#[derive(Clone, Debug, Args)]
+pub struct BankArgs {
+    /// The data set, as `sc-data fetch` leaves it.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// The model file [default: the one built into this program]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The file for the model with its bank.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+pub(super) fn run(args: &BankArgs) -> Result<()> {
+    let mut record = args.model.as_deref().map_or_else(Record::shipped, Record::load)?;
+    ensure!(
+        record.header.taught.is_empty(),
+        "words are taught to this model, by the bank that it has: forget them first (sc-train teach --forget)"
+    );
+    let classifier = Classifier::new(&record, Backend::Native)?;
+    let (dataset, cache) = split::open(&args.data)?;
+    let words = word_space::fit(&classifier, &dataset, &cache)?.with_context(|| {
+        format!("too few clips in {} for a bank: expected 60 or more", args.data.display())
+    })?;
+    record.give_words(words);
+    Ok(record.save(&args.out)?)
+}

@@ -1,0 +1,122 @@
+//! `sc-train teach`: teaches a model words by a few recordings of each.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use sc_data::Limits;
+use sc_model::Record;
+use sc_model::words::{Advice, Recording, Taught, forget, teach};
+use serde_json::json;
+
+use crate::audio::{self, files_below};
+
+/// Teach a model a word of your own, by three recordings of it or more: no training, below a second.
+#[derive(Clone, Debug, Args)]
+pub struct TeachArgs {
+    /// A word, and a recording of it or a folder of them. NAME given again adds to the first.
+    #[arg(long = "word", value_name = "NAME=PATH", value_parser = parse_word, required_unless_present = "forget")]
+    words: Vec<(String, PathBuf)>,
+    /// Take a taught word out again.
+    #[arg(long, value_name = "NAME")]
+    forget: Vec<String>,
+    /// The model file [default: the one built into this program]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The file for the new model; it may be the old one.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Forgets, then teaches, then writes the new model: all of it, or nothing.
+pub(super) fn run(args: &TeachArgs) -> Result<()> {
+    let mut record = args.model.as_deref().map_or_else(Record::shipped, Record::load)?;
+    for name in &args.forget {
+        record = forget(&record, name)?;
+    }
+    let mut words = Vec::new();
+    for (name, paths) in by_name(&args.words) {
+        let (taught, report) =
+            teach(&record, name, recordings(&paths)?).with_context(|| format!("cannot teach `{name}`"))?;
+        record = taught;
+        words.push(report);
+    }
+    record.save(&args.out)?;
+    if args.json {
+        return Ok(writeln!(io::stdout(), "{}", json!({ "words": words, "forgotten": args.forget }))?);
+    }
+    words.iter().try_for_each(print)?;
+    Ok(writeln!(io::stdout(), "{}: {}", args.out.display(), known(&record))?)
+}
+
+/// Gathers the paths of each name, in the order of the names.
+fn by_name(words: &[(String, PathBuf)]) -> Vec<(&str, Vec<&Path>)> {
+    let mut gathered: Vec<(&str, Vec<&Path>)> = Vec::new();
+    for (name, path) in words {
+        match gathered.iter_mut().find(|(known, _)| known == name) {
+            Some((_, paths)) => paths.push(path),
+            None => gathered.push((name, vec![path])),
+        }
+    }
+    gathered
+}
+
+/// Reads the recordings at some paths. A file that cannot be read is one of them, with its reason.
+fn recordings(paths: &[&Path]) -> Result<Vec<Recording>> {
+    let mut recordings = Vec::new();
+    for root in paths {
+        for file in files_below(root) {
+            let file = match file {
+                Ok(file) => file,
+                Err(unreadable) => bail!("{}: {}", unreadable.path, unreadable.error),
+            };
+            let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
+            recordings.push(Recording { name: file.display().to_string(), samples });
+        }
+    }
+    Ok(recordings)
+}
+
+fn print(taught: &Taught) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let percent = |share: f32| 100.0 * share;
+    let Taught { name, used, left_out, recall_leave_one_out, false_accepts, nearest, advice } = taught;
+    writeln!(out, "{name}: taught by {} recordings", used.len())?;
+    for left_out in left_out {
+        writeln!(out, "  left out: {}: {}", left_out.name, left_out.message)?;
+    }
+    writeln!(out, "  found by the others {:>14.0} %", percent(*recall_leave_one_out))?;
+    writeln!(out, "  ordinary speech taken for it {:>5.1} %", percent(*false_accepts))?;
+    if let Some(nearest) = nearest {
+        writeln!(out, "  nearest known word: {} ({:.0} %)", nearest.label, percent(nearest.probability))?;
+    }
+    advice.iter().try_for_each(|advice| writeln!(out, "  {}", sentence(*advice)))?;
+    Ok(())
+}
+
+fn sentence(advice: Advice) -> &'static str {
+    match advice {
+        Advice::MoreRecordings => "say it a few times more, as you would in daily life",
+        Advice::LongerWord => "ordinary speech is often taken for it: a longer word is told apart better",
+        Advice::OtherWord => "it is much like a known word: another one is told apart better",
+    }
+}
+
+/// Names the words that the model has been taught.
+fn known(record: &Record) -> String {
+    match &record.header.labels.names()[record.header.network.n_labels..] {
+        [] => "no word is taught".into(),
+        taught => format!("it knows {} too", taught.join(", ")),
+    }
+}
+
+fn parse_word(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !path.is_empty() => Ok((name.into(), path.into())),
+        _ => Err("expected NAME=PATH: a word, and a recording of it or a folder of them".into()),
+    }
+}

@@ -1,0 +1,164 @@
+//! Fits the space in which words are compared, on the clips of a training split.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use sc_data::{DatasetError, N_SAMPLES, SampleCache, Source, SpeechCommands, Split};
+use sc_model::Classifier;
+use sc_model::words::{WordSpace, pool};
+
+use crate::progress;
+
+/// Draws the clips. Any number will do, if it never changes.
+const SEED: u64 = 0;
+
+/// Most clips of one word.
+const MOST_CLIPS: usize = 80;
+
+/// A word of fewer clips tells nothing of how clips of one word differ.
+const LEAST_CLIPS: usize = 3;
+
+/// Share of the covariance within words that is replaced by its mean variance (Ledoit and Wolf, 2004).
+const SHRINKAGE: f64 = 0.2;
+
+/// Directions of the space: with fewer, unseen words are told apart worse; with more, real voices are.
+const N_DIRECTIONS: usize = 128;
+
+/// Clips of speech in the bank, and seconds of noise: together 297 kB.
+const BANK: [usize; 2] = [500, 80];
+
+/// Least clips of speech for a bank that says something of ordinary speech.
+const LEAST_BANK: usize = 60;
+
+/// Fits a word space for the network of `classifier`, or returns `None` if there are too few clips.
+///
+/// The space divides by the covariance within words (Hatch et al., Interspeech 2006), then keeps the directions in which
+/// speech differs most. Its bank is drawn from the same clips and from the noise files.
+///
+/// # Errors
+/// If the data set cannot be read.
+pub(crate) fn fit(
+    classifier: &Classifier,
+    dataset: &SpeechCommands,
+    cache: &SampleCache,
+) -> Result<Option<WordSpace>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    let (words, clips): (Vec<_>, Vec<_>) = clips(dataset, cache, &mut rng).into_iter().unzip();
+    if clips.len() < LEAST_BANK {
+        return Ok(None);
+    }
+    let pooled = pool_all(classifier, cache, &clips)?;
+    let mean = mean(&pooled);
+    let projection = projection(&pooled, &words, &mean);
+    let mut bank = pooled;
+    bank.shuffle(&mut rng);
+    bank.truncate(BANK[0]);
+    bank.extend(pool_all(classifier, cache, &noises(cache, &mut rng))?);
+    Ok(Some(WordSpace::new(mean.iter().map(|value| *value as f32).collect(), projection, &bank)))
+}
+
+/// Draws clips of every word of the training split, each with the number of its word.
+fn clips(dataset: &SpeechCommands, cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<(usize, Source)> {
+    let mut words: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for clip in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
+        words.entry(dataset.clips()[clip].said()).or_default().push(clip);
+    }
+    let mut drawn = Vec::new();
+    for (word, mut clips) in words.into_values().enumerate() {
+        clips.shuffle(rng);
+        drawn.extend(clips.into_iter().take(MOST_CLIPS).map(|clip| (word, Source::Clip(clip))));
+    }
+    drawn
+}
+
+/// Draws seconds of the noise that training hears.
+fn noises(cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<Source> {
+    let files: Vec<_> = (0..cache.n_noise())
+        .map(|file| (file, Split::Train.noise_range(cache.noise_len(file))))
+        .filter(|(_, range)| range.len() > N_SAMPLES)
+        .collect();
+    let turns = files.iter().cycle().take(if files.is_empty() { 0 } else { BANK[1] });
+    let noise = turns.map(|(file, range)| Source::Noise {
+        file: *file,
+        offset: rng.random_range(range.start..range.end - N_SAMPLES),
+        gain: 1.0,
+    });
+    noise.collect()
+}
+
+/// Returns the pooled frames of each source, `[n_pooled]`.
+fn pool_all(classifier: &Classifier, cache: &SampleCache, sources: &[Source]) -> Result<Vec<Vec<f32>>> {
+    let bar = progress::bar(sources.len(), "comparing words");
+    let n_channels = classifier.n_word_channels();
+    let pool_one = |source: &Source| {
+        bar.inc(1);
+        Ok(pool(&classifier.listen(&cache.waveform(*source)?).word_frames, n_channels))
+    };
+    let pooled: Result<Vec<_>, DatasetError> = sources.par_iter().map(pool_one).collect();
+    bar.finish_and_clear();
+    Ok(pooled?)
+}
+
+fn mean(pooled: &[Vec<f32>]) -> DVector<f64> {
+    let mut mean = DVector::zeros(pooled[0].len());
+    pooled.iter().for_each(|clip| mean += vector(clip));
+    mean / pooled.len() as f64
+}
+
+/// Returns the projection, `[n_pooled, n_directions]`.
+fn projection(pooled: &[Vec<f32>], words: &[usize], mean: &DVector<f64>) -> Vec<f32> {
+    let clips: Vec<DVector<f64>> = pooled.iter().map(|clip| vector(clip) - mean).collect();
+    let whitening = whitening(&within_words(&clips, words));
+    let total = covariance(clips.iter().map(|clip| whitening.tr_mul(clip)).collect());
+    let directions = largest(total, N_DIRECTIONS);
+    let projection = whitening * directions;
+    projection.transpose().iter().map(|value| *value as f32).collect()
+}
+
+/// Returns the covariance of clips around the mean of their word, over words of [`LEAST_CLIPS`] clips or more.
+fn within_words(clips: &[DVector<f64>], words: &[usize]) -> DMatrix<f64> {
+    let centred = words.chunk_by(|a, b| a == b).scan(0, |first, word| {
+        let clips = &clips[*first..*first + word.len()];
+        *first += word.len();
+        Some(clips)
+    });
+    let centred = centred.filter(|clips| clips.len() >= LEAST_CLIPS).flat_map(|clips| {
+        let mean = clips.iter().sum::<DVector<f64>>() / clips.len() as f64;
+        clips.iter().map(move |clip| clip - &mean)
+    });
+    covariance(centred.collect())
+}
+
+/// Returns the matrix that makes a covariance the identity, after [`SHRINKAGE`].
+fn whitening(covariance: &DMatrix<f64>) -> DMatrix<f64> {
+    let SymmetricEigen { mut eigenvectors, eigenvalues } = covariance.clone().symmetric_eigen();
+    let mean_variance = eigenvalues.mean().max(1e-12);
+    for (mut column, variance) in eigenvectors.column_iter_mut().zip(eigenvalues.iter()) {
+        column /= ((1.0 - SHRINKAGE) * variance.max(0.0) + SHRINKAGE * mean_variance).sqrt();
+    }
+    eigenvectors
+}
+
+/// Returns the directions of the largest variances as columns.
+fn largest(covariance: DMatrix<f64>, n: usize) -> DMatrix<f64> {
+    let SymmetricEigen { eigenvectors, eigenvalues } = covariance.symmetric_eigen();
+    let mut order: Vec<usize> = (0..eigenvalues.len()).collect();
+    order.sort_by(|a, b| eigenvalues[*b].total_cmp(&eigenvalues[*a]));
+    eigenvectors.select_columns(order.iter().take(n))
+}
+
+/// Returns the mean of the outer products of `clips`.
+fn covariance(clips: Vec<DVector<f64>>) -> DMatrix<f64> {
+    let n = clips.len().max(1) as f64;
+    let clips = DMatrix::from_columns(&clips);
+    &clips * clips.transpose() / n
+}
+
+fn vector(clip: &[f32]) -> DVector<f64> {
+    DVector::from_iterator(clip.len(), clip.iter().map(|value| f64::from(*value)))
+}
