@@ -36,7 +36,7 @@ fn predict(bencher: Bencher) {
 
 /// Starts a server that lives as long as the process, and returns where.
 fn start() -> String {
-    let model = Model::load(ModelSource { file: None, backend: Backend::Native }).unwrap();
+    let model = Model::load(ModelSource { file: None, words: None, backend: Backend::Native }).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(|| {

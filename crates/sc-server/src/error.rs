@@ -11,7 +11,10 @@ use actix_web::{
         header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
+use sc_model::words::TeachError;
 use serde::Serialize;
+
+use crate::model::WordsError;
 
 /// Seconds after which a refused client may try again. A full queue empties in less.
 const RETRY_AFTER_S: u32 = 1;
@@ -91,6 +94,9 @@ pub enum ApiError {
     /// The model could not be loaded again. The one before goes on answering.
     #[error("the model stays as it was: {0}")]
     Reload(#[source] sc_model::Error),
+    /// A word could not be taught or forgotten. The words stay as they were.
+    #[error(transparent)]
+    Words(#[from] WordsError),
     /// The server made a mistake. Only the log says which.
     #[error("the server failed to answer: its log says why")]
     Internal(#[source] Box<dyn Error + Send + Sync>),
@@ -126,6 +132,7 @@ impl ApiError {
             Self::Key => "key",
             Self::RateLimit { .. } => "rate_limit",
             Self::Reload(_) => "reload",
+            Self::Words(_) => "words",
             Self::Internal(_) => "internal",
         }
     }
@@ -162,6 +169,7 @@ impl ResponseError for ApiError {
             Self::Key => StatusCode::UNAUTHORIZED,
             Self::RateLimit { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Reload(_) => StatusCode::CONFLICT,
+            Self::Words(error) => words_status(error),
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -236,6 +244,16 @@ fn audio_status(error: &sc_data::Error) -> StatusCode {
         sc_data::Error::NotAudio => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         sc_data::Error::TooManyBytes { .. } | sc_data::Error::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+fn words_status(error: &WordsError) -> StatusCode {
+    match error {
+        WordsError::NoTeaching => StatusCode::FORBIDDEN,
+        WordsError::Teach(TeachError::NotTaught { .. }) => StatusCode::NOT_FOUND,
+        WordsError::Teach(TeachError::Known(_)) => StatusCode::CONFLICT,
+        WordsError::Teach(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        WordsError::Model(_) => StatusCode::INSUFFICIENT_STORAGE,
     }
 }
 

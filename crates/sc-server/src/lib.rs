@@ -12,7 +12,7 @@
 //! use sc_server::{Model, ModelSource, Service, run};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let model = Model::load(ModelSource { file: None, backend: Backend::Native })?;
+//! let model = Model::load(ModelSource { file: None, words: None, backend: Backend::Native })?;
 //! let listener = TcpListener::bind("127.0.0.1:8000")?;
 //! actix_web::rt::System::new().block_on(run(listener, Service::new(model))?)?;
 //! # Ok(())

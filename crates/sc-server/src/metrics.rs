@@ -41,6 +41,7 @@ pub struct Metrics {
     rejected: IntCounterVec,
     queue_length: IntGauge,
     streams: IntGauge,
+    taught_words: IntGauge,
     model_info: IntGaugeVec,
 }
 
@@ -50,6 +51,8 @@ pub struct Snapshot<'a> {
     pub n_waiting: usize,
     /// Live streams.
     pub n_streams: usize,
+    /// Words that were taught.
+    pub n_taught: usize,
     /// Digest of the data that the current model was trained on.
     pub data_digest: &'a str,
     /// Epoch of its training that was kept.
@@ -85,6 +88,7 @@ impl Metrics {
             rejected: counter("sc_rejected_total", "Requests that got an error, by reason.", &["reason"]),
             queue_length: gauge("sc_queue_length", "Recordings that wait for a worker."),
             streams: gauge("sc_streams", "Live streams."),
+            taught_words: gauge("sc_taught_words", "Words that clients have taught."),
             model_info: register(
                 &registry,
                 IntGaugeVec::new(
@@ -128,6 +132,7 @@ impl Metrics {
     pub fn to_text(&self, now: &Snapshot) -> prometheus::Result<String> {
         self.queue_length.set(now.n_waiting as i64);
         self.streams.set(now.n_streams as i64);
+        self.taught_words.set(now.n_taught as i64);
         self.model_info.reset();
         let epoch = now.epoch.to_string();
         self.model_info.with_label_values(&[now.data_digest, &epoch, env!("CARGO_PKG_VERSION")]).set(1);

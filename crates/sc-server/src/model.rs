@@ -2,17 +2,23 @@
 
 use std::{
     fmt,
-    path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use sc_model::{Backend, Classifier, Error};
+use sc_model::{
+    Backend, Classifier, Error, Record,
+    words::{Recording, Taught, TeachError, forget, teach},
+};
 
 /// The origin of a model.
 #[derive(Clone, Debug)]
 pub struct ModelSource {
     /// The file of the record. None is the record compiled in.
     pub file: Option<PathBuf>,
+    /// The file that keeps the record with the words that clients teach. None teaches no words. The file takes the
+    /// place of `file` once it is there.
+    pub words: Option<PathBuf>,
     /// The backend that runs the network.
     pub backend: Backend,
 }
@@ -23,26 +29,54 @@ impl ModelSource {
     /// # Errors
     /// As [`Classifier::load`].
     pub fn load(&self) -> Result<Classifier, Error> {
-        match &self.file {
-            Some(file) => Classifier::load(file, self.backend),
-            None => Classifier::shipped(self.backend),
-        }
+        Classifier::new(&self.record()?, self.backend)
+    }
+
+    /// Loads the record.
+    ///
+    /// # Errors
+    /// As [`Record::load`].
+    pub fn record(&self) -> Result<Record, Error> {
+        self.current_file().map_or_else(Record::shipped, Record::load)
+    }
+
+    fn current_file(&self) -> Option<&Path> {
+        let words = self.words.as_deref().filter(|words| words.exists());
+        words.or(self.file.as_deref())
     }
 }
 
 impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.file {
+        match self.current_file() {
             Some(file) => file.display().fmt(f),
             None => f.write_str("the model compiled in"),
         }
     }
 }
 
+/// The reason why the words stay as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum WordsError {
+    /// The server keeps no words.
+    #[error(
+        "this server teaches no words: start it with --teach FILE (SC_TEACH), a file that it keeps them in"
+    )]
+    NoTeaching,
+    /// The word cannot be taught or forgotten.
+    #[error(transparent)]
+    Teach(#[from] TeachError),
+    /// The model's file could not be read or written.
+    #[error("the words stay as they were")]
+    Model(#[source] Error),
+}
+
 /// The model that answers.
 pub struct Model {
     source: ModelSource,
     current: RwLock<Arc<Classifier>>,
+    /// Held while the words change: two writers at once lose nothing.
+    writer: Mutex<()>,
 }
 
 impl Model {
@@ -52,7 +86,7 @@ impl Model {
     /// As [`ModelSource::load`].
     pub fn load(source: ModelSource) -> Result<Self, Error> {
         let current = RwLock::new(Arc::new(source.load()?));
-        Ok(Self { source, current })
+        Ok(Self { source, current, writer: Mutex::new(()) })
     }
 
     /// Returns the origin of the model.
@@ -71,7 +105,58 @@ impl Model {
     /// As [`ModelSource::load`]. The current model then goes on answering.
     pub fn reload(&self) -> Result<Arc<Classifier>, Error> {
         let fresh = Arc::new(self.source.load()?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
+        self.replace(Arc::clone(&fresh));
         Ok(fresh)
+    }
+
+    /// Returns true if clients may teach words.
+    pub fn teaches(&self) -> bool {
+        self.source.words.is_some()
+    }
+
+    /// Teaches the word `name`.
+    ///
+    /// # Errors
+    /// A [`WordsError`]. Nothing has changed then.
+    pub(crate) fn teach(&self, name: &str, recordings: Vec<Recording>) -> Result<Taught, WordsError> {
+        self.change(|record| teach(record, name, recordings))
+    }
+
+    /// Forgets the taught word `name`.
+    ///
+    /// # Errors
+    /// As [`teach`](Self::teach).
+    pub(crate) fn forget(&self, name: &str) -> Result<(), WordsError> {
+        self.change(|record| Ok((forget(record, name)?, ())))
+    }
+
+    /// Returns the bytes of the current record's file.
+    ///
+    /// # Errors
+    /// [`WordsError::NoTeaching`] if clients may not teach: the file may then be a secret.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, WordsError> {
+        if !self.teaches() {
+            return Err(WordsError::NoTeaching);
+        }
+        self.source.record().and_then(|record| record.to_bytes()).map_err(WordsError::Model)
+    }
+
+    /// Changes the record, writes it, and then answers by it.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&Record) -> Result<(Record, T), TeachError>,
+    ) -> Result<T, WordsError> {
+        let file = self.source.words.as_ref().ok_or(WordsError::NoTeaching)?;
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = self.source.record().map_err(WordsError::Model)?;
+        let (changed, report) = change(&record)?;
+        let fresh = Classifier::new(&changed, self.source.backend).map_err(WordsError::Model)?;
+        changed.save(file).map_err(WordsError::Model)?;
+        self.replace(Arc::new(fresh));
+        Ok(report)
+    }
+
+    fn replace(&self, fresh: Arc<Classifier>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
     }
 }

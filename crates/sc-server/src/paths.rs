@@ -7,6 +7,12 @@ pub const PREDICT: &str = "/predict";
 pub const DETECT: &str = "/detect";
 /// Finds the keywords in live sound.
 pub const STREAM: &str = "/stream";
+/// Names the words that were taught.
+pub const WORDS: &str = "/words";
+/// Teaches a word, or forgets it.
+pub const WORD: &str = "/words/{name}";
+/// Downloads the model's file, with the words that were taught.
+pub const RECORD: &str = "/model";
 /// Describes the model and the limits.
 pub const INFO: &str = "/info";
 

@@ -60,6 +60,10 @@ pub struct Settings {
     #[arg(long, env = "SC_MODEL", value_name = "FILE")]
     model: Option<PathBuf>,
 
+    /// Let clients teach words, and keep them in this file, a model that takes the place of --model once it is there
+    #[arg(long, env = "SC_TEACH", value_name = "FILE")]
+    teach: Option<PathBuf>,
+
     /// Name of the model under /v2/models
     #[arg(long, env = "SC_MODEL_NAME", value_name = "NAME", default_value_t = ModelName::default().0)]
     model_name: String,
@@ -256,8 +260,10 @@ impl Settings {
     }
 
     fn model(&self) -> anyhow::Result<Model> {
-        let source = ModelSource { file: self.model.clone(), backend: self.backend };
+        let source =
+            ModelSource { file: self.model.clone(), words: self.teach.clone(), backend: self.backend };
         Model::load(source).with_context(|| match &self.model {
+            _ if self.teach.as_ref().is_some_and(|file| file.exists()) => "cannot serve --teach (SC_TEACH)",
             None => "cannot serve the model compiled in: name another with --model (SC_MODEL)",
             Some(_) => "cannot serve --model (SC_MODEL)",
         })

@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Instant};
 
 use actix_web::{rt::spawn, web::Bytes};
 use sc_data::{Limits, SAMPLE_RATE_HZ, StreamResampler, Waveform, decode};
-use sc_model::{Classifier, Detection, Detector, DetectorConfig, Prediction, Timing};
+use sc_model::{
+    Classifier, Detection, Detector, DetectorConfig, Prediction, Timing,
+    words::{Recording, Taught},
+};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -199,6 +202,22 @@ impl Recogniser {
             let _ = progress.send(last).await; // fails if the client has gone
         });
         Ok(receiver)
+    }
+
+    /// Teaches the word `name` by recordings of it. Those that cannot be decoded are left out.
+    ///
+    /// # Errors
+    /// As [`Pool::run`] and [`Model::teach`].
+    pub async fn teach(self: &Arc<Self>, name: String, clips: Vec<Audio>) -> Result<Taught, ApiError> {
+        let this = Arc::clone(self);
+        let job = move |_: &Cancellation| {
+            let recordings = clips.iter().enumerate().map(|(i, audio)| Recording {
+                name: (i + 1).to_string(),
+                samples: this.decode(audio).map_err(|error| ApiError::from(error).message()),
+            });
+            this.model.teach(&name, recordings.collect())
+        };
+        Ok(self.pool.run(job).await??)
     }
 
     /// Opens a live stream of `rate_hz` samples a second.

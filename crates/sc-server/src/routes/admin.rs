@@ -30,6 +30,7 @@ pub async fn metrics(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
     let now = Snapshot {
         n_waiting: pool.n_waiting(),
         n_streams: pool.n_streams(),
+        n_taught: classifier.header().taught.len(),
         data_digest: &training.data_digest,
         epoch: training.kept_epoch,
     };

@@ -55,7 +55,7 @@ macro_rules! example {
 }
 
 /// All files.
-pub static ASSETS: [Asset; 35] = [
+pub static ASSETS: [Asset; 36] = [
     asset!("/", "web/index.html", HTML),
     asset!("/style.css", "web/style.css", CSS),
     asset!("/icon.svg", "web/icon.svg", "image/svg+xml"),
@@ -78,6 +78,7 @@ pub static ASSETS: [Asset; 35] = [
     script!("session.js"),
     script!("sound.js"),
     script!("talk.js"),
+    script!("teach.js"),
     script!("threshold.js"),
     script!("timeline.js"),
     script!("wav.js"),

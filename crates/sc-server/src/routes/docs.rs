@@ -8,7 +8,7 @@ use utoipa::{
     openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{admin, detect, health, inference, info, predict, stream};
+use super::{admin, detect, health, inference, info, predict, stream, words};
 
 /// Every endpoint with its requests and responses.
 #[derive(OpenApi)]
@@ -23,11 +23,13 @@ use super::{admin, detect, health, inference, info, predict, stream};
     modifiers(&Keys),
     tags(
         (name = "keywords", description = "Recordings to keywords"),
+        (name = "words", description = "Words of one's own, by a few recordings"),
         (name = "inference", description = "The same by the Open Inference Protocol, version 2"),
         (name = "operation", description = "For whoever runs the server"),
     ),
     paths(
         predict::predict, detect::detect, stream::stream, info::info,
+        words::list, words::teach, words::forget, words::record,
         inference::server, inference::metadata, inference::ready, inference::infer,
         health::health, health::live, health::ready, admin::metrics, admin::reload,
     ),

@@ -9,6 +9,7 @@ mod inference;
 mod info;
 mod predict;
 mod stream;
+mod words;
 
 use std::future::{Ready, ready};
 
@@ -31,8 +32,9 @@ const PROBES: [Served; 3] = [
 ];
 
 /// Routes that describe the service. The files of the page are public too.
-const PUBLIC: [Served; 10] = [
+const PUBLIC: [Served; 11] = [
     (paths::INFO, |path| get(path, info::info)),
+    (paths::WORDS, |path| get(path, words::list)),
     (paths::INFERENCE, |path| get(path, inference::server)),
     (paths::INFERENCE_LIVE, |path| get(path, health::live)),
     (paths::INFERENCE_READY, |path| get(path, health::ready)),
@@ -45,10 +47,12 @@ const PUBLIC: [Served; 10] = [
 ];
 
 /// Routes that cost something.
-const GUARDED: [Served; 5] = [
+const GUARDED: [Served; 7] = [
     (paths::PREDICT, |path| post(path, predict::predict)),
     (paths::DETECT, |path| post(path, detect::detect)),
     (paths::STREAM, |path| get(path, stream::stream)),
+    (paths::WORD, put_or_delete),
+    (paths::RECORD, |path| get(path, words::record)),
     (paths::MODEL_INFER, |path| post(path, inference::infer)),
     (paths::VERSION_INFER, |path| post(path, inference::infer)),
 ];
@@ -109,6 +113,13 @@ where
     web::resource(path).route(web::post().to(handler)).default_service(web::to(|| wrong_method("POST")))
 }
 
+fn put_or_delete(path: &str) -> Resource {
+    web::resource(path)
+        .route(web::put().to(words::teach))
+        .route(web::delete().to(words::forget))
+        .default_service(web::to(|| wrong_method("PUT, DELETE")))
+}
+
 async fn not_found() -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound)
 }
@@ -134,7 +145,7 @@ mod tests {
 
     /// The state of a server that asks for a key.
     fn state() -> Data<AppState> {
-        let model = Model::load(ModelSource { file: None, backend: Backend::Native }).unwrap();
+        let model = Model::load(ModelSource { file: None, words: None, backend: Backend::Native }).unwrap();
         let access = Access::new(vec!["0".repeat(64).parse().unwrap()], None, Vec::new());
         Data::new(AppState::new(
             Arc::new(model),

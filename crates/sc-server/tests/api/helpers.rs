@@ -166,7 +166,7 @@ pub fn error(text: &str) -> Value {
 
 /// The model compiled in, for all.
 pub fn service() -> Service {
-    Service::new(Model::load(ModelSource { file: None, backend: Backend::Native }).unwrap())
+    Service::new(Model::load(ModelSource { file: None, words: None, backend: Backend::Native }).unwrap())
 }
 
 pub fn classifier() -> Classifier {

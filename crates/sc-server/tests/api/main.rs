@@ -12,6 +12,7 @@ mod page;
 mod predict;
 mod readme;
 mod shutdown;
+mod words;
 
 use std::panic::catch_unwind;
 
@@ -34,7 +35,7 @@ fn health_is_what_the_original_service_answers() {
 fn health_says_the_device_of_the_backend_that_runs() {
     // A build with `wgpu` may be tested where there is no GPU: that model is served only if it loads.
     for backend in Backend::available() {
-        let load = || Model::load(ModelSource { file: None, backend });
+        let load = || Model::load(ModelSource { file: None, words: None, backend });
         let Ok(Ok(model)) = catch_unwind(load) else { continue };
 
         let (_, health) = read(TestServer::serving(Service::new(model)).get("/health"));

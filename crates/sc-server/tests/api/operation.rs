@@ -137,7 +137,8 @@ fn a_model_is_exchanged_for_a_good_one_and_kept_before_a_bad_one() {
     let file = dir.path().join("model.safetensors");
     let mut record = Record::shipped().unwrap();
     record.save(&file).unwrap();
-    let model = Model::load(ModelSource { file: Some(file.clone()), backend: Backend::Native }).unwrap();
+    let model =
+        Model::load(ModelSource { file: Some(file.clone()), words: None, backend: Backend::Native }).unwrap();
     let server = TestServer::serving(Service::new(model));
     let reload = || read(server.request(Method::POST, "/admin/reload"));
 

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::helpers::TestServer;
+use crate::{helpers::TestServer, words::teaching};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -44,7 +44,8 @@ fn readme(server: &TestServer) -> String {
 
 #[test]
 fn every_curl_example_gets_the_answer_shown() {
-    let server = TestServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let server = teaching(&dir.path().join("my.safetensors")); // as README starts it
     let readme = readme(&server);
     if !run("sh", "command -v curl").is_some_and(|output| output.status.success()) {
         return; // not installed

@@ -1,0 +1,120 @@
+//! Words of one's own: taught by a few recordings, kept in the model's file.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::CONTENT_DISPOSITION,
+    web::{self, Data, Json, Path, Payload},
+};
+use sc_model::words::Taught;
+use serde::Serialize;
+
+use crate::{
+    error::{AccessErrors, ApiError, AudioErrors, Body},
+    model::WordsError,
+    paths::{RECORD, WORD, WORDS},
+    recogniser::Audio,
+    state::AppState,
+    upload::{Form, Upload, read_audio},
+};
+
+/// The words that were taught.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Words {
+    /// True if this server teaches: it was started with `--teach`.
+    teaches: bool,
+    /// The words, in the order of their labels.
+    words: Vec<Word>,
+}
+
+/// A word that was taught.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Word {
+    /// Its label.
+    name: String,
+    /// The number of recordings that taught it.
+    recordings: usize,
+}
+
+/// Names the words that were taught
+#[utoipa::path(get, path = WORDS, tag = "words", responses((status = 200, description = "the words", body = Words)))]
+pub async fn list(state: Data<AppState>) -> Json<Words> {
+    let classifier = state.model.current();
+    let header = classifier.header();
+    let names = header.labels.names().iter().skip(header.network.n_labels);
+    let word = |(name, word): (&String, &sc_model::words::TaughtWord)| Word {
+        name: name.clone(),
+        recordings: word.n_recordings,
+    };
+    Json(Words { teaches: state.model.teaches(), words: names.zip(&header.taught).map(word).collect() })
+}
+
+/// Teaches a word by 3 to 50 recordings of it
+///
+/// The report names the recordings that were left out and why, and says how surely the word is told from others. From
+/// then on every answer knows the word. It is kept in the server's file.
+#[utoipa::path(
+    put, path = WORD, tag = "words", params(("name" = String, Path, description = "the word, in any script")),
+    request_body(content = Form, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "the report", body = Taught),
+        (status = 403, description = "this server teaches no words", body = Body),
+        (status = 409, description = "the model knows this word already", body = Body),
+        (status = 507, description = "the file could not be written", body = Body),
+        AudioErrors, AccessErrors
+    )
+)]
+pub async fn teach(
+    request: HttpRequest,
+    payload: Payload,
+    name: Path<String>,
+    state: Data<AppState>,
+) -> Result<Json<Taught>, ApiError> {
+    if !state.model.teaches() {
+        return Err(WordsError::NoTeaching.into());
+    }
+    let files = match read_audio(request.headers(), payload, &state.capacity).await? {
+        Upload::One(file) => vec![file],
+        Upload::Several(files) => files,
+    };
+    let clips = files.into_iter().map(Audio::File).collect();
+    Ok(Json(state.recogniser.teach(name.into_inner(), clips).await?))
+}
+
+/// Forgets a taught word
+#[utoipa::path(
+    delete, path = WORD, tag = "words", params(("name" = String, Path, description = "the word")),
+    responses(
+        (status = 204, description = "the word is forgotten"),
+        (status = 403, description = "this server teaches no words", body = Body),
+        (status = 404, description = "no taught word has this name", body = Body),
+        (status = 507, description = "the file could not be written", body = Body),
+        AccessErrors
+    )
+)]
+pub async fn forget(name: Path<String>, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let model = Arc::clone(&state.model);
+    web::block(move || model.forget(&name)).await.map_err(ApiError::internal)??;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Downloads the model with its taught words
+///
+/// The file works wherever a model does: as `--model` of this server, of the command line, or of another server.
+#[utoipa::path(
+    get, path = RECORD, tag = "words",
+    responses(
+        (status = 200, description = "the model's file", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 403, description = "this server teaches no words", body = Body),
+        AccessErrors
+    )
+)]
+pub async fn record(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let model = Arc::clone(&state.model);
+    let bytes = web::block(move || model.to_bytes()).await.map_err(ApiError::internal)??;
+    Ok(HttpResponse::Ok()
+        .content_type("application/octet-stream")
+        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"model.safetensors\""))
+        .body(bytes))
+}

@@ -1,0 +1,123 @@
+//! Words of one's own, taught through the socket.
+
+use std::{fs, path::Path, thread};
+
+use reqwest::{
+    Method,
+    blocking::{
+        Client,
+        multipart::{Form, Part},
+    },
+};
+use sc_model::{Backend, Classifier};
+use sc_server::{Model, ModelSource, Service};
+use sc_test::dataset::spoken;
+use serde_json::{Value, json};
+
+use crate::helpers::{TestServer, read, wav_of};
+
+/// A recording of a word of this timbre.
+fn take(timbre: &str, pitch_hz: f32) -> Vec<u8> {
+    wav_of(&spoken(timbre, pitch_hz), 16_000)
+}
+
+fn five(timbre: &str) -> Vec<Vec<u8>> {
+    [110.0, 130.0, 150.0, 170.0, 190.0].map(|pitch_hz| take(timbre, pitch_hz)).to_vec()
+}
+
+/// A server that keeps its words in `file`.
+pub fn teaching(file: &Path) -> TestServer {
+    let source = ModelSource { file: None, words: Some(file.to_owned()), backend: Backend::Native };
+    TestServer::serving(Service::new(Model::load(source).unwrap()))
+}
+
+fn put(server: &TestServer, name: &str, clips: Vec<Vec<u8>>) -> (u16, Value) {
+    let form = clips
+        .into_iter()
+        .fold(Form::new(), |form, clip| form.part("file", Part::bytes(clip).file_name("take.wav")));
+    let url = server.url(&format!("/words/{name}"));
+    read(Client::new().put(url).multipart(form).send().unwrap())
+}
+
+#[test]
+fn a_word_is_taught_answered_kept_and_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("words.safetensors");
+    let server = teaching(&file);
+    assert_eq!(read(server.get("/words")).1, json!({"teaches": true, "words": []}));
+
+    let (status, report) = put(&server, "lamp", five("stop"));
+    assert_eq!(status, 200, "{report}");
+    assert_eq!(report["used"], json!(["1", "2", "3", "4", "5"]));
+
+    let (_, answer) = read(server.predict(take("stop", 140.0)));
+    assert_eq!((&answer["label"], &answer["accepted"]), (&json!("lamp"), &json!(true)), "{answer}");
+    assert_eq!(read(server.get("/words")).1["words"], json!([{"name": "lamp", "recordings": 5}]));
+    assert!(server.get("/metrics").text().unwrap().contains("sc_taught_words 1"));
+    let (_, metadata) = read(server.get("/v2/models/speech-commands"));
+    assert_eq!(metadata["outputs"][0]["shape"], json!([-1, 13]), "{metadata}");
+
+    let again = teaching(&file);
+    assert_eq!(read(again.predict(take("stop", 140.0))).1["label"], "lamp", "it is kept in the file");
+    let copy = dir.path().join("copy.safetensors");
+    fs::write(&copy, again.get("/model").bytes().unwrap()).unwrap();
+    assert_eq!(Classifier::load(&copy, Backend::Native).unwrap().header().labels.names()[12], "lamp");
+
+    assert_eq!(server.request(Method::DELETE, "/words/lamp").status(), 204);
+    assert_ne!(read(server.predict(take("stop", 140.0))).1["label"], "lamp");
+    assert_eq!(server.request(Method::DELETE, "/words/lamp").status(), 404);
+}
+
+#[test]
+fn writers_at_the_same_time_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = teaching(&dir.path().join("words.safetensors"));
+    let words = [("a", "stop"), ("b", "no")];
+    thread::scope(|scope| {
+        for (name, timbre) in words {
+            let server = &server;
+            scope.spawn(move || assert_eq!(put(server, name, five(timbre)).0, 200, "{name}"));
+        }
+    });
+    let (_, listed) = read(server.get("/words"));
+    assert_eq!(listed["words"].as_array().unwrap().len(), 2, "{listed}");
+}
+
+#[test]
+fn what_cannot_be_taught_is_refused_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("words.safetensors");
+    let server = teaching(&file);
+    let broken = [five("stop")[..2].to_vec(), vec![b"no sound".to_vec()]].concat();
+    for (name, clips, status, part) in [
+        ("lamp", broken, 422, "not an audio file"),
+        ("yes", five("stop"), 409, "knows `yes` already"),
+        ("a%2Fb", five("stop"), 422, "cannot be the name"),
+        ("_unknown_", five("stop"), 422, "cannot be the name"),
+        ("lamp", vec![take("stop", 120.0); 51], 422, "51 recordings"),
+    ] {
+        let (got, body) = put(&server, name, clips);
+        assert!(got == status && body["error"].as_str().unwrap().contains(part), "{name}: {got} {body}");
+    }
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_file_that_cannot_be_written_leaves_the_words_as_they_were() {
+    let server = teaching(Path::new("no/such/folder/words.safetensors"));
+    let (status, body) = put(&server, "lamp", five("stop"));
+    assert_eq!(status, 507, "{body}");
+    assert!(body["error"].as_str().unwrap().contains("the words stay as they were: cannot write"), "{body}");
+    assert_eq!(read(server.get("/words")).1["words"], json!([]));
+    assert_ne!(read(server.predict(take("stop", 140.0))).1["label"], "lamp");
+}
+
+#[test]
+fn a_server_that_does_not_teach_says_how_to_start_one() {
+    let server = TestServer::start();
+    assert_eq!(read(server.get("/words")).1, json!({"teaches": false, "words": []}));
+    let delete = server.request(Method::DELETE, "/words/lamp");
+    for (status, body) in [put(&server, "lamp", five("stop")), read(delete), read(server.get("/model"))] {
+        assert!(status == 403 && body["error"].as_str().unwrap().contains("--teach FILE"), "{status} {body}");
+    }
+}
