@@ -13,7 +13,22 @@ export class Refusal extends Error {
 export const predict = (recording, name, query) => post(`predict${query}`, recording, name);
 export const detect = (recording, name, query) => post(`detect${query}`, recording, name);
 export const info = () => json('info');
+export const taughtWords = () => json('words');
 export const report = () => json('report.json');
+
+// Teaches the word by recordings of it.
+export function teach(word, recordings) {
+  const form = new FormData();
+  recordings.forEach((recording, i) => form.append('file', recording, `${i + 1}.wav`));
+  return json(`words/${encodeURIComponent(word)}`, { method: 'PUT', body: form });
+}
+
+export async function forget(word) {
+  const { ok, status } = await fetch(`words/${encodeURIComponent(word)}`, { method: 'DELETE' }).catch(() => {
+    throw new Refusal('away');
+  });
+  if (!ok) throw new Refusal(status);
+}
 
 async function post(path, recording, name) {
   const form = new FormData();

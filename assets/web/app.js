@@ -13,6 +13,7 @@ import { reportOf, showModel } from './model.js';
 import { csv, entries, remember } from './session.js';
 import { RATE, decode, loudestSecond, play } from './sound.js';
 import { talk } from './talk.js';
+import { refresh as refreshTeaching, setUpTeaching, showTeaching } from './teach.js';
 import { showThreshold } from './threshold.js';
 import { Live, drawRecording, showFound } from './timeline.js';
 import { wav } from './wav.js';
@@ -47,6 +48,7 @@ function show() {
   showListening();
   if (state.info) showModel(state.info, state.report);
   showKnownWords();
+  showTeaching();
   showResults();
   showCode();
 }
@@ -380,6 +382,14 @@ for (const button of document.querySelectorAll('[data-language]')) {
   });
 }
 
+setUpTeaching({
+  work,
+  async changed() {
+    state.info = await api.info();
+    showKnownWords();
+  },
+});
+
 new ResizeObserver(draw).observe(document.body);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 
@@ -388,6 +398,7 @@ async function begin() {
   meter.reset();
   state.info = await api.info();
   show();
+  await refreshTeaching();
   state.report = reportOf(state.info, await api.report());
   show();
 }

@@ -2,7 +2,8 @@
 
 const ELSEWHERE = 'a, button, input, summary, [tabindex]'; // the space bar has its own meaning there
 
-export function onHold(button, press, release) {
+// `everywhere` lets the space bar press it from anywhere on the page: one button alone may have that.
+export function onHold(button, press, release, { everywhere = true } = {}) {
   button.addEventListener('pointerdown', (event) => {
     if (event.button !== 0) return;
     button.setPointerCapture(event.pointerId);
@@ -15,7 +16,7 @@ export function onHold(button, press, release) {
     press();
     release();
   });
-  const isMeant = ({ key, target }) => key === ' ' && (target === button || !target.closest(ELSEWHERE));
+  const isMeant = ({ key, target }) => key === ' ' && (target === button || (everywhere && !target.closest(ELSEWHERE)));
   addEventListener('keydown', (event) => {
     if (!isMeant(event)) return;
     event.preventDefault(); // neither a scroll nor a click

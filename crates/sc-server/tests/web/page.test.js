@@ -27,13 +27,14 @@ after(async () => {
   await server?.stop();
 });
 
-// A recording as a WAV file, by the page's own means.
-async function asWav(page, path) {
-  const bytes = await page.evaluate(async (path) => {
-    const [{ decode }, { wav }] = await Promise.all([import('/sound.js'), import('/wav.js')]);
+// A recording as a WAV file, by the page's own means, with seconds of silence behind it.
+async function asWav(page, path, silence_s = 0) {
+  const bytes = await page.evaluate(async ([path, silence_s]) => {
+    const [{ RATE, concat, decode }, { wav }] = await Promise.all([import('/sound.js'), import('/wav.js')]);
     const recording = await (await fetch(path)).blob();
-    return [...new Uint8Array(await wav(await decode(recording)).arrayBuffer())];
-  }, path);
+    const samples = concat([await decode(recording), new Float32Array(silence_s * RATE)]);
+    return [...new Uint8Array(await wav(samples).arrayBuffer())];
+  }, [path, silence_s]);
   return Buffer.from(bytes);
 }
 
@@ -326,6 +327,40 @@ test('says when the server is busy, or away', async () => {
     await hint(page, /^The server does not answer/);
   }
   assert.equal(await running(page), 0);
+});
+
+test('teaches a word by the microphone, and forgets it', async () => {
+  const teacher = await serve('--teach', join(folder, 'words.safetensors'));
+  const wav = join(folder, 'banana.wav');
+  writeFileSync(wav, await asWav(await open(), '/examples/banana.mp3', 1));
+  const speaker = await launch({ wav });
+  const page = await visit(speaker, teacher.address, { problems, reducedMotion: 'reduce' });
+  await page.fill('#newWord', 'банан');
+  for (let n = 1; n <= 5; n += 1) {
+    await page.click('#take');
+    await page.waitForFunction((n) => document.querySelectorAll('#takes li').length === n, n);
+  }
+  assert.deepEqual(await audit(page), []);
+  await page.click('#teachIt');
+  await page.waitForSelector('#teachResult >> text=“банан” is taught');
+  await page.waitForSelector('#words >> text=банан');
+  await press(page, 'banana');
+  await hears(page, /^Heard банан/);
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  await page.click('#taught button');
+  await page.waitForFunction(() => !/банан/.test(document.getElementById('words').textContent));
+  await press(page, 'banana');
+  await hears(page, /^Not a known word/);
+  assert.equal(await running(page), 0);
+  await speaker.close();
+  await teacher.stop();
+});
+
+test('says how a server is started that teaches', async () => {
+  const page = await open();
+  await page.waitForSelector('#teachOff:not([hidden]) >> text=--teach words.safetensors');
+  assert(await page.isHidden('#teachForm'));
 });
 
 test('moves nothing for those who wish so', async () => {

@@ -1,0 +1,144 @@
+// Words of one's own: said a few times, taught to the server, listed and forgotten.
+
+import * as api from './api.js';
+import { $, element, refill } from './dom.js';
+import { onHold } from './hold.js';
+import { name as labelName, percent, say } from './language.js';
+import * as meter from './meter.js';
+import { peak, play } from './sound.js';
+import { talk } from './talk.js';
+import { wav } from './wav.js';
+
+const ENOUGH = 5; // recordings that the page asks for
+const LEAST = 3; // recordings that the server needs
+const QUIET = 0.01; // the least peak, as the server has it
+const FULL = 0.99; // full scale
+const CLIPPED = 0.01; // share of samples at full scale
+
+let takes = []; // { samples, fault }: a fault is the key of its words
+let taught = { teaches: false, words: [] }; // `GET /words`
+let result = null; // what became of the last word: { name, report } or { name, refusal }
+let recording = null;
+
+// `work(task)` runs one task at a time, `changed()` is told that the words have changed.
+export function setUpTeaching({ work, changed }) {
+  const press = () => {
+    if (recording) return recording.stop();
+    return work(record);
+  };
+  onHold($('take'), press, () => recording?.release(), { everywhere: false });
+  $('newWord').addEventListener('input', showTeaching);
+  $('teachForm').addEventListener('submit', (event) => {
+    event.preventDefault();
+    work(async () => {
+      await teach($('newWord').value.trim());
+      await refresh();
+      await changed();
+    });
+  });
+  $('taught').addEventListener('click', ({ target }) => {
+    const { word } = target.closest('button')?.dataset ?? {};
+    if (!word) return;
+    work(async () => {
+      await api.forget(word);
+      if (result?.name === word) result = null;
+      await refresh();
+      await changed();
+    });
+  });
+}
+
+export async function refresh() {
+  taught = await api.taughtWords();
+  showTeaching();
+}
+
+export function showTeaching() {
+  $('teachForm').hidden = !taught.teaches;
+  $('teachOff').hidden = taught.teaches;
+  $('takeText').textContent = say(recording ? 'takeNow' : 'take');
+  $('takeCount').textContent = say('takes', takes.length, ENOUGH);
+  $('teachIt').disabled = takes.length < LEAST || $('newWord').value.trim() === '';
+  refill($('takes'), takes.map(takeRow));
+  showResult();
+  $('taughtWords').hidden = taught.words.length === 0;
+  refill($('taught'), taught.words.map(wordRow));
+}
+
+function takeRow(take, index) {
+  const listen = element('button', { type: 'button', className: 'round', onclick: () => play(take.samples) });
+  listen.ariaLabel = say('playTake', index + 1);
+  const drop = element('button', { type: 'button', className: 'small', textContent: say('dropTake') });
+  drop.ariaLabel = say('dropTakeOf', index + 1);
+  drop.onclick = () => {
+    takes.splice(index, 1);
+    showTeaching();
+  };
+  const fault = element('span', { className: 'fault', textContent: take.fault ? say('faults')[take.fault] : '' });
+  return element('li', {}, listen, element('b', { textContent: index + 1 }), fault, drop);
+}
+
+function wordRow({ name, recordings }) {
+  const forget = element('button', { type: 'button', className: 'small', textContent: say('forget'), dataset: { word: name } });
+  forget.ariaLabel = say('forgetWord', name);
+  const origin = element('span', { className: 'where', textContent: say('taughtBy', recordings) });
+  return element('li', {}, element('b', { textContent: name }), origin, forget);
+}
+
+function showResult() {
+  $('teachResult').replaceChildren();
+  if (!result) return;
+  const line = (text, lang) => element('p', { textContent: text, lang: lang ?? document.documentElement.lang });
+  if (result.refusal) {
+    $('teachResult').append(line(say('notTaught', result.name)), line(result.refusal, 'en'));
+    return;
+  }
+  const { recall_leave_one_out: recall, false_accepts: wrong, nearest, advice } = result.report;
+  $('teachResult').append(
+    line(say('isTaught', result.name)),
+    line(say('teachFigures', percent(recall, 0), percent(wrong, 1))),
+    ...(nearest?.probability > 0.05 ? [line(say('nearest', labelName(nearest.label)))] : []),
+    ...advice.map((one) => line(say('advice')[one])),
+  );
+}
+
+async function record() {
+  recording = talk((done, block) => {
+    $('take').style.setProperty('--done', done);
+    meter.measure(block);
+  });
+  $('take').classList.add('on');
+  showTeaching();
+  try {
+    const samples = await recording.samples;
+    takes.push({ samples, fault: fault(samples) });
+  } finally {
+    recording = null;
+    $('take').classList.remove('on');
+    meter.reset();
+    showTeaching();
+  }
+}
+
+function fault(samples) {
+  if (peak(samples) < QUIET) return 'too_quiet';
+  const full = samples.reduce((n, sample) => n + (Math.abs(sample) >= FULL), 0);
+  return full > CLIPPED * samples.length ? 'clipped' : '';
+}
+
+// Teaches the word by all takes; one that was taught before is replaced.
+async function teach(name) {
+  try {
+    if (taught.words.some((word) => word.name === name)) await api.forget(name);
+    const report = await api.teach(name, takes.map(({ samples }) => wav(samples)));
+    for (const { name: number, reason } of report.left_out) takes[number - 1].fault = reason;
+    result = { name, report };
+    if (report.left_out.length === 0) {
+      takes = [];
+      $('newWord').value = '';
+    }
+  } catch (error) {
+    if (!error.answer) throw error;
+    result = { name, refusal: error.answer.error };
+  }
+}
