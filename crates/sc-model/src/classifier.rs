@@ -200,7 +200,7 @@ impl Classifier {
         space.map_or_else(Vec::new, |space| space.scores(&space.embed(&output.word_frames)).collect())
     }
 
-    /// Returns the channels of [`word_frames`](Self::word_frames).
+    /// Returns the channels of [`Output::word_frames`].
     pub fn n_word_channels(&self) -> usize {
         self.header.network.n_word_channels()
     }

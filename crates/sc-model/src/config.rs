@@ -110,7 +110,7 @@ impl KeywordCnnConfig {
 
     /// Returns the channels of the block that tells words apart.
     pub fn n_word_channels(&self) -> usize {
-        self.blocks.iter().take(WORD_BLOCK + 1).last().map_or(self.entry, |block| block.channels)
+        self.blocks.iter().take(WORD_BLOCK + 1).next_back().map_or(self.entry, |block| block.channels)
     }
 
     /// Returns the multiply-adds for one clip.

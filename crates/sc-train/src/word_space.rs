@@ -106,7 +106,9 @@ fn pool_all(classifier: &Classifier, cache: &SampleCache, sources: &[Source]) ->
 
 fn mean(pooled: &[Vec<f32>]) -> DVector<f64> {
     let mut mean = DVector::zeros(pooled[0].len());
-    pooled.iter().for_each(|clip| mean += vector(clip));
+    for clip in pooled {
+        mean += vector(clip);
+    }
     mean / pooled.len() as f64
 }
 
@@ -114,7 +116,8 @@ fn mean(pooled: &[Vec<f32>]) -> DVector<f64> {
 fn projection(pooled: &[Vec<f32>], words: &[usize], mean: &DVector<f64>) -> Vec<f32> {
     let clips: Vec<DVector<f64>> = pooled.iter().map(|clip| vector(clip) - mean).collect();
     let whitening = whitening(&within_words(&clips, words));
-    let total = covariance(clips.iter().map(|clip| whitening.tr_mul(clip)).collect());
+    let whitened: Vec<_> = clips.iter().map(|clip| whitening.tr_mul(clip)).collect();
+    let total = covariance(&whitened);
     let directions = largest(total, N_DIRECTIONS);
     let projection = whitening * directions;
     projection.transpose().iter().map(|value| *value as f32).collect()
@@ -131,7 +134,7 @@ fn within_words(clips: &[DVector<f64>], words: &[usize]) -> DMatrix<f64> {
         let mean = clips.iter().sum::<DVector<f64>>() / clips.len() as f64;
         clips.iter().map(move |clip| clip - &mean)
     });
-    covariance(centred.collect())
+    covariance(&centred.collect::<Vec<_>>())
 }
 
 /// Returns the matrix that makes a covariance the identity, after [`SHRINKAGE`].
@@ -153,9 +156,9 @@ fn largest(covariance: DMatrix<f64>, n: usize) -> DMatrix<f64> {
 }
 
 /// Returns the mean of the outer products of `clips`.
-fn covariance(clips: Vec<DVector<f64>>) -> DMatrix<f64> {
+fn covariance(clips: &[DVector<f64>]) -> DMatrix<f64> {
     let n = clips.len().max(1) as f64;
-    let clips = DMatrix::from_columns(&clips);
+    let clips = DMatrix::from_columns(clips);
     &clips * clips.transpose() / n
 }
 

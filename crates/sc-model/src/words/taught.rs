@@ -45,7 +45,9 @@ pub(crate) fn combine(
     let best_probability = all[best];
     let others: f32 = all.iter().sum::<f32>() - best_probability;
     let scale = if others > 0.0 { (1.0 - best_probability) / others } else { 0.0 };
-    all.iter_mut().for_each(|probability| *probability *= scale);
+    for probability in &mut all {
+        *probability *= scale;
+    }
     all[best] = best_probability;
     all
 }

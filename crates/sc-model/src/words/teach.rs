@@ -333,8 +333,10 @@ fn check_count(takes: &[Take], given: usize, left_out: &[LeftOut]) -> Result<(),
     if takes.len() >= *N_RECORDINGS.start() {
         return Ok(());
     }
-    let reasons =
-        left_out.iter().map(|LeftOut { name, message, .. }| format!("; {name}: {message}")).collect();
+    let mut reasons = String::new();
+    for LeftOut { name, message, .. } in left_out {
+        reasons.extend(["; ", name, ": ", message]);
+    }
     Err(TeachError::TooFew { usable: takes.len(), given, reasons })
 }
 

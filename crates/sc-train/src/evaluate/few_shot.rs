@@ -88,7 +88,7 @@ pub struct FewShot {
 pub(crate) fn evaluate(record: &Record, dir: &Path, shots: usize) -> Result<FewShot> {
     ensure!(record.words.is_some(), "the model has no bank of ordinary speech: `sc-train bank` makes one");
     let classifier = Classifier::new(record, Backend::Native)?;
-    let (heard, unreadable) = listen(&classifier, dir)?;
+    let (heard, unreadable) = listen(&classifier, dir);
     let words: Vec<_> = heard
         .words
         .iter()
@@ -109,7 +109,7 @@ pub(crate) fn evaluate(record: &Record, dir: &Path, shots: usize) -> Result<FewS
     Ok(FewShot::new(shots, trials?, unreadable))
 }
 
-fn listen(classifier: &Classifier, dir: &Path) -> Result<(Heard, Vec<Unreadable>)> {
+fn listen(classifier: &Classifier, dir: &Path) -> (Heard, Vec<Unreadable>) {
     let files: Vec<_> = audio::files_below(dir).collect();
     let (files, mut unreadable) = super::partition(files);
     let bar = progress::bar(files.len(), "listening");
@@ -131,7 +131,7 @@ fn listen(classifier: &Classifier, dir: &Path) -> Result<(Heard, Vec<Unreadable>
     for (i, folder) in folders.into_iter().enumerate() {
         words.entry(folder).or_default().push(i);
     }
-    Ok((Heard { words, recordings }, unreadable))
+    (Heard { words, recordings }, unreadable)
 }
 
 fn trials(record: &Record, heard: &Heard, name: &str, own: &[usize], shots: usize) -> Result<WordTrials> {
@@ -149,16 +149,13 @@ fn trials(record: &Record, heard: &Heard, name: &str, own: &[usize], shots: usiz
             samples: Ok(heard.recordings[*recording].0.clone()),
         });
         // The label only tells the taught word from all known ones.
-        match teach(record, "taught word", recordings.collect()) {
-            Ok((taught, _)) => {
-                let searched: Vec<&Output> = searched.iter().map(|i| &heard.recordings[*i].1).collect();
-                trials.add(&Classifier::new(&taught, Backend::Native)?, &searched, &others);
-            }
-            Err(_) => {
-                trials.refused += 1;
-                trials.n += searched.len();
-                trials.n_others += others.len();
-            }
+        if let Ok((taught, _)) = teach(record, "taught word", recordings.collect()) {
+            let searched: Vec<&Output> = searched.iter().map(|i| &heard.recordings[*i].1).collect();
+            trials.add(&Classifier::new(&taught, Backend::Native)?, &searched, &others);
+        } else {
+            trials.refused += 1;
+            trials.n += searched.len();
+            trials.n_others += others.len();
         }
     }
     Ok(trials)
