@@ -54,7 +54,7 @@ pub(crate) fn fit(
     }
     let pooled = pool_all(classifier, cache, &clips)?;
     let mean = mean(&pooled);
-    let projection = projection(&pooled, &words, &mean);
+    let Some(projection) = projection(&pooled, &words, &mean) else { return Ok(None) };
     let mut bank = pooled;
     bank.shuffle(&mut rng);
     bank.truncate(BANK[0]);
@@ -112,19 +112,19 @@ fn mean(pooled: &[Vec<f32>]) -> DVector<f64> {
     mean / pooled.len() as f64
 }
 
-/// Returns the projection, `[n_pooled, n_directions]`.
-fn projection(pooled: &[Vec<f32>], words: &[usize], mean: &DVector<f64>) -> Vec<f32> {
+/// Returns the projection, `[n_pooled, n_directions]`, if a word has enough clips.
+fn projection(pooled: &[Vec<f32>], words: &[usize], mean: &DVector<f64>) -> Option<Vec<f32>> {
     let clips: Vec<DVector<f64>> = pooled.iter().map(|clip| vector(clip) - mean).collect();
-    let whitening = whitening(&within_words(&clips, words));
+    let whitening = whitening(&within_words(&clips, words)?);
     let whitened: Vec<_> = clips.iter().map(|clip| whitening.tr_mul(clip)).collect();
     let total = covariance(&whitened);
     let directions = largest(total, N_DIRECTIONS);
     let projection = whitening * directions;
-    projection.transpose().iter().map(|value| *value as f32).collect()
+    Some(projection.transpose().iter().map(|value| *value as f32).collect())
 }
 
 /// Returns the covariance of clips around the mean of their word, over words of [`LEAST_CLIPS`] clips or more.
-fn within_words(clips: &[DVector<f64>], words: &[usize]) -> DMatrix<f64> {
+fn within_words(clips: &[DVector<f64>], words: &[usize]) -> Option<DMatrix<f64>> {
     let centred = words.chunk_by(|a, b| a == b).scan(0, |first, word| {
         let clips = &clips[*first..*first + word.len()];
         *first += word.len();
@@ -134,7 +134,8 @@ fn within_words(clips: &[DVector<f64>], words: &[usize]) -> DMatrix<f64> {
         let mean = clips.iter().sum::<DVector<f64>>() / clips.len() as f64;
         clips.iter().map(move |clip| clip - &mean)
     });
-    covariance(&centred.collect::<Vec<_>>())
+    let centred: Vec<_> = centred.collect();
+    (!centred.is_empty()).then(|| covariance(&centred))
 }
 
 /// Returns the matrix that makes a covariance the identity, after [`SHRINKAGE`].
@@ -157,7 +158,7 @@ fn largest(covariance: DMatrix<f64>, n: usize) -> DMatrix<f64> {
 
 /// Returns the mean of the outer products of `clips`.
 fn covariance(clips: &[DVector<f64>]) -> DMatrix<f64> {
-    let n = clips.len().max(1) as f64;
+    let n = clips.len() as f64;
     let clips = DMatrix::from_columns(clips);
     &clips * clips.transpose() / n
 }

@@ -280,3 +280,73 @@ fn an_open_set_without_recordings_is_an_error() {
     folder.file("notes.txt", b"no audio");
     assert_refused(&run("evaluate", &["--open-set", "--clips"], folder.path()), "notes.txt");
 }
+
+/// Five recordings of a word of this timbre, in a folder of its own.
+fn five(folder: &Folder, name: &str, timbre: &str) -> PathBuf {
+    for pitch_hz in [110, 130, 150, 170, 190] {
+        let samples = sc_test::dataset::spoken(timbre, pitch_hz as f32);
+        folder.file(&format!("{name}/{pitch_hz}.wav"), &wav::encode(&samples, 16_000));
+    }
+    folder.path().join(name)
+}
+
+#[test]
+fn a_word_is_taught_by_a_folder_answered_and_forgotten() {
+    let folder = Folder::new();
+    let lamp = five(&folder, "lamp", "stop");
+    folder.file("lamp/notes.txt", b"no sound");
+    let out = folder.path().join("taught.safetensors");
+    let teach = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sc-train"));
+        command.arg("teach").args(arguments).arg("--out").arg(&out).output().unwrap()
+    };
+
+    let taught = teach(&["--json", "--word", &format!("lamp={}", lamp.display())]);
+    assert!(taught.status.success(), "{}", String::from_utf8_lossy(&taught.stderr));
+    let report: Value = serde_json::from_slice(&taught.stdout).unwrap();
+    assert_eq!(report["words"][0]["used"].as_array().unwrap().len(), 5, "{report}");
+    assert_eq!(report["words"][0]["left_out"][0]["reason"], "unreadable", "{report}");
+
+    let answer = |model: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sc-train"));
+        let output =
+            command.arg("classify").arg("--model").arg(model).arg(lamp.join("110.wav")).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(answer(&out).starts_with("lamp"), "{}", answer(&out));
+
+    let model = out.display().to_string();
+    let again = teach(&["--model", &model, "--word", &format!("lamp={}", lamp.display())]);
+    let error = String::from_utf8(again.stderr).unwrap();
+    assert!(!again.status.success() && error.contains("knows `lamp` already"), "{error}");
+    assert!(teach(&["--model", &model, "--forget", "lamp"]).status.success());
+    assert!(!answer(&out).starts_with("lamp"), "{}", answer(&out));
+}
+
+#[test]
+fn a_model_without_a_bank_teaches_nothing_and_says_what_would() {
+    let folder = Folder::new();
+    let lamp = five(&folder, "lamp", "stop");
+    let out = folder.path().join("taught.safetensors");
+    let output = sc_train("teach")
+        .arg("--word")
+        .arg(format!("lamp={}", lamp.display()))
+        .arg("--out")
+        .arg(&out)
+        .output();
+    let error = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(error.contains("sc-train bank") && !out.exists(), "{error}");
+}
+
+#[test]
+fn recordings_of_words_are_searched_among_the_others() {
+    let folder = Folder::new();
+    five(&folder, "words/lamp", "stop");
+    five(&folder, "words/light", "no");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sc-train"));
+    command.args(["evaluate", "--json", "--shots", "3", "--few-shot"]).arg(folder.path().join("words"));
+    let figures: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    assert_eq!(figures["words"][0]["n"], 20, "two of five recordings, ten times: {figures}");
+    assert!(figures["recall"].as_f64().unwrap() > 0.9, "{figures}");
+    assert!(figures["false_accepts"].as_f64().unwrap() < 0.1, "{figures}");
+}
