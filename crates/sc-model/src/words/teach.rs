@@ -26,6 +26,9 @@ const LEAST_SCORES: [f32; 2] = [0.05, 0.14];
 /// that are not.
 const UNLIKE: f32 = -0.05;
 
+/// The same where no recording can be spared: two others say less than four of what the word is like.
+const VERY_UNLIKE: f32 = -0.2;
+
 /// Mean similarity below which two groups of recordings are of two words, and how much more alike each group must be in
 /// itself: so are two of three such mixtures, and 1 to 3 of 100 words.
 const TWO_WORDS: [f32; 2] = [0.12, 0.25];
@@ -362,19 +365,22 @@ fn check_is_one(takes: &[Take]) -> Result<(), TeachError> {
     Ok(())
 }
 
-/// Leaves out the recordings that are least like the others, one at a time.
+/// Leaves out the recordings that are least like the others, one at a time, while there are enough others.
 fn leave_out_unlike(takes: &mut Vec<Take>, left_out: &mut Vec<LeftOut>) -> Result<(), TeachError> {
     let (given, mut unlike) = (takes.len(), 0);
     while let Some((worst, score)) =
         scores_of_each(takes).into_iter().enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b))
         && score < UNLIKE
     {
-        let name = takes.remove(worst).name;
-        left_out.push(LeftOut::new(name, Reason::Unlike));
+        let is_enough = takes.len() > *N_RECORDINGS.start();
+        if !is_enough && score >= VERY_UNLIKE {
+            break;
+        }
         unlike += 1;
-        if 2 * unlike >= takes.len() || takes.len() < *N_RECORDINGS.start() {
+        if !is_enough || 2 * unlike >= takes.len() - 1 {
             return Err(TeachError::Unlike { unlike, given });
         }
+        left_out.push(LeftOut::new(takes.remove(worst).name, Reason::Unlike));
     }
     Ok(())
 }
