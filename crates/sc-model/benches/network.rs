@@ -1,4 +1,4 @@
-//! Times one clip through the network: by each kernel of the engine, and by Burn.
+//! Times one clip through the network, by each kernel of the engine and by Burn, and a stream's hops.
 
 use divan::Bencher;
 use sc_data::LogMelConfig;
@@ -24,6 +24,19 @@ fn engine(bencher: Bencher, kernel: Kernel) {
     bencher
         .counter(divan::counter::ItemsCount::new(config.multiply_adds()))
         .bench_local(|| engine.logits(&features, &mut workspace, &mut logits));
+}
+
+/// Hops of a stream, alone as live sound comes, and as many together as the engine takes.
+#[divan::bench(args = [1, 2, 13])]
+fn stream(bencher: Bencher, n_hops: usize) {
+    let (config, weights) = network();
+    let engine = Engine::new(&config, &weights);
+    let frames = vec![-5.0; n_hops * config.hop() * config.n_mels];
+    let (mut stream, mut workspace) = (engine.stream(None), engine.stream_workspace());
+    let mut logits = vec![0.0; n_hops * config.n_labels];
+    bencher
+        .counter(divan::counter::ItemsCount::new(n_hops))
+        .bench_local(|| engine.advance(&mut stream, &frames, &mut workspace, &mut logits));
 }
 
 #[divan::bench(args = [1, 32])]

@@ -53,19 +53,21 @@ pub struct Timing {
 /// A loaded record, ready to classify. Threads share it.
 pub struct Classifier {
     header: Header,
-    log_mel: LogMel,
-    network: Box<dyn Runner>,
+    pub(crate) log_mel: LogMel,
+    pub(crate) network: Box<dyn Runner>,
     words: Option<WordSpace>,
     /// Buffers that no clip uses: at most one for each of the threads that classify at the same time.
     free: Mutex<Vec<Buffers>>,
 }
 
 /// The memory for one clip on its way to an answer.
-struct Buffers {
-    log_mel: LogMelScratch,
+pub(crate) struct Buffers {
+    pub log_mel: LogMelScratch,
     /// `[n_frames, n_mels]`.
     features: Vec<f32>,
     workspace: Workspace,
+    /// For a piece of a stream, once there is one.
+    pub stream: Option<Workspace>,
     output: Output,
 }
 
@@ -168,15 +170,14 @@ impl Classifier {
         })
     }
 
-    /// Returns the probability of each label, given a spectrogram by the record's front end, `[n_frames, n_mels]`. A
-    /// taught word is likelier than other speech from `threshold` on.
+    /// Returns the network's output for a spectrogram by the record's front end, `[n_frames, n_mels]`.
     ///
     /// # Panics
     /// If the spectrogram has another size.
-    pub(crate) fn probabilities_of(&self, log_mel: &[f32], threshold: f32) -> Vec<f32> {
+    pub(crate) fn listen_to(&self, log_mel: &[f32]) -> Output {
         self.with_buffers(|Buffers { workspace, output, .. }| {
             self.network.run(log_mel, workspace, self.has_taught_words(), output);
-            self.probabilities(output, threshold)
+            output.clone()
         })
     }
 
@@ -205,13 +206,13 @@ impl Classifier {
         self.header.network.n_word_channels()
     }
 
-    fn has_taught_words(&self) -> bool {
+    pub(crate) fn has_taught_words(&self) -> bool {
         !self.header.taught.is_empty()
     }
 
     /// Runs the front end and the network, and leaves the result in `buffers`.
     fn run(&self, waveform: &Waveform, has_words: bool, buffers: &mut Buffers) -> Timing {
-        let Buffers { log_mel, features, workspace, output } = buffers;
+        let Buffers { log_mel, features, workspace, output, .. } = buffers;
         let start = Instant::now();
         self.log_mel.compute_into(waveform, log_mel, features);
         let between = Instant::now();
@@ -219,8 +220,8 @@ impl Classifier {
         Timing { features: between - start, network: between.elapsed() }
     }
 
-    /// Returns what `compute` makes with buffers of its own.
-    fn with_buffers<T>(&self, compute: impl FnOnce(&mut Buffers) -> T) -> T {
+    /// Runs `compute` with buffers that nobody else uses meanwhile.
+    pub(crate) fn with_buffers<T>(&self, compute: impl FnOnce(&mut Buffers) -> T) -> T {
         let mut buffers = self.take_buffers();
         let result = compute(&mut buffers);
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
@@ -233,12 +234,13 @@ impl Classifier {
             log_mel: self.log_mel.scratch(),
             features: vec![0.0; self.header.network.n_frames * self.header.network.n_mels],
             workspace: self.network.workspace(),
+            stream: None,
             output: Output::default(),
         })
     }
 
-    /// Returns the probability of each label.
-    fn probabilities(&self, output: &Output, threshold: f32) -> Vec<f32> {
+    /// Returns the probability of each label. A taught word is likelier than other speech from `threshold` on.
+    pub(crate) fn probabilities(&self, output: &Output, threshold: f32) -> Vec<f32> {
         let network = softmax(&output.logits, self.header.temperature);
         let Some(space) = self.words.as_ref().filter(|_| self.has_taught_words()) else { return network };
         let embedding = space.embed(&output.word_frames);

@@ -108,9 +108,23 @@ impl KeywordCnnConfig {
         self.blocks.last().map_or(self.entry, |block| block.channels)
     }
 
+    /// Returns the index of the block that tells words apart.
+    pub fn word_block(&self) -> usize {
+        WORD_BLOCK.min(self.blocks.len().saturating_sub(1))
+    }
+
     /// Returns the channels of the block that tells words apart.
     pub fn n_word_channels(&self) -> usize {
-        self.blocks.iter().take(WORD_BLOCK + 1).next_back().map_or(self.entry, |block| block.channels)
+        self.blocks.get(self.word_block()).map_or(self.entry, |block| block.channels)
+    }
+
+    /// Returns the frames from one answer of a stream to the next: 8 of the shipped network, 80 ms.
+    ///
+    /// Every activation of the engine then grows by pairs of rows, as its convolutions compute them.
+    pub fn hop(&self) -> usize {
+        let strides = self.stem.iter().map(|conv| conv.stride[0]);
+        let strides = strides.chain(self.blocks.iter().map(|block| block.stride));
+        strides.fold(2, usize::saturating_mul)
     }
 
     /// Returns the multiply-adds for one clip.
@@ -176,6 +190,13 @@ impl KeywordCnnConfig {
         }
         if self.stem.len() + self.blocks.len() > 64 {
             return Err("more than 64 stem convolutions and blocks".into());
+        }
+        if self.hop() > self.n_frames {
+            return Err(format!(
+                "strides over time that are {} together: expected at most half of the {} frames",
+                self.hop() / 2,
+                self.n_frames
+            ));
         }
         for ConvLayer { name, shape, .. } in self.layers() {
             let n_values: usize = shape.output().iter().product();
@@ -315,6 +336,8 @@ mod tests {
         assert!(refused(|config| config.stem[0].kernel = [2, 3]));
         assert!(refused(|config| config.blocks[0].stride = 0));
         assert!(refused(|config| config.n_labels = 0));
+        assert!(refused(|config| config.blocks[1].stride = 52));
+        assert!(refused(|config| config.blocks = [config.blocks[1]; 60].to_vec()));
         assert!(refused(|config| config.n_frames = 1_000_000));
         assert!(refused(|config| {
             (config.n_frames, config.n_mels) = (1000, 256);

@@ -1,13 +1,17 @@
 //! Detects keywords in a stream of audio.
 
+use std::collections::VecDeque;
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
-use sc_data::{LogMel, LogMelScratch, SAMPLE_RATE_HZ};
+use sc_data::{LogMelConfig, SAMPLE_RATE_HZ};
 use serde::Serialize;
 
+use crate::classifier::Buffers;
 use crate::clock::Instant;
-use crate::{Classifier, Timing};
+use crate::listener::{Answer, Listener};
+use crate::{Classifier, Header, Timing};
 
 /// Length of the silence added before the first sample and after the last one, in seconds. A word at the
 /// very beginning or end then stands as whole in a window as one in the middle.
@@ -25,9 +29,10 @@ const LONGEST_PAUSE_S: f32 = 0.1;
 /// Settings of a [`Detector`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectorConfig {
-    /// Distance between the windows that are classified, in seconds: at least a frame, at most a window.
+    /// Time from one answer to the next, in seconds. It becomes a multiple of the network's own
+    /// ([`KeywordCnnConfig::hop`](crate::KeywordCnnConfig::hop)), of at most a second.
     pub hop_s: f32,
-    /// Time over which the probabilities of windows are averaged, in seconds.
+    /// Time over which the probabilities of answers are averaged, in seconds.
     pub smoothing_s: f32,
     /// Least smoothed probability of a detected keyword. `None` takes the record's threshold.
     pub threshold: Option<f32>,
@@ -35,7 +40,7 @@ pub struct DetectorConfig {
 
 impl Default for DetectorConfig {
     fn default() -> Self {
-        Self { hop_s: 0.1, smoothing_s: 0.3, threshold: None }
+        Self { hop_s: 0.08, smoothing_s: 0.24, threshold: None }
     }
 }
 
@@ -51,13 +56,16 @@ pub struct Detection {
     pub end_s: f32,
     /// The keyword's smoothed probability when it was detected.
     pub confidence: f32,
+    /// The time up to which sound was heard when it was detected, in seconds from the first sample.
+    #[serde(skip)]
+    pub detected_s: f32,
 }
 
-/// The likeliest label of a window.
+/// The likeliest label at a time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Score {
-    /// End of the window, in seconds from the first sample.
+    /// The time up to which sound was heard, in seconds from the first sample.
     pub time_s: f32,
     /// The label with the highest smoothed probability.
     pub label: String,
@@ -67,11 +75,13 @@ pub struct Score {
 
 /// Detects keywords in 16 kHz mono samples, which come in pieces of any size.
 ///
-/// A window of one second moves over the audio. The probabilities of each label are averaged over a few
-/// windows, and a keyword is detected when its average reaches the threshold. The average must then fall
+/// At every hop the network answers for a second. The probabilities of each label are averaged over a few
+/// answers, and a keyword is detected when its average reaches the threshold. The average must then fall
 /// before the same keyword is detected again. (`RecognizeCommands` of TensorFlow's example waits for a
-/// fixed time instead.) Each frame of the spectrogram is computed once. The detections depend on the
-/// samples alone, not on the pieces they come in.
+/// fixed time instead.) The detections depend on the samples alone, not on the pieces they come in.
+///
+/// The project's own engine computes each row of its activations once. Its answer stands for the second that
+/// ended 0.32 s ago, as its kernels see so far ahead. Another backend answers for the newest second, anew each time.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -88,20 +98,16 @@ pub struct Score {
 /// # }
 /// ```
 pub struct Detector {
-    classifier: Arc<Classifier>,
-    log_mel: LogMel,
-    scratch: LogMelScratch,
+    listener: Listener,
     threshold: f32,
-    /// Frames from one window to the next.
-    hop: usize,
     /// Samples that later frames need, the oldest first.
     samples: Vec<f32>,
-    /// `[n, n_mels]`: the frames from the next window on.
+    /// `[n, n_mels]`: the frames that the next answer's second begins with, and all later ones.
     frames: Vec<f32>,
     /// Number of frames before those in `frames`, from the beginning of the margin.
     n_passed: usize,
-    /// Probabilities of the last windows, each `[n_labels]`; at most `n_smoothed` of them.
-    windows: Vec<Vec<f32>>,
+    /// Probabilities of the last answers, each `[n_labels]`; at most `n_smoothed` of them.
+    answers: VecDeque<Vec<f32>>,
     n_smoothed: usize,
     /// For each label, true if it may be detected.
     armed: Vec<bool>,
@@ -116,58 +122,60 @@ impl Detector {
     /// Makes a detector for a new stream.
     pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig) -> Self {
         let header = classifier.header();
-        let log_mel = header.log_mel.init();
+        let (threshold, n_labels) =
+            (config.threshold.unwrap_or(header.threshold), header.labels.names().len());
         let frames_in = |seconds: f32| {
             let frames = seconds * SAMPLE_RATE_HZ as f32 / header.log_mel.hop_length as f32;
             (frames.round() as usize).max(1)
         };
-        let hop = frames_in(config.hop_s).min(header.network.n_frames);
+        let (hop, smoothing) = (frames_in(config.hop_s), frames_in(config.smoothing_s));
+        let listener = Listener::new(classifier, hop);
         Self {
-            threshold: config.threshold.unwrap_or(header.threshold),
-            hop,
+            threshold,
             samples: vec![0.0; margin()],
             frames: Vec::new(),
             n_passed: 0,
-            windows: Vec::new(),
-            n_smoothed: frames_in(config.smoothing_s).div_ceil(hop),
-            armed: vec![true; header.labels.names().len()],
+            answers: VecDeque::new(),
+            n_smoothed: smoothing.div_ceil(listener.hop()),
+            armed: vec![true; n_labels],
             last: None,
             latest: None,
             timing: Timing::default(),
-            scratch: log_mel.scratch(),
-            log_mel,
-            classifier,
+            listener,
         }
     }
 
     /// Takes more samples and returns the keywords detected in them. Samples are clamped to [-1, 1], and NaN
     /// becomes 0.
     pub fn push(&mut self, samples: &[f32]) -> Vec<Detection> {
+        // However much comes, little is held.
+        let most = self.header().network.n_frames.next_multiple_of(self.listener.hop());
+        let pieces = samples.chunks(most * self.header().log_mel.hop_length);
+        pieces.flat_map(|piece| self.push_piece(piece)).collect()
+    }
+
+    fn push_piece(&mut self, samples: &[f32]) -> Vec<Detection> {
         self.samples
             .extend(samples.iter().map(|sample| if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) }));
         self.compute_frames();
-        let window = self.classifier.header().network.n_frames;
-        let n_mels = self.n_mels();
-        let n_windows = (self.frames.len() / n_mels + self.hop).saturating_sub(window) / self.hop;
-        let mut detections = Vec::new();
-        for i in 0..n_windows {
-            let first = i * self.hop;
-            let frames = first * n_mels..(first + window) * n_mels;
-            let start = Instant::now();
-            let probabilities =
-                self.classifier.probabilities_of(&self.frames[frames.clone()], self.threshold);
-            self.timing.network += start.elapsed();
-            let scores = self.smooth(probabilities);
-            detections.extend(self.decide(&scores, self.n_passed + first, frames));
+        let n_frames = self.n_passed + self.frames.len() / self.n_mels();
+        let n_hops = (n_frames - self.listener.n_heard()) / self.listener.hop();
+        if n_hops == 0 {
+            return Vec::new();
         }
-        self.frames.drain(..n_windows * self.hop * n_mels);
-        self.n_passed += n_windows * self.hop;
+        let start = Instant::now();
+        let n_heard = self.listener.n_heard() + n_hops * self.listener.hop();
+        let answers = self.listener.hear(&self.frames[..(n_heard - self.n_passed) * self.n_mels()], n_hops);
+        self.timing.network += start.elapsed();
+        let detections = answers.into_iter().filter_map(|answer| self.decide(answer)).collect();
+        self.forget();
         detections
     }
 
     /// Ends the stream and returns the keywords detected at its end. Nothing may be pushed after it.
     pub fn finish(&mut self) -> Vec<Detection> {
-        self.push(&vec![0.0; margin()])
+        let n_frames = self.listener.lag() + self.listener.hop();
+        self.push(&vec![0.0; margin() + n_frames * self.header().log_mel.hop_length])
     }
 
     /// Returns the time that front end and network took since the last call, and begins anew at zero.
@@ -175,84 +183,108 @@ impl Detector {
         mem::take(&mut self.timing)
     }
 
-    /// Returns the likeliest label of the newest window, or `None` before the first half second is over.
+    /// Returns the likeliest label of the newest answer, or `None` before there is one.
     pub fn latest(&self) -> Option<&Score> {
         self.latest.as_ref()
     }
 
+    fn header(&self) -> &Header {
+        self.listener.classifier().header()
+    }
+
     fn n_mels(&self) -> usize {
-        self.classifier.header().log_mel.n_mels
+        self.header().log_mel.n_mels
     }
 
     /// Computes all frames that the samples are enough for, and drops the samples no longer needed.
     fn compute_frames(&mut self) {
-        let (hop_length, n_fft) =
-            (self.classifier.header().log_mel.hop_length, self.classifier.header().log_mel.n_fft);
+        let LogMelConfig { hop_length, n_fft, n_mels, .. } = self.header().log_mel;
         let n = (self.samples.len() + hop_length).saturating_sub(n_fft) / hop_length;
-        let old = self.frames.len();
-        self.frames.resize(old + n * self.n_mels(), 0.0);
-        if n > 0 {
-            let start = Instant::now();
-            self.log_mel.frames_into(&self.samples, &mut self.scratch, &mut self.frames[old..]);
-            self.timing.features += start.elapsed();
-            self.samples.drain(..n * hop_length);
+        if n == 0 {
+            return;
         }
+        let start = Instant::now();
+        let old = self.frames.len();
+        self.frames.resize(old + n * n_mels, 0.0);
+        let (classifier, rows) = (self.listener.classifier(), &mut self.frames[old..]);
+        classifier.with_buffers(|Buffers { log_mel, .. }| {
+            classifier.log_mel.frames_into(&self.samples, log_mel, rows);
+        });
+        self.samples.drain(..n * hop_length);
+        self.timing.features += start.elapsed();
     }
 
-    /// Returns the mean of the last windows' probabilities.
+    /// Drops the frames that no later answer stands for.
+    fn forget(&mut self) {
+        let reach = self.header().network.n_frames + self.listener.lag();
+        let n = (self.listener.n_heard() + self.listener.hop()).saturating_sub(reach + self.n_passed);
+        let n = n.min(self.listener.n_heard() - self.n_passed);
+        self.frames.drain(..n * self.n_mels());
+        self.n_passed += n;
+    }
+
+    /// Returns the mean of the last answers' probabilities.
     fn smooth(&mut self, newest: Vec<f32>) -> Vec<f32> {
-        if self.windows.len() == self.n_smoothed {
-            self.windows.remove(0);
+        if self.answers.len() == self.n_smoothed {
+            self.answers.pop_front();
         }
-        self.windows.push(newest);
+        self.answers.push_back(newest);
         let mean = |label: usize| {
-            let sum: f32 = self.windows.iter().map(|window| window[label]).sum();
+            let sum: f32 = self.answers.iter().map(|answer| answer[label]).sum();
             sum / self.n_smoothed as f32
         };
         (0..self.armed.len()).map(mean).collect()
     }
 
-    /// Returns the detection in a window, if there is one. `scores` are its smoothed probabilities, and `first`
-    /// is its first frame.
-    fn decide(&mut self, scores: &[f32], first: usize, frames: std::ops::Range<usize>) -> Option<Detection> {
+    /// Returns the detection that an answer leads to, if there is one.
+    fn decide(&mut self, Answer { n_heard: now, output }: Answer) -> Option<Detection> {
+        let probabilities = self.listener.classifier().probabilities(&output, self.threshold);
+        let scores = self.smooth(probabilities);
         let (best, confidence) =
             scores.iter().copied().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        for (armed, score) in self.armed.iter_mut().zip(scores) {
+        for (armed, score) in self.armed.iter_mut().zip(&scores) {
             *armed |= *score < REARM_SHARE * self.threshold;
         }
-        let n_frames = frames.len() / self.n_mels();
-        let now = first + n_frames;
-        let classifier = Arc::clone(&self.classifier);
-        let labels = &classifier.header().labels;
-        let label = &labels.names()[best];
+        let labels = &self.header().labels;
+        let (label, is_keyword) = (labels.names()[best].clone(), labels.is_keyword(best));
         self.latest = Some(Score { time_s: self.seconds(now), label: label.clone(), confidence });
         let is_free =
             self.last.is_none_or(|(_, when)| self.seconds(now) - self.seconds(when) >= REFRACTORY_S);
-        if !(labels.is_keyword(best) && confidence >= self.threshold && self.armed[best] && is_free) {
+        if !(is_keyword && confidence >= self.threshold && self.armed[best] && is_free) {
             return None;
         }
-        let earliest = self.last.map_or(0, |(end, _)| end.saturating_sub(first).min(n_frames - 1));
-        let (start, end) =
-            loudest_sound(&self.frames[frames], self.n_mels(), earliest, self.frames_in_pause());
+        let (start, end) = self.place(now);
         self.armed[best] = false;
-        self.last = Some((first + end, now));
+        self.last = Some((end, now));
         Some(Detection {
-            label: label.clone(),
-            start_s: self.seconds(first + start).max(0.0),
-            end_s: self.seconds(first + end),
+            label,
+            start_s: self.seconds(start).max(0.0),
+            end_s: self.seconds(end),
             confidence,
+            detected_s: self.seconds(now),
         })
     }
 
+    /// Returns the first frame of the loudest sound in the second that the answer at frame `now` stands for, and
+    /// the frame after its last one.
+    fn place(&self, now: usize) -> (usize, usize) {
+        let n_frames = self.header().network.n_frames;
+        let first = now - self.listener.lag() - n_frames;
+        let frames =
+            &self.frames[(first - self.n_passed) * self.n_mels()..(now - self.n_passed) * self.n_mels()];
+        let earliest = self.last.map_or(0, |(end, _)| end.saturating_sub(first).min(n_frames - 1));
+        let (start, end) = loudest_sound(frames, self.n_mels(), earliest..n_frames, self.frames_in_pause());
+        (first + start, first + end)
+    }
+
     fn frames_in_pause(&self) -> usize {
-        (LONGEST_PAUSE_S * SAMPLE_RATE_HZ as f32 / self.classifier.header().log_mel.hop_length as f32)
-            as usize
+        (LONGEST_PAUSE_S * SAMPLE_RATE_HZ as f32 / self.header().log_mel.hop_length as f32) as usize
     }
 
     /// Returns the time of a frame that is counted from the beginning of the margin, in seconds from the first
     /// sample.
     fn seconds(&self, frame: usize) -> f32 {
-        (frame * self.classifier.header().log_mel.hop_length) as f32 / SAMPLE_RATE_HZ as f32 - MARGIN_S
+        (frame * self.header().log_mel.hop_length) as f32 / SAMPLE_RATE_HZ as f32 - MARGIN_S
     }
 }
 
@@ -260,13 +292,13 @@ fn margin() -> usize {
     (MARGIN_S * SAMPLE_RATE_HZ as f32) as usize
 }
 
-/// Returns the first frame of the sound around the loudest frame from `earliest` on, and the frame after its
-/// last. The sound is louder than half-way between the quietest and the loudest frame, in the logarithm of
+/// Returns the first frame of the sound around the loudest of the frames `among`, and the frame after its last
+/// one. It begins in `among` and may end later. The sound is louder than half-way between the quietest and the loudest frame, in the logarithm of
 /// power. It may have pauses of at most `longest_pause` frames.
-fn loudest_sound(frames: &[f32], n_mels: usize, earliest: usize, longest_pause: usize) -> (usize, usize) {
+fn loudest_sound(frames: &[f32], n_mels: usize, among: Range<usize>, longest_pause: usize) -> (usize, usize) {
     let power = |frame: &[f32]| frame.iter().map(|band| band.exp()).sum::<f32>().ln();
     let loudness: Vec<f32> = frames.chunks_exact(n_mels).map(power).collect();
-    let candidates = loudness.iter().enumerate().skip(earliest);
+    let candidates = loudness.iter().enumerate().take(among.end).skip(among.start);
     let Some((peak, loudest)) = candidates.max_by(|(_, a), (_, b)| a.total_cmp(b)) else { return (0, 0) };
     let quietest = loudness.iter().copied().fold(f32::INFINITY, f32::min);
     let is_loud = |frame: &usize| loudness[*frame] >= f32::midpoint(quietest, *loudest);
@@ -281,19 +313,26 @@ fn loudest_sound(frames: &[f32], n_mels: usize, earliest: usize, longest_pause: 
         }
         last
     };
-    (reach(&mut (earliest..peak).rev()), reach(&mut (peak..loudness.len())) + 1)
+    (reach(&mut (among.start..peak).rev()), reach(&mut (peak..loudness.len())) + 1)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::Backend;
 
+    fn detector() -> Detector {
+        let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
+        Detector::new(classifier, &DetectorConfig::default())
+    }
+
     /// Frames of one band, as loud as given.
     fn sound(loudness: &[f32]) -> (usize, usize) {
-        loudest_sound(loudness, 1, 0, 2)
+        loudest_sound(loudness, 1, 0..loudness.len(), 2)
     }
 
     #[test]
@@ -301,33 +340,52 @@ mod tests {
         assert_eq!(sound(&[-9.0, -9.0, -2.0, -1.0, -3.0, -9.0, -9.0]), (2, 5));
         assert_eq!(sound(&[-9.0, -2.0, -9.0, -9.0, -1.0, -9.0, -9.0, -9.0, -2.0]), (1, 5));
         assert_eq!(sound(&[-5.0]), (0, 1));
-        assert_eq!(loudest_sound(&[-1.0, -9.0, -2.0, -9.0], 1, 1, 0), (2, 3));
+        assert_eq!(loudest_sound(&[-1.0, -9.0, -2.0, -9.0], 1, 1..4, 0), (2, 3));
     }
 
-    #[test]
-    fn the_same_sound_in_pieces_of_any_size_has_the_same_scores() {
-        let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
-        let sound: Vec<f32> =
-            crate::self_test_waveform().samples().repeat(2).into_iter().chain([0.1; 777]).collect();
-        let listen = |size: usize| {
-            let mut detector = Detector::new(Arc::clone(&classifier), &DetectorConfig::default());
-            let detections: Vec<_> = sound.chunks(size).flat_map(|piece| detector.push(piece)).collect();
-            (detections, detector.latest().cloned(), detector.frames, detector.samples)
-        };
-        let whole = listen(sound.len());
-        assert!(whole.1.is_some());
-        for size in [1, 159, 160, 161, 1_000, 16_000] {
-            assert!(listen(size) == whole, "pieces of {size}");
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        #[test]
+        fn the_same_sound_in_pieces_of_any_size_has_the_same_answers(
+            sizes in prop::collection::vec(prop_oneof![1..400_usize, 400..40_000_usize], 1..20),
+        ) {
+            let sound: Vec<f32> =
+                crate::self_test_waveform().samples().repeat(2).into_iter().chain([0.1; 777]).collect();
+            let mut whole = detector();
+            let mut detections = whole.push(&sound);
+            let mut pieces = detector();
+            let (mut rest, mut found) = (sound.as_slice(), Vec::new());
+            for size in sizes.iter().cycle() {
+                let (piece, after) = rest.split_at((*size).min(rest.len()));
+                found.extend(pieces.push(piece));
+                rest = after;
+                if rest.is_empty() { break; }
+            }
+            prop_assert!(whole.latest().is_some());
+            prop_assert_eq!(whole.latest(), pieces.latest());
+            prop_assert_eq!(&whole.answers, &pieces.answers);
+            detections.extend(whole.finish());
+            found.extend(pieces.finish());
+            prop_assert_eq!(detections, found);
         }
     }
 
     #[test]
-    fn the_time_of_front_end_and_network_is_told_once() {
-        let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
-        let mut detector = Detector::new(classifier, &DetectorConfig::default());
+    fn however_long_the_sound_a_detector_stays_small() {
+        let mut detector = detector();
+        detector.push(&vec![0.1; 60 * 16_000]);
+        let window =
+            detector.header().network.n_frames + detector.listener.lag() + 2 * detector.listener.hop();
+        assert!(detector.frames.len() <= window * detector.n_mels(), "{} values", detector.frames.len());
+        assert!(detector.samples.len() < 1_000, "{} samples", detector.samples.len());
+    }
 
-        detector.push(&[0.1; 100]);
-        assert_eq!(detector.take_timing().network, Duration::ZERO, "no window is full");
+    #[test]
+    fn the_time_of_front_end_and_network_is_told_once() {
+        let mut detector = detector();
+
+        assert_eq!(detector.take_timing(), Timing::default(), "nothing is heard yet");
         detector.push(&vec![0.1; 16_000]);
         let timing = detector.take_timing();
 
@@ -337,8 +395,7 @@ mod tests {
 
     #[test]
     fn samples_that_are_no_sound_are_silence_and_no_panic() {
-        let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
-        let mut detector = Detector::new(classifier, &DetectorConfig::default());
+        let mut detector = detector();
         let heard = detector.push(&[f32::NAN, f32::INFINITY, -5.0].repeat(20_000));
         assert!(heard.iter().all(|detection| detection.confidence.is_finite()));
     }

@@ -30,6 +30,7 @@ mod config;
 mod detector;
 mod engine;
 mod error;
+mod listener;
 #[cfg(feature = "flex")]
 mod network;
 mod record;
@@ -43,7 +44,7 @@ pub use config::{
     BlockConfig, ConvConfig, ConvLayer, ConvShape, KeywordCnnConfig, NORM_EPSILON, NORM_TENSORS,
 };
 pub use detector::{Detection, Detector, DetectorConfig, Score};
-pub use engine::{Engine, Kernel, Workspace};
+pub use engine::{Engine, Kernel, Stream, Workspace};
 pub use error::Error;
 #[cfg(feature = "flex")]
 pub use network::KeywordCnn;

@@ -21,6 +21,11 @@ pub trait Runner: Send + Sync {
     /// # Panics
     /// If the spectrogram has another size, or another network made `workspace`.
     fn run(&self, log_mel: &[f32], workspace: &mut Workspace, has_words: bool, output: &mut Output);
+
+    /// Returns the engine, if the network is one: it also runs over streams.
+    fn engine(&self) -> Option<&Engine> {
+        None
+    }
 }
 
 impl Runner for Engine {
@@ -35,5 +40,9 @@ impl Runner for Engine {
         if has_words {
             output.word_frames.extend_from_slice(self.word_frames(workspace));
         }
+    }
+
+    fn engine(&self) -> Option<&Engine> {
+        Some(self)
     }
 }

@@ -4,6 +4,9 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 
 use sc_data::Limits;
 
+/// Streams that keep a worker busy for less than half of the time, at 2 ms for a second of sound.
+const STREAMS_A_WORKER: usize = 200;
+
 /// Limits for one request, and for all of them together.
 #[derive(Clone, Debug)]
 pub struct Capacity {
@@ -23,13 +26,14 @@ pub struct Capacity {
 
 impl Default for Capacity {
     fn default() -> Self {
+        let workers = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
             audio: Limits::default(),
             body_deadline: Duration::from_secs(30), // 25 MB at 7 Mbit/s
-            workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            workers,
             deadline: Duration::from_secs(10),
             queue: 64,
-            streams: 64,
+            streams: STREAMS_A_WORKER * workers.get(),
         }
     }
 }

@@ -47,8 +47,9 @@ impl PredictQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DetectQuery {
-    /// Milliseconds between the windows of a second that are classified.
-    #[param(minimum = 10, maximum = 1000, default = 100)]
+    /// Milliseconds from one answer to the next. They become a multiple of the network's own: of 80 for the
+    /// shipped model.
+    #[param(minimum = 10, maximum = 1000, default = 80)]
     pub hop_ms: Option<u32>,
     /// Least smoothed probability at which a keyword is detected, instead of the model's own threshold.
     #[param(minimum = 0, maximum = 1)]
@@ -75,11 +76,12 @@ pub struct StreamQuery {
     #[serde(default = "sample_rate")]
     #[param(minimum = 4000, maximum = 192_000, default = 16_000)]
     pub sample_rate: u32,
-    /// Also send the likeliest label of every window.
+    /// Also send the likeliest label at every step.
     #[serde(default)]
     pub scores: bool,
-    /// Milliseconds between the windows of a second that are classified.
-    #[param(minimum = 10, maximum = 1000, default = 100)]
+    /// Milliseconds from one answer to the next. They become a multiple of the network's own: of 80 for the
+    /// shipped model.
+    #[param(minimum = 10, maximum = 1000, default = 80)]
     pub hop_ms: Option<u32>,
     /// Least smoothed probability at which a keyword is detected, instead of the model's own threshold.
     #[param(minimum = 0, maximum = 1)]

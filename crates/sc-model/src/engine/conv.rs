@@ -1,9 +1,11 @@
 //! One convolution, by the method that is quicker for its shape.
 
+use std::sync::Arc;
+
 use super::folded::{Folded, PackedWeights};
 use super::kernel::{Kernel, Tiles};
 use super::plan::{Activation, Step};
-use super::winograd::Winograd;
+use super::winograd::{self, Places, WinogradWeights};
 use crate::Weights;
 
 /// A convolution with its norm folded in, from one activation to another.
@@ -11,67 +13,87 @@ pub struct Conv {
     pub from: usize,
     pub to: usize,
     pub skip: Option<usize>,
+    /// Times of the whole output.
+    n_times: usize,
     method: Method,
 }
 
 enum Method {
-    Direct(Direct),
-    Winograd(Box<Winograd>),
+    Direct { weights: Arc<Direct>, tiles: Tiles },
+    Winograd { weights: Arc<WinogradWeights>, places: Box<Places> },
+}
+
+/// The weights of a convolution by its method. Clips and streams share them.
+pub enum ConvWeights {
+    Direct(Arc<Direct>),
+    Winograd(Arc<WinogradWeights>),
+}
+
+impl ConvWeights {
+    pub fn new(step: &Step, weights: &Weights, kernel: Kernel) -> Self {
+        let folded = Folded::new(step, weights);
+        if winograd::suits(&step.layer.shape) {
+            return Self::Winograd(Arc::new(WinogradWeights::new(folded, kernel)));
+        }
+        let weights = PackedWeights::new(&folded.weights, folded.bias, kernel);
+        Self::Direct(Arc::new(Direct { weights, floor: folded.floor }))
+    }
+}
+
+/// A convolution as one product: the patch of each place times the weights.
+pub struct Direct {
+    weights: PackedWeights,
+    floor: f32,
 }
 
 impl Conv {
-    pub fn new(step: &Step, activations: &[Activation], weights: &Weights, kernel: Kernel) -> Self {
-        let folded = Folded::new(step, weights);
-        let method = if Winograd::suits(&step.layer.shape) {
-            Method::Winograd(Box::new(Winograd::new(step, activations, folded, kernel)))
-        } else {
-            Method::Direct(Direct::new(step, activations, folded, kernel))
+    pub fn new(step: &Step, activations: &[Activation], weights: &ConvWeights) -> Self {
+        let method = match weights {
+            ConvWeights::Direct(weights) => {
+                Method::Direct { weights: Arc::clone(weights), tiles: tiles(step, activations) }
+            }
+            ConvWeights::Winograd(weights) => Method::Winograd {
+                weights: Arc::clone(weights),
+                places: Box::new(Places::new(step, activations)),
+            },
         };
-        Self { from: step.from, to: step.to, skip: step.skip, method }
+        let skip = step.skip.map(|(skip, _)| skip);
+        Self { from: step.from, to: step.to, skip, n_times: step.layer.shape.output()[0], method }
     }
 
     /// Returns the size of the scratch memory that [`Conv::run`] takes.
     pub fn scratch_len(&self) -> usize {
         match &self.method {
-            Method::Direct(_) => 0,
-            Method::Winograd(winograd) => winograd.scratch_len(),
+            Method::Direct { .. } => 0,
+            Method::Winograd { places, .. } => places.scratch_len(),
         }
     }
 
-    /// Runs over the activations of one clip. Does not write to the padding around the output.
-    pub fn run(&self, input: &[f32], skip: Option<&[f32]>, output: &mut [f32], scratch: &mut [f32]) {
+    /// Computes the first `share` of the output, of `of` equal ones. Does not write around the output.
+    pub fn run(
+        &self,
+        [share, of]: [usize; 2],
+        input: &[f32],
+        skip: Option<&[f32]>,
+        output: &mut [f32],
+        scratch: &mut [f32],
+    ) {
         match &self.method {
-            Method::Direct(direct) => direct.run(input, skip, output),
-            Method::Winograd(winograd) => winograd.run(input, skip, output, scratch),
+            Method::Direct { weights: direct, tiles } => {
+                let n_places = tiles.inputs.len() * share / of;
+                direct.weights.multiply(tiles, n_places, direct.floor, input, skip, output);
+            }
+            Method::Winograd { weights, places } => {
+                weights.run(places, self.n_times * share / of, input, skip, output, scratch);
+            }
         }
-    }
-}
-
-/// A convolution as one product: the patch of each place times the weights.
-struct Direct {
-    weights: PackedWeights,
-    tiles: Tiles,
-    floor: f32,
-}
-
-impl Direct {
-    fn new(step: &Step, activations: &[Activation], folded: Folded, kernel: Kernel) -> Self {
-        Self {
-            weights: PackedWeights::new(&folded.weights, folded.bias, kernel),
-            tiles: tiles(step, activations),
-            floor: folded.floor,
-        }
-    }
-
-    fn run(&self, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
-        self.weights.multiply(&self.tiles, self.floor, input, skip, output);
     }
 }
 
 /// Returns the positions in memory of each place's patch, result and skip.
 fn tiles(step: &Step, activations: &[Activation]) -> Tiles {
     let shape = &step.layer.shape;
-    let [pt, pf] = shape.padding().map(|padding| padding as isize);
+    let pf = shape.padding()[1] as isize;
     let (input, output) = (&activations[step.from], &activations[step.to]);
     let [time, frequency, _] = shape.output();
     let places = || (0..time as isize).flat_map(|t| (0..frequency as isize).map(move |f| [t, f]));
@@ -84,10 +106,13 @@ fn tiles(step: &Step, activations: &[Activation]) -> Tiles {
         runs,
         run_len,
         run_stride: row_len,
-        inputs: places().map(|[t, f]| input.offset([t * st - pt, f * sf - pf], shape.input[2])).collect(),
+        inputs: places()
+            .map(|[t, f]| input.offset([t * st + step.start, f * sf - pf], shape.input[2]))
+            .collect(),
         outputs: places().map(|place| output.offset(place, shape.channels)).collect(),
-        skips: step.skip.map_or_else(Vec::new, |skip| {
-            places().map(|place| activations[skip].offset(place, shape.channels)).collect()
+        skips: step.skip.map_or_else(Vec::new, |(skip, first)| {
+            let offset = |[t, f]: [isize; 2]| activations[skip].offset([t + first, f], shape.channels);
+            places().map(offset).collect()
         }),
     }
 }

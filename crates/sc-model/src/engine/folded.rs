@@ -2,6 +2,7 @@
 
 use aligned_vec::AVec;
 
+use super::few;
 use super::kernel::{Kernel, Panel, Tiles};
 use super::plan::Step;
 use crate::Weights;
@@ -51,19 +52,27 @@ impl PackedWeights {
         Self { weights: pack(weights, bias.len(), kernel.width()), bias, kernel }
     }
 
-    /// Multiplies the patch of each place by the weights, and adds the bias and the skip.
+    /// Multiplies the patches of the first `n_places` places by the weights, and adds the bias and the skip.
     pub fn multiply(
         &self,
         tiles: &Tiles,
+        n_places: usize,
         floor: f32,
         input: &[f32],
         skip: Option<&[f32]>,
         output: &mut [f32],
     ) {
-        let width = self.kernel.width();
-        let panels = self.weights.chunks(tiles.patch_len() * width).zip(self.bias.chunks(width));
-        for (i, (weights, bias)) in panels.enumerate() {
-            self.kernel.run(&Panel { tiles, channel: i * width, weights, bias, floor }, input, skip, output);
+        let all = Panel { tiles, n_places, channel: 0, weights: &self.weights, bias: &self.bias, floor };
+        let n_done = few::run(self.kernel, &all, input, skip, output);
+        let (width, panel_len) = (self.kernel.width(), tiles.patch_len() * self.kernel.width());
+        let weights = self.weights[n_done * tiles.patch_len()..].chunks(panel_len);
+        for (i, (weights, bias)) in weights.zip(self.bias[n_done..].chunks(width)).enumerate() {
+            self.kernel.run(
+                &Panel { channel: n_done + i * width, weights, bias, ..all },
+                input,
+                skip,
+                output,
+            );
         }
     }
 }

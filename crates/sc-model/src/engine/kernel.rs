@@ -38,6 +38,8 @@ impl Tiles {
 /// A convolution for some of its channels, [`Kernel::width`] or the last [`LANES`] of them.
 pub struct Panel<'a> {
     pub tiles: &'a Tiles,
+    /// Number of places that are computed, from the first one on.
+    pub n_places: usize,
     /// The first channel.
     pub channel: usize,
     /// `[patch, channels]`.
@@ -182,7 +184,7 @@ impl<const N: usize, const M: usize, const FUSED: bool> WithSimd for Places<'_, 
     /// computed twice, so that no other code has to compute a remainder.
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let n_places = self.panel.tiles.inputs.len();
+        let n_places = self.panel.n_places;
         for first in (0..n_places).step_by(N) {
             let first = first.min(n_places.saturating_sub(N));
             let places = std::array::from_fn(|i| (first + i).min(n_places - 1));

@@ -7,32 +7,47 @@
 //! their products.
 
 mod conv;
+mod few;
 mod folded;
 mod kernel;
 mod plan;
+mod stream;
 mod winograd;
 
 use aligned_vec::{AVec, avec};
 
 use crate::{KeywordCnnConfig, Weights};
-use conv::Conv;
+use conv::{Conv, ConvWeights};
 pub use kernel::Kernel;
 use plan::{Activation, Plan};
+pub use stream::Stream;
 
 /// A network for this machine's processor. Threads share it.
 pub struct Engine {
-    convolutions: Vec<Conv>,
-    /// The first is the spectrogram, the last is the input of the head.
-    activations: Vec<Activation>,
-    /// The activation by which words are told apart.
-    word_frames: usize,
+    clip: Layers,
+    stream: Layers,
+    /// The activation after each block of a stream.
+    blocks: Vec<usize>,
+    /// The activation after the block that tells words apart.
+    word_block: usize,
+    /// Most hops of a stream that are computed together.
+    max_hops: usize,
+    /// Oldest rows of a stream's second that its answer leaves out.
+    n_left_out: usize,
     /// `[n_features, n_labels]`.
     head_weight: Vec<f32>,
     /// `[n_labels]`.
     head_bias: Vec<f32>,
 }
 
-/// Memory for the activations of one clip. It is reused for the next clip.
+/// The convolutions of a plan, and its activations.
+struct Layers {
+    convolutions: Vec<Conv>,
+    /// The first is the spectrogram, the last is the input of the head.
+    activations: Vec<Activation>,
+}
+
+/// Memory for the activations of one clip, or of one piece of a stream. It is reused for the next one.
 pub struct Workspace {
     activations: Vec<AVec<f32>>,
     /// Scratch memory of one convolution.
@@ -46,6 +61,37 @@ impl Default for Workspace {
     }
 }
 
+impl Layers {
+    fn new(plan: Plan, weights: &[ConvWeights]) -> Self {
+        let Plan { steps, activations, .. } = plan;
+        let convolutions = steps.iter().zip(weights);
+        let convolutions =
+            convolutions.map(|(step, weights)| Conv::new(step, &activations, weights)).collect();
+        Self { convolutions, activations }
+    }
+
+    fn workspace(&self) -> Workspace {
+        // The head takes one row of the last activation.
+        let head_len = self.activations.last().map(Activation::row_len);
+        let scratch_len = self.convolutions.iter().map(Conv::scratch_len).chain(head_len).max();
+        Workspace {
+            activations: self.activations.iter().map(|activation| avec![0.0; activation.len()]).collect(),
+            scratch: avec![0.0; scratch_len.unwrap_or_default()],
+        }
+    }
+
+    /// Computes the first `share` of each activation, of `of` equal ones.
+    fn run(&self, share: [usize; 2], workspace: &mut Workspace) {
+        let Workspace { activations, scratch } = workspace;
+        for conv in &self.convolutions {
+            // A convolution reads earlier activations and writes a later one.
+            let (earlier, later) = activations.split_at_mut(conv.to);
+            let skip = conv.skip.map(|skip| earlier[skip].as_slice());
+            conv.run(share, &earlier[conv.from], skip, &mut later[0], scratch);
+        }
+    }
+}
+
 impl Engine {
     /// Folds and packs `weights`, which must be those of `config`, for this processor.
     pub fn new(config: &KeywordCnnConfig, weights: &Weights) -> Self {
@@ -54,11 +100,17 @@ impl Engine {
 
     /// Does the same as [`Engine::new`] for a kernel of [`Kernel::available`].
     pub fn with_kernel(config: &KeywordCnnConfig, weights: &Weights, kernel: Kernel) -> Self {
-        let Plan { steps, activations, word_frames } = Plan::new(config);
+        // As many hops together as a clip has: the kernels then run as they do there.
+        let max_hops = config.n_frames.div_ceil(config.hop());
+        let (clip, stream) = (Plan::clip(config), Plan::stream(config, max_hops * config.hop()));
+        let packed: Vec<_> = clip.steps.iter().map(|step| ConvWeights::new(step, weights, kernel)).collect();
         Self {
-            convolutions: steps.iter().map(|step| Conv::new(step, &activations, weights, kernel)).collect(),
-            activations,
-            word_frames,
+            word_block: stream.blocks.get(config.word_block()).copied().unwrap_or_default(),
+            blocks: stream.blocks.clone(),
+            max_hops,
+            n_left_out: Self::n_left_out(clip.activations.last().map_or(1, |last| last.rows()[0])),
+            clip: Layers::new(clip, &packed),
+            stream: Layers::new(stream, &packed),
             head_weight: weights.get("head.weight").values.clone(),
             head_bias: weights.get("head.bias").values.clone(),
         }
@@ -71,11 +123,7 @@ impl Engine {
 
     /// Returns memory for the activations of one clip.
     pub fn workspace(&self) -> Workspace {
-        let scratch_len = self.convolutions.iter().map(Conv::scratch_len).max().unwrap_or_default();
-        Workspace {
-            activations: self.activations.iter().map(|activation| avec![0.0; activation.len()]).collect(),
-            scratch: avec![0.0; scratch_len],
-        }
+        self.clip.workspace()
     }
 
     /// Turns a log-mel spectrogram, `[n_frames, n_mels]`, into logits, `[n_labels]`.
@@ -83,16 +131,11 @@ impl Engine {
     /// # Panics
     /// If a slice has another size, or another engine made `workspace`.
     pub fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
+        self.clip.activations[0].fill(log_mel, &mut workspace.activations[0]);
+        self.clip.run([1, 1], workspace);
         let Workspace { activations, scratch } = workspace;
-        self.activations[0].fill(log_mel, &mut activations[0]);
-        for conv in &self.convolutions {
-            // A convolution reads earlier activations and writes a later one.
-            let (earlier, later) = activations.split_at_mut(conv.to);
-            let skip = conv.skip.map(|skip| earlier[skip].as_slice());
-            conv.run(&earlier[conv.from], skip, &mut later[0], scratch);
-        }
         if let Some(last) = activations.last() {
-            self.head(last, logits);
+            self.head(last, 0, scratch, logits);
         }
     }
 
@@ -100,19 +143,24 @@ impl Engine {
     /// [`logits`](Self::logits) was called with last.
     pub fn word_frames<'a>(&self, workspace: &'a Workspace) -> &'a [f32] {
         let (activation, memory) =
-            (&self.activations[self.word_frames], &workspace.activations[self.word_frames]);
-        &memory[activation.row(0)..][..activation.n_frames() * activation.row_len()]
+            (&self.clip.activations[self.word_block], &workspace.activations[self.word_block]);
+        let [n_rows, row_len] = activation.rows();
+        &memory[activation.row(0)..][..n_rows * row_len]
     }
 
-    /// Takes the mean over time, then runs the linear layer.
-    fn head(&self, activation: &[f32], logits: &mut [f32]) {
+    /// Takes the mean over time, with zeros for the first `n_left_out` rows, then runs the linear layer. `sums` is
+    /// scratch memory.
+    fn head(&self, activation: &[f32], n_left_out: usize, sums: &mut [f32], logits: &mut [f32]) {
         let n_labels = self.head_bias.len();
-        let n_features = self.head_weight.len() / n_labels;
-        let n_frames = activation.len() / n_features;
+        let sums = &mut sums[..self.head_weight.len() / n_labels];
+        sums.fill(0.0);
+        for row in activation.chunks_exact(sums.len()).skip(n_left_out) {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        }
+        let n_frames = (activation.len() / sums.len()) as f32;
         logits.copy_from_slice(&self.head_bias);
-        for (feature, weights) in self.head_weight.chunks_exact(n_labels).enumerate() {
-            let sum: f32 = activation[feature..].iter().step_by(n_features).sum();
-            let mean = sum / n_frames as f32;
+        for (sum, weights) in sums.iter().zip(self.head_weight.chunks_exact(n_labels)) {
+            let mean = sum / n_frames;
             logits.iter_mut().zip(weights).for_each(|(logit, weight)| *logit += mean * weight);
         }
     }
@@ -201,9 +249,10 @@ mod tests {
         }
     }
 
-    /// The network by plain nested loops.
-    fn reference(config: &KeywordCnnConfig, weights: &Weights, log_mel: &[f32]) -> Vec<f64> {
+    /// The outputs of each block by plain nested loops, of a spectrogram of any length.
+    fn blocks(config: &KeywordCnnConfig, weights: &Weights, log_mel: &[f32]) -> Vec<Plain> {
         let values = log_mel.iter().map(|value| f64::from(*value)).collect();
+        let config = KeywordCnnConfig { n_frames: log_mel.len() / config.n_mels, ..config.clone() };
         let mut x = Plain { shape: [config.n_frames, config.n_mels, 1], values };
         let layers = config.layers();
         let layer = |name: String| layers.iter().find(|layer| layer.name == name);
@@ -211,41 +260,105 @@ mod tests {
             x = x.conv(layer(format!("stem.{i}")).unwrap(), weights);
         }
         x = x.conv(layer("entry".into()).unwrap(), weights);
-        for i in 0..config.blocks.len() {
+        let block = |i: usize| {
             let conv = |x: &Plain, name: &str| {
                 layer(format!("blocks.{i}.{name}")).map(|layer| x.conv(layer, weights))
             };
             let skip = conv(&x, "skip").unwrap_or_else(|| x.clone());
             x = conv(&conv(&x, "conv1").unwrap(), "conv2").unwrap();
             x.values.iter_mut().zip(skip.values).for_each(|(y, skip)| *y = (*y + skip).max(0.0));
-        }
-        let ([n_frames, _, n_features], head) = (x.shape, &weights.get("head.weight").values);
-        let mean =
-            |feature| (0..n_frames).map(|t| x.at([t as isize, 0], feature)).sum::<f64>() / n_frames as f64;
+            x.clone()
+        };
+        (0..config.blocks.len()).map(block).collect()
+    }
+
+    /// The head over `times` by its definition.
+    fn head(
+        config: &KeywordCnnConfig,
+        weights: &Weights,
+        x: &Plain,
+        times: std::ops::Range<usize>,
+    ) -> Vec<f64> {
+        let head = &weights.get("head.weight").values;
+        let n_times = 4.0;
+        let mean = |feature| times.clone().map(|t| x.at([t as isize, 0], feature)).sum::<f64>() / n_times;
         let bias = weights.get("head.bias").values.iter().map(|bias| f64::from(*bias));
         bias.enumerate()
             .map(|(label, bias)| {
                 let product = |feature| mean(feature) * f64::from(head[feature * config.n_labels + label]);
-                bias + (0..n_features).map(product).sum::<f64>()
+                bias + (0..x.shape[2]).map(product).sum::<f64>()
             })
             .collect()
+    }
+
+    fn assert_close(values: &[f32], expected: &[f64], what: &str) {
+        assert_eq!(values.len(), expected.len(), "{what}");
+        for (value, expected) in values.iter().zip(expected) {
+            assert!((f64::from(*value) - expected).abs() < 1e-4, "{what}: {value}, expected {expected}");
+        }
+    }
+
+    fn log_mel(n_frames: usize, config: &KeywordCnnConfig, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        (0..n_frames * config.n_mels).map(|_| rng.random_range(-3.0..3.0)).collect()
     }
 
     #[test]
     fn every_kernel_gives_the_logits_of_plain_loops() {
         let (config, mut rng) = (config(), ChaCha8Rng::seed_from_u64(1));
         let weights = weights(&config, &mut rng);
-        let log_mel: Vec<f32> =
-            (0..config.n_frames * config.n_mels).map(|_| rng.random_range(-3.0..3.0)).collect();
-        let expected = reference(&config, &weights, &log_mel);
+        let log_mel = log_mel(config.n_frames, &config, &mut rng);
+        let last = blocks(&config, &weights, &log_mel).pop().unwrap();
+        let expected = head(&config, &weights, &last, 0..last.shape[0]);
         for kernel in Kernel::available() {
             let engine = Engine::with_kernel(&config, &weights, kernel);
             let mut logits = vec![0.0; config.n_labels];
             engine.logits(&log_mel, &mut engine.workspace(), &mut logits);
-            for (logit, expected) in logits.iter().zip(&expected) {
-                let distance = (f64::from(*logit) - expected).abs();
-                assert!(distance < 1e-4, "{kernel}: {logits:?}, expected {expected:?}");
-            }
+            assert_close(&logits, &expected, &kernel.to_string());
+        }
+    }
+
+    /// The logits and the rows of the first block after each of `n_hops` hops, taken `together` at a time.
+    fn listen(engine: &Engine, log_mel: &[f32], n_hops: usize, together: usize) -> Vec<(Vec<f32>, Vec<f32>)> {
+        let (mut stream, mut workspace) = (engine.stream(Some(0)), engine.stream_workspace());
+        let mut answers = Vec::new();
+        for frames in log_mel.chunks(log_mel.len() / n_hops * together) {
+            let mut logits = vec![0.0; together * engine.head_bias.len()];
+            engine.advance(&mut stream, frames, &mut workspace, &mut logits);
+            let hops = logits.chunks_exact(engine.head_bias.len()).enumerate();
+            answers.extend(hops.map(|(hop, logits)| (logits.to_vec(), stream.block(hop).to_vec())));
+        }
+        answers
+    }
+
+    #[test]
+    fn every_kernel_hears_a_stream_as_plain_loops_hear_the_whole() {
+        const N_HOPS: usize = 6;
+        // More than a kernel of the last block reaches, and a multiple of all strides.
+        const REACH: usize = 16;
+        let (config, mut rng) = (config(), ChaCha8Rng::seed_from_u64(2));
+        let weights = weights(&config, &mut rng);
+        let log_mel = log_mel(N_HOPS * config.hop(), &config, &mut rng);
+        for kernel in Kernel::available() {
+            let engine = Engine::with_kernel(&config, &weights, kernel);
+            let answers = listen(&engine, &log_mel, N_HOPS, 1);
+            assert_eq!(answers, listen(&engine, &log_mel, N_HOPS, 2), "{kernel}: two hops together");
+
+            let (logits, block) = answers.last().unwrap();
+            let second = (N_HOPS * config.hop() - engine.lag() - config.n_frames - REACH) * config.n_mels;
+            let plain = blocks(&config, &weights, &log_mel[second..]);
+            let first = REACH / 4;
+            assert_close(
+                logits,
+                &head(&config, &weights, &plain[1], first + 1..first + 4),
+                &kernel.to_string(),
+            );
+
+            let lag = engine.stream.activations[engine.blocks[0]].last_frame();
+            let lag = (engine.stream.activations[0].last_frame() - lag) as usize;
+            let second = (N_HOPS * config.hop() - lag - config.n_frames - REACH) * config.n_mels;
+            let plain = blocks(&config, &weights, &log_mel[second..]).swap_remove(0);
+            let values = &plain.values[REACH / 2 * plain.shape[2]..][..block.len()];
+            assert_close(block, values, &format!("block 0, {kernel}"));
         }
     }
 }

@@ -22,16 +22,25 @@ const TIMES: usize = 2;
 /// Number of products for these times.
 const PRODUCTS: usize = 4;
 
-/// A convolution as four products.
-pub struct Winograd {
-    weights: [PackedWeights; PRODUCTS],
-    /// The places of each product.
-    tiles: Tiles,
+/// Returns true if the algorithm can compute a convolution of this shape.
+pub fn suits(shape: &ConvShape) -> bool {
+    shape.kernel[0] == 3 && shape.stride[0] == 1 && shape.input[2].is_multiple_of(LANES)
+}
+
+/// The weights of a convolution as four products.
+pub struct WinogradWeights {
+    products: [PackedWeights; PRODUCTS],
     bias: Vec<f32>,
     floor: f32,
     kernel: Kernel,
+}
+
+/// The positions of a convolution's rows in memory.
+pub struct Places {
+    /// The places of each product.
+    tiles: Tiles,
     n_pairs: usize,
-    /// Position of the row before the first time.
+    /// Position of the first row under the kernel.
     input: usize,
     /// Length of an input row.
     input_len: usize,
@@ -43,52 +52,66 @@ pub struct Winograd {
     output_len: usize,
 }
 
-impl Winograd {
-    /// Returns true if the algorithm can compute a convolution of this shape.
-    pub fn suits(shape: &ConvShape) -> bool {
-        shape.kernel[0] == 3 && shape.stride[0] == 1 && shape.input[2].is_multiple_of(LANES)
-    }
-
-    pub fn new(step: &Step, activations: &[Activation], folded: Folded, kernel: Kernel) -> Self {
+impl Places {
+    pub fn new(step: &Step, activations: &[Activation]) -> Self {
         let shape = &step.layer.shape;
-        let (input, output) = (&activations[step.from], &activations[step.to]);
+        let input = &activations[step.from];
         let [n_times, n_bands, channels] = shape.output();
         let n_pairs = n_times.div_ceil(TIMES);
-        let rows: Vec<&[f32]> = folded.weights.chunks_exact(folded.weights.len() / 3).collect();
-        let no_bias = || vec![0.0; channels];
-        let offsets = |activation: &Activation| {
-            (0..n_times as isize).map(|time| activation.offset([time, 0], channels)).collect()
+        let offsets = |activation: usize, first: isize| {
+            let offset = |time| activations[activation].offset([time + first, 0], channels);
+            (0..n_times as isize).map(offset).collect()
         };
         Self {
-            weights: products(&rows).map(|weights| PackedWeights::new(&weights, no_bias(), kernel)),
             tiles: tiles(shape, n_pairs, input),
-            bias: folded.bias,
-            floor: folded.floor,
-            kernel,
             n_pairs,
-            input: input.row(-1),
+            input: input.row(step.start),
             input_len: input.row_len(),
-            outputs: offsets(output),
-            skips: step.skip.map_or_else(Vec::new, |skip| offsets(&activations[skip])),
+            outputs: offsets(step.to, 0),
+            skips: step.skip.map_or_else(Vec::new, |(skip, first)| offsets(skip, first)),
             output_len: n_bands * channels,
         }
     }
 
-    /// Returns the size of the scratch memory that [`Winograd::run`] takes: for factors and products.
+    /// Returns the size of the scratch memory of all times: for factors and products.
     pub fn scratch_len(&self) -> usize {
         PRODUCTS * self.n_pairs * (self.input_len + self.output_len)
     }
+}
 
-    pub fn run(&self, input: &[f32], skip: Option<&[f32]>, output: &mut [f32], scratch: &mut [f32]) {
-        let (factors, rest) = scratch.split_at_mut(PRODUCTS * self.n_pairs * self.input_len);
-        let products = &mut rest[..PRODUCTS * self.n_pairs * self.output_len];
-        self.kernel.vectorize(Prepare { of: self, input, factors });
-        let each = factors.chunks_exact(self.n_pairs * self.input_len);
-        let each = each.zip(products.chunks_exact_mut(self.n_pairs * self.output_len));
-        for (weights, (factors, products)) in self.weights.iter().zip(each) {
-            weights.multiply(&self.tiles, f32::NEG_INFINITY, factors, None, products);
+impl WinogradWeights {
+    pub fn new(folded: Folded, kernel: Kernel) -> Self {
+        let rows: Vec<&[f32]> = folded.weights.chunks_exact(folded.weights.len() / 3).collect();
+        let no_bias = || vec![0.0; folded.bias.len()];
+        Self {
+            products: products(&rows).map(|weights| PackedWeights::new(&weights, no_bias(), kernel)),
+            bias: folded.bias,
+            floor: folded.floor,
+            kernel,
         }
-        self.kernel.vectorize(Finish { of: self, products, skip, output });
+    }
+
+    /// Computes the first `n_times` times.
+    pub fn run(
+        &self,
+        places: &Places,
+        n_times: usize,
+        input: &[f32],
+        skip: Option<&[f32]>,
+        output: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        let n_pairs = n_times.div_ceil(TIMES);
+        let (factors_len, products_len) = (n_pairs * places.input_len, n_pairs * places.output_len);
+        let (factors, rest) = scratch.split_at_mut(PRODUCTS * factors_len);
+        let products = &mut rest[..PRODUCTS * products_len];
+        self.kernel.vectorize(Prepare { places, n_pairs, input, factors });
+        let each = factors.chunks_exact(factors_len).zip(products.chunks_exact_mut(products_len));
+        let n_places = places.tiles.inputs.len() / places.n_pairs * n_pairs;
+        for (weights, (factors, products)) in self.products.iter().zip(each) {
+            weights.multiply(&places.tiles, n_places, f32::NEG_INFINITY, factors, None, products);
+        }
+        self.kernel.vectorize(Finish { of: self, places, n_times, products, skip, output });
     }
 }
 
@@ -122,7 +145,8 @@ fn tiles(shape: &ConvShape, n_pairs: usize, input: &Activation) -> Tiles {
 
 /// The step from the input to the factors of the products.
 struct Prepare<'a> {
-    of: &'a Winograd,
+    places: &'a Places,
+    n_pairs: usize,
     input: &'a [f32],
     /// `[product, pair, row]`.
     factors: &'a mut [f32],
@@ -133,7 +157,8 @@ impl WithSimd for Prepare<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Winograd { n_pairs, input, input_len, .. } = *self.of;
+        let Places { input, input_len, .. } = *self.places;
+        let n_pairs = self.n_pairs;
         let rows = self.input[input..].chunks_exact(input_len);
         // After an odd number of times the last row is missing. Only a time that is not there needs it.
         let row = |i: usize| S::as_simd_f32s(rows.clone().nth(i.min(rows.len() - 1)).unwrap_or_default()).0;
@@ -160,7 +185,9 @@ impl WithSimd for Prepare<'_> {
 
 /// The step from the products to the output.
 struct Finish<'a> {
-    of: &'a Winograd,
+    of: &'a WinogradWeights,
+    places: &'a Places,
+    n_times: usize,
     /// `[product, pair, frequency, channel]`.
     products: &'a [f32],
     skip: Option<&'a [f32]>,
@@ -172,10 +199,11 @@ impl WithSimd for Finish<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Winograd { n_pairs, output_len, ref bias, ref outputs, ref skips, floor, .. } = *self.of;
-        let floor = simd.splat_f32s(floor);
-        let bias = S::as_simd_f32s(bias).0;
-        for (time, to) in outputs.iter().enumerate() {
+        let Places { output_len, ref outputs, ref skips, .. } = *self.places;
+        let n_pairs = self.n_times.div_ceil(TIMES);
+        let floor = simd.splat_f32s(self.of.floor);
+        let bias = S::as_simd_f32s(&self.of.bias).0;
+        for (time, to) in outputs[..self.n_times].iter().enumerate() {
             let (pair, is_second) = (time / TIMES, time % TIMES == 1);
             let product = |i: usize| {
                 S::as_simd_f32s(&self.products[(i * n_pairs + pair) * output_len..][..output_len]).0

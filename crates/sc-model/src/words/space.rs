@@ -111,6 +111,9 @@ impl WordSpace {
         if tensors.iter().all(Option::is_none) {
             return Ok(None);
         }
+        if config.blocks.is_empty() {
+            return Err(Error::record("a word space for a network without blocks"));
+        }
         let n_pooled = N_STATISTICS * config.n_word_channels();
         let [mean, projection, bank, words] = tensors;
         let directions =

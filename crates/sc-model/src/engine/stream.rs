@@ -1,0 +1,159 @@
+//! The network over frames as they come: each row of each activation is computed once.
+//!
+//! Between two pieces a [`Stream`] keeps the rows that later ones need. A convolution computes a row as soon
+//! as the last row under its kernel is there. So the newest answer stands for a second that ended some time
+//! ago: [`Engine::lag`]. A window over the same second has zeros around each of its activations; a stream has
+//! what was there.
+
+use super::plan::Activation;
+use super::{Engine, Workspace};
+
+/// Share of a clip's rows that an answer is the sum of. The rows before them count as zeros.
+///
+/// In a clip a word stands alone; in a stream its neighbours are within a second, too. With 0.7 instead of 1, 94.8 % of
+/// the keywords are found, not 92.6 %, in 64 minutes of validation clips with pauses of 0.3 s, and 95.3 %, not 93.8 %, in 84
+/// minutes with pauses of 1.5 s, with as few false alarms and 40 ms earlier. With 0.54 false alarms double.
+const POOLED: f64 = 0.7;
+
+/// One stream between two pieces.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// For each activation, the rows before the next piece.
+    kept: Vec<Vec<f32>>,
+    /// The input of the head.
+    features: Rows,
+    /// The output of another block, if it is asked for.
+    block: Option<Rows>,
+    /// Hops of the last piece.
+    n_hops: usize,
+}
+
+/// The newest rows of an activation: those of the last piece, and a second before them.
+#[derive(Clone, Debug)]
+struct Rows {
+    activation: usize,
+    /// `[time, channel]`.
+    values: Vec<f32>,
+    /// Values that a hop adds.
+    hop_len: usize,
+    /// Values of a second: as many as a clip has.
+    second_len: usize,
+}
+
+impl Rows {
+    /// Drops what is older than a second, and takes the rows of `n_hops` hops.
+    fn take(&mut self, rows: &[f32], n_hops: usize) {
+        self.values.drain(..self.values.len() - self.second_len);
+        self.values.extend_from_slice(&rows[..n_hops * self.hop_len]);
+    }
+
+    /// Returns the second that ends before the last `n_later` hops.
+    fn second(&self, n_later: usize) -> &[f32] {
+        let end = self.values.len() - n_later * self.hop_len;
+        &self.values[end - self.second_len..end]
+    }
+}
+
+impl Stream {
+    /// Returns the rows of the chosen block, `[time, channel]`, in the second that a hop of the last piece stands
+    /// for. There are as many as a clip has. Empty if no block is chosen.
+    pub fn block(&self, hop: usize) -> &[f32] {
+        self.block.as_ref().map_or(&[], |rows| rows.second(self.n_hops - 1 - hop))
+    }
+}
+
+impl Engine {
+    /// Begins a stream. `block` is the index of a block whose output [`Stream::block`] gives.
+    pub fn stream(&self, block: Option<usize>) -> Stream {
+        let kept = self.stream.activations.iter().map(|activation| vec![0.0; activation.kept_len()]);
+        let block = block.and_then(|block| self.blocks.get(block).copied());
+        Stream {
+            kept: kept.collect(),
+            features: self.rows(self.stream.activations.len() - 1),
+            block: block.map(|activation| self.rows(activation)),
+            n_hops: 0,
+        }
+    }
+
+    /// Returns a second of zeros in an activation.
+    fn rows(&self, activation: usize) -> Rows {
+        let [n_rows, row_len] = self.stream.activations[activation].rows();
+        let second_len = self.clip.activations[activation].rows()[0] * row_len;
+        Rows {
+            activation,
+            values: vec![0.0; second_len],
+            hop_len: n_rows / self.max_hops * row_len,
+            second_len,
+        }
+    }
+
+    /// Returns memory for a piece of any stream.
+    pub fn stream_workspace(&self) -> Workspace {
+        self.stream.workspace()
+    }
+
+    /// Returns the most hops that [`advance`](Self::advance) takes together.
+    pub fn max_hops(&self) -> usize {
+        self.max_hops
+    }
+
+    /// Returns the frames between the end of the second that an answer stands for and its newest frame.
+    pub fn lag(&self) -> usize {
+        let last_frame = |activation: Option<&Activation>| activation.map_or(0, Activation::last_frame);
+        let activations = &self.stream.activations;
+        (last_frame(activations.first()) - last_frame(activations.last())).max(0) as usize
+    }
+
+    /// Takes the frames of whole hops, `[n_hops * hop, n_mels]`, and writes the logits of each,
+    /// `[n_hops, n_labels]`. An answer counts once [`lag`](Self::lag) and a clip's frames have come.
+    ///
+    /// # Panics
+    /// If there are more than [`max_hops`](Self::max_hops), if `logits` has another size, or if another engine made `stream`
+    /// or `workspace`.
+    pub fn advance(
+        &self,
+        stream: &mut Stream,
+        frames: &[f32],
+        workspace: &mut Workspace,
+        logits: &mut [f32],
+    ) {
+        let n_labels = self.head_bias.len();
+        let n_hops = logits.len() / n_labels;
+        self.restore(stream, workspace);
+        self.stream.activations[0].fill(frames, &mut workspace.activations[0]);
+        self.stream.run([n_hops, self.max_hops], workspace);
+        self.keep(stream, workspace, n_hops);
+        for (hop, logits) in logits.chunks_exact_mut(n_labels).enumerate() {
+            let second = stream.features.second(n_hops - 1 - hop);
+            self.head(second, self.n_left_out, &mut workspace.scratch, logits);
+        }
+    }
+
+    /// Returns the oldest rows of a second that an answer leaves out, of `n_rows`.
+    pub(super) fn n_left_out(n_rows: usize) -> usize {
+        n_rows - ((POOLED * n_rows as f64).round() as usize).max(1)
+    }
+
+    /// Puts the rows that `stream` keeps before those to come.
+    fn restore(&self, stream: &Stream, workspace: &mut Workspace) {
+        let activations = self.stream.activations.iter().zip(&mut workspace.activations);
+        for ((activation, memory), kept) in activations.zip(&stream.kept) {
+            memory[activation.row(0) - kept.len()..][..kept.len()].copy_from_slice(kept);
+        }
+    }
+
+    /// Keeps in `stream` what its next hops and its answers need.
+    fn keep(&self, stream: &mut Stream, workspace: &Workspace, n_hops: usize) {
+        let activations = self.stream.activations.iter().zip(&workspace.activations);
+        for ((activation, memory), kept) in activations.zip(&mut stream.kept) {
+            let end = activation.row((activation.rows()[0] / self.max_hops * n_hops) as isize);
+            let start = end - kept.len();
+            kept.copy_from_slice(&memory[start..end]);
+        }
+        for rows in [Some(&mut stream.features), stream.block.as_mut()].into_iter().flatten() {
+            let start = self.stream.activations[rows.activation].row(0);
+            rows.take(&workspace.activations[rows.activation][start..], n_hops);
+        }
+        stream.n_hops = n_hops;
+    }
+}

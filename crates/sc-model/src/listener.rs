@@ -1,0 +1,110 @@
+//! The network as it moves over the spectrogram of a stream.
+
+use std::sync::Arc;
+
+use crate::engine::Stream;
+use crate::{Classifier, Output};
+
+/// The network's answer to a second of sound.
+pub struct Answer {
+    /// Frames heard before it, from the beginning of the stream.
+    pub n_heard: usize,
+    /// The network's output, with word frames if words were taught.
+    pub output: Output,
+}
+
+/// A network at work on one stream.
+///
+/// The engine computes each row of its activations once. Another backend answers for a whole window each time.
+pub struct Listener {
+    classifier: Arc<Classifier>,
+    /// The engine's state. `None` for another backend.
+    stream: Option<Stream>,
+    /// Hops of the engine from one answer to the next.
+    n_units: usize,
+    /// Frames heard.
+    n_heard: usize,
+}
+
+impl Listener {
+    /// Begins a stream with an answer about every `hop` frames: a multiple of [`KeywordCnnConfig::hop`], at most
+    /// a second.
+    ///
+    /// [`KeywordCnnConfig::hop`]: crate::KeywordCnnConfig::hop
+    pub fn new(classifier: Arc<Classifier>, hop: usize) -> Self {
+        let network = &classifier.header().network;
+        let unit = network.hop();
+        let n_units = ((hop + unit / 2) / unit).clamp(1, network.n_frames / unit);
+        let words = classifier.has_taught_words().then(|| network.word_block());
+        let stream = classifier.network.engine().map(|engine| engine.stream(words));
+        Self { classifier, stream, n_units, n_heard: 0 }
+    }
+
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// Returns the frames from one answer to the next.
+    pub fn hop(&self) -> usize {
+        self.n_units * self.classifier.header().network.hop()
+    }
+
+    /// Returns the frames heard after the second that an answer stands for.
+    pub fn lag(&self) -> usize {
+        self.classifier.network.engine().map_or(0, crate::Engine::lag)
+    }
+
+    /// Returns the frames heard so far.
+    pub fn n_heard(&self) -> usize {
+        self.n_heard
+    }
+
+    /// Hears the last `n_hops` hops of `frames`, `[n, n_mels]`. There is an answer to each, once the second that
+    /// it stands for is whole; then `frames` reach back to its beginning.
+    pub fn hear(&mut self, frames: &[f32], n_hops: usize) -> Vec<Answer> {
+        let outputs =
+            if self.stream.is_some() { self.advance(frames, n_hops) } else { self.windows(frames, n_hops) };
+        let first = self.n_heard;
+        self.n_heard += n_hops * self.hop();
+        let least = self.lag() + self.classifier.header().network.n_frames;
+        let answers = outputs.into_iter().enumerate();
+        let answers = answers.map(|(i, output)| Answer { n_heard: first + (i + 1) * self.hop(), output });
+        answers.filter(|answer| answer.n_heard >= least).collect()
+    }
+
+    /// Runs the engine over the new frames.
+    fn advance(&mut self, frames: &[f32], n_hops: usize) -> Vec<Output> {
+        let (Some(stream), Some(engine)) = (&mut self.stream, self.classifier.network.engine()) else {
+            return Vec::new();
+        };
+        let network = &self.classifier.header().network;
+        let unit_len = network.hop() * network.n_mels;
+        let new = &frames[frames.len() - n_hops * self.n_units * unit_len..];
+        let mut logits = vec![0.0; engine.max_hops() * network.n_labels];
+        let mut outputs = Vec::with_capacity(n_hops * self.n_units);
+        self.classifier.with_buffers(|buffers| {
+            let workspace = buffers.stream.get_or_insert_with(|| engine.stream_workspace());
+            for frames in new.chunks(engine.max_hops() * unit_len) {
+                let n_units = frames.len() / unit_len;
+                let logits = &mut logits[..n_units * network.n_labels];
+                engine.advance(stream, frames, workspace, logits);
+                let units = logits.chunks_exact(network.n_labels).enumerate();
+                outputs.extend(units.map(|(unit, logits)| Output {
+                    logits: logits.to_vec(),
+                    word_frames: stream.block(unit).to_vec(),
+                }));
+            }
+        });
+        outputs.into_iter().skip(self.n_units - 1).step_by(self.n_units).collect()
+    }
+
+    /// Answers for the window that ends with each new hop.
+    fn windows(&self, frames: &[f32], n_hops: usize) -> Vec<Output> {
+        let network = &self.classifier.header().network;
+        let (hop_len, window_len) = (self.hop() * network.n_mels, network.n_frames * network.n_mels);
+        let ends = (0..n_hops).rev().map(|n_later| frames.len() - n_later * hop_len);
+        let window = |end: usize| end.checked_sub(window_len).map(|start| &frames[start..end]);
+        ends.map(|end| window(end).map_or_else(Output::default, |window| self.classifier.listen_to(window)))
+            .collect()
+    }
+}
