@@ -48,7 +48,7 @@ pub struct Detection {
 
 impl From<sc_model::Detection> for Detection {
     fn from(detection: sc_model::Detection) -> Self {
-        let sc_model::Detection { label, start_s, end_s, confidence } = detection;
+        let sc_model::Detection { label, start_s, end_s, confidence, .. } = detection;
         Self { label, start_s, end_s, confidence }
     }
 }

@@ -135,9 +135,6 @@ impl Plan {
             plan.push_block(layers.by_ref().take(n_layers).collect());
             plan.blocks.push(plan.activations.len() - 1);
             input_channels = block.channels;
-            if i <= WORD_BLOCK {
-                plan.word_frames = plan.activations.len() - 1;
-            }
         }
         plan
     }

@@ -61,7 +61,7 @@ mod tests {
     /// Ten frames of two channels, with a word of three frames that begins at `start`.
     fn frames(start: usize) -> Vec<f32> {
         let word = [[4.0, 0.0], [5.0, 1.0], [0.0, 6.0]];
-        (0..10)
+        (0..10_usize)
             .flat_map(|t| t.checked_sub(start).and_then(|i| word.get(i)).copied().unwrap_or([0.1; 2]))
             .collect()
     }

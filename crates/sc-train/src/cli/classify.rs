@@ -187,7 +187,7 @@ fn print_row(out: &mut dyn Write, line: &Line) -> Result<()> {
             writeln!(out, "{label:<12} {:>6.1} %  {verdict:<8}  {path}", 100.0 * confidence)?;
         }
         Ok(Row { path, words: Words::All { detections, .. } }) => {
-            for Detection { label, start_s, end_s, confidence } in detections {
+            for Detection { label, start_s, end_s, confidence, .. } in detections {
                 let percent = 100.0 * confidence;
                 writeln!(out, "{label:<12} {percent:>6.1} %  {start_s:>7.2} to {end_s:>7.2} s  {path}")?;
             }
