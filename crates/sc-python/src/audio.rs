@@ -37,6 +37,11 @@ impl Audio {
         Ok(Self::Samples { samples, rate_hz: rate(rate_hz)? })
     }
 
+    /// Returns the file's path, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        if let Self::Path(path) = self { Some(path) } else { None }
+    }
+
     /// Returns the audio as 16 kHz mono samples.
     pub fn decode(self, limits: &Limits) -> Result<Vec<f32>, String> {
         match self {

@@ -1,12 +1,14 @@
 //! Classifies audio.
 #![allow(clippy::needless_pass_by_value, reason = "what Python hands over is a value")]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use pyo3::prelude::*;
 use rayon::prelude::*;
 use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
+use sc_model::words::{Recording, Taught, forget, teach};
 use sc_model::{Backend, Classifier, DetectorConfig, Record};
 
 use crate::answer::{Detection, Prediction};
@@ -17,8 +19,21 @@ use crate::{Error, to_python};
 /// A loaded model. Threads may share it.
 #[pyclass(frozen, module = "speech_commands")]
 pub struct Recognizer {
+    /// Exchanged whole when words are taught.
+    current: RwLock<Arc<Loaded>>,
+}
+
+/// A record, ready to classify.
+struct Loaded {
     record: Record,
     classifier: Arc<Classifier>,
+}
+
+impl Loaded {
+    fn new(record: Record) -> PyResult<Arc<Self>> {
+        let classifier = Classifier::new(&record, Backend::Native).map_err(|error| to_python(&error))?;
+        Ok(Arc::new(Self { record, classifier: Arc::new(classifier) }))
+    }
 }
 
 #[pymethods]
@@ -31,21 +46,19 @@ impl Recognizer {
         let record = path.as_deref().map_or_else(Record::shipped, Record::load);
         let mut record = record.map_err(|error| to_python(&error))?;
         record.header.threshold = threshold.unwrap_or(record.header.threshold);
-        let classifier = Classifier::new(&record, Backend::Native).map_err(|error| to_python(&error))?;
-        Ok(Self { record, classifier: Arc::new(classifier) })
+        Ok(Self { current: RwLock::new(Loaded::new(record)?) })
     }
 
     /// All labels, in the order of the logits.
     #[getter]
     fn labels(&self) -> Vec<String> {
-        self.record.header.labels.names().to_vec()
+        self.current().record.header.labels.names().to_vec()
     }
 
     /// The model's header: labels, settings, and the training that made it.
     #[getter]
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let json = serde_json::to_string(&self.record.header).map_err(|error| to_python(&error))?;
-        py.import("json")?.call_method1("loads", (json,))
+        to_object(py, &self.current().record.header)
     }
 
     /// Names the word in the loudest second of a path, the bytes of a file, or an array, `[n_samples]`.
@@ -83,7 +96,7 @@ impl Recognizer {
         let found = py.detach(|| {
             let samples = audio.decode(&audio::LONG)?;
             let mut detector =
-                sc_model::Detector::new(Arc::clone(&self.classifier), &DetectorConfig::default());
+                sc_model::Detector::new(Arc::clone(&self.current().classifier), &DetectorConfig::default());
             let mut found = detector.push(&samples);
             found.extend(detector.finish());
             Ok(found)
@@ -106,14 +119,15 @@ impl Recognizer {
             smoothing_s: in_range("smoothing_s", smoothing_s, 0.0, 10.0)?.unwrap_or(default.smoothing_s),
             threshold: in_range("threshold", threshold, 0.0, 1.0)?,
         };
-        Ok(Detector::new(Arc::clone(&self.classifier), &config, audio::rate(sample_rate)?))
+        Ok(Detector::new(Arc::clone(&self.current().classifier), &config, audio::rate(sample_rate)?))
     }
 
     /// The log-mel spectrogram of the loudest second, `[n_frames][n_mels]`.
     #[pyo3(signature = (audio, *, sample_rate=None))]
     fn log_mel(&self, audio: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<Vec<Vec<f32>>> {
         let samples = Audio::new(audio, sample_rate)?.decode(&Limits::default()).map_err(Error::new_err)?;
-        let config = &self.record.header.log_mel;
+        let current = self.current();
+        let config = &current.record.header.log_mel;
         let features = config.init().compute(&Waveform::from_samples(&samples));
         Ok(features.values().chunks(config.n_mels).map(<[f32]>::to_vec).collect())
     }
@@ -122,25 +136,79 @@ impl Recognizer {
     #[pyo3(signature = (audio, *, sample_rate=None))]
     fn logits(&self, audio: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<Vec<f32>> {
         let samples = Audio::new(audio, sample_rate)?.decode(&Limits::default()).map_err(Error::new_err)?;
-        Ok(self.classifier.logits(&Waveform::from_samples(&samples)))
+        Ok(self.current().classifier.logits(&Waveform::from_samples(&samples)))
+    }
+
+    /// Teaches words by 3 to 50 recordings of each, paths or the bytes of files, and returns a report for each.
+    fn teach<'py>(
+        &self,
+        py: Python<'py>,
+        words: BTreeMap<String, Vec<Bound<'py, PyAny>>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let audio = |takes: Vec<Bound<'py, PyAny>>| -> PyResult<Vec<Audio>> {
+            takes.iter().map(|take| Audio::new(take, None)).collect()
+        };
+        let words = words.into_iter().map(|(name, takes)| Ok((name, audio(takes)?)));
+        let words = words.collect::<PyResult<Vec<_>>>()?;
+        let reports = self.change(|mut record| {
+            let mut reports = Vec::new();
+            for (name, takes) in words {
+                let (taught, report) = py.detach(|| teach_one(&record, &name, takes))?;
+                record = taught;
+                reports.push(report);
+            }
+            Ok((record, reports))
+        })?;
+        to_object(py, &reports)
+    }
+
+    /// Forgets a taught word.
+    fn forget(&self, name: &str) -> PyResult<()> {
+        self.change(|record| Ok((forget(&record, name).map_err(|error| to_python(&error))?, ())))
     }
 
     /// Writes the model to a file, with the threshold that is in use.
     fn save(&self, path: PathBuf) -> PyResult<()> {
-        self.record.save(&path).map_err(|error| to_python(&error))
+        self.current().record.save(&path).map_err(|error| to_python(&error))
     }
 
     fn __repr__(&self) -> String {
-        let header = &self.record.header;
+        let current = self.current();
+        let header = &current.record.header;
         format!("Recognizer(labels={:?}, threshold={})", header.labels.names(), header.threshold)
     }
 }
 
 impl Recognizer {
+    fn current(&self) -> Arc<Loaded> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Exchanges the record for another, or leaves all as it was.
+    fn change<T>(&self, change: impl FnOnce(Record) -> PyResult<(Record, T)>) -> PyResult<T> {
+        let (record, result) = change(self.current().record.clone())?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Loaded::new(record)?;
+        Ok(result)
+    }
+
     fn answer(&self, audio: Audio) -> Result<Prediction, String> {
         let samples = audio.decode(&Limits::default())?;
-        Ok(self.classifier.classify(&Waveform::from_samples(&samples)).into())
+        Ok(self.current().classifier.classify(&Waveform::from_samples(&samples)).into())
     }
+}
+
+fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record, Taught)> {
+    let recordings = takes.into_iter().enumerate().map(|(i, take)| Recording {
+        name: take.path().map_or_else(|| (i + 1).to_string(), |path| path.display().to_string()),
+        samples: take.decode(&Limits::default()),
+    });
+    teach(record, name, recordings.collect()).map_err(|error| to_python(&error))
+}
+
+/// Returns a value as Python's dicts, lists, texts and numbers.
+fn to_object<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+    let json = serde_json::to_string(value).map_err(|error| to_python(&error))?;
+    py.import("json")?.call_method1("loads", (json,))
 }
 
 fn in_range(name: &str, value: Option<f32>, least: f32, most: f32) -> PyResult<Option<f32>> {

@@ -185,3 +185,21 @@ def test_the_program_of_the_readme_runs():
     (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "crates/sc-python/README.md").read_text(), re.DOTALL)
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("yes True\n")
+
+
+def test_a_word_is_taught_saved_and_forgotten(tmp_path):
+    recognizer = sc.Recognizer()
+    banana = EXAMPLES / "banana.mp3"
+    (report,) = recognizer.teach({"банан": [banana, banana.read_bytes(), banana]})
+    assert report["name"] == "банан" and len(report["used"]) == 3, report
+    answer = recognizer.classify(banana)
+    assert (answer.label, answer.accepted) == ("банан", True)
+    assert recognizer.classify(EXAMPLES / "yes.mp3").label == "yes"
+    recognizer.save(tmp_path / "taught.safetensors")
+    assert sc.Recognizer(tmp_path / "taught.safetensors").classify(banana).label == "банан"
+    with pytest.raises(sc.Error, match="knows `банан` already"):
+        recognizer.teach({"банан": [banana] * 3})
+    with pytest.raises(sc.Error, match="1 of 1 recordings"):
+        recognizer.teach({"lights": [banana]})
+    recognizer.forget("банан")
+    assert not recognizer.classify(banana).accepted

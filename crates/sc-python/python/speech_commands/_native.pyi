@@ -1,6 +1,6 @@
 """The classes of `speech_commands`. They are written in Rust."""
 
-from collections.abc import Buffer, Iterable
+from collections.abc import Buffer, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, final
 
@@ -117,5 +117,15 @@ class Recognizer:
         """Returns what the network sees of the loudest second, `[n_frames][n_mels]`: the logarithm of mel power."""
     def logits(self, audio: Path | bytes | Buffer, *, sample_rate: float | None = None) -> list[float]:
         """Returns the network's output for the loudest second before it becomes probabilities, `[n_labels]`."""
+    def teach(self, words: Mapping[str, Sequence[Path | bytes]]) -> list[dict[str, Any]]:
+        """Teaches words of your own by 3 to 50 recordings of each: paths, or the bytes of files. It takes no training.
+
+        From then on every answer knows them. Returns a report for each word, by name: `used`, `left_out` with the
+        reasons, `recall_leave_one_out`, `false_accepts`, `nearest` and `advice`.
+
+        Raises `Error`, and changes nothing, if a word cannot be taught.
+        """
+    def forget(self, name: str) -> None:
+        """Forgets a taught word. Raises `Error` if none has this name."""
     def save(self, path: Path) -> None:
         """Writes the model to a file, with the threshold that is in use. Raises `Error` if that fails."""
