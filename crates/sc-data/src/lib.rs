@@ -43,7 +43,7 @@ pub use cache::{SampleCache, Source};
 pub use clip::Clip;
 pub use conditions::{Condition, Subject, Surroundings};
 pub use dataset::{SpeechCommands, labelled_clips};
-pub use decode::{Limits, StreamResampler, decode};
+pub use decode::{Blocks, Limits, StreamResampler, decode};
 pub use digest::{NotADigest, Sha256Digest};
 pub use error::{DatasetError, Error};
 pub use examples::Example;

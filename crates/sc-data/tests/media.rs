@@ -1,10 +1,14 @@
 //! Every format that is understood, as ffmpeg writes it: see `scripts/media_samples.sh`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+};
 
+use hound::{SampleFormat, WavSpec};
 use proptest::prelude::*;
-use sc_data::{Error, Limits, decode};
+use sc_data::{Blocks, Error, Limits, decode};
 
 /// A codec may delay the sound by so many samples: 128 ms.
 const MAX_DELAY: usize = 2_048;
@@ -38,6 +42,68 @@ fn lossless_formats_give_the_samples_of_the_wav_file() {
     for name in ["word.aiff", "word.flac", "word.caf", "alac.m4a", "double.wav"] {
         assert_eq!(decoded(name), word, "{name}");
     }
+}
+
+/// All samples of a file, block by block.
+fn in_blocks(path: &Path) -> Result<Vec<f32>, Error> {
+    let mut blocks = Blocks::open(File::open(path).unwrap())?;
+    let mut samples = Vec::new();
+    while let Some(block) = blocks.next_block()? {
+        samples.extend(block);
+    }
+    Ok(samples)
+}
+
+#[test]
+fn blocks_give_the_samples_of_the_whole() {
+    for file in fs::read_dir("tests/media").unwrap() {
+        let path = file.unwrap().path();
+        let whole = decode(&fs::read(&path).unwrap(), &Limits::default());
+        let blocks = in_blocks(&path);
+        match (whole, blocks) {
+            (Ok(whole), Ok(blocks)) => assert!(whole == blocks, "{}", path.display()),
+            (Err(whole), Err(blocks)) => {
+                assert_eq!(whole.to_string(), blocks.to_string(), "{}", path.display())
+            }
+            (whole, blocks) => panic!("{}: {whole:?}, {blocks:?}", path.display()),
+        }
+    }
+}
+
+#[test]
+fn a_wav_file_of_several_blocks_is_the_same_at_every_rate() {
+    let dir = tempfile::tempdir().unwrap();
+    for (rate_hz, channels, name) in [(16_000, 1, "a.wav"), (44_100, 2, "b.wav"), (8_000, 1, "c.wav")] {
+        let path = dir.path().join(name);
+        let spec =
+            WavSpec { channels, sample_rate: rate_hz, bits_per_sample: 16, sample_format: SampleFormat::Int };
+        let samples: Vec<i16> =
+            (0..rate_hz * u32::from(channels) * 40).map(|n| (n % 1_009 * 31) as i16).collect();
+        let mut bytes = sc_test::wav::encode_as(spec, &samples);
+        fs::write(&path, &bytes).unwrap();
+        let limits = Limits { max_seconds: 60, ..Limits::default() };
+        assert!(in_blocks(&path).unwrap() == decode(&bytes, &limits).unwrap(), "{rate_hz} Hz");
+
+        // As a stream writes it: without sizes, and cut off within a sample.
+        bytes[4..8].fill(0xFF);
+        bytes[40..44].fill(0);
+        bytes.truncate(bytes.len() - 1_001);
+        fs::write(&path, &bytes).unwrap();
+        assert!(in_blocks(&path).unwrap() == decode(&bytes, &limits).unwrap(), "{rate_hz} Hz, streamed");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_sound_is_refused_in_blocks_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a");
+    for bytes in [&b"notes"[..], b"", b"RIFF\0\0\0\0WAVEfmt "] {
+        fs::write(&path, bytes).unwrap();
+        assert!(in_blocks(&path).is_err(), "{bytes:?}");
+    }
+    let empty = sc_test::wav::encode(&[], 16_000);
+    fs::write(&path, empty).unwrap();
+    assert!(matches!(in_blocks(&path), Err(Error::Empty)));
 }
 
 #[test]

@@ -42,7 +42,8 @@ pub use evaluate::few_shot::{FewShot, WordTrials};
 pub use evaluate::open_set::{OpenClip, OpenSet};
 pub use evaluation::{
     Acceptance, Bin, Calibration, ConditionFigures, ConditionTable, ConfusedPair, Confusion, Evaluation,
-    LabelFigures, LabelledAnswer, LeftOut, OperatingPoint, Suspect, wilson_interval,
+    LabelFigures, LabelledAnswer, LeftOut, OperatingPoint, Spoken, StreamFigures, StreamRow, StreamTable,
+    Suspect, Tally, wilson_interval,
 };
 pub use export::{Input, to_onnx};
 pub use metrics::{EpochMetrics, EpochParts};

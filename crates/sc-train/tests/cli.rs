@@ -97,11 +97,36 @@ fn classify_answers_in_the_order_given_and_tells_of_what_it_could_not_read() {
 }
 
 #[test]
-fn detect_hears_more_than_a_minute() {
+fn detect_hears_more_than_ten_minutes() {
     let folder = Folder::new();
-    let file = folder.wav("long.wav", 61);
+    let file = folder.wav("long.wav", 605);
     let line = json(&run("classify", &["--json", "--detect"], &file));
-    assert_eq!(line["duration_s"], 61.0, "{line}");
+    assert_eq!(line["duration_s"], 605.0, "{line}");
+}
+
+#[test]
+fn a_label_track_is_of_one_recording() {
+    let folder = Folder::new();
+    let file = folder.wav("a.wav", 1);
+    let output = run("classify", &["--format", "audacity", "--detect"], &file);
+    assert!(output.status.success(), "{output:?}");
+    let labels = String::from_utf8(output.stdout).unwrap();
+    assert!(labels.lines().all(|line| line.split('\t').count() == 3), "{labels}");
+    assert_refused(&run("classify", &["--format", "srt"], &file), "needs --detect");
+    folder.wav("b.wav", 1);
+    let both = run("classify", &["--format", "srt", "--detect"], folder.path());
+    assert_refused(&both, "2 recordings: this format is for one");
+}
+
+#[test]
+fn csv_has_a_heading_and_a_row_a_clip() {
+    let folder = Folder::new();
+    folder.wav("a.wav", 1);
+    folder.wav("b.wav", 1);
+    let output = run("classify", &["--format", "csv"], folder.path());
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(table.lines().count(), 3, "{table}");
+    assert!(table.starts_with("path,label,confidence,accepted\n"), "{table}");
 }
 
 #[test]
@@ -349,4 +374,35 @@ fn recordings_of_words_are_searched_among_the_others() {
     assert_eq!(figures["words"][0]["n"], 20, "two of five recordings, ten times: {figures}");
     assert!(figures["recall"].as_f64().unwrap() > 0.9, "{figures}");
     assert!(figures["false_accepts"].as_f64().unwrap() < 0.1, "{figures}");
+}
+
+#[test]
+fn streams_are_built_of_a_split_and_keywords_are_found_in_a_recording() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    sc_test::dataset::write(&data);
+    let arguments = ["--stream", "--stream-minutes", "1", "--split", "validation", "--json", "--data"];
+    let table = json(&run("evaluate", &arguments, &data));
+    let streams = table["streams"].as_array().unwrap();
+    let long = streams.iter().filter(|stream| stream["seconds"].as_f64().unwrap() > 60.0);
+    assert_eq!((streams.len(), long.count()), (5, 5), "{table}");
+
+    let recording = folder.wav("long.wav", 3);
+    let words = folder.path().join("words.csv");
+    fs::write(&words, "label,start_s,end_s\nyes,0.5,1\n").unwrap();
+    let evaluate = |words: &Path| {
+        let mut evaluate = sc_train("evaluate");
+        evaluate
+            .args(["--stream", "--json", "--audio"])
+            .args([&recording, Path::new("--truth"), words])
+            .output()
+            .unwrap()
+    };
+    let table = json(&evaluate(&words));
+    assert_eq!(
+        (&table["streams"][0]["keywords"], &table["streams"][0]["seconds"]),
+        (&1.into(), &3.0.into()),
+        "{table}"
+    );
+    assert_refused(&evaluate(&folder.path().join("missing.csv")), "missing.csv");
 }

@@ -1,6 +1,7 @@
 //! Decodes all formats but plain WAV with `symphonia`, and Opus with `opus-decoder`.
 
 use std::io::Cursor;
+use std::ops::Range;
 use std::panic;
 
 use opus_decoder::OpusDecoder;
@@ -9,7 +10,7 @@ use symphonia::core::{
     codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS},
     errors::Error as MediaError,
     formats::{FormatOptions, FormatReader, TrackType, probe::Hint},
-    io::{MediaSourceStream, MediaSourceStreamOptions},
+    io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
     meta::MetadataOptions,
     packet::Packet,
 };
@@ -31,48 +32,83 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
 }
 
 fn read(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
-    let mut format = probe(bytes)?;
-    let track = format.default_track(TrackType::Audio).ok_or(unsupported("there is no sound in it"))?;
-    let (track_id, codec) = (track.id, track.codec_params.as_ref().and_then(|codec| codec.audio()));
-    let mut decoder = Decoder::new(codec.ok_or(unsupported("its codec is not known"))?)?;
-
+    let mut track = Track::open(Cursor::new(bytes))?;
     let (mut mix, mut rate_hz) = (Downmix::default(), 0);
-    let mut failure = None;
-    loop {
-        let packet = match format.next_packet() {
-            Ok(Some(packet)) if packet.track_id == track_id => packet,
-            Ok(Some(_)) => continue,
-            Ok(None) => break,
-            // Cut off or damaged from here on.
-            Err(error) => {
-                failure = Some(error);
-                break;
-            }
-        };
-        match decoder.decode(&packet) {
-            Ok(sound) => append(&mut mix, &mut rate_hz, &sound, limits)?,
-            Err(error) => failure = Some(error), // a damaged packet; players pass over it, too
-        }
+    while let Some(sound) = track.next_sound() {
+        append(&mut mix, &mut rate_hz, &sound, limits)?;
     }
-    match failure {
+    match track.failure {
         Some(error) if mix.len() == 0 => Err(error.into()),
         _ => Ok(Mono { samples: mix.finish(), rate_hz }),
     }
 }
 
+/// The sound of a file, packet by packet.
+pub(super) struct Track<'a> {
+    format: Box<dyn FormatReader + 'a>,
+    id: u32,
+    decoder: Decoder,
+    /// The last error. Some sound may have come in spite of it.
+    pub failure: Option<MediaError>,
+    /// True after the first sound.
+    pub has_sound: bool,
+}
+
+impl<'a> Track<'a> {
+    /// Finds the first sound of a file without tags.
+    pub fn open(source: impl MediaSource + 'a) -> Result<Self, Error> {
+        let format = probe(source)?;
+        let track = format.default_track(TrackType::Audio).ok_or(unsupported("there is no sound in it"))?;
+        let (id, codec) = (track.id, track.codec_params.as_ref().and_then(|codec| codec.audio()));
+        let decoder = Decoder::new(codec.ok_or(unsupported("its codec is not known"))?)?;
+        Ok(Self { format, id, decoder, failure: None, has_sound: false })
+    }
+
+    /// Returns the next packet's samples. Passes over damaged packets, as players do.
+    pub fn next_sound(&mut self) -> Option<Sound<'_>> {
+        loop {
+            let packet = match self.format.next_packet() {
+                Ok(packet) => packet?,
+                // Cut off or damaged from here on.
+                Err(error) => {
+                    self.failure = Some(error);
+                    return None;
+                }
+            };
+            if packet.track_id != self.id {
+                continue;
+            }
+            match self.decoder.decode(&packet) {
+                Ok(()) => {
+                    self.has_sound = true;
+                    return Some(self.decoder.sound());
+                }
+                Err(error) => self.failure = Some(error),
+            }
+        }
+    }
+}
+
 /// Returns the file behind its `ID3v2` tags (id3.org, version 2.4, section 3.1): a cover is larger than what symphonia
 /// searches for the first frame.
-fn without_tags(mut bytes: &[u8]) -> &[u8] {
+fn without_tags(bytes: &[u8]) -> &[u8] {
+    bytes.get(tags_len(bytes) as usize..).unwrap_or_default()
+}
+
+/// Returns the length of the `ID3v2` tags that a file begins with. The last one may be longer than `bytes`.
+pub(super) fn tags_len(mut bytes: &[u8]) -> u64 {
+    let mut len = 0;
     while let [b'I', b'D', b'3', _, _, flags, s0, s1, s2, s3, rest @ ..] = bytes {
         let size = [s0, s1, s2, s3].iter().fold(0, |size, byte| size << 7 | usize::from(**byte & 0x7F));
         let footer = if flags & 0x10 == 0 { 0 } else { 10 };
+        len += (10 + size + footer) as u64;
         bytes = rest.get(size + footer..).unwrap_or_default();
     }
-    bytes
+    len
 }
 
-fn probe(bytes: &[u8]) -> Result<Box<dyn FormatReader + '_>, Error> {
-    let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), MediaSourceStreamOptions::default());
+fn probe<'a>(source: impl MediaSource + 'a) -> Result<Box<dyn FormatReader + 'a>, Error> {
+    let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
     let (format, metadata) = (FormatOptions::default(), MetadataOptions::default());
     let format = symphonia::default::get_probe().probe(&Hint::new(), stream, format, metadata);
     format.map_err(|error| match error {
@@ -82,7 +118,12 @@ fn probe(bytes: &[u8]) -> Result<Box<dyn FormatReader + '_>, Error> {
 }
 
 /// Appends a packet's samples, and refuses those beyond `limits`.
-fn append(mix: &mut Downmix, rate_so_far: &mut u32, sound: &Sound, limits: &Limits) -> Result<(), Error> {
+pub(super) fn append(
+    mix: &mut Downmix,
+    rate_so_far: &mut u32,
+    sound: &Sound,
+    limits: &Limits,
+) -> Result<(), Error> {
     let Sound { samples, channels, rate_hz } = *sound;
     limits.check_format(channels as u16, rate_hz)?;
     if *rate_so_far != 0 && *rate_so_far != rate_hz {
@@ -98,16 +139,20 @@ fn append(mix: &mut Downmix, rate_so_far: &mut u32, sound: &Sound, limits: &Limi
 }
 
 /// A packet's samples, interleaved.
-struct Sound<'a> {
-    samples: &'a [f32],
-    channels: usize,
-    rate_hz: u32,
+pub(super) struct Sound<'a> {
+    pub samples: &'a [f32],
+    pub channels: usize,
+    pub rate_hz: u32,
 }
 
 /// A track's decoder with the samples of its last packet.
 struct Decoder {
     codec: Codec,
     samples: Vec<f32>,
+    /// Those of `samples` that are sound.
+    range: Range<usize>,
+    channels: usize,
+    rate_hz: u32,
 }
 
 enum Codec {
@@ -131,14 +176,18 @@ impl Decoder {
             let codecs = symphonia::default::get_codecs();
             Codec::Other(codecs.make_audio_decoder(parameters, &AudioDecoderOptions::default())?)
         };
-        Ok(Self { codec, samples: Vec::new() })
+        Ok(Self { codec, samples: Vec::new(), range: 0..0, channels: 1, rate_hz: OPUS_RATE_HZ })
     }
 
-    fn decode(&mut self, packet: &Packet) -> Result<Sound<'_>, MediaError> {
+    fn sound(&self) -> Sound<'_> {
+        Sound { samples: &self.samples[self.range.clone()], channels: self.channels, rate_hz: self.rate_hz }
+    }
+
+    fn decode(&mut self, packet: &Packet) -> Result<(), MediaError> {
         match &mut self.codec {
             Codec::Opus { decoder, channels, pre_skip } => {
-                let channels = *channels;
-                self.samples.resize(OPUS_MAX_FRAMES * channels, 0.0);
+                self.channels = *channels;
+                self.samples.resize(OPUS_MAX_FRAMES * self.channels, 0.0);
                 let n_frames = decoder
                     .decode_float(&packet.data, &mut self.samples, false)
                     .map_err(|_| MediaError::DecodeError("a damaged Opus packet"))?;
@@ -146,16 +195,16 @@ impl Decoder {
                 let begin = n_frames.min(*pre_skip);
                 let end = n_frames.saturating_sub(packet.trim_end.get() as usize).max(begin);
                 *pre_skip -= begin;
-                let samples = &self.samples[begin * channels..end * channels];
-                Ok(Sound { samples, channels, rate_hz: OPUS_RATE_HZ })
+                self.range = begin * self.channels..end * self.channels;
             }
             Codec::Other(decoder) => {
                 let sound = decoder.decode(packet)?;
                 sound.copy_to_vec_interleaved(&mut self.samples);
-                let (channels, rate_hz) = (sound.spec().channels().count(), sound.spec().rate());
-                Ok(Sound { samples: &self.samples, channels, rate_hz })
+                (self.channels, self.rate_hz) = (sound.spec().channels().count(), sound.spec().rate());
+                self.range = 0..self.samples.len();
             }
         }
+        Ok(())
     }
 }
 

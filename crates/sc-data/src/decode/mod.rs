@@ -2,12 +2,14 @@
 //!
 //! The bytes may come from anyone. Each of the [`Limits`] is checked before memory is spent.
 
+mod blocks;
 mod limits;
 mod media;
 mod mono;
 mod resample;
 mod wav;
 
+pub use blocks::Blocks;
 pub use limits::Limits;
 pub use resample::StreamResampler;
 
@@ -26,16 +28,7 @@ use mono::Mono;
 /// are damaged or in an unknown encoding, [`Error::Empty`] and [`Error::NotFinite`] for the samples. Any other
 /// error names the limit that was exceeded.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
-    limits.check_size(bytes.len())?;
-    let decoded = match wav::decode(bytes, limits) {
-        // No WAV file, or one of A-law, µ-law or 64-bit floats.
-        Err(first @ (Error::NotAudio | Error::Wav(hound::Error::Unsupported))) => {
-            media::decode(bytes, limits)
-                .map_err(|second| if matches!(second, Error::NotAudio) { first } else { second })
-        }
-        decoded => decoded,
-    };
-    let Mono { samples, rate_hz } = decoded?;
+    let Mono { samples, rate_hz } = mono(bytes, limits)?;
     if samples.is_empty() {
         return Err(Error::Empty);
     }
@@ -43,6 +36,19 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
         return Ok(samples); // without a copy
     }
     Ok(StreamResampler::all(&samples, rate_hz))
+}
+
+/// Decodes an audio file to one channel at its own sample rate.
+fn mono(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
+    limits.check_size(bytes.len())?;
+    match wav::decode(bytes, limits) {
+        // No WAV file, or one of A-law, µ-law or 64-bit floats.
+        Err(first @ (Error::NotAudio | Error::Wav(hound::Error::Unsupported))) => {
+            media::decode(bytes, limits)
+                .map_err(|second| if matches!(second, Error::NotAudio) { first } else { second })
+        }
+        decoded => decoded,
+    }
 }
 
 impl Waveform {

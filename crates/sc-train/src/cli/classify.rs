@@ -8,14 +8,17 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
+use sc_data::{Blocks, Limits, SAMPLE_RATE_HZ, Waveform};
 use sc_model::{Classifier, Detection, Detector, DetectorConfig, Prediction};
 use serde::Serialize;
 
 use super::ModelArgs;
+use super::format::Format;
 use super::shard::Shard;
 use crate::audio::{self, Unreadable};
+use crate::progress;
 
 /// Files that are answered in parallel before they are printed: enough for every core, and few enough that rows
 /// appear at once.
@@ -26,17 +29,20 @@ const CHUNK: usize = 256;
 pub struct ClassifyArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Print one JSON object a line.
-    #[arg(long)]
+    /// Print one JSON object a line: the same as --format json.
+    #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Find every keyword and its time in recordings of up to ten minutes, instead of one word.
+    /// The format to print.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Find every keyword and its time in recordings of any length, instead of one word.
     #[arg(long)]
     detect: bool,
     /// Answer only part I of N, counted from 0. The paths below each PATH decide, the same on every machine.
     #[arg(long, env = "SC_SHARD", value_name = "I/N")]
     shard: Option<Shard>,
     /// Write to FILE, which appears when it is complete. If it exists already, do nothing.
-    #[arg(long, env = "SC_OUTPUT", value_name = "FILE", requires = "json")]
+    #[arg(long, env = "SC_OUTPUT", value_name = "FILE")]
     output: Option<PathBuf>,
     /// Recordings, and folders of recordings.
     #[arg(required = true, value_name = "PATH")]
@@ -45,32 +51,28 @@ pub struct ClassifyArgs {
 
 /// A file and the words in it, as `--json` prints them.
 #[derive(Serialize)]
-struct Row {
-    path: String,
+pub(super) struct Row {
+    pub path: String,
     #[serde(flatten)]
-    words: Words,
+    pub words: Words,
 }
 
 /// The words in a file.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Words {
+pub(super) enum Words {
     /// The one in its loudest second.
     One(Prediction),
     /// All of them.
     All { duration_s: f32, detections: Vec<Detection> },
 }
 
-type Line = Result<Row, Unreadable>;
+pub(super) type Line = Result<Row, Unreadable>;
 
 type File = Result<PathBuf, Unreadable>;
 
-/// The way that files are read and words are found in them.
-struct Method {
-    limits: Limits,
-    /// Finds words in 16 kHz samples.
-    find: fn(&Arc<Classifier>, &[f32]) -> Words,
-}
+/// Finds the words in a file, and counts the seconds that it hears.
+type Method = fn(&Arc<Classifier>, &Path, &ProgressBar) -> Result<Words>;
 
 /// Prints a line for each file; the exit status is 1 if one could not be read.
 ///
@@ -81,24 +83,38 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let classifier = Arc::new(args.model.load()?);
-    let method = if args.detect {
-        Method { limits: audio::LONG, find: detect }
-    } else {
-        Method { limits: Limits::default(), find: classify }
-    };
     let files = files(args)?;
-    let print = if args.json { print_json } else { print_row };
+    check_format(args, &files)?;
     match &args.output {
         None => {
-            let unreadable = answer_all(&classifier, &files, &method, print, &mut io::stdout().lock())?;
+            let unreadable = answer_all(&classifier, &files, args, &mut io::stdout().lock())?;
             Ok(if unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Some(output) => {
-            let unreadable = write_aside(output, |out| answer_all(&classifier, &files, &method, print, out))?;
+            let unreadable = write_aside(output, |out| answer_all(&classifier, &files, args, out))?;
             eprintln!("{}: {} recordings, {unreadable} unreadable", output.display(), files.len());
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+impl ClassifyArgs {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// Refuses what a format cannot say.
+fn check_format(args: &ClassifyArgs, files: &[File]) -> Result<()> {
+    if args.format().is_of_one_file() {
+        anyhow::ensure!(args.detect, "this format needs --detect: it says when each word is heard");
+        anyhow::ensure!(
+            files.len() == 1,
+            "{} recordings: this format is for one, as it has no place for their names",
+            files.len()
+        );
+    }
+    Ok(())
 }
 
 /// Lists the files to answer for.
@@ -137,65 +153,48 @@ pub(super) fn write_aside<T>(output: &Path, write: impl FnOnce(&mut dyn Write) -
 fn answer_all(
     classifier: &Arc<Classifier>,
     files: &[File],
-    method: &Method,
-    print: fn(&mut dyn Write, &Line) -> Result<()>,
+    args: &ClassifyArgs,
     out: &mut dyn Write,
 ) -> Result<usize> {
+    let find: Method = if args.detect { detect } else { classify };
+    let (format, bar) = (args.format(), progress::heard());
     let mut out = BufWriter::new(out);
     let mut unreadable = 0;
+    format.begin(&mut out, args.detect)?;
     for chunk in files.chunks(CHUNK) {
-        let lines: Vec<Line> = chunk.par_iter().map(|file| answer(classifier, file, method)).collect();
+        let lines: Vec<Line> = chunk.par_iter().map(|file| answer(classifier, file, find, &bar)).collect();
         for line in &lines {
             unreadable += usize::from(line.is_err());
-            print(&mut out, line)?;
+            bar.suspend(|| format.print(&mut out, line))?;
         }
         out.flush()?;
     }
+    bar.finish_and_clear();
     Ok(unreadable)
 }
 
-fn answer(classifier: &Arc<Classifier>, file: &File, Method { limits, find }: &Method) -> Line {
+fn answer(classifier: &Arc<Classifier>, file: &File, find: Method, bar: &ProgressBar) -> Line {
     let path = file.as_deref().map_err(Unreadable::clone)?;
-    let samples = audio::read(path, limits).map_err(|error| Unreadable::new(path, &error))?;
-    Ok(Row { path: path.display().to_string(), words: find(classifier, &samples) })
+    let words = find(classifier, path, bar).map_err(|error| Unreadable::new(path, &error))?;
+    Ok(Row { path: path.display().to_string(), words })
 }
 
-fn classify(classifier: &Arc<Classifier>, samples: &[f32]) -> Words {
-    Words::One(classifier.classify(&Waveform::from_samples(samples)))
+fn classify(classifier: &Arc<Classifier>, path: &Path, bar: &ProgressBar) -> Result<Words> {
+    let waveform = Waveform::from_samples(&audio::read(path, &Limits::default())?);
+    bar.inc(1);
+    Ok(Words::One(classifier.classify(&waveform)))
 }
 
-fn detect(classifier: &Arc<Classifier>, samples: &[f32]) -> Words {
+/// Detects the keywords in a file of any length, block by block.
+fn detect(classifier: &Arc<Classifier>, path: &Path, bar: &ProgressBar) -> Result<Words> {
     let mut detector = Detector::new(Arc::clone(classifier), &DetectorConfig::default());
-    let mut detections = detector.push(samples);
-    detections.extend(detector.finish());
-    Words::All { duration_s: samples.len() as f32 / SAMPLE_RATE_HZ as f32, detections }
-}
-
-fn print_json(out: &mut dyn Write, line: &Line) -> Result<()> {
-    let json = match line {
-        Ok(row) => serde_json::to_string(row)?,
-        Err(unreadable) => serde_json::to_string(unreadable)?,
-    };
-    Ok(writeln!(out, "{json}")?)
-}
-
-/// Prints a row for a reader. The path comes last, since its length has no limit.
-fn print_row(out: &mut dyn Write, line: &Line) -> Result<()> {
-    match line {
-        Ok(Row { path, words: Words::One(Prediction { label, confidence, accepted, .. }) }) => {
-            let verdict = if *accepted { "accepted" } else { "-" };
-            writeln!(out, "{label:<12} {:>6.1} %  {verdict:<8}  {path}", 100.0 * confidence)?;
-        }
-        Ok(Row { path, words: Words::All { detections, .. } }) => {
-            for Detection { label, start_s, end_s, confidence, .. } in detections {
-                let percent = 100.0 * confidence;
-                writeln!(out, "{label:<12} {percent:>6.1} %  {start_s:>7.2} to {end_s:>7.2} s  {path}")?;
-            }
-            if detections.is_empty() {
-                writeln!(out, "{:<42}  {path}", "no keyword")?;
-            }
-        }
-        Err(Unreadable { path, error }) => writeln!(out, "{:<31}  {path}: {error}", "unreadable")?,
+    let (mut detections, mut n_samples) = (Vec::new(), 0);
+    let mut blocks = Blocks::open(fs::File::open(path)?)?;
+    while let Some(samples) = blocks.next_block()? {
+        detections.extend(detector.push(&samples));
+        n_samples += samples.len();
+        bar.inc((samples.len() / SAMPLE_RATE_HZ as usize) as u64);
     }
-    Ok(())
+    detections.extend(detector.finish());
+    Ok(Words::All { duration_s: n_samples as f32 / SAMPLE_RATE_HZ as f32, detections })
 }

@@ -12,11 +12,12 @@ use serde::Serialize;
 use super::{ModelArgs, parse_shots};
 use crate::OpenSet;
 use crate::audio::Unreadable;
-use crate::evaluate::{Evaluated, clips, conditions, few_shot, open_set, split};
+use crate::evaluate::{Evaluated, clips, conditions, few_shot, open_set, split, stream};
 
 /// Score a model on clips whose label is known, or on sounds that are no keyword.
 #[derive(Clone, Debug, Args)]
-#[command(group = ArgGroup::new("source").required(true).args(["data", "clips", "few_shot"]))]
+#[command(group = ArgGroup::new("source").required(true).args(["data", "clips", "audio", "few_shot"]))]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct EvaluateArgs {
     #[command(flatten)]
     model: ModelArgs,
@@ -45,6 +46,18 @@ pub struct EvaluateArgs {
     /// telephone, faster and slower, higher and lower, earlier and later.
     #[arg(long, conflicts_with = "open_set")]
     conditions: bool,
+    /// Find the keywords in streams: of the split's clips, at several pauses and levels of noise, or in --audio.
+    #[arg(long, conflicts_with_all = ["clips", "conditions"])]
+    stream: bool,
+    /// Minutes of each kind of stream.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = super::parse_minutes)]
+    stream_minutes: u32,
+    /// A recording of words, for --stream.
+    #[arg(long, value_name = "FILE", requires_all = ["stream", "truth"])]
+    audio: Option<PathBuf>,
+    /// The words in --audio: a table with the heading `label,start_s,end_s`.
+    #[arg(long, value_name = "FILE.csv", requires = "audio")]
+    truth: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -61,6 +74,9 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
             print_figures(args, &conditions::of_split(&classifier, data, split)?)
         }
         (_, _, Some(dir)) if args.conditions => print_figures(args, &conditions::of_clips(&classifier, dir)?),
+        (Some(data), Some(split), _) if args.stream => {
+            print_figures(args, &stream::of_split(classifier, data, split, args.stream_minutes)?)
+        }
         (Some(data), Some(split), _) => {
             let evaluated = split::evaluate(&classifier, data, split)?;
             if split == Split::Validation {
@@ -72,7 +88,12 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
         }
         (_, _, Some(dir)) if args.open_set => print_open_set(args, &open_set::evaluate(&classifier, dir)?),
         (_, _, Some(dir)) => print_evaluated(args, &clips::evaluate(&classifier, dir)?),
-        _ => bail!("expected --data with --split, or --clips"),
+        _ => match (&args.audio, &args.truth) {
+            (Some(audio), Some(truth)) => {
+                print_figures(args, &stream::of_recording(classifier, audio, truth)?)
+            }
+            _ => bail!("expected --data with --split, --clips, or --stream with --audio and --truth"),
+        },
     }
 }
 

@@ -4,6 +4,7 @@ mod bank;
 mod classify;
 mod evaluate;
 mod export;
+mod format;
 mod shard;
 mod teach;
 mod train;
@@ -150,6 +151,11 @@ mod tests {
             ("evaluate --data a --split testing", true),
             ("evaluate --clips a", true),
             ("evaluate --clips a --open-set", true),
+            ("evaluate --stream --data a --split testing", true),
+            ("evaluate --stream --audio a --truth b", true),
+            ("evaluate --stream --audio a", false),
+            ("evaluate --audio a --truth b", false),
+            ("evaluate --stream --clips a", false),
             ("evaluate", false),
             ("evaluate --data a", false),
             ("evaluate --data a --split testing --clips b", false),

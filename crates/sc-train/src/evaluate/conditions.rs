@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
 use sc_data::{
-    Clip, Condition, Example, Half, Labels, Limits, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands,
-    Split, Subject, Surroundings, UNKNOWN, Waveform, labelled_clips,
+    Clip, Condition, Example, Half, Labels, Limits, SILENCE, SampleCache, Source, SpeechCommands, Split,
+    Subject, Surroundings, UNKNOWN, Waveform, labelled_clips,
 };
 use sc_model::Classifier;
 
@@ -143,14 +143,9 @@ fn voices(
         .collect()
 }
 
-/// The seconds of the split's part of each noise recording.
+/// Noise of the split, spread over its recordings.
 fn noises(cache: &SampleCache, split: Split) -> Result<Vec<Waveform>> {
-    let seconds = (0..cache.n_noise()).flat_map(|file| {
-        let range = split.noise_range(cache.noise_len(file));
-        let last = (range.end + 1).saturating_sub(N_SAMPLES);
-        (range.start..last).step_by(N_SAMPLES).map(move |offset| Source::Noise { file, offset, gain: 1.0 })
-    });
-    spread(seconds.collect()).into_iter().map(|source| Ok(cache.waveform(source)?)).collect()
+    spread(split::noises(cache, split)).into_iter().map(|source| Ok(cache.waveform(source)?)).collect()
 }
 
 /// At most [`MOST_VOICES`] of the items, evenly from beginning to end.

@@ -1,10 +1,11 @@
-//! A model's answers: to a split, to clips of one's own, under conditions, and to sounds that are no keyword.
+//! A model's answers: to a split, to clips of one's own, under conditions, in streams, and to sounds that are no keyword.
 
 pub(crate) mod clips;
 pub(crate) mod conditions;
 pub(crate) mod few_shot;
 pub(crate) mod open_set;
 pub(crate) mod split;
+pub(crate) mod stream;
 
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
-use sc_data::{Example, Half, Labels, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split};
+use sc_data::{Example, Half, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split};
 use sc_model::Classifier;
 
 use super::Evaluated;
@@ -91,6 +91,16 @@ pub(crate) fn answer(
     let answers = examples.par_iter().map(answer).collect();
     bar.finish_and_clear();
     answers
+}
+
+/// The seconds of the split's part of each noise recording.
+pub(super) fn noises(cache: &SampleCache, split: Split) -> Vec<Source> {
+    let seconds = (0..cache.n_noise()).flat_map(|file| {
+        let range = split.noise_range(cache.noise_len(file));
+        let last = (range.end + 1).saturating_sub(N_SAMPLES);
+        (range.start..last).step_by(N_SAMPLES).map(move |offset| Source::Noise { file, offset, gain: 1.0 })
+    });
+    seconds.collect()
 }
 
 /// The clip's path in the data set. For noise also its place in the file, and its gain.

@@ -4,6 +4,7 @@ mod acceptance;
 mod calibration;
 mod conditions;
 mod confusion;
+mod stream;
 mod table;
 mod wilson;
 
@@ -17,6 +18,7 @@ pub use acceptance::{Acceptance, OperatingPoint};
 pub use calibration::{Bin, Calibration};
 pub use conditions::{ConditionFigures, ConditionTable, LeftOut};
 pub use confusion::{ConfusedPair, Confusion, LabelFigures};
+pub use stream::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
 pub use wilson::wilson_interval;
 
 /// Clips listed as most likely mislabelled: as many as a person can listen to in a few minutes.

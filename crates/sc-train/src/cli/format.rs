@@ -1,0 +1,165 @@
+//! The formats in which `sc-train classify` prints the words of a file.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use sc_model::{Detection, Prediction};
+
+use super::classify::{Line, Row, Words};
+use crate::Unreadable;
+
+/// A format of the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Rows for a reader.
+    Table,
+    /// One JSON object a line and file.
+    Json,
+    /// A table with a heading, one row a word.
+    Csv,
+    /// Subtitles, for --detect in one recording.
+    Srt,
+    /// A label track that Audacity imports, for --detect in one recording.
+    Audacity,
+}
+
+impl Format {
+    /// Returns true if the format has no place for a file's name.
+    pub fn is_of_one_file(self) -> bool {
+        matches!(self, Self::Srt | Self::Audacity)
+    }
+
+    /// Writes what comes before the first line.
+    pub fn begin(self, out: &mut dyn Write, detects: bool) -> Result<()> {
+        match self {
+            Self::Csv if detects => writeln!(out, "path,label,start_s,end_s,confidence")?,
+            Self::Csv => writeln!(out, "path,label,confidence,accepted")?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Writes the words of a file, or why there are none. A format without a place for that leaves it to the
+    /// exit status.
+    pub fn print(self, out: &mut dyn Write, line: &Line) -> Result<()> {
+        match (self, line) {
+            (Self::Table, line) => print_row(out, line),
+            (Self::Json, Ok(row)) => Ok(writeln!(out, "{}", serde_json::to_string(row)?)?),
+            (Self::Json, Err(unreadable)) => Ok(writeln!(out, "{}", serde_json::to_string(unreadable)?)?),
+            (_, Err(Unreadable { path, error })) => {
+                eprintln!("{path}: {error}");
+                Ok(())
+            }
+            (Self::Csv, Ok(row)) => print_csv(out, row),
+            (Self::Srt, Ok(row)) => {
+                print_all(out, row, |out, index, Detection { label, start_s, end_s, .. }| {
+                    let [start, end] = [start_s, end_s].map(|time| clock(*time));
+                    Ok(writeln!(out, "{}\n{start} --> {end}\n{label}\n", index + 1)?)
+                })
+            }
+            (Self::Audacity, Ok(row)) => {
+                print_all(out, row, |out, _, Detection { label, start_s, end_s, .. }| {
+                    Ok(writeln!(out, "{start_s:.6}\t{end_s:.6}\t{label}")?)
+                })
+            }
+        }
+    }
+}
+
+/// Prints the detections of a file with `print`, which gets the index of each.
+fn print_all(
+    out: &mut dyn Write,
+    row: &Row,
+    print: impl Fn(&mut dyn Write, usize, &Detection) -> Result<()>,
+) -> Result<()> {
+    let Words::All { detections, .. } = &row.words else { return Ok(()) };
+    detections.iter().enumerate().try_for_each(|(index, detection)| print(out, index, detection))
+}
+
+fn print_csv(out: &mut dyn Write, row: &Row) -> Result<()> {
+    let path = quoted(&row.path);
+    if let Words::One(Prediction { label, confidence, accepted, .. }) = &row.words {
+        writeln!(out, "{path},{},{confidence:.4},{accepted}", quoted(label))?;
+    }
+    print_all(out, row, |out, _, Detection { label, start_s, end_s, confidence, .. }| {
+        Ok(writeln!(out, "{path},{},{start_s:.2},{end_s:.2},{confidence:.4}", quoted(label))?)
+    })
+}
+
+/// Returns a field of a CSV file (RFC 4180, section 2).
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+/// Returns a time as subtitles write it: hours, minutes, seconds and milliseconds.
+fn clock(time_s: f32) -> String {
+    let ms = (f64::from(time_s) * 1000.0).round() as u64;
+    let (s, m, h) = (ms / 1000 % 60, ms / 60_000 % 60, ms / 3_600_000);
+    format!("{h:02}:{m:02}:{s:02},{:03}", ms % 1000)
+}
+
+/// Prints a row for a reader. The path comes last, since its length has no limit.
+fn print_row(out: &mut dyn Write, line: &Line) -> Result<()> {
+    match line {
+        Ok(Row { path, words: Words::One(Prediction { label, confidence, accepted, .. }) }) => {
+            let verdict = if *accepted { "accepted" } else { "-" };
+            writeln!(out, "{label:<12} {:>6.1} %  {verdict:<8}  {path}", 100.0 * confidence)?;
+        }
+        Ok(Row { path, words: Words::All { detections, .. } }) => {
+            for Detection { label, start_s, end_s, confidence, .. } in detections {
+                let percent = 100.0 * confidence;
+                writeln!(out, "{label:<12} {percent:>6.1} %  {start_s:>7.2} to {end_s:>7.2} s  {path}")?;
+            }
+            if detections.is_empty() {
+                writeln!(out, "{:<42}  {path}", "no keyword")?;
+            }
+        }
+        Err(Unreadable { path, error }) => writeln!(out, "{:<31}  {path}: {error}", "unreadable")?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(format: Format, path: &str) -> String {
+        let detection = |label: &str, start_s: f32| Detection {
+            label: label.into(),
+            start_s,
+            end_s: start_s + 0.5,
+            confidence: 0.96875,
+            detected_s: 0.0,
+        };
+        let detections = vec![detection("yes", 0.25), detection("no", 3_725.5)];
+        let line = Ok(Row { path: path.into(), words: Words::All { duration_s: 4_000.0, detections } });
+        let mut out = Vec::new();
+        format.begin(&mut out, true).unwrap();
+        format.print(&mut out, &line).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn subtitles_have_numbers_and_clocks() {
+        let expected = "1\n00:00:00,250 --> 00:00:00,750\nyes\n\n2\n01:02:05,500 --> 01:02:06,000\nno\n\n";
+        assert_eq!(printed(Format::Srt, "a.wav"), expected);
+    }
+
+    #[test]
+    fn a_label_track_has_a_tab_between_its_fields() {
+        let expected = "0.250000\t0.750000\tyes\n3725.500000\t3726.000000\tno\n";
+        assert_eq!(printed(Format::Audacity, "a.wav"), expected);
+    }
+
+    #[test]
+    fn a_csv_field_with_a_comma_is_quoted() {
+        let expected = "path,label,start_s,end_s,confidence\n\"a, \"\"b\"\".wav\",yes,0.25,0.75,0.9688\n\
+                        \"a, \"\"b\"\".wav\",no,3725.50,3726.00,0.9688\n";
+        assert_eq!(printed(Format::Csv, "a, \"b\".wav"), expected);
+    }
+}

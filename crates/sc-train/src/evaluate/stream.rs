@@ -1,0 +1,299 @@
+//! A detector's answers to streams: to those that are built of a split's clips, or to a recording with a table.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use rand::seq::IndexedRandom;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use sc_data::{
+    Blocks, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform,
+};
+use sc_model::{Classifier, Detection, Detector, DetectorConfig};
+
+use super::split;
+use crate::evaluation::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
+use crate::progress;
+
+/// A kind of stream: words, and noise behind them.
+struct Kind {
+    name: &'static str,
+    /// Mean of the pauses between clips, in seconds. They are distributed exponentially.
+    gap_s: f32,
+    /// Level of the speech over the noise.
+    snr_db: f32,
+    /// Share of the words that are no keyword.
+    others: f64,
+}
+
+/// Three levels of noise, words that follow each other, and speech without a keyword.
+const KINDS: [Kind; 5] = [
+    Kind { name: "gaps 1.5 s, 30 dB", gap_s: 1.5, snr_db: 30.0, others: 0.3 },
+    Kind { name: "gaps 1.5 s, 10 dB", gap_s: 1.5, snr_db: 10.0, others: 0.3 },
+    Kind { name: "gaps 1.5 s, 0 dB", gap_s: 1.5, snr_db: 0.0, others: 0.3 },
+    Kind { name: "gaps 0.3 s, 30 dB", gap_s: 0.3, snr_db: 30.0, others: 0.3 },
+    Kind { name: "other words, 0.3 s, 30 dB", gap_s: 0.3, snr_db: 30.0, others: 1.0 },
+];
+
+/// Streams of each kind, for as many cores.
+const N_STREAMS: u64 = 6;
+
+/// Level of each clip, over its length: the usual one of ITU-T P.56.
+const SPEECH_DBFS: f32 = -26.0;
+
+/// The thresholds of the curve.
+const THRESHOLDS: [f32; 7] = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98];
+
+/// Samples in the steps by which the end of a word is found: 10 ms.
+const STEP: usize = SAMPLE_RATE_HZ as usize / 100;
+/// What is softer than a word's loudest step by so much is no longer the word.
+const WORD_RANGE_DB: f32 = 25.0;
+
+/// Sound, and the words in it.
+#[derive(Default)]
+struct Stream {
+    samples: Vec<f32>,
+    spoken: Vec<Spoken>,
+}
+
+/// Streams of a split's clips, `minutes` and a little more of each kind.
+///
+/// # Errors
+/// If the split is empty, or its clips cannot be read.
+pub(crate) fn of_split(classifier: Classifier, data: &Path, of: Split, minutes: u32) -> Result<StreamTable> {
+    let (dataset, cache) = split::open(data)?;
+    let sounds = Sounds::new(&dataset, &cache, &classifier.header().labels, of)?;
+    let classifier = Arc::new(classifier);
+    let least_len = minutes as usize * 60 * SAMPLE_RATE_HZ as usize / N_STREAMS as usize;
+    let bar = progress::bar(KINDS.len() * N_STREAMS as usize, "streams");
+    let row = |kind: &Kind| {
+        let streams = (0..N_STREAMS).into_par_iter().map(|seed| {
+            let stream = sounds.stream(kind, least_len, &mut ChaCha8Rng::seed_from_u64(seed))?;
+            bar.inc(1);
+            Ok(tallies(&classifier, &stream))
+        });
+        Ok(row(&classifier, kind.name, &streams.collect::<Result<Vec<_>>>()?))
+    };
+    let streams = KINDS.iter().map(row).collect::<Result<_>>()?;
+    bar.finish_and_clear();
+    Ok(table(streams))
+}
+
+/// A recording with a table of its words, `label,start_s,end_s`.
+///
+/// # Errors
+/// If one of the two cannot be read.
+pub(crate) fn of_recording(classifier: Classifier, path: &Path, truth: &Path) -> Result<StreamTable> {
+    let read = |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
+    let spoken = parse_table(&read(truth)?).with_context(|| truth.display().to_string())?;
+    let classifier = Arc::new(classifier);
+    let mut detectors: Vec<_> =
+        thresholds(&classifier).map(|threshold| Listening::new(&classifier, threshold)).collect();
+    let mut n_samples = 0;
+    let mut blocks = Blocks::open(fs::File::open(path)?).with_context(|| path.display().to_string())?;
+    while let Some(samples) = blocks.next_block().with_context(|| path.display().to_string())? {
+        detectors.par_iter_mut().for_each(|listening| listening.push(&samples));
+        n_samples += samples.len();
+    }
+    let seconds = seconds(n_samples);
+    let tally =
+        |listening: Listening| Tally::new(&classifier.header().labels, &spoken, &listening.finish(), seconds);
+    let tallies = detectors.into_iter().map(tally).collect();
+    Ok(table(vec![row(&classifier, &path.display().to_string(), &[(seconds, tallies)])]))
+}
+
+fn table(streams: Vec<StreamRow>) -> StreamTable {
+    let DetectorConfig { hop_s, smoothing_s, .. } = DetectorConfig::default();
+    StreamTable { hop_s, smoothing_s, streams }
+}
+
+/// Adds up streams, each with its length and its tally at every threshold.
+fn row(classifier: &Classifier, name: &str, streams: &[(f64, Vec<Tally>)]) -> StreamRow {
+    let sum = |index: usize| {
+        let mut sum = Tally::default();
+        for (_, tallies) in streams {
+            sum.add(tallies[index].clone());
+        }
+        sum
+    };
+    let mut figures = thresholds(classifier)
+        .enumerate()
+        .map(|(index, threshold)| StreamFigures::new(threshold, sum(index)));
+    StreamRow {
+        name: name.into(),
+        seconds: streams.iter().map(|(seconds, _)| seconds).sum(),
+        figures: figures.next().unwrap_or_else(|| StreamFigures::new(0.0, Tally::default())),
+        curve: figures.collect(),
+    }
+}
+
+/// The model's own threshold, then those of the curve.
+fn thresholds(classifier: &Classifier) -> impl Iterator<Item = f32> {
+    [classifier.header().threshold].into_iter().chain(THRESHOLDS)
+}
+
+/// Detects at every threshold.
+fn tallies(classifier: &Arc<Classifier>, Stream { samples, spoken }: &Stream) -> (f64, Vec<Tally>) {
+    let seconds = seconds(samples.len());
+    let tally = |threshold| {
+        let mut listening = Listening::new(classifier, threshold);
+        listening.push(samples);
+        Tally::new(&classifier.header().labels, spoken, &listening.finish(), seconds)
+    };
+    (seconds, thresholds(classifier).map(tally).collect())
+}
+
+fn seconds(n_samples: usize) -> f64 {
+    n_samples as f64 / f64::from(SAMPLE_RATE_HZ)
+}
+
+/// A detector, and what it has detected.
+struct Listening {
+    detector: Detector,
+    detections: Vec<Detection>,
+}
+
+impl Listening {
+    fn new(classifier: &Arc<Classifier>, threshold: f32) -> Self {
+        let config = DetectorConfig { threshold: Some(threshold), ..DetectorConfig::default() };
+        Self { detector: Detector::new(Arc::clone(classifier), &config), detections: Vec::new() }
+    }
+
+    fn push(&mut self, samples: &[f32]) {
+        self.detections.extend(self.detector.push(samples));
+    }
+
+    fn finish(mut self) -> Vec<Detection> {
+        self.detections.extend(self.detector.finish());
+        self.detections
+    }
+}
+
+/// The clips and the noise that streams are built of.
+struct Sounds<'a> {
+    dataset: &'a SpeechCommands,
+    cache: &'a SampleCache,
+    keywords: Vec<usize>,
+    others: Vec<usize>,
+    /// Seconds of noise.
+    noises: Vec<Source>,
+}
+
+impl<'a> Sounds<'a> {
+    fn new(dataset: &'a SpeechCommands, cache: &'a SampleCache, labels: &Labels, of: Split) -> Result<Self> {
+        let clips = dataset.clips_in(of).filter(|clip| cache.is_readable(*clip));
+        let is_keyword = |clip: &usize| labels.has_keyword(&dataset.clips()[*clip].word);
+        let (keywords, others): (Vec<_>, Vec<_>) = clips.partition(is_keyword);
+        let root = dataset.root().display();
+        ensure!(!keywords.is_empty(), "the {of} split of {root} has no keyword");
+        ensure!(!others.is_empty(), "the {of} split of {root} has no other word to put between the keywords");
+        let noises = split::noises(cache, of);
+        ensure!(!noises.is_empty(), "{root} has no noise of a second or more in _background_noise_");
+        Ok(Self { dataset, cache, keywords, others, noises })
+    }
+
+    /// Builds a stream: pause, clip, pause, clip, and noise over all of it.
+    fn stream(&self, kind: &Kind, least_len: usize, rng: &mut impl Rng) -> Result<Stream> {
+        let mut stream = Stream::default();
+        while stream.samples.len() < least_len {
+            let gap_s = -(1.0 - rng.random::<f32>()).ln() * kind.gap_s;
+            let gap = (gap_s * SAMPLE_RATE_HZ as f32) as usize;
+            stream.samples.resize(stream.samples.len() + gap, 0.0);
+            let clips = if rng.random_bool(kind.others) { &self.others } else { &self.keywords };
+            let Some(&clip) = clips.choose(rng) else { continue };
+            stream.say(&self.dataset.clips()[clip].word, &self.levelled(Source::Clip(clip))?);
+        }
+        stream.samples.resize(stream.samples.len() + N_SAMPLES, 0.0);
+        let gain = 10.0_f32.powf(-kind.snr_db / 20.0);
+        for second in stream.samples.chunks_mut(N_SAMPLES) {
+            let Some(&noise) = self.noises.choose(rng) else { continue };
+            let noise = self.levelled(noise)?;
+            second.iter_mut().zip(noise.samples()).for_each(|(sample, noise)| *sample += gain * noise);
+        }
+        Ok(stream)
+    }
+
+    /// Returns a second at the level of speech. Digital silence stays what it is.
+    fn levelled(&self, source: Source) -> Result<Waveform> {
+        let mut waveform = self.cache.waveform(source)?;
+        let rms = (waveform.energy() / N_SAMPLES as f32).sqrt();
+        if rms > 0.0 {
+            waveform.scale(10.0_f32.powf(SPEECH_DBFS / 20.0) / rms);
+        }
+        Ok(waveform)
+    }
+}
+
+impl Stream {
+    /// Appends a clip.
+    fn say(&mut self, word: &str, clip: &Waveform) {
+        let second = |samples: usize| samples as f32 / SAMPLE_RATE_HZ as f32;
+        let start = self.samples.len();
+        self.samples.extend_from_slice(clip.samples());
+        self.spoken.push(Spoken {
+            label: word.into(),
+            start_s: second(start),
+            end_s: second(start + end_of_word(clip.samples())),
+        });
+    }
+}
+
+/// Returns the number of samples up to the end of the last loud step.
+fn end_of_word(samples: &[f32]) -> usize {
+    let energy = |step: &[f32]| step.iter().map(|sample| sample * sample).sum::<f32>();
+    let energies: Vec<f32> = samples.chunks(STEP).map(energy).collect();
+    let loudest = energies.iter().copied().fold(0.0, f32::max);
+    let least = loudest * 10.0_f32.powf(-WORD_RANGE_DB / 10.0);
+    energies.iter().rposition(|energy| *energy >= least).map_or(samples.len(), |last| (last + 1) * STEP)
+}
+
+/// Reads `label,start_s,end_s`, one word a line below that heading.
+fn parse_table(text: &str) -> Result<Vec<Spoken>> {
+    let mut lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+    let heading = lines.next().map_or("", |(_, heading)| heading);
+    ensure!(
+        heading.replace(' ', "") == "label,start_s,end_s",
+        "its first line is `{heading}`: expected `label,start_s,end_s`"
+    );
+    lines.map(|(index, line)| parse_word(line).with_context(|| format!("line {}", index + 1))).collect()
+}
+
+fn parse_word(line: &str) -> Result<Spoken> {
+    let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+    let [label, start, end] = fields[..] else { bail!("`{line}`: expected three fields") };
+    let time = |text: &str| text.parse::<f32>().with_context(|| format!("`{text}`: expected seconds"));
+    let spoken = Spoken { label: label.into(), start_s: time(start)?, end_s: time(end)? };
+    ensure!(spoken.start_s < spoken.end_s, "`{line}`: expected a word that ends after it begins");
+    Ok(spoken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_gives_the_words_and_says_what_is_wrong() {
+        let spoken = parse_table("label,start_s,end_s\nyes,0.5,1\n\nother word, 2, 3.25\n").unwrap();
+        assert_eq!(spoken[1], Spoken { label: "other word".into(), start_s: 2.0, end_s: 3.25 });
+        for (table, expected) in [
+            ("", "expected `label,start_s,end_s`"),
+            ("label,start_s,end_s\nyes,0.5", "line 2: `yes,0.5`: expected three fields"),
+            ("label,start_s,end_s\nyes,now,1", "line 2: `now`: expected seconds"),
+            ("label,start_s,end_s\nyes,1,NaN", "ends after it begins"),
+        ] {
+            let error = format!("{:#}", parse_table(table).unwrap_err());
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_word_ends_with_its_last_loud_step() {
+        let mut samples = vec![0.001; N_SAMPLES];
+        samples[4_000..8_000].fill(0.5);
+        assert_eq!(end_of_word(&samples), 8_000);
+        assert_eq!(end_of_word(&[0.0; N_SAMPLES]), N_SAMPLES);
+    }
+}
