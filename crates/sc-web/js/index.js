@@ -136,7 +136,7 @@ export async function listen(stream, onDetection, { model, onLatest, onError, ..
     return {
       async stop() {
         source.disconnect();
-        worker.postMessage({ stop: true });
+        node.port.postMessage('end'); // behind the last samples
         await ended.promise;
         await close();
       },

@@ -7,8 +7,10 @@ registerProcessor('speech-commands', class extends AudioWorkletProcessor {
 
   constructor() {
     super();
+    // Comes with the port to the worker, and with the word that the sound is over.
     this.port.onmessage = ({ data }) => {
-      this.to = data;
+      if (data === 'end') this.to.postMessage(data);
+      else this.to = data;
     };
   }
 

@@ -1,10 +1,11 @@
 // The package in Node.js.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 import { PACKAGE, difference, sounds, speech } from './helpers.js';
 
@@ -18,6 +19,15 @@ test('labels are the native ones, probabilities to 1e-4', () => {
     assert.equal(got.label, expected.label, file);
     assert.equal(got.accepted, expected.accepted, file);
     assert.ok(difference(got, expected) < 1e-4, `${file}: ${difference(got, expected)}`);
+  }
+});
+
+test('each build has at most 350 kB, compressed and without the model', (t) => {
+  for (const build of ['simd', 'relaxed']) {
+    const files = [...readdirSync(join(PACKAGE, build)).map((name) => `${build}/${name}`), 'index.js', 'worker.js', 'worklet.js'];
+    const size = files.reduce((sum, file) => sum + gzipSync(readFileSync(join(PACKAGE, file))).length, 0);
+    t.diagnostic(`${build}: ${size} bytes`);
+    assert.ok(size <= 350_000, `${build}: ${size} bytes`);
   }
 });
 
