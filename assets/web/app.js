@@ -1,4 +1,4 @@
-// The page: what is pressed, dropped or said goes to the server, and what it answers is shown.
+// The page: what is pressed, dropped or said is answered on the server or on this device, and the answer is shown.
 
 import * as api from './api.js';
 import { accepts, drawAnswer, showAnswer, spoken } from './answer.js';
@@ -17,6 +17,7 @@ import { refresh as refreshTeaching, setUpTeaching, showTeaching } from './teach
 import { showThreshold } from './threshold.js';
 import { Live, drawRecording, showFound } from './timeline.js';
 import { wav } from './wav.js';
+import { isOnDevice, move, settle, showWhere, there } from './where.js';
 
 const LONG_S = 2; // a longer file is searched, not cut to its loudest second
 const EXAMPLES = ['yes', 'stop', 'banana', 'noise', 'several'];
@@ -43,6 +44,8 @@ const query = () => (state.threshold === null ? '' : `?threshold=${state.thresho
 
 function show() {
   translate();
+  showWhere();
+  $('private').textContent = say(isOnDevice() ? 'privateDevice' : 'private');
   $('hint').textContent = say(...state.hint);
   showExamples();
   showListening();
@@ -176,7 +179,7 @@ async function search(entry) {
 async function ask(path, recording, file) {
   state.request = { path: path + query(), file };
   try {
-    state.answer = await api[path](recording, file, query());
+    state.answer = await (await there())[path](recording, file, query());
     return state.answer;
   } catch (error) {
     state.answer = error.answer ?? null;
@@ -375,6 +378,13 @@ $('copy').addEventListener('click', async () => {
   setTimeout(() => { $('copy').textContent = say('copy'); }, 1500);
 });
 
+for (const button of document.querySelectorAll('[data-where]')) {
+  button.addEventListener('click', () => work(async () => {
+    state.info = await move(button.dataset.where);
+    show();
+  }));
+}
+
 for (const button of document.querySelectorAll('[data-language]')) {
   button.addEventListener('click', () => {
     speakIn(button.dataset.language);
@@ -396,7 +406,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 async function begin() {
   show();
   meter.reset();
-  state.info = await api.info();
+  state.info = await settle();
   show();
   await refreshTeaching();
   state.report = reportOf(state.info, await api.report());

@@ -1,8 +1,9 @@
-// Continuous listening: the microphone to `/stream`, and the last seconds kept for replay.
+// Continuous listening: the microphone to `/stream` or to a worker here, and the last seconds kept for replay.
 
-import { Refusal, stream } from './api.js';
+import { Refusal } from './api.js';
 import { open } from './microphone.js';
 import { toInt16 } from './wav.js';
+import { there } from './where.js';
 
 const KEPT_S = 20;
 const LAST_WORDS_MS = 2000; // how long the server may take for what it still has to say
@@ -51,7 +52,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onEnd }) {
   };
 
   try {
-    socket = await stream(microphone.rate, query);
+    socket = await (await there()).stream(microphone.rate, query);
   } catch (error) {
     await stop(error);
     return undefined;

@@ -18,7 +18,7 @@ export function showModel(info, report) {
   const facts = [
     ['factWords', labels.filter(isKeyword).join(', ')],
     report && ['factSize', say('weights', number(report.training.weights))],
-    ['factWork', say('megaMultiplyAdds', number(multiply_adds / 1e6, 1))],
+    multiply_adds && ['factWork', say('megaMultiplyAdds', number(multiply_adds / 1e6, 1))],
     training && ['factTraining',
       say('clipsEpochs', number(training.n_clips), number(training.n_added), number(training.epochs))],
     figures && ['factAccuracy', say('onClips', percent(figures.accuracy, 2), number(figures.clips))],

@@ -13,6 +13,9 @@ export const words = {
     title: 'Which word was it?',
     lead: 'Say one word, or give a recording of it, and see what was heard.',
     language: 'Language',
+    where: 'Where recordings are answered',
+    onServer: 'On the server',
+    onDevice: 'On this device',
     ask: 'Say a word',
     files: 'Give recordings',
 
@@ -149,9 +152,11 @@ export const words = {
     confusion: 'What it takes for what',
     confusionNote: 'A row is what was said, a column what was heard, before the threshold.',
     private: 'Recordings are answered and forgotten: nothing is kept, here or on the server.',
+    privateDevice: 'Recordings are answered on this device: nothing leaves it, and nothing is kept.',
 
     // What went wrong: by itself, by the server's status, or by the microphone's error.
     away: 'The server does not answer. Is it running?',
+    undecodable: 'This browser cannot read such a file. Choose another one, or let the server answer.',
     lost: 'The connection to the server was lost. Start listening again.',
     failed: 'Something failed. Please try again.',
     401: 'This server wants a key, which this page has not. Ask its operator.',
@@ -171,6 +176,9 @@ export const words = {
     title: 'Яке це було слово?',
     lead: 'Скажіть одне слово або дайте його запис — і побачите, що почуто.',
     language: 'Мова',
+    where: 'Де відповідати на записи',
+    onServer: 'На сервері',
+    onDevice: 'На цьому пристрої',
     ask: 'Сказати слово',
     files: 'Дати записи',
 
@@ -339,8 +347,10 @@ export const words = {
     confusion: 'Що за що приймає',
     confusionNote: 'Рядок — що сказано, стовпець — що почуто, ще без порогу.',
     private: 'На запис дається відповідь, і його забуто: ні тут, ні на сервері нічого не зберігається.',
+    privateDevice: 'Відповідь дається на цьому пристрої: запис нікуди не передається й не зберігається.',
 
     away: 'Сервер не відповідає. Чи він запущений?',
+    undecodable: 'Цей браузер не може прочитати такий файл. Виберіть інший або дайте відповісти серверу.',
     lost: 'Зв’язок із сервером утрачено. Почніть слухати знову.',
     failed: 'Щось не вдалося. Спробуйте ще раз.',
     401: 'Цей сервер вимагає ключа, якого сторінка не має. Зверніться до його власника.',

@@ -141,10 +141,15 @@ impl Record {
     /// # Errors
     /// [`Error::NotShipped`] if the crate was built without the file.
     pub fn shipped() -> Result<Self, Error> {
+        Self::shipped_bytes().ok_or(Error::NotShipped).and_then(Self::from_bytes)
+    }
+
+    /// Returns the bytes of the record that is compiled in, or `None` if the crate was built without the file.
+    pub fn shipped_bytes() -> Option<&'static [u8]> {
         #[cfg(shipped_model)]
-        return Self::from_bytes(include_bytes!("../assets/model.safetensors"));
+        return Some(include_bytes!("../assets/model.safetensors"));
         #[cfg(not(shipped_model))]
-        Err(Error::NotShipped)
+        None
     }
 
     /// Writes the record to a file beside `path`, then renames the file.

@@ -16,6 +16,9 @@ pub const RECORD: &str = "/model";
 /// Describes the model and the limits.
 pub const INFO: &str = "/info";
 
+/// Sends the file of the model that is compiled in, if that is the one that answers.
+pub const RECORD: &str = "/model.safetensors";
+
 /// Answers 200 while the program runs and has a model.
 pub const HEALTH: &str = "/health";
 /// Answers 200 while the program runs.

@@ -20,6 +20,7 @@ const DOCS_POLICY: &str =
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const WASM: &str = "application/wasm";
 
 /// A file, as it is sent to browsers.
 pub struct Asset {
@@ -55,7 +56,7 @@ macro_rules! example {
 }
 
 /// All files.
-pub static ASSETS: [Asset; 36] = [
+pub static ASSETS: [Asset; 46] = [
     asset!("/", "web/index.html", HTML),
     asset!("/style.css", "web/style.css", CSS),
     asset!("/icon.svg", "web/icon.svg", "image/svg+xml"),
@@ -65,7 +66,15 @@ pub static ASSETS: [Asset; 36] = [
     script!("app.js"),
     script!("capture.js"),
     script!("code.js"),
+    script!("device.js"),
+    script!("device/index.js"),
+    script!("device/worker.js"),
+    script!("device/relaxed/sc_web.js"),
+    script!("device/simd/sc_web.js"),
+    asset!("/device/relaxed/sc_web_bg.wasm", "web/device/relaxed/sc_web_bg.wasm", WASM),
+    asset!("/device/simd/sc_web_bg.wasm", "web/device/simd/sc_web_bg.wasm", WASM),
     script!("dom.js"),
+    asset!("/files.json", "web/files.json", "application/json"),
     script!("history.js"),
     script!("hold.js"),
     script!("language.js"),
@@ -77,11 +86,13 @@ pub static ASSETS: [Asset; 36] = [
     script!("picture.js"),
     script!("session.js"),
     script!("sound.js"),
+    script!("sw.js"),
     script!("talk.js"),
     script!("teach.js"),
     script!("threshold.js"),
     script!("timeline.js"),
     script!("wav.js"),
+    script!("where.js"),
     script!("words.js"),
     example!("banana.mp3"),
     example!("noise.mp3"),

@@ -8,6 +8,7 @@ mod health;
 mod inference;
 mod info;
 mod predict;
+mod record;
 mod stream;
 mod words;
 
@@ -44,6 +45,7 @@ const PUBLIC: [Served; 11] = [
     (paths::VERSION_READY, |path| get(path, inference::ready)),
     (paths::OPENAPI, |path| get(path, docs::openapi)),
     (paths::DOCS, |path| get(path, docs::to_docs)),
+    (paths::RECORD, |path| get(path, record::record)),
 ];
 
 /// Routes that cost something.
@@ -84,8 +86,8 @@ pub fn security_headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add((
             "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src blob:; \
-             connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; media-src blob:; \
+             connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ))
         .add(("Permissions-Policy", "microphone=(self)"))
         .add(("Referrer-Policy", "no-referrer"))

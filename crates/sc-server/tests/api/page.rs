@@ -17,12 +17,14 @@ fn files() -> Vec<(String, &'static str, Vec<u8>)> {
             "json" => "application/json",
             "svg" => "image/svg+xml",
             "mp3" => "audio/mpeg",
+            "wasm" => "application/wasm",
             other => panic!("{other}"),
         };
         (path.replace("index.html", ""), media_type, fs::read(file).unwrap())
     };
     let mut files = vec![read("/report.json".into(), &assets.join("report.json"))];
-    for (folder, under) in [("web", "/"), ("web/examples", "/examples/")] {
+    for folder in ["web", "web/device", "web/device/relaxed", "web/device/simd", "web/examples"] {
+        let under = format!("{}/", folder.trim_start_matches("web"));
         let entries = fs::read_dir(assets.join(folder)).unwrap().map(|entry| entry.unwrap().path());
         files.extend(entries.filter(|path| path.is_file()).map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
@@ -45,7 +47,7 @@ fn every_file_of_the_page_is_served_under_its_type_and_the_policy() {
         assert_eq!(headers["X-Content-Type-Options"], "nosniff", "{path}");
         let policy = headers["Content-Security-Policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{path}: {policy}");
-        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert!(!policy.contains("'unsafe"), "{path}: {policy}");
         assert!(!headers.contains_key("Content-Encoding"), "{path}");
         assert_eq!(response.bytes().unwrap(), content, "{path}");
     }
@@ -78,4 +80,29 @@ fn a_file_is_sent_compressed_to_who_takes_it() {
         GzDecoder::new(response.bytes().unwrap().as_ref()).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, content, "{path}");
     }
+}
+
+#[test]
+fn the_list_of_what_a_browser_keeps_has_every_file_of_the_page() {
+    let server = TestServer::start();
+    let list: serde_json::Value = server.get("/files.json").json().unwrap();
+    let kept: Vec<&str> =
+        list["files"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
+
+    for (path, ..) in files() {
+        let path = if path == "/" { "./" } else { path.trim_start_matches('/') };
+        assert!(kept.contains(&path), "{path}: {kept:?}");
+    }
+    assert_eq!(list["version"].as_str().unwrap().len(), 16);
+}
+
+#[test]
+fn the_shipped_model_is_handed_to_the_page_and_another_one_is_not() {
+    let shipped =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/model.safetensors")).unwrap();
+    let server = TestServer::start();
+    let response = server.get("/model.safetensors");
+    let etag = response.headers()["ETag"].to_str().unwrap().to_owned();
+    assert!(response.bytes().unwrap() == shipped);
+    assert_eq!(server.get_unless("/model.safetensors", &etag).status(), 304);
 }

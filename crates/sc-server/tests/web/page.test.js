@@ -268,12 +268,12 @@ test('speaks both languages, the browser’s at first and the chosen one from th
 test('can be used by the keyboard alone', async () => {
   const page = await open();
   const order = [];
-  for (let i = 0; i < 13; i += 1) {
+  for (let i = 0; i < 15; i += 1) {
     await page.keyboard.press('Tab');
     order.push(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim()));
   }
-  assert.deepEqual(order, ['English', 'Українська', 'record', 'listen', 'file', 'yes', 'stop', 'banana', 'a fan', 'several words',
-    'threshold', 'For developers', 'About the model']);
+  assert.deepEqual(order, ['On the server', 'On this device', 'English', 'Українська', 'record', 'listen', 'file', 'yes', 'stop', 'banana',
+    'a fan', 'several words', 'threshold', 'For developers', 'About the model']);
   await page.focus('#examples button');
   await page.keyboard.press('Enter');
   await hears(page, /^Heard yes/);
@@ -405,6 +405,53 @@ for (const [size, viewport] of Object.entries({ phone: { width: 390, height: 844
     });
   }
 }
+
+// Chooses to be answered on the device.
+async function onDevice(page) {
+  await page.click('[data-where=device]');
+  await page.waitForSelector('[data-where=device][aria-pressed=true]');
+}
+
+test('hears on the device what the server hears, and sends it nothing', async () => {
+  const page = await open();
+  const shown = async () => {
+    for (const [i, name] of EXAMPLES.entries()) {
+      await press(page, name);
+      await page.waitForFunction((n) => document.querySelectorAll('#entries li').length === n, i + 1);
+    }
+    const rows = await page.locator('#entries li').allInnerTexts();
+    await page.click('#clear');
+    return rows.map((row) => row.replace(/\d+:\d+:\d+/u, ''));
+  };
+  const served = await shown();
+  await onDevice(page);
+  const posted = [];
+  page.on('request', (request) => request.method() === 'POST' && posted.push(request.url()));
+  assert.deepEqual(await shown(), served);
+  assert.deepEqual(posted, []);
+});
+
+test('listens on the device without a socket, and leaves nothing running', async () => {
+  const page = await open();
+  await onDevice(page);
+  await page.click('#listen');
+  await page.waitForSelector('#found li');
+  assert.equal(await page.evaluate(() => window.opened.sockets.length), 0);
+  await page.click('#listen');
+  assert.equal(await running(page), 0);
+});
+
+test('answers without a network once it was used on the device', async () => {
+  const alone = await serve();
+  const page = await visit(browser, alone.address);
+  await onDevice(page);
+  await page.waitForFunction(() => navigator.serviceWorker.controller); // it begins once all is kept
+  await alone.stop();
+  await page.reload();
+  await page.waitForSelector('#known:not([hidden])');
+  await press(page, 'stop');
+  await hears(page, /^Heard stop/);
+});
 
 test('makes the console complain of nothing', (t) => {
   t.diagnostic(`screenshots are in ${folder}`);

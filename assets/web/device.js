@@ -1,0 +1,90 @@
+// The same answers as `api.js` gives, from this device: nothing leaves it.
+
+import { Refusal } from './api.js';
+import { Recognizer } from './device/index.js';
+import { RATE, decode } from './sound.js';
+import { fromInt16 } from './wav.js';
+
+const TOP = 5; // labels in an answer, as the server gives
+const MODEL = new URL('model.safetensors', document.baseURI);
+
+let bytes;
+let loaded;
+
+// The model's bytes, read once.
+async function model() {
+  if (bytes) return bytes;
+  const response = await fetch(MODEL).catch(() => {
+    throw new Refusal('away');
+  });
+  if (!response.ok) throw new Refusal(response.status);
+  bytes = new Uint8Array(await response.arrayBuffer());
+  return bytes;
+}
+
+async function recognizer() {
+  loaded ??= await Recognizer.load(await model());
+  return loaded;
+}
+
+// Returns true if there is a model to fetch.
+export const isOffered = () => fetch(MODEL, { method: 'HEAD' }).then(({ ok }) => ok, () => false);
+
+export const info = async () => (await recognizer()).info;
+
+export async function predict(recording) {
+  const { predictions, ...answer } = (await recognizer()).classify(await samples(recording), RATE);
+  return { ...answer, predictions: predictions.slice(0, TOP) };
+}
+
+export async function detect(recording, name, query) {
+  const heard = await samples(recording);
+  const detector = (await recognizer()).detector(options(RATE, query));
+  const detections = [];
+  const most = 60 * RATE; // that `push` takes at once
+  for (let start = 0; start < heard.length; start += most) detections.push(...detector.push(heard.subarray(start, start + most)));
+  return { duration_s: heard.length / RATE, detections: [...detections, ...detector.finish()] };
+}
+
+async function samples(recording) {
+  const heard = await decode(recording);
+  if (heard?.length) return heard;
+  throw new Refusal('undecodable');
+}
+
+const options = (sampleRate, query) => {
+  const threshold = new URLSearchParams(query.replace(/^[?&]/, '')).get('threshold');
+  return { sampleRate, ...(threshold && { threshold: Number(threshold) }) };
+};
+
+// A worker that takes and tells what the WebSocket `/stream` does.
+export async function stream(rate, query) {
+  const record = await model();
+  const worker = new Worker(new URL('device/worker.js', import.meta.url), { type: 'module' });
+  const { port1, port2 } = new MessageChannel();
+  const socket = {
+    readyState: WebSocket.OPEN,
+    send: (block) => port1.postMessage(block === 'end' ? block : fromInt16(block)),
+    close() {
+      if (socket.readyState === WebSocket.CLOSED) return;
+      socket.readyState = WebSocket.CLOSED;
+      worker.terminate();
+      socket.onclose?.();
+    },
+  };
+  const tell = (type, event) => socket.onmessage?.({ data: JSON.stringify({ type, ...event }) });
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data: { detection, latest, error, state } }) => {
+      if (detection) tell('detection', detection);
+      if (latest) tell('score', latest);
+      if (state === 'ready') resolve(socket);
+      if (state === 'ended') socket.close();
+      if (error) {
+        tell('error', { error });
+        reject(new Refusal('failed')); // if it was not ready yet
+      }
+    };
+    worker.onerror = () => reject(new Refusal('failed'));
+    worker.postMessage({ port: port2, model: record, options: options(rate, query) }, [port2]);
+  });
+}

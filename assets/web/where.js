@@ -1,0 +1,61 @@
+// Where recordings are answered: on the server, or on this device.
+
+import * as server from './api.js';
+import { $ } from './dom.js';
+
+const KEY = 'where';
+
+let place = 'server';
+let onDevice; // the module, once it is needed
+
+export const isOnDevice = () => place === 'device';
+
+// What answers there.
+export async function there() {
+  if (!isOnDevice()) return server;
+  onDevice ??= await import('./device.js');
+  return onDevice;
+}
+
+// Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`.
+export async function settle() {
+  const [fromServer, device] = await Promise.all([
+    server.info().catch((error) => error),
+    import('./device.js').then(async (module) => (await module.isOffered()) && module, () => undefined),
+  ]);
+  const isServed = !(fromServer instanceof Error);
+  if (!isServed && !device) throw fromServer;
+  onDevice = device || undefined;
+  $('where').hidden = !isServed || !device;
+  $('developers').hidden = !isServed;
+  place = device && (!isServed || remembered() === 'device') ? 'device' : 'server';
+  if (!isOnDevice()) return fromServer;
+  keep();
+  return onDevice.info();
+}
+
+export async function move(to) {
+  place = to;
+  try {
+    localStorage.setItem(KEY, to);
+  } catch {
+    // Then it is forgotten with the page.
+  }
+  if (isOnDevice()) keep();
+  return (await there()).info();
+}
+
+function remembered() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+export function showWhere() {
+  for (const button of document.querySelectorAll('[data-where]')) button.ariaPressed = button.dataset.where === place;
+}
+
+// Keeps the page and its model for when there is no network. Browsers allow it on https and localhost only.
+const keep = () => navigator.serviceWorker?.register('sw.js').catch(() => {});

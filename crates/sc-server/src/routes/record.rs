@@ -1,0 +1,31 @@
+//! The model's file, for the page to answer by itself.
+
+use std::sync::LazyLock;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    web::{Bytes, Data},
+};
+use sc_data::Sha256Digest;
+use sc_model::Record;
+
+use crate::{error::ApiError, state::AppState};
+
+/// Names the bytes, so that a browser that has them is not sent them again.
+static DIGEST: LazyLock<Option<String>> =
+    LazyLock::new(|| Record::shipped_bytes().map(|bytes| format!("\"{}\"", Sha256Digest::of(bytes))));
+
+/// Sends the record that is compiled in, if that is the one that answers. An operator's own is not handed out.
+pub async fn record(request: HttpRequest, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let shipped = Record::shipped_bytes().filter(|_| state.model.source().file.is_none());
+    let (Some(bytes), Some(digest)) = (shipped, DIGEST.as_deref()) else { return Err(ApiError::NotFound) };
+    let is_known =
+        request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == digest.as_bytes());
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((ETAG, digest)).insert_header((CACHE_CONTROL, "no-cache"));
+    if is_known {
+        return Ok(response.finish());
+    }
+    Ok(response.insert_header((CONTENT_TYPE, "application/octet-stream")).body(Bytes::from_static(bytes)))
+}
