@@ -16,7 +16,7 @@ const FULL = 0.99; // full scale
 const CLIPPED = 0.01; // share of samples at full scale
 
 let takes = []; // { samples, fault }: a fault is the key of its words
-let taught = { teaches: false, words: [] }; // `GET /words`
+let taught = null; // `GET /words`
 let result = null; // what became of the last word: { name, report } or { name, refusal }
 let recording = null;
 
@@ -49,11 +49,14 @@ export function setUpTeaching({ work, changed }) {
 }
 
 export async function refresh() {
-  taught = await api.taughtWords();
+  taught = await api.taughtWords().catch(() => null); // static files have no server
   showTeaching();
 }
 
+
 export function showTeaching() {
+  $('teach').hidden = !taught;
+  if (!taught) return;
   $('teachForm').hidden = !taught.teaches;
   $('teachOff').hidden = taught.teaches;
   $('takeText').textContent = say(recording ? 'takeNow' : 'take');

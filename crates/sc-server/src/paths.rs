@@ -12,7 +12,7 @@ pub const WORDS: &str = "/words";
 /// Teaches a word, or forgets it.
 pub const WORD: &str = "/words/{name}";
 /// Downloads the model's file, with the words that were taught.
-pub const RECORD: &str = "/model";
+pub const TAUGHT_RECORD: &str = "/model";
 /// Describes the model and the limits.
 pub const INFO: &str = "/info";
 

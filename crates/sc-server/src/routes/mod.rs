@@ -33,7 +33,7 @@ const PROBES: [Served; 3] = [
 ];
 
 /// Routes that describe the service. The files of the page are public too.
-const PUBLIC: [Served; 11] = [
+const PUBLIC: [Served; 12] = [
     (paths::INFO, |path| get(path, info::info)),
     (paths::WORDS, |path| get(path, words::list)),
     (paths::INFERENCE, |path| get(path, inference::server)),
@@ -54,7 +54,7 @@ const GUARDED: [Served; 7] = [
     (paths::DETECT, |path| post(path, detect::detect)),
     (paths::STREAM, |path| get(path, stream::stream)),
     (paths::WORD, put_or_delete),
-    (paths::RECORD, |path| get(path, words::record)),
+    (paths::TAUGHT_RECORD, |path| get(path, words::record)),
     (paths::MODEL_INFER, |path| post(path, inference::infer)),
     (paths::VERSION_INFER, |path| post(path, inference::infer)),
 ];

@@ -16,9 +16,11 @@ use crate::{error::ApiError, state::AppState};
 static DIGEST: LazyLock<Option<String>> =
     LazyLock::new(|| Record::shipped_bytes().map(|bytes| format!("\"{}\"", Sha256Digest::of(bytes))));
 
-/// Sends the record that is compiled in, if that is the one that answers. An operator's own is not handed out.
+/// Sends the record that is compiled in, if that is the one that answers. An operator's own is not handed out, nor one
+/// that clients teach.
 pub async fn record(request: HttpRequest, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let shipped = Record::shipped_bytes().filter(|_| state.model.source().file.is_none());
+    let is_shipped = state.model.source().file.is_none() && !state.model.teaches();
+    let shipped = Record::shipped_bytes().filter(|_| is_shipped);
     let (Some(bytes), Some(digest)) = (shipped, DIGEST.as_deref()) else { return Err(ApiError::NotFound) };
     let is_known =
         request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == digest.as_bytes());

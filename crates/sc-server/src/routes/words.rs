@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::{
     error::{AccessErrors, ApiError, AudioErrors, Body},
     model::WordsError,
-    paths::{RECORD, WORD, WORDS},
+    paths::{TAUGHT_RECORD, WORD, WORDS},
     recogniser::Audio,
     state::AppState,
     upload::{Form, Upload, read_audio},
@@ -103,7 +103,7 @@ pub async fn forget(name: Path<String>, state: Data<AppState>) -> Result<HttpRes
 ///
 /// The file works wherever a model does: as `--model` of this server, of the command line, or of another server.
 #[utoipa::path(
-    get, path = RECORD, tag = "words",
+    get, path = TAUGHT_RECORD, tag = "words",
     responses(
         (status = 200, description = "the model's file", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 403, description = "this server teaches no words", body = Body),
