@@ -38,6 +38,10 @@ pub struct DetectorConfig {
     pub threshold: Option<f32>,
 }
 
+/// An answer at each step of the shipped network.
+///
+/// The smoothing is chosen on streams of validation clips, `sc-train evaluate --stream`. With 0.16 s, 8 false alarms an hour
+/// come where words follow each other, with 0.24 s 6. With 0.32 s no fewer, and words are named after 0.33 s, not 0.25 s.
 impl Default for DetectorConfig {
     fn default() -> Self {
         Self { hop_s: 0.08, smoothing_s: 0.24, threshold: None }

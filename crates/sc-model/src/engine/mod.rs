@@ -32,8 +32,6 @@ pub struct Engine {
     word_block: usize,
     /// Most hops of a stream that are computed together.
     max_hops: usize,
-    /// Oldest rows of a stream's second that its answer leaves out.
-    n_left_out: usize,
     /// `[n_features, n_labels]`.
     head_weight: Vec<f32>,
     /// `[n_labels]`.
@@ -108,7 +106,6 @@ impl Engine {
             word_block: stream.blocks.get(config.word_block()).copied().unwrap_or_default(),
             blocks: stream.blocks.clone(),
             max_hops,
-            n_left_out: Self::n_left_out(clip.activations.last().map_or(1, |last| last.rows()[0])),
             clip: Layers::new(clip, &packed),
             stream: Layers::new(stream, &packed),
             head_weight: weights.get("head.weight").values.clone(),
@@ -135,7 +132,7 @@ impl Engine {
         self.clip.run([1, 1], workspace);
         let Workspace { activations, scratch } = workspace;
         if let Some(last) = activations.last() {
-            self.head(last, 0, scratch, logits);
+            self.head(last, scratch, logits);
         }
     }
 
@@ -148,13 +145,12 @@ impl Engine {
         &memory[activation.row(0)..][..n_rows * row_len]
     }
 
-    /// Takes the mean over time, with zeros for the first `n_left_out` rows, then runs the linear layer. `sums` is
-    /// scratch memory.
-    fn head(&self, activation: &[f32], n_left_out: usize, sums: &mut [f32], logits: &mut [f32]) {
+    /// Takes the mean over time, then runs the linear layer. `sums` is scratch memory.
+    fn head(&self, activation: &[f32], sums: &mut [f32], logits: &mut [f32]) {
         let n_labels = self.head_bias.len();
         let sums = &mut sums[..self.head_weight.len() / n_labels];
         sums.fill(0.0);
-        for row in activation.chunks_exact(sums.len()).skip(n_left_out) {
+        for row in activation.chunks_exact(sums.len()) {
             sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
         }
         let n_frames = (activation.len() / sums.len()) as f32;
@@ -280,7 +276,7 @@ mod tests {
         times: std::ops::Range<usize>,
     ) -> Vec<f64> {
         let head = &weights.get("head.weight").values;
-        let n_times = 4.0;
+        let n_times = times.len() as f64;
         let mean = |feature| times.clone().map(|t| x.at([t as isize, 0], feature)).sum::<f64>() / n_times;
         let bias = weights.get("head.bias").values.iter().map(|bias| f64::from(*bias));
         bias.enumerate()
@@ -347,11 +343,7 @@ mod tests {
             let second = (N_HOPS * config.hop() - engine.lag() - config.n_frames - REACH) * config.n_mels;
             let plain = blocks(&config, &weights, &log_mel[second..]);
             let first = REACH / 4;
-            assert_close(
-                logits,
-                &head(&config, &weights, &plain[1], first + 1..first + 4),
-                &kernel.to_string(),
-            );
+            assert_close(logits, &head(&config, &weights, &plain[1], first..first + 4), &kernel.to_string());
 
             let lag = engine.stream.activations[engine.blocks[0]].last_frame();
             let lag = (engine.stream.activations[0].last_frame() - lag) as usize;
