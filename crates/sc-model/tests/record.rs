@@ -84,7 +84,7 @@ fn what_differs_is_named() {
         }
     };
     let cases: Vec<(String, &[&str])> = vec![
-        (refusal(|record| record.header.format_version = 9), &["format version 9", "version 1"]),
+        (refusal(|record| record.header.format_version = 9), &["format version 9", "versions 1 to 2"]),
         (refusal(replace("surplus", vec![2], 0.0)), &["extra", "`surplus`"]),
         (refusal(replace("head.bias", vec![3], 0.0)), &["`head.bias`", "[3]", "[12]"]),
         (refusal(replace("head.bias", vec![12], f32::NAN)), &["`head.bias`", "cannot be"]),

@@ -92,7 +92,8 @@ fn every_described_operation_but_the_public_ones_asks_for_a_key() {
     let access = Access::new(vec!["0".repeat(64).parse().unwrap()], None, Vec::new());
     let server = TestServer::serving(Service { access, ..service() });
     let (_, document) = read(server.get("/openapi.json"));
-    let guarded = ["/admin/reload", "/detect", "/metrics", "/predict", "/stream", "/v2/models/{model}/infer"];
+    let guarded = ["/admin/reload", "/detect", "/metrics", "/model", "/predict", "/stream"];
+    let others = ["/v2/models/{model}/infer", "/words/{name}", "/words/{name}"]; // the last by two methods
 
     let mut asking = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -104,7 +105,7 @@ fn every_described_operation_but_the_public_ones_asks_for_a_key() {
             asking.extend(asks.then_some(path));
         }
     }
-    assert_eq!(asking, guarded);
+    assert_eq!(asking, [&guarded[..], &others].concat());
 }
 
 #[test]
@@ -226,7 +227,8 @@ fn the_service_is_described_for_programs_and_people() {
     let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let own = ["/admin/reload", "/detect", "/health", "/health/live", "/health/ready", "/info", "/metrics"];
     let inference = ["/v2", "/v2/models/{model}", "/v2/models/{model}/infer", "/v2/models/{model}/ready"];
-    assert_eq!(paths, [&own[..], &["/predict", "/stream"], &inference].concat());
+    let keywords = ["/model", "/predict", "/stream"];
+    assert_eq!(paths, [&own[..], &keywords, &inference, &["/words", "/words/{name}"]].concat());
 
     // A page at /docs that could ask without a key, or with one.
     assert_eq!(document["security"], json!([{}, { "bearer": [] }, { "api_key": [] }]));

@@ -294,6 +294,6 @@ mod tests {
         let mut samples = vec![0.001; N_SAMPLES];
         samples[4_000..8_000].fill(0.5);
         assert_eq!(end_of_word(&samples), 8_000);
-        assert_eq!(end_of_word(&[0.0; N_SAMPLES]), N_SAMPLES);
+        assert_eq!(end_of_word(&vec![0.0; N_SAMPLES]), N_SAMPLES);
     }
 }
