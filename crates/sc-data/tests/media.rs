@@ -63,7 +63,7 @@ fn blocks_give_the_samples_of_the_whole() {
         match (whole, blocks) {
             (Ok(whole), Ok(blocks)) => assert!(whole == blocks, "{}", path.display()),
             (Err(whole), Err(blocks)) => {
-                assert_eq!(whole.to_string(), blocks.to_string(), "{}", path.display())
+                assert_eq!(whole.to_string(), blocks.to_string(), "{}", path.display());
             }
             (whole, blocks) => panic!("{}: {whole:?}, {blocks:?}", path.display()),
         }
