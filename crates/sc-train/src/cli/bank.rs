@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use sc_model::{Backend, Classifier, Record};
+use sc_model::{Backend, Classifier};
 
+use super::load_record;
 use crate::evaluate::split;
 use crate::word_space;
 
@@ -24,7 +25,7 @@ pub struct BankArgs {
 }
 
 pub(super) fn run(args: &BankArgs) -> Result<()> {
-    let mut record = args.model.as_deref().map_or_else(Record::shipped, Record::load)?;
+    let mut record = load_record(args.model.as_deref())?;
     ensure!(
         record.header.taught.is_empty(),
         "words are taught to this model, by the bank that it has: forget them first (sc-train teach --forget)"

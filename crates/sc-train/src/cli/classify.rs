@@ -11,11 +11,10 @@ use clap::Args;
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 use sc_data::{Blocks, Limits, SAMPLE_RATE_HZ, Waveform};
-use sc_model::{Classifier, Detection, Detector, DetectorConfig, Prediction};
-use serde::Serialize;
+use sc_model::{Classifier, Detector, DetectorConfig};
 
 use super::ModelArgs;
-use super::format::Format;
+use super::format::{Format, Line, Row, Words};
 use super::shard::Shard;
 use crate::audio::{self, Unreadable};
 use crate::progress;
@@ -48,26 +47,6 @@ pub struct ClassifyArgs {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
-
-/// A file and the words in it, as `--json` prints them.
-#[derive(Serialize)]
-pub(super) struct Row {
-    pub path: String,
-    #[serde(flatten)]
-    pub words: Words,
-}
-
-/// The words in a file.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Words {
-    /// The one in its loudest second.
-    One(Prediction),
-    /// All of them.
-    All { duration_s: f32, detections: Vec<Detection> },
-}
-
-pub(super) type Line = Result<Row, Unreadable>;
 
 type File = Result<PathBuf, Unreadable>;
 

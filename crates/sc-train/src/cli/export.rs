@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use sc_model::words::forget_all;
-use sc_model::{Backend, Classifier, Record};
+use sc_model::{Backend, Classifier};
 
 use super::classify::write_aside;
+use super::load_record;
 use crate::export::{Input, to_onnx};
 
 /// Write a model as ONNX, for any other runtime.
@@ -26,7 +27,7 @@ pub struct ExportArgs {
 
 /// Writes the file, and says what is in it.
 pub(super) fn run(args: &ExportArgs) -> Result<()> {
-    let record = args.model.as_deref().map_or_else(Record::shipped, Record::load)?;
+    let record = load_record(args.model.as_deref())?;
     Classifier::new(&record, Backend::Native)?; // its self-test
     if !record.header.taught.is_empty() {
         eprintln!("left out: the taught words, which other runtimes do not know");

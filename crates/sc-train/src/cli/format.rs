@@ -5,9 +5,29 @@ use std::io::Write;
 use anyhow::Result;
 use clap::ValueEnum;
 use sc_model::{Detection, Prediction};
+use serde::Serialize;
 
-use super::classify::{Line, Row, Words};
 use crate::Unreadable;
+
+/// A file and the words in it, as `--json` prints them.
+#[derive(Serialize)]
+pub struct Row {
+    pub path: String,
+    #[serde(flatten)]
+    pub words: Words,
+}
+
+/// The words in a file.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Words {
+    /// The one in its loudest second.
+    One(Prediction),
+    /// All of them.
+    All { duration_s: f32, detections: Vec<Detection> },
+}
+
+pub type Line = Result<Row, Unreadable>;
 
 /// A format of the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

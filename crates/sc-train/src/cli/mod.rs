@@ -9,7 +9,7 @@ mod shard;
 mod teach;
 mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -75,7 +75,7 @@ pub struct ModelArgs {
 impl ModelArgs {
     /// Loads the model's file.
     fn record(&self) -> Result<Record> {
-        Ok(self.model.as_deref().map_or_else(Record::shipped, Record::load)?)
+        load_record(self.model.as_deref())
     }
 
     /// Loads the model.
@@ -86,6 +86,11 @@ impl ModelArgs {
             None => classifier,
         })
     }
+}
+
+/// Loads the record of a file, or the one built into this program.
+fn load_record(model: Option<&Path>) -> Result<Record> {
+    Ok(model.map_or_else(Record::shipped, Record::load)?)
 }
 
 fn parse_count(text: &str) -> Result<usize, String> {

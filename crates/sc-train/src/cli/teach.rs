@@ -10,6 +10,7 @@ use sc_model::Record;
 use sc_model::words::{Advice, Recording, Taught, forget, teach};
 use serde_json::json;
 
+use super::load_record;
 use crate::audio::{self, files_below};
 
 /// Teach a model a word of your own, by three recordings of it or more: no training, below a second.
@@ -34,7 +35,7 @@ pub struct TeachArgs {
 
 /// Forgets, then teaches, then writes the new model: all of it, or nothing.
 pub(super) fn run(args: &TeachArgs) -> Result<()> {
-    let mut record = args.model.as_deref().map_or_else(Record::shipped, Record::load)?;
+    let mut record = load_record(args.model.as_deref())?;
     for name in &args.forget {
         record = forget(&record, name)?;
     }
