@@ -18,12 +18,16 @@ encode -c:a adpcm_ms ms-adpcm.wav
 encode word.aiff
 encode word.flac
 encode -c:a pcm_s16be word.caf
+encode -c:a pcm_s16be word.au
+encode -c:a pcm_s16le word.w64
+encode -rf64 always -c:a pcm_s16le rf64.wav
 encode -c:a alac alac.m4a
 encode -b:a 64k word.mp3
+encode -c:a mp2 -b:a 64k word.mp2
 encode -c:a libvorbis -b:a 64k word.ogg
 encode -c:a aac -b:a 64k word.m4a
 ffmpeg -nostdin -v error -y -i word.m4a -c copy word.aac
 encode -c:a libopus -b:a 32k word.opus
 ffmpeg -nostdin -v error -y -i word.opus -c copy -fflags +bitexact word.webm
-for file in word.mp3 word.ogg word.m4a; do judge "$file"; done
+for file in word.mp3 word.mp2 word.ogg word.m4a; do judge "$file"; done
 opusdec --quiet --rate 48000 --no-dither --force-wav word.opus word.opus.wav

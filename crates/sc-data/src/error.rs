@@ -12,6 +12,12 @@ pub enum Error {
     /// The bytes do not begin as an audio file of a known format.
     #[error("not an audio file: expected WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, WebM, Ogg Vorbis or Opus")]
     NotAudio,
+    /// The audio is of a format that is not read.
+    #[error("{format}: this format is not read; `ffmpeg -i FILE -ar 16000 -ac 1 word.wav` makes one that is")]
+    Foreign {
+        /// The name of the format.
+        format: &'static str,
+    },
     /// A WAV file that is damaged or uses an unsupported encoding.
     #[error("unreadable WAV file")]
     Wav(#[from] hound::Error), // the cause is `source()`: don't print it twice

@@ -13,6 +13,8 @@ mod at {
     pub const RIFF_SIZE: Range<usize> = 4..8;
     pub const CHANNELS: Range<usize> = 22..24;
     pub const RATE: Range<usize> = 24..28;
+    pub const BYTE_RATE: usize = 28;
+    pub const FRAME_LEN: usize = 32;
     pub const DATA_CHUNK: usize = 36;
     pub const DATA_SIZE: Range<usize> = 40..44;
     pub const SAMPLES: usize = 44;
@@ -85,6 +87,97 @@ fn chunks_of_odd_length_are_skipped_with_their_padding() {
         wav.splice(at::DATA_CHUNK..at::DATA_CHUNK, chunk.iter().copied());
         wav.extend_from_slice(b"LIST\x04\0\0\0abcd");
         assert_eq!(decoded(&wav).unwrap(), VALUES, "{chunk:?}");
+    }
+}
+
+#[test]
+fn a_missing_byte_of_padding_hides_no_chunk() {
+    let mut wav = wav_16(1, &SAMPLES);
+    wav.splice(at::DATA_CHUNK..at::DATA_CHUNK, b"LIST\x03\0\0\0abc".iter().copied());
+    assert_eq!(decoded(&wav).unwrap(), VALUES);
+}
+
+#[test]
+fn wrong_frame_lengths_and_byte_rates_are_those_of_the_bits() {
+    for (frame_len, byte_rate) in [(0_u16, 0_u32), (1, 16_000), (2, 1), (8, 0xFFFF_FFFF)] {
+        let wav = patched(wav_16(2, &[16_384, 0, -32_768, -16_384]), at::FRAME_LEN, &frame_len.to_le_bytes());
+        let wav = patched(wav, at::BYTE_RATE, &byte_rate.to_le_bytes());
+        assert_eq!(decoded(&wav).unwrap(), [0.25, -0.75], "{frame_len}, {byte_rate}");
+    }
+}
+
+/// The file with its sizes in a chunk `ds64`.
+fn with_long_sizes(name: &[u8; 4], wav: &[u8]) -> Vec<u8> {
+    let n_data = u64::from_le_bytes([wav[40], wav[41], wav[42], wav[43], 0, 0, 0, 0]);
+    let mut ds64 = b"ds64\x1c\0\0\0".to_vec();
+    for number in [wav.len() as u64 + 28, n_data, n_data / 2] {
+        ds64.extend(number.to_le_bytes());
+    }
+    ds64.extend([0; 4]);
+    let mut file = patched(wav.to_vec(), at::DATA_SIZE.start, &[0xFF; 4]);
+    file.splice(0..8, [&name[..], &[0xFF; 4]].concat());
+    file.splice(12..12, ds64);
+    file
+}
+
+#[test]
+fn sizes_of_64_bits_are_read() {
+    for name in [b"RF64", b"BW64"] {
+        let mut file = with_long_sizes(name, &wav_16(1, &SAMPLES));
+        file.extend_from_slice(b"LIST\x04\0\0\0abcd");
+        assert_eq!(decoded(&file).unwrap(), VALUES, "{name:?}");
+    }
+}
+
+#[test]
+fn an_au_file_is_read_in_each_of_its_encodings() {
+    let au = |encoding: u32, samples: &[u8]| {
+        let header = [24, 0xFFFF_FFFF, encoding, 16_000, 1].map(u32::to_be_bytes).concat();
+        decoded(&[b".snd", header.as_slice(), samples].concat())
+    };
+    assert_eq!(au(2, &[0, 64, 128, 32]).unwrap(), VALUES);
+    assert_eq!(au(3, &SAMPLES.map(i16::to_be_bytes).concat()).unwrap(), VALUES);
+    assert_eq!(
+        au(4, &SAMPLES.map(|sample| [sample.to_be_bytes().as_slice(), &[0]].concat()).concat()).unwrap(),
+        VALUES
+    );
+    assert_eq!(au(6, &VALUES.map(f32::to_be_bytes).concat()).unwrap(), VALUES);
+    assert_eq!(au(7, &VALUES.map(|value| f64::from(value).to_be_bytes()).concat()).unwrap(), VALUES);
+    assert_eq!(au(1, &[0xFF, 0x7F]).unwrap(), [0.0, 0.0]); // ITU-T G.711: both zeros of µ-law
+    let error = au(23, &[0]).unwrap_err().to_string();
+    assert!(error.starts_with("AU of another encoding"), "{error}");
+}
+
+#[test]
+fn a_w64_file_is_read() {
+    let guid = |name: &[u8; 4]| [&name[..], &[0; 12]].concat();
+    let wav = wav_16(1, &SAMPLES);
+    let chunk = |name: &[u8; 4], body: &[u8]| {
+        let mut chunk = [guid(name), (24 + body.len() as u64).to_le_bytes().to_vec(), body.to_vec()].concat();
+        chunk.resize(chunk.len().next_multiple_of(8), 0);
+        chunk
+    };
+    let chunks = [chunk(b"junk", b"abc"), chunk(b"fmt ", &wav[20..36]), chunk(b"data", &wav[44..])].concat();
+    let file = [guid(b"riff"), vec![0; 8], guid(b"wave"), chunks].concat();
+    assert_eq!(decoded(&file).unwrap(), VALUES);
+    for len in 4..file.len() - 8 {
+        assert!(decoded(&file[..len]).is_err(), "{len} bytes");
+    }
+}
+
+#[test]
+fn what_is_not_read_is_named_with_a_way_out() {
+    let gsm = patched(wav_16(1, &SAMPLES), 20, &0x31_u16.to_le_bytes());
+    let speex = [b"OggS", [0; 24].as_slice(), b"Speex   1.2"].concat();
+    for (bytes, name) in [
+        (gsm.as_slice(), "GSM 6.10 in WAV"),
+        (b"#!AMR-WB\n", "AMR"),
+        (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9", "WMA"),
+        (b"wvpk\0\0\0\0", "WavPack"),
+        (&speex, "Speex"),
+    ] {
+        let error = decoded(bytes).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}: ")) && error.contains("ffmpeg -i"), "{error}");
     }
 }
 

@@ -8,6 +8,7 @@ use symphonia::core::errors::Error as MediaError;
 use symphonia::core::io::ReadOnlySource;
 
 use super::limits::Limits;
+use super::{foreign, kin};
 use super::media::{self, Track};
 use super::mono::{Downmix, Mono};
 use super::resample::StreamResampler;
@@ -49,15 +50,15 @@ impl Blocks {
     pub fn open(mut file: File) -> Result<Self, Error> {
         let mut header = Vec::new();
         file.by_ref().take(MAX_HEADER).read_to_end(&mut header).map_err(unreadable)?;
-        let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        if kin::is_kin(&header) {
+            file.read_to_end(&mut header).map_err(unreadable)?;
+            header = kin::as_wav(&header)?.ok_or(Error::NotAudio)?;
+        }
         let source = if let Some(layout) = Layout::find(&header) {
             Source::Wav(WavBlocks::new(layout, header, file))
-        } else if is_regular {
-            file.seek(io::SeekFrom::Start(media::tags_len(&header))).map_err(unreadable)?;
-            Source::Other(guarded(|| Track::open(file))?)
         } else {
-            let whole = Cursor::new(header).chain(file);
-            Source::Other(guarded(|| Track::open(ReadOnlySource::new(whole)))?)
+            let foreign = foreign::name(&header);
+            Source::Other(open_track(header, file).map_err(|error| foreign.unwrap_or(error))?)
         };
         Ok(Self { source, resampler: None, is_empty: true })
     }
@@ -104,6 +105,17 @@ impl Source {
             Self::Other(track) => next_block(track),
             Self::End => Ok(None),
         }
+    }
+}
+
+/// Opens a file of which `header` was read.
+fn open_track(header: Vec<u8>, mut file: File) -> Result<Track<'static>, Error> {
+    if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        file.seek(io::SeekFrom::Start(media::tags_len(&header))).map_err(unreadable)?;
+        guarded(|| Track::open(file))
+    } else {
+        let whole = Cursor::new(header).chain(file);
+        guarded(|| Track::open(ReadOnlySource::new(whole)))
     }
 }
 

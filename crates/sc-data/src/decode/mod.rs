@@ -3,6 +3,8 @@
 //! The bytes may come from anyone. Each of the [`Limits`] is checked before memory is spent.
 
 mod blocks;
+mod foreign;
+mod kin;
 mod limits;
 mod media;
 mod mono;
@@ -18,13 +20,15 @@ use mono::Mono;
 
 /// Decodes an audio file of any length to 16 kHz mono samples.
 ///
-/// The format is known by its content: WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, `WebM`, Ogg Vorbis or Opus.
+/// The format is known by its content: WAV, RF64, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, `WebM`, Ogg Vorbis or
+/// Opus.
 /// Integers are divided by their full scale, floats are clamped to [-1, 1], and channels are mixed by
 /// their mean, or the first counts where the mean cancels. A file that was cut off, or streamed without sizes in its header, gives the samples it has.
 /// Resampling may overshoot [-1, 1] a little.
 ///
 /// # Errors
-/// [`Error::NotAudio`] if `bytes` do not begin as an audio file, [`Error::Wav`] and [`Error::Media`] if they
+/// [`Error::NotAudio`] if `bytes` do not begin as an audio file, [`Error::Foreign`] if they begin as one of a format
+/// that is not read, [`Error::Wav`] and [`Error::Media`] if they
 /// are damaged or in an unknown encoding, [`Error::Empty`] and [`Error::NotFinite`] for the samples. Any other
 /// error names the limit that was exceeded.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
@@ -41,11 +45,14 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
 /// Decodes an audio file to one channel at its own sample rate.
 fn mono(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     limits.check_size(bytes.len())?;
+    let rewritten = kin::as_wav(bytes)?;
+    let bytes = rewritten.as_deref().unwrap_or(bytes);
     match wav::decode(bytes, limits) {
         // No WAV file, or one of A-law, µ-law or 64-bit floats.
         Err(first @ (Error::NotAudio | Error::Wav(hound::Error::Unsupported))) => {
             media::decode(bytes, limits)
                 .map_err(|second| if matches!(second, Error::NotAudio) { first } else { second })
+                .map_err(|error| foreign::name(bytes).unwrap_or(error))
         }
         decoded => decoded,
     }

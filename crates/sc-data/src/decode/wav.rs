@@ -6,6 +6,7 @@
 
 use hound::{SampleFormat, WavReader, WavSpec};
 
+use super::foreign;
 use super::limits::Limits;
 use super::mono::{Downmix, Mono};
 use crate::Error;
@@ -16,6 +17,8 @@ const FORMAT_LEN: usize = 16;
 const EXTENSIBLE_LEN: usize = 40;
 /// `WAVE_FORMAT_EXTENSIBLE`: a GUID in the extension holds the sample format.
 const EXTENSIBLE: u16 = 0xFFFE;
+/// The length in a header whose true lengths are in its chunk `ds64`.
+const UNKNOWN_LEN: usize = 0xFFFF_FFFF;
 /// The encodings that are read here: PCM, floats, and [`EXTENSIBLE`] of either.
 const HOUND_TAGS: [u16; 3] = [1, 3, EXTENSIBLE];
 
@@ -30,7 +33,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     limits.check_length(data.len() / frame_len, format.rate_hz)?;
 
     if !HOUND_TAGS.contains(&format.tag) {
-        return Err(hound::Error::Unsupported.into());
+        return Err(foreign::name_in_wav(format.tag).unwrap_or(hound::Error::Unsupported.into()));
     }
     let spec = format.validate()?;
     let samples = mix(data, &spec, frame_len)?;
@@ -46,27 +49,52 @@ struct Chunks<'a> {
 
 impl<'a> Chunks<'a> {
     fn find(bytes: &'a [u8]) -> Result<Self, Error> {
-        let [b'R', b'I', b'F', b'F', s0, s1, s2, s3, b'W', b'A', b'V', b'E', rest @ ..] = bytes else {
+        let [n0, n1, n2, n3, s0, s1, s2, s3, b'W', b'A', b'V', b'E', rest @ ..] = bytes else {
             return Err(Error::NotAudio);
         };
+        // The latter two hold sizes of 64 bits in a chunk `ds64` (EBU Tech 3306, ITU-R BS.2088).
+        if ![b"RIFF", b"RF64", b"BW64"].contains(&&[*n0, *n1, *n2, *n3]) {
+            return Err(Error::NotAudio);
+        }
         let riff_len = u32::from_le_bytes([*s0, *s1, *s2, *s3]) as usize;
         let size_is_true = riff_len.checked_add(8) == Some(bytes.len());
 
         let mut format = None;
+        let mut long_len = None;
         let mut rest = rest;
         while let [n0, n1, n2, n3, l0, l1, l2, l3, body @ ..] = rest {
             let len = u32::from_le_bytes([*l0, *l1, *l2, *l3]) as usize;
             match &[*n0, *n1, *n2, *n3] {
                 b"fmt " => format = Some(Format::parse(body.get(..len).unwrap_or(body))?),
+                b"ds64" => long_len = data_len(body),
                 b"data" => {
+                    let len = long_len.filter(|_| len == UNKNOWN_LEN).unwrap_or(len);
                     let format = format.ok_or(damaged("no format chunk before the samples"))?;
                     return Ok(Self { format, data: present(body, len, size_is_true) });
                 }
                 _ => {}
             }
-            rest = body.get(len.saturating_add(len % 2)..).unwrap_or_default();
+            rest = body.get(len..).unwrap_or_default();
+            if len % 2 == 1 {
+                rest = behind_padding(rest);
+            }
         }
         Err(damaged("no samples: the data chunk is missing"))
+    }
+}
+
+/// Returns the length of the data in a chunk `ds64`: the second of its numbers of 64 bits.
+fn data_len(ds64: &[u8]) -> Option<usize> {
+    let len = ds64.as_chunks().0.get(1).map(|bytes| u64::from_le_bytes(*bytes));
+    len.and_then(|len| usize::try_from(len).ok())
+}
+
+/// Passes over the byte of padding behind a chunk of odd length, unless a writer forgot it: then a name follows.
+fn behind_padding(rest: &[u8]) -> &[u8] {
+    match rest {
+        [b'!'..=b'~', b' '..=b'~', b' '..=b'~', b' '..=b'~', ..] => rest,
+        [_, rest @ ..] => rest,
+        [] => &[],
     }
 }
 
@@ -92,15 +120,21 @@ struct Format<'a> {
 impl<'a> Format<'a> {
     /// The fields of `WAVEFORMATEX`: tag, channels, rate, bytes a second, frame length, bits.
     fn parse(chunk: &'a [u8]) -> Result<Self, Error> {
-        let [t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, f0, f1, _, _, ..] = chunk else {
+        let [t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, f0, f1, b0, b1, ..] = chunk else {
             return Err(damaged("the format chunk is cut off"));
         };
+        let [tag, channels] = [[*t0, *t1], [*c0, *c1]].map(u16::from_le_bytes);
+        let [frame_len, bits] = [[*f0, *f1], [*b0, *b1]].map(u16::from_le_bytes);
         Ok(Self {
             chunk,
-            tag: u16::from_le_bytes([*t0, *t1]),
-            channels: u16::from_le_bytes([*c0, *c1]),
+            tag,
+            channels,
             rate_hz: u32::from_le_bytes([*r0, *r1, *r2, *r3]),
-            frame_len: u16::from_le_bytes([*f0, *f1]),
+            frame_len: if HOUND_TAGS.contains(&tag) {
+                true_frame_len(frame_len, channels, bits)
+            } else {
+                frame_len
+            },
         })
     }
 
@@ -113,6 +147,7 @@ impl<'a> Format<'a> {
 
         let bytes_a_second = self.rate_hz.wrapping_mul(u32::from(self.frame_len));
         chunk[8..12].copy_from_slice(&bytes_a_second.to_le_bytes());
+        chunk[12..14].copy_from_slice(&self.frame_len.to_le_bytes());
         // The extension: its length is 22, and fewer valid bits than the container has are the upper
         // ones, so that a sample's full scale is the container's either way.
         chunk[16..20].copy_from_slice(&[22, 0, 0, 0]);
@@ -123,6 +158,16 @@ impl<'a> Format<'a> {
         header.extend_from_slice(&chunk[..len]);
         header.extend_from_slice(b"data\0\0\0\0");
         Ok(WavReader::new(header.as_slice())?.spec())
+    }
+}
+
+/// Returns the frame length that the bits ask for: some writers give that of one channel, or none. Only 24 bits may
+/// lie in containers of four bytes.
+fn true_frame_len(given: u16, channels: u16, bits: u16) -> u16 {
+    if bits == 24 && given == channels.saturating_mul(4) {
+        given
+    } else {
+        channels.saturating_mul(bits.div_ceil(8))
     }
 }
 
