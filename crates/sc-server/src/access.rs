@@ -2,14 +2,14 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     num::NonZeroU32,
     str::FromStr,
     time::Duration,
 };
 
 use actix_cors::Cors;
-use actix_web::{dev::ServiceRequest, http::header::AUTHORIZATION};
+use actix_web::{HttpMessage, dev::ServiceRequest, http::header::AUTHORIZATION};
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -82,9 +82,19 @@ pub struct Access {
 
 /// A client whose requests are counted together: the holder of a key, or an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Client {
+pub enum Client {
     Key([u8; 32]),
     Address(IpAddr),
+}
+
+impl Client {
+    /// Returns the client at an address. A client of IPv6 has the 2^64 addresses of its network.
+    pub(crate) fn of_address(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+            address @ IpAddr::V4(_) => address,
+        })
+    }
 }
 
 impl Access {
@@ -112,6 +122,7 @@ impl Access {
     }
 
     /// Refuses a request for a route of `audience` that comes to the wrong port, without a key, or too often.
+    /// A request for a guarded route gets its client as data.
     ///
     /// # Errors
     /// [`ApiError::NotFound`], [`ApiError::Key`] or [`ApiError::RateLimit`].
@@ -123,22 +134,39 @@ impl Access {
         if !audience.is_guarded() {
             return Ok(());
         }
-        if self.keys.is_empty() {
-            return self.check_rate(|| address(request));
-        }
-        let digest = key(request).map(|key| Sha256Digest::of(key.as_bytes()));
-        match digest.filter(|digest| self.knows(digest)) {
-            Some(digest) => self.check_rate(|| Client::Key(*digest.as_bytes())),
-            None => Err(ApiError::Key),
-        }
+        let address = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip());
+        let client =
+            self.client(address, |name| request.headers().get(name).and_then(|value| value.to_str().ok()))?;
+        request.extensions_mut().insert(client);
+        Ok(())
     }
 
-    fn check_rate(&self, client: impl FnOnce() -> Client) -> Result<(), ApiError> {
+    /// Returns the client at `address` with these headers.
+    ///
+    /// # Errors
+    /// [`ApiError::Key`] or [`ApiError::RateLimit`].
+    pub(crate) fn client<'a>(
+        &self,
+        address: IpAddr,
+        header: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<Client, ApiError> {
+        let client = if self.keys.is_empty() {
+            Client::of_address(address)
+        } else {
+            let digest = key(header).map(|key| Sha256Digest::of(key.as_bytes()));
+            let known = digest.filter(|digest| self.knows(digest)).ok_or(ApiError::Key)?;
+            Client::Key(*known.as_bytes())
+        };
+        self.check_rate(&client)?;
+        Ok(client)
+    }
+
+    fn check_rate(&self, client: &Client) -> Result<(), ApiError> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         if limiter.len() > MANY_CLIENTS {
             limiter.retain_recent();
         }
-        limiter.check_key(&client()).map_err(|not_until| {
+        limiter.check_key(client).map_err(|not_until| {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
             ApiError::RateLimit { wait_s: wait.max(Duration::from_millis(1)).as_secs_f64().ceil() as u64 }
         })
@@ -152,14 +180,9 @@ impl Access {
 }
 
 /// Returns the key in the headers of a request.
-fn key(request: &ServiceRequest) -> Option<&str> {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+fn key<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
     let bearer = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
     bearer.or_else(|| header("x-api-key"))
-}
-
-fn address(request: &ServiceRequest) -> Client {
-    Client::Address(request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip()))
 }
 
 #[cfg(test)]

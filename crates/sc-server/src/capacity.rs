@@ -18,10 +18,24 @@ pub struct Capacity {
     pub deadline: Duration,
     /// Jobs that run at once, each on a thread of its own.
     pub workers: NonZeroUsize,
-    /// Jobs that may wait for a worker. The next is refused at once.
+    /// Requests that may wait for a worker. The next is refused at once, before its body is read. One client
+    /// gets about half of the places, see `Places`.
     pub queue: usize,
-    /// Live streams at once. The next is refused.
+    /// Live streams at once. The next is refused. One client gets about half of them.
     pub streams: usize,
+}
+
+/// Bodies of the largest size that are kept at once.
+const LARGEST_BODIES: usize = 4;
+
+/// Least memory for bodies: twice the queue's number of clips of a second.
+const MIN_BODY_BYTES: usize = 64 << 20;
+
+impl Capacity {
+    /// Returns the memory for the bodies of all requests together, in bytes.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.audio.max_bytes.saturating_mul(LARGEST_BODIES).max(MIN_BODY_BYTES)
+    }
 }
 
 impl Default for Capacity {
@@ -32,7 +46,7 @@ impl Default for Capacity {
             body_deadline: Duration::from_secs(30), // 25 MB at 7 Mbit/s
             workers,
             deadline: Duration::from_secs(10),
-            queue: 64,
+            queue: 1_024, // half a second of clips, at a millisecond each on two workers
             streams: STREAMS_A_WORKER * workers.get(),
         }
     }

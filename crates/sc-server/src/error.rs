@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::model::WordsError;
 
 /// Seconds after which a refused client may try again. A full queue empties in less.
-const RETRY_AFTER_S: u32 = 1;
+const RETRY_AFTER_S: u64 = 1;
 
 /// An error that a request is answered with.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum ApiError {
     #[error("the request's body did not arrive within {} s", limit.as_secs_f32())]
     TooSlow { limit: Duration },
     /// The body is compressed in a way that is not unpacked.
-    #[error("expected a body in gzip, in deflate or uncompressed; got Content-Encoding {got}")]
+    #[error("expected a body in gzip, deflate or br, or uncompressed; got Content-Encoding {got}")]
     ContentEncoding { got: String },
     /// The body is not compressed as its headers say.
     #[error("the body is not compressed as Content-Encoding says")]
@@ -106,6 +106,15 @@ impl ApiError {
     /// Wraps a failure that no client can cause or mend.
     pub fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
         Self::Internal(Box::new(cause))
+    }
+
+    /// Returns the time after which a client may try again, if this refuses what might be taken later.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy => Some(Duration::from_secs(RETRY_AFTER_S)),
+            Self::RateLimit { wait_s } => Some(Duration::from_secs(*wait_s)),
+            _ => None,
+        }
     }
 
     /// Returns the kind of error in a word or two, for the metrics.
@@ -181,12 +190,33 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status_code());
         match self {
             Self::WrongMethod { allowed } => response.insert_header((ALLOW, *allowed)),
-            Self::Busy => response.insert_header((RETRY_AFTER, RETRY_AFTER_S)),
-            Self::RateLimit { wait_s } => response.insert_header((RETRY_AFTER, *wait_s)),
             Self::Key => response.insert_header((WWW_AUTHENTICATE, "Bearer")),
             _ => &mut response,
         };
+        if let Some(wait) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, wait.as_secs()));
+        }
         response.json(Body { error: self.message() })
+    }
+}
+
+#[cfg(feature = "grpc")]
+impl From<&ApiError> for tonic::Status {
+    fn from(error: &ApiError) -> Self {
+        use tonic::Code;
+        if let ApiError::Internal(_) = error {
+            tracing::error!("{}", with_causes(error));
+        }
+        let code = match error.status_code() {
+            StatusCode::NOT_FOUND => Code::NotFound,
+            StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+            StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
+            StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Code::DeadlineExceeded,
+            StatusCode::INTERNAL_SERVER_ERROR => Code::Internal,
+            _ => Code::InvalidArgument,
+        };
+        Self::new(code, error.message())
     }
 }
 
@@ -225,7 +255,7 @@ pub enum AudioErrors {
     /// The recording is too long, or the body too large.
     #[response(status = 413)]
     TooLarge(Body),
-    /// Not an audio file.
+    /// Not an audio file, or of a format that is not read.
     #[response(status = 415)]
     NotAudio(Body),
     /// The recording is damaged, empty, or of a rate or number of channels out of range.
@@ -241,7 +271,7 @@ pub enum AudioErrors {
 
 fn audio_status(error: &sc_data::Error) -> StatusCode {
     match error {
-        sc_data::Error::NotAudio => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        sc_data::Error::NotAudio | sc_data::Error::Foreign { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         sc_data::Error::TooManyBytes { .. } | sc_data::Error::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }

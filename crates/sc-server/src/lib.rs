@@ -1,8 +1,8 @@
 //! The recogniser as a service: audio in, keywords out, over HTTP.
 //!
 //! A request goes through `observe`, which names, logs and counts it, to its `route`, which asks for a key if
-//! `access` says so. A handler in `routes` reads the body with `upload`, within [`Capacity`], and calls the
-//! `recogniser`, which decodes and classifies on the `pool` and counts the answer in the `metrics`. In `error`
+//! `access` says so. A handler in `routes` reads the body with `upload`, within [`Capacity`], once `admission` has
+//! taken one of the `places` for it, and calls the `recogniser`, which decodes and classifies on the `pool` and counts the answer in the `metrics`. In `error`
 //! alone a failure becomes a status.
 //!
 //! ```no_run
@@ -20,13 +20,18 @@
 //! ```
 
 mod access;
+mod admission;
 mod capacity;
 mod error;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 mod lifecycle;
+mod memory;
 mod metrics;
 mod model;
 mod observe;
 pub mod paths;
+mod places;
 mod pool;
 mod query;
 mod recogniser;
@@ -36,7 +41,7 @@ mod state;
 mod tls;
 mod upload;
 
-use std::{io, net::TcpListener, sync::Arc};
+use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{
     App, HttpServer,
@@ -44,6 +49,8 @@ use actix_web::{
     middleware::{Condition, from_fn},
     web::Data,
 };
+
+use socket2::SockRef;
 
 pub use access::{Access, ApiKey, RateLimit};
 pub use capacity::Capacity;
@@ -80,7 +87,10 @@ pub struct Service {
     pub certificate: Option<Arc<Certificate>>,
     /// The port for operators, if they have one of their own.
     pub admin: Option<TcpListener>,
-    /// The mark that the service is about to stop.
+    /// The port for gRPC, if there is one.
+    #[cfg(feature = "grpc")]
+    pub grpc: Option<TcpListener>,
+    /// The marks that the service is about to stop.
     pub lifecycle: Arc<Lifecycle>,
 }
 
@@ -94,9 +104,39 @@ impl Service {
             access: Access::default(),
             certificate: None,
             admin: None,
+            #[cfg(feature = "grpc")]
+            grpc: None,
             lifecycle: Arc::default(),
         }
     }
+}
+
+/// Serves gRPC beside HTTP.
+#[cfg(feature = "grpc")]
+fn spawn_grpc(listener: TcpListener, state: Arc<AppState>) -> io::Result<()> {
+    let guest = state.lifecycle.guest();
+    let served = grpc::serve(listener, state)?;
+    tokio::spawn(async move {
+        let _guest = guest;
+        if let Err(error) = served.await {
+            tracing::error!("the gRPC port failed: {error}");
+        }
+    });
+    Ok(())
+}
+
+/// Connections that may wait until they are accepted: as many as one burst may bring.
+const BACKLOG: i32 = 4096;
+
+/// Time for a client to take what it has been sent. A client that does not read is then cut off.
+#[cfg(target_os = "linux")]
+const UNREAD: Duration = Duration::from_secs(30);
+
+fn prepare(listener: &TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNREAD))?; // each accepted connection inherits it
+    socket.listen(BACKLOG)
 }
 
 /// Serves on `listener` until the returned [`Server`] is stopped by its handle.
@@ -107,11 +147,17 @@ impl Service {
 /// # Errors
 /// If the listener cannot be used, or if a thread cannot be started.
 pub fn run(listener: TcpListener, service: Service) -> io::Result<Server> {
-    let Service { model, name, capacity, mut access, certificate, admin, lifecycle } = service;
+    let Service { model, name, capacity, mut access, certificate, admin, lifecycle, .. } = service;
+    prepare(&listener)?;
     if let Some(admin) = &admin {
         access.set_admin_port(admin.local_addr()?.port());
     }
     let state = Data::new(AppState::new(model, name, capacity, access, lifecycle));
+    #[cfg(feature = "grpc")]
+    if let Some(listener) = service.grpc {
+        prepare(&listener)?;
+        spawn_grpc(listener, state.clone().into_inner())?;
+    }
 
     let server = HttpServer::new(move || {
         App::new()
@@ -121,6 +167,7 @@ pub fn run(listener: TcpListener, service: Service) -> io::Result<Server> {
             .wrap(from_fn(observe::observe))
             .configure(routes::routes)
     })
+    .on_connect(admission::on_connect)
     .disable_signals()
     .shutdown_timeout(SHUTDOWN_S);
     let server = match certificate {

@@ -1,19 +1,66 @@
-//! The mark that the server is about to stop.
+//! The marks that the server is about to stop, and that it stops.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// A flag that is set once, by the caller who stops the server.
-#[derive(Debug, Default)]
-pub struct Lifecycle(AtomicBool);
+use tokio::{sync::watch, time::timeout};
+
+use crate::SHUTDOWN_S;
+
+/// The part of its life that a service is in. The caller who stops it leads it to the next.
+#[derive(Debug)]
+pub struct Lifecycle(watch::Sender<Part>);
+
+#[derive(Debug, PartialEq, PartialOrd)]
+enum Part {
+    Serving,
+    Stopping,
+    Closed,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self(watch::Sender::new(Part::Serving))
+    }
+}
 
 impl Lifecycle {
     /// Makes the server no longer ready. It still answers.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.send_replace(Part::Stopping);
+    }
+
+    /// Makes the gRPC port refuse new connections and finish what has begun.
+    pub fn close(&self) {
+        self.0.send_replace(Part::Closed);
     }
 
     /// Returns true once [`stop`](Self::stop) was called.
     pub fn is_stopping(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        *self.0.borrow() >= Part::Stopping
+    }
+
+    /// Waits until [`stop`](Self::stop) is called.
+    pub async fn stopped(&self) {
+        self.reached(Part::Stopping).await;
+    }
+
+    /// Waits until [`close`](Self::close) is called.
+    pub async fn closed(&self) {
+        self.reached(Part::Closed).await;
+    }
+
+    /// Keeps [`left`](Self::left) waiting until the returned value is dropped.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn guest(&self) -> impl Send + 'static {
+        self.0.subscribe()
+    }
+
+    /// Waits until all work beside HTTP has finished, but no longer than for HTTP.
+    pub async fn left(&self) {
+        let _ = timeout(Duration::from_secs(SHUTDOWN_S), self.0.closed()).await;
+    }
+
+    async fn reached(&self, part: Part) {
+        let _ = self.0.subscribe().wait_for(|now| *now >= part).await; // never fails: the sender is here
     }
 }

@@ -37,6 +37,10 @@ async fn run_command() -> anyhow::Result<()> {
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let _log = log::start(settings.log_format())?;
+    #[cfg(unix)]
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!("the number of connections stays limited by `ulimit -n`: {error}");
+    }
     let service = settings.service()?;
     let listener = settings.listener()?;
     let address = listener.local_addr()?;
@@ -51,17 +55,19 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let server = run(listener, service)?;
 
     let (handle, drain) = (server.handle(), settings.drain());
-    spawn(async move {
+    let stop = spawn(async move {
         if let Err(error) = stop_asked().await {
             return tracing::error!("signals cannot be received: {error}");
         }
         tracing::info!("stopping: finishing what has begun");
         lifecycle.stop();
         sleep(drain).await;
-        handle.stop(true).await;
+        lifecycle.close();
+        tokio::join!(handle.stop(true), lifecycle.left());
     });
     spawn(reload_when_asked(model, certificate));
-    server.await.context("the server failed")
+    server.await.context("the server failed")?;
+    stop.await.context("the server stopped by itself")
 }
 
 /// Waits for Ctrl-C, or for SIGTERM, which `docker stop` sends.

@@ -2,7 +2,7 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -33,7 +33,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken, in bytes: longer than any program makes.
 const MAX_ID: usize = 128;
 
-/// Answers with the client's `x-request-id`, or with a fresh one, and logs and counts the request.
+/// Answers with the client's `x-request-id`, or with a fresh one, and logs and counts the request. Of those that
+/// may be tried again later, only the number is logged.
 ///
 /// Neither audio nor labels are logged.
 pub async fn observe(
@@ -54,18 +55,28 @@ pub async fn observe(
     response.headers_mut().insert(REQUEST_ID, id.clone());
     let (status, time) = (response.status().as_u16(), start.elapsed());
     span.record("status", status);
+    let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
     if let Some(state) = state {
-        state.metrics.answered(route, status, time);
-        if let Some(error) = response.response().error().and_then(|error| error.as_error::<ApiError>()) {
-            state.metrics.rejected(error.reason());
-        }
+        count(&state, route, status, error, time);
     }
-    if !QUIET.contains(&route) {
+    let may_retry = error.is_some_and(|error| error.retry_after().is_some());
+    if !may_retry && !QUIET.contains(&route) {
         let ms = time.as_secs_f64() * 1000.0;
         let id = id.to_str().unwrap_or_default();
         tracing::info!(client, %method, path, status, ms = format!("{ms:.3}"), request_id = id);
     }
     Ok(response)
+}
+
+/// Counts an answer, and the reason of a refusal.
+pub fn count(state: &AppState, route: &str, status: u16, error: Option<&ApiError>, time: Duration) {
+    state.metrics.answered(route, status, time);
+    if let Some(error) = error {
+        state.metrics.rejected(error.reason());
+        if error.retry_after().is_some() {
+            state.refusals.count();
+        }
+    }
 }
 
 fn is_id(id: &HeaderValue) -> bool {

@@ -15,19 +15,23 @@ use tokio::{
     task::yield_now,
 };
 
-use crate::{Capacity, error::ApiError};
+use crate::{
+    Capacity,
+    error::ApiError,
+    memory::BodyMemory,
+    places::{Place, Places},
+};
 
 /// Runs a bounded number of jobs at once. A bounded number of others may wait for that.
 pub struct Pool {
-    /// One permit for each job that is running or waiting.
-    places: Arc<Semaphore>,
+    /// One place for each job that is running or waiting.
+    places: Arc<Places>,
     /// One permit for each job that is running.
     workers: Arc<Semaphore>,
-    /// One permit for each live stream.
-    streams: Arc<Semaphore>,
-    n_places: usize,
+    /// One place for each live stream.
+    streams: Arc<Places>,
+    memory: BodyMemory,
     n_workers: usize,
-    n_streams: usize,
     deadline: Duration,
     /// Takes the time that each job waited for its worker.
     on_wait: Box<dyn Fn(Duration) + Send + Sync>,
@@ -58,14 +62,12 @@ impl Pool {
     /// Makes a pool within `capacity` that tells `on_wait` how long each job waited for its worker.
     pub fn new(capacity: &Capacity, on_wait: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         let n_workers = capacity.workers.get();
-        let n_places = n_workers.saturating_add(capacity.queue).min(Semaphore::MAX_PERMITS);
         Self {
-            places: Arc::new(Semaphore::new(n_places)),
+            places: Places::new(n_workers.saturating_add(capacity.queue)),
             workers: Arc::new(Semaphore::new(n_workers)),
-            streams: Arc::new(Semaphore::new(capacity.streams)),
-            n_places,
+            streams: Places::new(capacity.streams),
+            memory: BodyMemory::new(capacity.body_bytes()),
             n_workers,
-            n_streams: capacity.streams,
             deadline: capacity.deadline,
             on_wait: Box::new(on_wait),
         }
@@ -73,16 +75,16 @@ impl Pool {
 
     /// Runs `job` on another thread as soon as a worker is free. The deadline here is the only one: the
     /// result is the job's whole result, or [`ApiError::Deadline`]. After the deadline, or once the client
-    /// has gone, a job that waits is never begun, and one that runs is told by its [`Cancellation`].
+    /// has gone, a job that waits is never begun, and one that runs is told by its [`Cancellation`]. It keeps
+    /// `place`, one of [`places`](Self::places), to its end.
     ///
     /// # Errors
-    /// [`ApiError::Busy`] at once if the queue is full, [`ApiError::Deadline`] if there is no result in
-    /// time, [`ApiError::Internal`] if the job panics.
+    /// [`ApiError::Deadline`] if there is no result in time, [`ApiError::Internal`] if the job panics.
     pub async fn run<T: Send + 'static>(
         &self,
+        place: Place,
         job: impl FnOnce(&Cancellation) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        let place = self.place()?;
         let asked = Instant::now();
         self.in_time(async {
             let permits = (place, self.worker(asked).await?);
@@ -98,8 +100,7 @@ impl Pool {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_short<T>(&self, job: impl FnOnce() -> T) -> Result<T, ApiError> {
-        let _place = self.place()?;
+    pub async fn run_short<T>(&self, _place: Place, job: impl FnOnce() -> T) -> Result<T, ApiError> {
         let asked = Instant::now();
         self.in_time(async {
             yield_now().await; // requests that have arrived take their places in the queue, or are refused
@@ -109,7 +110,7 @@ impl Pool {
         .await
     }
 
-    /// Runs a job of a live stream in its turn, without a deadline: [`stream_place`](Self::stream_place)
+    /// Runs a job of a live stream in its turn, without a deadline: [`streams`](Self::streams)
     /// bounds the number of streams, and each has one job at a time.
     ///
     /// # Errors
@@ -121,27 +122,25 @@ impl Pool {
         hand_over(job, self.worker(Instant::now()).await?).await
     }
 
-    /// Takes a place for a live stream, which is free again when the permit is dropped.
-    ///
-    /// # Errors
-    /// [`ApiError::Busy`] if there are as many streams as allowed.
-    pub fn stream_place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| ApiError::Busy)
+    /// Returns the places for jobs. A job takes one before its work is begun, and keeps it to its end.
+    pub fn places(&self) -> &Arc<Places> {
+        &self.places
     }
 
-    /// Counts the jobs that wait for a worker.
+    /// Returns the places for live streams.
+    pub fn streams(&self) -> &Arc<Places> {
+        &self.streams
+    }
+
+    /// Returns the memory for the bodies of requests.
+    pub fn memory(&self) -> &BodyMemory {
+        &self.memory
+    }
+
+    /// Counts the jobs that wait for a worker, or for the rest of their audio.
     pub fn n_waiting(&self) -> usize {
         let n_running = self.n_workers - self.workers.available_permits();
-        (self.n_places - self.places.available_permits()).saturating_sub(n_running)
-    }
-
-    /// Counts the live streams.
-    pub fn n_streams(&self) -> usize {
-        self.n_streams - self.streams.available_permits()
-    }
-
-    fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::Busy)
+        self.places.n_held().saturating_sub(n_running)
     }
 
     async fn worker(&self, asked: Instant) -> Result<OwnedSemaphorePermit, ApiError> {
@@ -176,31 +175,35 @@ struct Panicked;
 
 #[cfg(test)]
 mod tests {
-    use std::{num::NonZeroUsize, sync::mpsc, thread};
+    use std::{net::Ipv4Addr, num::NonZeroUsize, sync::mpsc, thread};
 
     use super::*;
+    use crate::access::Client;
 
     fn pool(capacity: Capacity) -> Pool {
         Pool::new(&Capacity { workers: NonZeroUsize::MIN, ..capacity }, |_| ())
     }
 
+    fn place(pool: &Pool) -> Place {
+        pool.places().take(&Client::of_address(Ipv4Addr::LOCALHOST.into())).unwrap()
+    }
+
     #[actix_web::test]
-    async fn a_full_queue_is_refused_at_once() {
+    async fn a_job_keeps_its_place_to_its_end() {
         let pool = pool(Capacity { queue: 0, ..Capacity::default() });
         let (finish, finished) = mpsc::channel();
 
-        let running = pool.run(move |_| finished.recv().unwrap());
-        let refused = async {
-            let refused = pool.run(|_| ()).await;
+        let running = pool.run(place(&pool), move |_| finished.recv().unwrap());
+        let n_held = async {
+            let n_held = pool.places().n_held();
             finish.send("done").unwrap();
-            refused
+            n_held
         };
 
-        let (running, refused) = tokio::join!(running, refused);
+        let (running, n_held) = tokio::join!(running, n_held);
 
-        assert_eq!(running.unwrap(), "done");
-        assert!(matches!(refused, Err(ApiError::Busy)), "got {refused:?}");
-        assert_eq!(pool.run(|_| "next").await.unwrap(), "next");
+        assert_eq!((running.unwrap(), n_held, pool.places().n_held()), ("done", 1, 0));
+        assert_eq!(pool.run(place(&pool), |_| "next").await.unwrap(), "next");
     }
 
     #[actix_web::test]
@@ -208,7 +211,8 @@ mod tests {
         let pool = pool(Capacity { queue: 1, deadline: Duration::from_millis(20), ..Capacity::default() });
         let (finish, finished) = mpsc::channel::<()>();
 
-        let (slow, waiting) = tokio::join!(pool.run(move |_| finished.recv()), pool.run(|_| ()));
+        let (slow, waiting) =
+            tokio::join!(pool.run(place(&pool), move |_| finished.recv()), pool.run(place(&pool), |_| ()));
 
         assert!(matches!(slow, Err(ApiError::Deadline { .. })), "got {slow:?}");
         assert!(matches!(waiting, Err(ApiError::Deadline { .. })), "got {waiting:?}");
@@ -221,8 +225,8 @@ mod tests {
         let pool = pool(Capacity { deadline: Duration::from_millis(20), ..Capacity::default() });
         let (ended, end) = mpsc::channel();
 
-        let in_time = pool.run(Cancellation::is_requested).await;
-        let late = pool.run(move |cancellation| {
+        let in_time = pool.run(place(&pool), Cancellation::is_requested).await;
+        let late = pool.run(place(&pool), move |cancellation| {
             while !cancellation.is_requested() {
                 thread::yield_now();
             }
@@ -239,7 +243,7 @@ mod tests {
         let pool = pool(Capacity::default());
         let (ended, end) = mpsc::channel();
 
-        let job = pool.run(move |cancellation| {
+        let job = pool.run(place(&pool), move |cancellation| {
             while !cancellation.is_requested() {
                 thread::yield_now();
             }
@@ -255,31 +259,27 @@ mod tests {
         let (told, waits) = mpsc::channel();
         let pool = Pool::new(&Capacity::default(), move |wait| told.send(wait).unwrap());
 
-        pool.run(|_| ()).await.unwrap();
-        pool.run_short(|| ()).await.unwrap();
+        pool.run(place(&pool), |_| ()).await.unwrap();
+        pool.run_short(place(&pool), || ()).await.unwrap();
         pool.wait(|| ()).await.unwrap();
 
         assert_eq!(waits.try_iter().count(), 3);
     }
 
     #[actix_web::test]
-    async fn a_short_job_takes_its_place_and_waits_its_turn() {
-        let pool = pool(Capacity { queue: 1, ..Capacity::default() });
+    async fn a_short_job_waits_its_turn() {
+        let pool = pool(Capacity::default());
         let (begin, begun) = mpsc::channel();
         let (finish, finished) = mpsc::channel();
 
-        let long = pool.run(move |_| {
+        let long = pool.run(place(&pool), move |_| {
             begin.send(()).unwrap();
             finished.recv().unwrap()
         });
         let short = async {
-            // The one that is refused comes after this one has its place, and ends what this waits for.
-            let (waited, refused) = tokio::join!(pool.run_short(|| begun.try_recv()), async {
-                let refused = pool.run_short(|| ()).await;
+            let (waited, ()) = tokio::join!(pool.run_short(place(&pool), || begun.try_recv()), async {
                 finish.send("done").unwrap();
-                refused
             });
-            assert!(matches!(refused, Err(ApiError::Busy)), "got {refused:?}");
             waited.unwrap()
         };
 
@@ -292,11 +292,11 @@ mod tests {
     async fn a_panic_is_an_internal_error_and_frees_its_worker() {
         let pool = pool(Capacity { queue: 0, ..Capacity::default() });
 
-        let panicked = pool.run::<()>(|_| panic!("a decoder's bug")).await;
-        let panicked_here = pool.run_short::<()>(|| panic!("a decoder's bug")).await;
+        let panicked = pool.run::<()>(place(&pool), |_| panic!("a decoder's bug")).await;
+        let panicked_here = pool.run_short::<()>(place(&pool), || panic!("a decoder's bug")).await;
 
         assert!(matches!(panicked, Err(ApiError::Internal(_))), "got {panicked:?}");
         assert!(matches!(panicked_here, Err(ApiError::Internal(_))), "got {panicked_here:?}");
-        assert_eq!(pool.run(|_| "next").await.unwrap(), "next");
+        assert_eq!(pool.run(place(&pool), |_| "next").await.unwrap(), "next");
     }
 }

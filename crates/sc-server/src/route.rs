@@ -2,14 +2,14 @@
 //! those of an audience that is everyone.
 
 use actix_web::{
-    Error, Resource,
+    Error, HttpMessage, Resource,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     middleware::{Next, from_fn},
     web::{Data, ServiceConfig},
 };
 
-use crate::{access::Audience, error::ApiError, state::AppState};
+use crate::{access::Audience, admission::refuse, error::ApiError, state::AppState};
 
 /// A path, its audience, and its handlers. Its requests carry it as data.
 #[derive(Clone, Copy)]
@@ -29,10 +29,14 @@ impl Route {
 /// Lets a request through, or refuses it.
 ///
 /// A refusal is a response and no error: an error would pass by the log and the metrics.
-async fn admit(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
+async fn admit(mut request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
     match check(&request) {
         Ok(()) => next.call(request).await,
-        Err(refusal) => Ok(request.error_response(refusal)),
+        Err(refusal) => {
+            let payload = request.take_payload();
+            let refusal = refuse(request.request(), payload, refusal).await;
+            Ok(request.error_response(refusal))
+        }
     }
 }
 

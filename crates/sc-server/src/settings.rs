@@ -56,6 +56,11 @@ pub struct Settings {
     #[arg(long, env = "SC_ADMIN_PORT", value_name = "PORT", value_parser = number::<u16>("a port, 0 to 65535"))]
     admin_port: Option<u16>,
 
+    /// Serve the Open Inference Protocol over gRPC on this port
+    #[cfg(feature = "grpc")]
+    #[arg(long, env = "SC_GRPC_PORT", value_name = "PORT", value_parser = number::<u16>("a port, 0 to 65535"))]
+    grpc_port: Option<u16>,
+
     /// Trained model to serve [default: the one compiled in]
     #[arg(long, env = "SC_MODEL", value_name = "FILE")]
     model: Option<PathBuf>,
@@ -247,8 +252,20 @@ impl Settings {
             access: Access::new(self.api_keys.clone(), limit, self.allow_origins.clone()),
             certificate: self.certificate()?,
             admin: self.admin_port.map(|port| listen(&self.host, port, "admin-port")).transpose()?,
+            #[cfg(feature = "grpc")]
+            grpc: self.grpc()?,
             ..Service::new(self.model()?)
         })
+    }
+
+    #[cfg(feature = "grpc")]
+    fn grpc(&self) -> anyhow::Result<Option<TcpListener>> {
+        if self.grpc_port.is_some() && self.tls_cert.is_some() {
+            bail!(
+                "--grpc-port (SC_GRPC_PORT) speaks no TLS: serve it without --tls-cert, behind a proxy that has one"
+            );
+        }
+        self.grpc_port.map(|port| listen(&self.host, port, "grpc-port")).transpose()
     }
 
     /// Listens on the host and port of these settings.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     Access, Capacity, Lifecycle, Model, ModelName,
+    admission::Refusals,
     metrics::{Metrics, Phase},
     pool::Pool,
     recogniser::Recogniser,
@@ -17,6 +18,7 @@ pub struct AppState {
     pub lifecycle: Arc<Lifecycle>,
     pub model: Arc<Model>,
     pub metrics: Arc<Metrics>,
+    pub refusals: Arc<Refusals>,
     pub recogniser: Arc<Recogniser>,
 }
 
@@ -34,6 +36,7 @@ impl AppState {
         let pool = Pool::new(&capacity, move |wait| waits.took(Phase::Queue, wait));
         let limits = capacity.audio.clone();
         let recogniser = Recogniser::new(Arc::clone(&model), limits, pool, Arc::clone(&metrics));
-        Self { name, capacity, access, lifecycle, model, metrics, recogniser: Arc::new(recogniser) }
+        let (refusals, recogniser) = (Arc::default(), Arc::new(recogniser));
+        Self { name, capacity, access, lifecycle, model, metrics, refusals, recogniser }
     }
 }

@@ -1,26 +1,51 @@
 //! Finds the audio files in the body of a request.
 
-use std::io::Read;
+use std::{io::Read, pin::pin, time::Duration};
 
 use actix_multipart::{Field, Multipart};
 use actix_web::{
+    HttpRequest,
     error::PayloadError,
     http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
     rt::time::timeout,
     web::{Bytes, BytesMut, Payload},
 };
-use base64::{DecodeError, Engine, prelude::BASE64_STANDARD};
+use base64::{
+    DecodeError, Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use brotli_decompressor::Decompressor;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
-use crate::{Capacity, error::ApiError};
+use crate::{
+    admission::admit,
+    error::ApiError,
+    memory::{Body, Share},
+    places::Place,
+    state::AppState,
+};
 
 /// The form field that carries an audio file.
 const FIELD: &str = "file";
 
 /// Clips that one request may hold: one worker answers them all, at about a millisecond each.
 pub const MAX_CLIPS: usize = 1_000;
+
+/// Base64, with its padding or without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Bytes of a brotli stream that are read at once.
+const BROTLI_BUFFER: usize = 4096;
+
+/// Time that a body has for itself. One that takes longer gives its place back until it is there: bodies that
+/// crawl keep no place from others.
+const SWIFT: Duration = Duration::from_millis(100);
 
 /// The audio files that a client sent.
 pub enum Upload {
@@ -53,56 +78,87 @@ pub struct Form {
     file: Vec<AudioFile>,
 }
 
-/// Reads the audio files in `payload`: the fields `file` of a form, the body itself, or JSON.
+/// Takes a place for the request, and reads the audio files in `payload`: the fields `file` of a form, the body
+/// itself, or JSON.
 ///
 /// # Errors
-/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if the body exceeds what `capacity` allows,
-/// [`ApiError::TooMany`] if a form holds more than [`MAX_CLIPS`] files;
+/// As [`read_body`]; [`ApiError::TooMany`] if a form holds more than [`MAX_CLIPS`] files;
 /// [`ApiError::Form`], [`ApiError::NoFile`], [`ApiError::Json`] and [`ApiError::ContentType`] if it holds
 /// no file.
 pub async fn read_audio(
-    headers: &HeaderMap,
+    request: &HttpRequest,
     payload: Payload,
-    capacity: &Capacity,
-) -> Result<Upload, ApiError> {
-    let body = read_body(headers, payload, capacity).await?;
+    state: &AppState,
+) -> Result<(Upload, Place), ApiError> {
+    let headers = request.headers();
+    let (body, place) = read_body(request, payload, state).await?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match media_type.as_str() {
-        media if media.starts_with("multipart/") => file_fields(headers, body).await,
-        "application/json" => decode_json(&body).map(Upload::One),
-        "application/octet-stream" => Ok(Upload::One(body)),
+    let upload = match media_type.as_str() {
+        media if media.starts_with("multipart/") => file_fields(headers, body).await?,
+        "application/json" => Upload::One(decode_json(&body)?),
+        media if is_audio(media, &body) => Upload::One(body),
+        "" => return Err(ApiError::ContentType { got: "no Content-Type".into() }),
+        other => return Err(ApiError::ContentType { got: other.into() }),
+    };
+    Ok((upload, place))
+}
+
+/// Returns true for a body that is an audio file by its type.
+fn is_audio(media_type: &str, body: &[u8]) -> bool {
+    match media_type {
+        "application/octet-stream" | "binary/octet-stream" | "application/ogg" | "application/mp4" => true,
+        // `curl --data-binary` calls everything a form.
+        "" | "application/x-www-form-urlencoded" => !is_text(body),
         // Recorders of browsers name the container, which may be a video's.
-        media if media.starts_with("audio/") || media.starts_with("video/") => Ok(Upload::One(body)),
-        "" => Err(ApiError::ContentType { got: "no Content-Type".into() }),
-        other => Err(ApiError::ContentType { got: other.into() }),
+        media => media.starts_with("audio/") || media.starts_with("video/"),
     }
 }
 
-/// Reads a body of any type, and unpacks it if it is compressed.
+/// Returns true for what a text may begin with. No audio file does.
+fn is_text(body: &[u8]) -> bool {
+    let beginning = &body[..body.len().min(64)];
+    !beginning.contains(&0)
+        && beginning.iter().filter(|byte| !byte.is_ascii()).count() * 4 < beginning.len().max(1)
+}
+
+/// Takes a place for the request, and reads its body of any type, unpacked if it is compressed.
 ///
 /// # Errors
-/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if it exceeds what `capacity` allows, packed or unpacked;
-/// [`ApiError::ContentEncoding`] if it is compressed in another way than gzip or deflate.
+/// [`ApiError::Busy`] if there is no place, or no memory for the body;
+/// [`ApiError::TooLarge`] and [`ApiError::TooSlow`] if it exceeds what the server's capacity allows, packed or
+/// unpacked; [`ApiError::ContentEncoding`] if it is compressed in another way than gzip, deflate or br.
 pub async fn read_body(
-    headers: &HeaderMap,
-    payload: Payload,
-    capacity: &Capacity,
-) -> Result<Bytes, ApiError> {
-    let body = read_to_end(payload, capacity.audio.max_bytes);
-    let limit = capacity.body_deadline;
-    let body = timeout(limit, body).await.unwrap_or(Err(ApiError::TooSlow { limit }))?;
-    unpack(headers, body, capacity.audio.max_bytes)
+    request: &HttpRequest,
+    mut payload: Payload,
+    state: &AppState,
+) -> Result<(Bytes, Place), ApiError> {
+    let place = admit(request, &mut payload, state).await?;
+    let (limit, max_bytes) = (state.capacity.body_deadline, state.capacity.audio.max_bytes);
+    let body = state.recogniser.pool().memory().body()?;
+    let mut arrives = pin!(timeout(limit, read_to_end(payload, body, max_bytes)));
+    let (body, place) = if let Ok(body) = timeout(SWIFT, &mut arrives).await {
+        (body, place)
+    } else {
+        let come_back = place.step_aside();
+        (arrives.await, come_back()?)
+    };
+    let (body, mut share) = body.unwrap_or(Err(ApiError::TooSlow { limit }))?.into_parts();
+    let body = unpack(request.headers(), body, max_bytes, &mut share)?;
+    Ok((body, place.with_body(share)))
 }
 
-fn unpack(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, ApiError> {
+fn unpack(headers: &HeaderMap, body: Bytes, limit: usize, share: &mut Share) -> Result<Bytes, ApiError> {
     let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
-    match encoding.unwrap_or("identity").to_ascii_lowercase().as_str() {
-        "" | "identity" => Ok(body),
+    let unpacked = match encoding.unwrap_or("identity").to_ascii_lowercase().as_str() {
+        "" | "identity" => return Ok(body),
         "gzip" | "x-gzip" => unpack_from(MultiGzDecoder::new(body.as_ref()), limit),
         "deflate" => unpack_from(ZlibDecoder::new(body.as_ref()), limit),
+        "br" => unpack_from(Decompressor::new(body.as_ref(), BROTLI_BUFFER), limit),
         other => Err(ApiError::ContentEncoding { got: other.into() }),
-    }
+    }?;
+    share.grow(body.len() + unpacked.len())?;
+    Ok(unpacked)
 }
 
 /// Unpacks to its end, or to a byte more than `limit`: a small body can unpack to gigabytes.
@@ -114,16 +170,18 @@ fn unpack_from(packed: impl Read, limit: usize) -> Result<Bytes, ApiError> {
 
 /// Reads the body to its end, even past `limit`, and throws the excess away: a client that still sends
 /// when the connection closes would never see the answer.
-async fn read_to_end(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
-    let mut body = BytesMut::new();
-    let mut fits = true;
+async fn read_to_end(mut payload: Payload, body: Body, limit: usize) -> Result<Body, ApiError> {
+    let mut body = Ok(body);
     while let Some(chunk) = payload.next().await.transpose()? {
-        fits = fits && body.len() + chunk.len() <= limit;
-        if fits {
-            body.extend_from_slice(&chunk);
-        }
+        body = body.and_then(|mut body| {
+            if body.len() + chunk.len() > limit {
+                return Err(ApiError::TooLarge { limit });
+            }
+            body.push(&chunk)?;
+            Ok(body)
+        });
     }
-    if fits { Ok(body.freeze()) } else { Err(ApiError::TooLarge { limit }) }
+    body
 }
 
 async fn file_fields(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError> {
@@ -171,7 +229,8 @@ fn decode_json(body: &[u8]) -> Result<Bytes, ApiError> {
     decode_base64(&audio).map_err(|error| ApiError::Json(error.to_string()))
 }
 
-/// Decodes base64, also in lines, and behind the head of a data URL, as a browser's `FileReader` gives it.
+/// Decodes base64, also in lines, with or without its padding, in the alphabet for URLs, and behind the head of a data
+/// URL, as a browser's `FileReader` gives it.
 ///
 /// # Errors
 /// If it is no base64.
@@ -180,9 +239,15 @@ pub fn decode_base64(text: &str) -> Result<Bytes, DecodeError> {
         Some((_, data)) => data,
         None => text,
     };
-    if !text.contains(|c: char| c.is_ascii_whitespace()) {
-        return BASE64_STANDARD.decode(text).map(Bytes::from);
+    let is_plain = |byte: u8| !byte.is_ascii_whitespace() && byte != b'-' && byte != b'_';
+    if text.bytes().all(is_plain) {
+        return BASE64.decode(text).map(Bytes::from);
     }
-    let text: String = text.split_ascii_whitespace().collect();
-    BASE64_STANDARD.decode(text).map(Bytes::from)
+    let standard = |byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    };
+    let bytes: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(standard).collect();
+    BASE64.decode(bytes).map(Bytes::from)
 }

@@ -5,10 +5,9 @@ use std::{sync::Arc, time::Instant};
 use actix_web::web::Bytes;
 use sc_data::StreamResampler;
 use sc_model::{Detection, Detector, Score};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Recogniser;
-use crate::{error::ApiError, metrics::Phase};
+use crate::{error::ApiError, metrics::Phase, places::Place};
 
 /// The results of one piece of a stream.
 pub struct Found {
@@ -26,17 +25,12 @@ pub struct LiveStream {
     rate_hz: u32,
     /// Samples received.
     n_samples: u64,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl LiveStream {
     /// Begins a stream of `rate_hz` samples a second.
-    pub(super) fn new(
-        recogniser: Arc<Recogniser>,
-        place: OwnedSemaphorePermit,
-        detector: Detector,
-        rate_hz: u32,
-    ) -> Self {
+    pub(super) fn new(recogniser: Arc<Recogniser>, place: Place, detector: Detector, rate_hz: u32) -> Self {
         let resampler = StreamResampler::new(rate_hz);
         Self { recogniser, resampler, detector, rate_hz, n_samples: 0, _place: place }
     }

@@ -16,15 +16,14 @@ use tokio::sync::mpsc;
 
 use crate::{
     Model,
+    access::Client,
     error::ApiError,
     metrics::{Metrics, Phase},
+    places::Place,
     pool::{Cancellation, Pool},
 };
 
 pub use live::LiveStream;
-
-/// Results that may wait for a client that reads more slowly than they are found.
-const RESULTS_AHEAD: usize = 16;
 
 /// Audio that a client sends.
 pub enum Audio {
@@ -117,15 +116,19 @@ impl Recogniser {
     /// [`ApiError::Audio`] if the audio cannot be used; as [`Pool::run`].
     pub async fn classify(
         self: &Arc<Self>,
+        place: Place,
         audio: Audio,
         threshold: Option<f32>,
     ) -> Result<Prediction, ApiError> {
         let classifier = self.model.current();
         if audio.is_short() {
-            return Ok(self.pool.run_short(|| self.classify_now(&classifier, &audio, threshold)).await??);
+            return Ok(self
+                .pool
+                .run_short(place, || self.classify_now(&classifier, &audio, threshold))
+                .await??);
         }
         let this = Arc::clone(self);
-        Ok(self.pool.run(move |_| this.classify_now(&classifier, &audio, threshold)).await??)
+        Ok(self.pool.run(place, move |_| this.classify_now(&classifier, &audio, threshold)).await??)
     }
 
     /// Names the keyword in each of several clips, as one job: there are as many answers as clips, or none.
@@ -134,6 +137,7 @@ impl Recogniser {
     /// As [`Pool::run`]. Audio that cannot be used is an error in its own place in the batch.
     pub async fn classify_all<C>(
         self: &Arc<Self>,
+        place: Place,
         clips: Vec<Audio>,
         threshold: Option<f32>,
     ) -> Result<Batch<C>, ApiError>
@@ -147,7 +151,7 @@ impl Recogniser {
             let answers = clips.map(|audio| this.classify_now(&classifier, audio, threshold)).collect();
             Batch { classifier, answers }
         };
-        self.pool.run(job).await
+        self.pool.run(place, job).await
     }
 
     /// Finds the keywords in audio of any length.
@@ -156,6 +160,7 @@ impl Recogniser {
     /// As [`classify`](Self::classify).
     pub async fn detect(
         self: &Arc<Self>,
+        place: Place,
         audio: Audio,
         config: DetectorConfig,
     ) -> Result<Detections, ApiError> {
@@ -169,37 +174,38 @@ impl Recogniser {
             });
             Ok::<_, sc_data::Error>(Detections { duration_s: seconds(&samples), detections })
         };
-        Ok(self.pool.run(job).await??)
+        Ok(self.pool.run(place, job).await??)
     }
 
     /// Finds the keywords in audio of any length, and tells each as soon as it is found. The work ends when
-    /// the receiver is dropped.
+    /// the receiver is dropped, and never waits for it: the length of the audio bounds what it may hold.
     ///
     /// # Errors
     /// As [`classify`](Self::classify), for the decoding. Later errors are steps, [`Progress::Failed`].
     pub async fn detect_in_steps(
         self: &Arc<Self>,
+        place: Place,
         audio: Audio,
         config: DetectorConfig,
-    ) -> Result<mpsc::Receiver<Progress>, ApiError> {
+    ) -> Result<mpsc::UnboundedReceiver<Progress>, ApiError> {
         let (this, classifier) = (Arc::clone(self), self.model.current());
-        let samples = self.pool.run(move |_| this.decode(&audio)).await??;
-        let (progress, receiver) = mpsc::channel(RESULTS_AHEAD);
+        let samples = self.pool.run(place.clone(), move |_| this.decode(&audio)).await??;
+        let (progress, receiver) = mpsc::unbounded_channel();
         let (this, found) = (Arc::clone(self), progress.clone());
         let duration_s = seconds(&samples);
         let job = move |cancellation: &Cancellation| {
             this.detect_now(Detector::new(classifier, &config), &samples, cancellation, |detection| {
-                found.blocking_send(Progress::Detected(detection)).is_ok()
+                found.send(Progress::Detected(detection)).is_ok()
             });
         };
         let this = Arc::clone(self);
         spawn(async move {
-            let ran = this.pool.run(job).await;
+            let ran = this.pool.run(place, job).await;
             let last = match ran {
                 Ok(()) => Progress::Done { duration_s },
                 Err(error) => Progress::Failed { error: error.message() },
             };
-            let _ = progress.send(last).await; // fails if the client has gone
+            let _ = progress.send(last); // fails if the client has gone
         });
         Ok(receiver)
     }
@@ -224,9 +230,14 @@ impl Recogniser {
     ///
     /// # Errors
     /// [`ApiError::Audio`] if the rate is out of range, [`ApiError::Busy`] if there are too many streams.
-    pub fn stream(self: &Arc<Self>, rate_hz: u32, config: &DetectorConfig) -> Result<LiveStream, ApiError> {
+    pub fn stream(
+        self: &Arc<Self>,
+        client: &Client,
+        rate_hz: u32,
+        config: &DetectorConfig,
+    ) -> Result<LiveStream, ApiError> {
         self.limits.check_format(1, rate_hz)?;
-        let place = self.pool.stream_place()?;
+        let place = self.pool.streams().take(client)?;
         let detector = Detector::new(self.model.current(), config);
         Ok(LiveStream::new(Arc::clone(self), place, detector, rate_hz))
     }

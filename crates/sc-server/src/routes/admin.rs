@@ -29,7 +29,7 @@ pub async fn metrics(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
     let pool = state.recogniser.pool();
     let now = Snapshot {
         n_waiting: pool.n_waiting(),
-        n_streams: pool.n_streams(),
+        n_streams: pool.streams().n_held(),
         n_taught: classifier.header().taught.len(),
         data_digest: &training.data_digest,
         epoch: training.kept_epoch,

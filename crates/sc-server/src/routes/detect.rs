@@ -10,7 +10,7 @@ use actix_web::{
 use futures_util::{Stream, stream};
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     error::{AccessErrors, ApiError, AudioErrors},
@@ -42,14 +42,14 @@ pub async fn detect(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let config = DetectQuery::parse(request.query_string())?;
-    let Upload::One(file) = read_audio(request.headers(), payload, &state.capacity).await? else {
+    let (Upload::One(file), place) = read_audio(&request, payload, &state).await? else {
         return Err(ApiError::TooMany { limit: 1 });
     };
     let audio = Audio::File(file);
     if !accepts_events(&request) {
-        return Ok(HttpResponse::Ok().json(state.recogniser.detect(audio, config).await?));
+        return Ok(HttpResponse::Ok().json(state.recogniser.detect(place, audio, config).await?));
     }
-    let steps = state.recogniser.detect_in_steps(audio, config).await?;
+    let steps = state.recogniser.detect_in_steps(place, audio, config).await?;
     Ok(HttpResponse::Ok()
         .content_type(EVENT_STREAM)
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -62,7 +62,7 @@ fn accepts_events(request: &HttpRequest) -> bool {
 }
 
 /// Turns each step into a server-sent event, to the last.
-fn events(steps: Receiver<Progress>) -> impl Stream<Item = Result<Bytes, Infallible>> {
+fn events(steps: UnboundedReceiver<Progress>) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(Some(steps), |steps| async move {
         let mut steps = steps?;
         Some(match steps.recv().await? {

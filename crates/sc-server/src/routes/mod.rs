@@ -5,7 +5,7 @@ mod assets;
 mod detect;
 mod docs;
 mod health;
-mod inference;
+pub mod inference;
 mod info;
 mod predict;
 mod record;
@@ -100,7 +100,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    web::resource(path)
+    web::resource(patterns(path))
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .default_service(web::to(|| wrong_method("GET, HEAD")))
@@ -112,7 +112,15 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    web::resource(path).route(web::post().to(handler)).default_service(web::to(|| wrong_method("POST")))
+    web::resource(patterns(path))
+        .route(web::post().to(handler))
+        .default_service(web::to(|| wrong_method("POST")))
+}
+
+/// Returns the paths that are served as `path`: clients may append a slash. Of `/docs` it makes the folder.
+fn patterns(path: &str) -> Vec<String> {
+    let folder = format!("{path}/");
+    if path.ends_with('/') || path == paths::DOCS { vec![path.into()] } else { vec![path.into(), folder] }
 }
 
 fn put_or_delete(path: &str) -> Resource {

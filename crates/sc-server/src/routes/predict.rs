@@ -58,14 +58,15 @@ pub async fn predict(
         prediction.predictions.truncate(top_k);
         prediction
     };
-    match read_audio(request.headers(), payload, &state.capacity).await? {
+    let (upload, place) = read_audio(&request, payload, &state).await?;
+    match upload {
         Upload::One(file) => {
-            let prediction = state.recogniser.classify(Audio::File(file), threshold).await?;
+            let prediction = state.recogniser.classify(place, Audio::File(file), threshold).await?;
             Ok(HttpResponse::Ok().json(shorten(prediction)))
         }
         Upload::Several(files) => {
             let clips = files.into_iter().map(Audio::File).collect();
-            let batch = state.recogniser.classify_all::<Vec<_>>(clips, threshold).await?;
+            let batch = state.recogniser.classify_all::<Vec<_>>(place, clips, threshold).await?;
             let results = batch.answers.into_iter().map(|answer| answer.map(shorten).into());
             Ok(HttpResponse::Ok().json(results.collect::<Vec<ClipResult>>()))
         }

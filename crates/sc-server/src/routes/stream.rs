@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    rt::{spawn, time::timeout},
+    rt::{spawn, time::Instant},
     web::{Bytes, Data, Payload},
 };
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
 use sc_model::{Detection, Score};
 use serde::Serialize;
+use tokio::time::{error::Elapsed, timeout, timeout_at};
 
 use crate::{
+    admission::client,
     error::{AccessErrors, ApiError, Body},
     paths::STREAM,
     query::StreamQuery,
@@ -21,9 +23,6 @@ use crate::{
 
 /// The largest message, in bytes: ten seconds at 48 kHz.
 const MAX_MESSAGE: usize = 1 << 20;
-
-/// A client that sends nothing for this time has gone.
-const IDLE: Duration = Duration::from_secs(30);
 
 /// A message of the server.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -67,12 +66,15 @@ pub async fn stream(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let (query, config) = StreamQuery::parse(request.query_string())?;
-    let stream = state.recogniser.stream(query.sample_rate, &config)?;
+    let stream = state.recogniser.stream(&client(&request)?, query.sample_rate, &config)?;
     let (response, session, messages) =
         actix_ws::handle(&request, payload).map_err(|error| ApiError::WebSocket(error.to_string()))?;
     let messages =
         messages.max_frame_size(MAX_MESSAGE).aggregate_continuations().max_continuation_size(MAX_MESSAGE);
-    spawn(converse(Conversation { session, messages, wants_scores: query.scores }, stream));
+    let patience = state.capacity.body_deadline;
+    let conversation =
+        Conversation { session, messages, wants_scores: query.scores, patience, heard: Instant::now() };
+    spawn(converse(conversation, stream));
     Ok(response)
 }
 
@@ -86,7 +88,8 @@ async fn converse(mut conversation: Conversation, stream: LiveStream) {
             CloseReason { code, description: Some(error) }
         }
     };
-    let _ = conversation.session.close(Some(reason)).await; // fails if the client has gone
+    let Conversation { session, patience, .. } = conversation;
+    let _ = timeout(patience, session.close(Some(reason))).await; // fails if the client has gone
 }
 
 /// A message of the client.
@@ -111,6 +114,12 @@ impl From<actix_ws::Closed> for End {
     }
 }
 
+impl From<Elapsed> for End {
+    fn from(_: Elapsed) -> Self {
+        Self::Gone
+    }
+}
+
 impl From<ApiError> for End {
     fn from(error: ApiError) -> Self {
         Self::Refused(CloseCode::Error, error.message())
@@ -122,6 +131,10 @@ struct Conversation {
     session: Session,
     messages: AggregatedMessageStream,
     wants_scores: bool,
+    /// Time for the client to send a piece of sound, or to read. Then its place is another's.
+    patience: Duration,
+    /// The time of the last whole piece of sound.
+    heard: Instant,
 }
 
 impl Conversation {
@@ -140,9 +153,9 @@ impl Conversation {
                 Message::Over => {
                     let (detections, duration_s) = stream.finish().await?;
                     self.tell_all(detections).await?;
-                    return Ok(self.tell(&StreamEvent::End { duration_s }).await?);
+                    return self.tell(&StreamEvent::End { duration_s }).await;
                 }
-                Message::Ping(bytes) => self.session.pong(&bytes).await?,
+                Message::Ping(bytes) => timeout(self.patience, self.session.pong(&bytes)).await??,
                 Message::Nothing => {}
             }
         }
@@ -150,15 +163,21 @@ impl Conversation {
 
     async fn next(&mut self) -> Result<Message, End> {
         let refused = |code, why: &str| Err(End::Refused(code, why.into()));
-        let message = match timeout(IDLE, self.messages.recv()).await {
-            Err(_) => return refused(CloseCode::Away, "nothing was sent for 30 s"),
+        let message = match timeout_at(self.heard + self.patience, self.messages.recv()).await {
+            Err(_) => {
+                let why = format!("no sound was sent for {} s", self.patience.as_secs_f32());
+                return Err(End::Refused(CloseCode::Away, why));
+            }
             Ok(None) => return Err(End::Gone),
             Ok(Some(message)) => {
                 message.map_err(|error| End::Refused(CloseCode::Protocol, error.to_string()))?
             }
         };
         match message {
-            AggregatedMessage::Binary(samples) if samples.len() % 2 == 0 => Ok(Message::Samples(samples)),
+            AggregatedMessage::Binary(samples) if samples.len() % 2 == 0 => {
+                self.heard = Instant::now();
+                Ok(Message::Samples(samples))
+            }
             AggregatedMessage::Binary(_) => {
                 refused(CloseCode::Unsupported, "expected 16-bit samples: an even number of bytes")
             }
@@ -172,14 +191,15 @@ impl Conversation {
         }
     }
 
-    async fn tell_all(&mut self, detections: Vec<Detection>) -> Result<(), actix_ws::Closed> {
+    async fn tell_all(&mut self, detections: Vec<Detection>) -> Result<(), End> {
         for detection in detections {
             self.tell(&StreamEvent::Detection(detection)).await?;
         }
         Ok(())
     }
 
-    async fn tell(&mut self, event: &StreamEvent) -> Result<(), actix_ws::Closed> {
-        self.session.text(serde_json::to_string(event).unwrap_or_default()).await
+    async fn tell(&mut self, event: &StreamEvent) -> Result<(), End> {
+        let text = serde_json::to_string(event).unwrap_or_default();
+        Ok(timeout(self.patience, self.session.text(text)).await??)
     }
 }

@@ -1,10 +1,12 @@
 //! Keywords in longer audio and in live sound: they are the same, whichever way the sound comes.
 
+use std::{io::Write, sync::Arc, time::Duration};
+
 use sc_data::{Limits, decode};
 use sc_model::{Detection, Detector, DetectorConfig};
+use sc_server::Capacity;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use tungstenite::{Message, connect, error::Error as SocketError};
+use tungstenite::{Message, connect, error::Error as SocketError, stream::MaybeTlsStream};
 
 use crate::helpers::{TestServer, classifier, error, read, wav_of, word};
 
@@ -153,5 +155,29 @@ fn a_message_that_is_no_sound_ends_the_stream_with_the_reason() {
         let told: Value = serde_json::from_str(socket.read().unwrap().to_text().unwrap()).unwrap();
         assert_eq!(told, json!({"type": "error", "error": reason}));
         assert!(matches!(socket.read(), Ok(Message::Close(Some(frame))) if frame.reason == reason));
+    }
+}
+
+#[test]
+fn a_stream_without_sound_gives_its_place_back() {
+    let body_deadline = Duration::from_millis(300);
+    let server = TestServer::with(Capacity { body_deadline, streams: 1, ..Capacity::default() });
+    let url = server.url("/stream").replace("http", "ws");
+    let nothing: &[u8] = &[];
+    let ping: &[u8] = &[0x89, 0x80, 1, 2, 3, 4];
+    let first_of_two_pieces: &[u8] = &[0x02, 0x82, 0, 0, 0, 0, 0, 0];
+    let half_a_frame: &[u8] = &[0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0, 0];
+    for sent in [nothing, ping, first_of_two_pieces, half_a_frame] {
+        let (mut socket, _) = connect(&url).unwrap();
+        let MaybeTlsStream::Plain(stream) = socket.get_mut() else { unreachable!() };
+        stream.write_all(sent).unwrap();
+        let last = loop {
+            match socket.read() {
+                Ok(Message::Close(reason)) => break reason,
+                Ok(_) => {}
+                Err(error) => panic!("{sent:?}: {error}"),
+            }
+        };
+        assert_eq!(last.unwrap().reason, "no sound was sent for 0.3 s", "{sent:?}");
     }
 }

@@ -1,9 +1,10 @@
 //! The limits of size, time and number.
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     num::NonZeroUsize,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -62,6 +63,128 @@ fn more_clips_than_the_queue_holds_are_refused_with_503() {
         let expected = error("too many recordings at once: try again in 1 s");
         assert_eq!(read(answer), (503, expected));
     }
+}
+
+/// One worker, and no queue before it.
+fn one_at_a_time() -> Capacity {
+    Capacity { workers: NonZeroUsize::MIN, queue: 0, ..Capacity::default() }
+}
+
+/// Keeps the only worker busy while `ask` runs, and returns what that returns.
+fn while_busy<T>(server: &TestServer, ask: impl FnOnce() -> T) -> T {
+    let slow_to_decode = wav(200.0, 60.0, 192_000);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                server.predict(slow_to_decode.clone());
+            }
+        });
+        let answer = ask();
+        is_over.store(true, Ordering::Relaxed);
+        answer
+    })
+}
+
+/// Reads one answer, and returns its head and its body.
+fn read_answer(connection: &mut TcpStream) -> (String, String) {
+    let mut reader = BufReader::new(connection);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(reader.read_line(&mut head).unwrap(), 0, "closed after {head:?}");
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+/// The head of a request with a clip of this size.
+fn head(n_bytes: usize) -> String {
+    format!(
+        "POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: audio/wav\r\nContent-Length: {n_bytes}\r\n\r\n"
+    )
+}
+
+#[test]
+fn a_request_without_a_place_is_refused_before_its_body() {
+    let server = TestServer::with(one_at_a_time());
+    let (status, body) = while_busy(&server, || {
+        loop {
+            let mut connection = TcpStream::connect(server.address).unwrap();
+            connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            connection.write_all(head(10 << 20).as_bytes()).unwrap();
+            connection.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+            if connection.peek(&mut [0]).is_ok() {
+                return read_answer(&mut connection);
+            }
+        }
+    });
+    assert!(status.starts_with("HTTP/1.1 503 "), "{status}");
+    assert_eq!(body, error("too many recordings at once: try again in 1 s").to_string());
+}
+
+#[test]
+fn a_refused_connection_is_kept_and_held_to_the_time_it_was_told() {
+    let server = TestServer::with(one_at_a_time());
+    let mut connection = TcpStream::connect(server.address).unwrap();
+    let request = [head(9).as_bytes(), b"no audio."].concat();
+    let waits = while_busy(&server, || {
+        let mut refused = Vec::new();
+        while refused.len() < 2 {
+            connection.write_all(&request).unwrap();
+            let (head, _) = read_answer(&mut connection);
+            if head.starts_with("HTTP/1.1 503 ") {
+                refused.push(Instant::now());
+            }
+        }
+        refused[1] - refused[0]
+    });
+    assert!(waits >= Duration::from_millis(990), "refused again after {waits:?}");
+
+    connection.write_all(b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    let (head, _) = read_answer(&mut connection);
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+}
+
+#[test]
+fn bodies_that_crawl_keep_no_place_from_others() {
+    let server = TestServer::with(one_at_a_time());
+    let crawl = |_| {
+        let mut connection = TcpStream::connect(server.address).unwrap();
+        connection.write_all(head(30_000).as_bytes()).unwrap();
+        connection.write_all(b"R").unwrap();
+        connection
+    };
+    let _crawling: Vec<_> = (0..20).map(crawl).collect();
+    thread::sleep(Duration::from_millis(300)); // longer than a body has for itself
+
+    for _ in 0..5 {
+        assert_eq!(server.predict(wav(200.0, 1.0, 16_000)).status(), 200);
+    }
+}
+
+#[test]
+fn bodies_without_an_end_cannot_fill_the_memory() {
+    let audio = Limits { max_bytes: 16 << 20, ..Limits::default() };
+    let server = TestServer::with(Capacity { audio, ..Capacity::default() });
+    let fill = |_| {
+        let mut connection = TcpStream::connect(server.address).unwrap();
+        connection.write_all(head(16 << 20).as_bytes()).unwrap();
+        connection.write_all(&vec![0; (16 << 20) - 1]).unwrap();
+        connection
+    };
+    let filling: Vec<_> = (0..4).map(fill).collect();
+
+    let refused = loop {
+        let (status, body) = read(server.predict(wav(200.0, 1.0, 16_000)));
+        if status != 200 {
+            break (status, body); // all of the others has been read
+        }
+    };
+    assert_eq!(refused, (503, error("too many recordings at once: try again in 1 s")));
+    drop(filling);
+    while server.predict(wav(200.0, 1.0, 16_000)).status() != 200 {}
 }
 
 /// Clips in a batch that a deadline ends.

@@ -4,6 +4,8 @@
 
 mod damage;
 mod detect;
+#[cfg(feature = "grpc-test")]
+mod grpc;
 mod helpers;
 mod inference;
 mod limits;
@@ -77,6 +79,16 @@ fn an_unknown_path_is_404_and_names_those_there_are() {
 
     let expected = error("nothing is here: try /, /docs or /openapi.json");
     assert_eq!(read(response), (404, expected));
+}
+
+#[test]
+fn a_slash_too_many_is_passed_over() {
+    let server = TestServer::start();
+    for path in ["/health/", "/health/ready/", "/info/", "/v2/", "/v2/models/speech-commands/"] {
+        assert_eq!(server.get(path).status(), 200, "{path}");
+    }
+    let response = server.post("/predict/", "audio/wav", helpers::wav(200.0, 1.0, 16_000));
+    assert_eq!(response.status(), 200);
 }
 
 #[test]

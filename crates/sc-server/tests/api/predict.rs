@@ -71,6 +71,16 @@ fn a_lone_file_of_a_form_is_heard_whatever_its_field() {
     assert_eq!(read(TestServer::start().predict_field("audio", clip)), (200, expected));
 }
 
+/// `no audio`, by Google's `brotli`.
+const BROTLI_TEXT: [u8; 12] = [139, 3, 128, 110, 111, 32, 97, 117, 100, 105, 111, 3];
+
+/// A zero more than the 25 MB of a body, by Google's `brotli`.
+const BROTLI_BOMB: [u8; 53] = [
+    203, 255, 255, 63, 248, 39, 0, 226, 177, 64, 32, 247, 254, 143, 255, 255, 127, 240, 79, 0, 196, 97, 17,
+    128, 238, 253, 31, 255, 255, 255, 224, 159, 0, 136, 195, 2, 0, 221, 251, 191, 4, 0, 128, 192, 63, 1, 16,
+    135, 5, 0, 187, 247, 15,
+];
+
 #[test]
 fn a_compressed_body_is_unpacked_within_the_limits() {
     let server = TestServer::start();
@@ -89,9 +99,12 @@ fn a_compressed_body_is_unpacked_within_the_limits() {
     let bomb = gzip(&vec![0; (25 << 20) + 1]);
     assert!(bomb.len() < 1 << 20, "{} bytes", bomb.len());
     let expected = error("the request is larger than 26214400 bytes: send a shorter recording");
-    assert_eq!(post("gzip", bomb), (413, expected));
-    let expected = error("expected a body in gzip, in deflate or uncompressed; got Content-Encoding br");
-    assert_eq!(post("br", clip.clone()), (415, expected));
+    assert_eq!(post("gzip", bomb), (413, expected.clone()));
+    assert_eq!(post("br", BROTLI_BOMB.into()), (413, expected));
+    assert_eq!(post("br", BROTLI_TEXT.into()), (415, error(&sc_data::Error::NotAudio.to_string())));
+    let expected =
+        error("expected a body in gzip, deflate or br, or uncompressed; got Content-Encoding zstd");
+    assert_eq!(post("zstd", clip.clone()), (415, expected));
     let (status, body) = post("gzip", clip);
     assert!(status == 400 && body["error"].as_str().unwrap().contains("not compressed"), "{status} {body}");
 }
@@ -143,10 +156,14 @@ fn a_clip_may_be_the_body_itself_or_base64_in_json() {
         ("audio/wav", clip.clone()),
         ("audio/webm; codecs=opus", clip.clone()), // its content counts
         ("video/webm", clip.clone()),
-        ("Application/Octet-Stream", clip),
+        ("Application/Octet-Stream", clip.clone()),
+        ("application/ogg", clip.clone()),
+        ("application/x-www-form-urlencoded", clip), // `curl --data-binary`
         ("application/json; charset=utf-8", json(&base64)),
         ("application/json", json(&format!("data:audio/wav;base64,{base64}"))), // a FileReader's
         ("application/json", json(&lines.join("\r\n"))),
+        ("application/json", json(base64.trim_end_matches('='))),
+        ("application/json", json(&base64.replace('+', "-").replace('/', "_"))),
     ] {
         assert_eq!(read(server.predict_raw(content_type, body)), (200, expected.clone()), "{content_type}");
     }
@@ -158,6 +175,7 @@ fn a_body_without_a_clip_is_400_and_says_where_one_is_looked_for() {
 
     for (content_type, body, part) in [
         ("text/plain", "yes", "got text/plain"),
+        ("application/x-www-form-urlencoded", "audio=yes", "got application/x-www-form-urlencoded"),
         ("application/json", "{}", "missing field `audio`"),
         ("application/json", r#"{"audio": "?"}"#, "Invalid symbol 63"),
     ] {

@@ -16,7 +16,7 @@ use sc_model::Prediction;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::{request::Inference, tensor::respond};
+use self::tensor::respond;
 use crate::{
     ModelName,
     error::{AccessErrors, ApiError, AudioErrors, Body},
@@ -25,18 +25,49 @@ use crate::{
     upload::{AudioFile, read_body},
 };
 
+pub use self::request::Inference;
+#[cfg(feature = "grpc")]
+pub use self::request::{Input, InputParameters, Wanted, WantedParameters};
+
 /// The only version that is served. For another model there is another server.
-const VERSION: &str = "1";
+pub const VERSION: &str = "1";
+/// The name of the server.
+pub const NAME: &str = "speech-commands";
+/// The program that runs the model.
+pub const PLATFORM: &str = "rust_speech_commands";
+/// The extensions of the protocol that are understood.
+pub const EXTENSIONS: [&str; 2] = ["binary_tensor_data", "classification"];
+
+/// A tensor's name, datatype and shape, in which -1 is any size.
+pub type Described = (&'static str, &'static str, Vec<i64>);
+
+/// Describes the tensors of a request, of which it holds one.
+pub fn inputs() -> [Described; 2] {
+    [("AUDIO_FILE", "BYTES", vec![-1]), ("AUDIO", "FP32", vec![-1, -1])]
+}
+
+/// Describes the tensors of a response.
+pub fn outputs(n_labels: usize) -> [Described; 3] {
+    [
+        ("PROBABILITIES", "FP32", vec![-1, n_labels as i64]),
+        ("LABEL", "BYTES", vec![-1]),
+        ("ACCEPTED", "BOOL", vec![-1]),
+    ]
+}
 
 /// The model in a path, and its version if there is one.
 #[derive(Deserialize)]
 pub struct Named {
-    model: String,
-    version: Option<String>,
+    pub model: String,
+    pub version: Option<String>,
 }
 
 impl Named {
-    fn check(&self, name: &ModelName) -> Result<(), ApiError> {
+    /// Refuses another model than the one that is served under `name`.
+    ///
+    /// # Errors
+    /// [`ApiError::NoModel`].
+    pub fn check(&self, name: &ModelName) -> Result<(), ApiError> {
         let version = self.version.as_deref().unwrap_or(VERSION);
         if self.model == name.0 && version == VERSION {
             return Ok(());
@@ -52,9 +83,9 @@ impl Named {
 #[utoipa::path(get, path = INFERENCE, tag = "inference", responses((status = 200, description = "the metadata", body = Value)))]
 pub async fn server() -> Json<Value> {
     Json(json!({
-        "name": "speech-commands",
+        "name": NAME,
         "version": env!("CARGO_PKG_VERSION"),
-        "extensions": ["binary_tensor_data", "classification"],
+        "extensions": EXTENSIONS,
     }))
 }
 
@@ -67,17 +98,14 @@ pub async fn server() -> Json<Value> {
 pub async fn metadata(named: Path<Named>, state: Data<AppState>) -> Result<Json<Value>, ApiError> {
     named.check(&state.name)?;
     let n_labels = state.model.current().header().labels.names().len();
-    let tensor = |name, datatype, shape: &[i64]| json!({"name": name, "datatype": datatype, "shape": shape});
+    let tensor =
+        |(name, datatype, shape): Described| json!({"name": name, "datatype": datatype, "shape": shape});
     Ok(Json(json!({
         "name": state.name.0,
         "versions": [VERSION],
-        "platform": "rust_speech_commands",
-        "inputs": [tensor("AUDIO_FILE", "BYTES", &[-1]), tensor("AUDIO", "FP32", &[-1, -1])],
-        "outputs": [
-            tensor("PROBABILITIES", "FP32", &[-1, n_labels as i64]),
-            tensor("LABEL", "BYTES", &[-1]),
-            tensor("ACCEPTED", "BOOL", &[-1]),
-        ],
+        "platform": PLATFORM,
+        "inputs": inputs().map(tensor),
+        "outputs": outputs(n_labels).map(tensor),
     })))
 }
 
@@ -119,9 +147,9 @@ pub async fn infer(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     named.check(&state.name)?;
-    let body = read_body(request.headers(), payload, &state.capacity).await?;
+    let (body, place) = read_body(&request, payload, &state).await?;
     let Inference { id, clips, outputs } = Inference::parse(request.headers(), &body)?;
-    let batch = state.recogniser.classify_all::<Result<Vec<Prediction>, _>>(clips, None).await?;
+    let batch = state.recogniser.classify_all::<Result<Vec<Prediction>, _>>(place, clips, None).await?;
     let labels = &batch.classifier.header().labels;
     respond(&state.name.0, VERSION, id, labels, &batch.answers?, &outputs)
 }

@@ -33,51 +33,51 @@ pub struct Request {
 
 /// A tensor of the request.
 #[derive(Deserialize, utoipa::ToSchema)]
-struct Input {
-    name: String,
-    shape: Vec<u64>,
-    datatype: String,
+pub struct Input {
+    pub name: String,
+    pub shape: Vec<u64>,
+    pub datatype: String,
     #[serde(default)]
-    parameters: InputParameters,
+    pub parameters: InputParameters,
     /// Elements in row order, flat or nested.
     #[serde(default)]
     #[schema(value_type = Option<Vec<serde_json::Value>>)]
-    data: Option<Elements>,
+    pub data: Option<Elements>,
 }
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
-struct RequestParameters {
+pub struct RequestParameters {
     /// True for an answer in binary tensors.
     #[serde(default)]
     binary_data_output: bool,
 }
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
-struct InputParameters {
+pub struct InputParameters {
     /// Bytes of the tensor after the JSON.
-    binary_data_size: Option<usize>,
+    pub binary_data_size: Option<usize>,
     /// Sample rate of `AUDIO`, in Hz.
-    sample_rate: Option<u32>,
+    pub sample_rate: Option<u32>,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-struct Wanted {
-    name: String,
+pub struct Wanted {
+    pub name: String,
     #[serde(default)]
-    parameters: WantedParameters,
+    pub parameters: WantedParameters,
 }
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
-struct WantedParameters {
+pub struct WantedParameters {
     /// True for a binary tensor after the JSON.
-    binary_data: Option<bool>,
+    pub binary_data: Option<bool>,
     /// Number of likeliest labels to give of `PROBABILITIES`, as `probability:index:label`.
-    classification: Option<usize>,
+    pub classification: Option<usize>,
 }
 
 /// The elements of a tensor in JSON: numbers or texts.
 #[derive(Default)]
-struct Elements {
+pub struct Elements {
     numbers: Vec<f32>,
     texts: Vec<String>,
 }
@@ -111,13 +111,23 @@ impl Inference {
         let (json, binary) = (&body[..json_len], body.slice(json_len..));
         let Request { id, inputs, outputs, parameters } =
             serde_json::from_slice(json).map_err(|error| wrong(format!("the request's JSON: {error}")))?;
+        Self::check(id, inputs, &outputs, parameters.binary_data_output, &binary)
+    }
+
+    /// Checks the parts of a request, whose `binary` tensors come behind them.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn check(
+        id: Option<String>,
+        inputs: Vec<Input>,
+        outputs: &[Wanted],
+        binary_output: bool,
+        binary: &Bytes,
+    ) -> Result<Self, ApiError> {
         let [input] = <[Input; 1]>::try_from(inputs)
             .map_err(|inputs| wrong(format!("{} inputs: expected one, AUDIO or AUDIO_FILE", inputs.len())))?;
-        Ok(Self {
-            id,
-            clips: input.clips(&binary)?,
-            outputs: wanted(&outputs, parameters.binary_data_output)?,
-        })
+        Ok(Self { id, clips: input.clips(binary)?, outputs: wanted(outputs, binary_output)? })
     }
 }
 

@@ -31,7 +31,7 @@ pub enum OutputKind {
 }
 
 /// The elements of a tensor.
-enum Tensor {
+pub enum Tensor {
     Numbers(Vec<f32>),
     Texts(Vec<String>),
     Bools(Vec<bool>),
@@ -84,7 +84,8 @@ pub fn respond(
 }
 
 impl OutputKind {
-    fn name(self) -> &'static str {
+    /// Returns the name of the tensor.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Probabilities | Self::Classification(_) => "PROBABILITIES",
             Self::Label => "LABEL",
@@ -92,7 +93,8 @@ impl OutputKind {
         }
     }
 
-    fn shape(self, n: usize, n_labels: usize) -> Vec<usize> {
+    /// Returns the shape for `n` clips.
+    pub fn shape(self, n: usize, n_labels: usize) -> Vec<usize> {
         match self {
             Self::Probabilities => vec![n, n_labels],
             Self::Classification(k) => vec![n, k.min(n_labels)],
@@ -100,7 +102,8 @@ impl OutputKind {
         }
     }
 
-    fn tensor(self, labels: &Labels, predictions: &[Prediction]) -> Tensor {
+    /// Returns the elements.
+    pub fn tensor(self, labels: &Labels, predictions: &[Prediction]) -> Tensor {
         let index = |label: &str| labels.index(label).unwrap_or_default();
         match self {
             Self::Probabilities => {
@@ -134,7 +137,8 @@ impl OutputKind {
 }
 
 impl Tensor {
-    fn datatype(&self) -> &'static str {
+    /// Returns the name of the elements' type.
+    pub fn datatype(&self) -> &'static str {
         match self {
             Self::Numbers(_) => "FP32",
             Self::Texts(_) => "BYTES",
@@ -151,7 +155,7 @@ impl Tensor {
     }
 
     /// Appends the elements in little-endian order, each text after its length in four bytes.
-    fn write(&self, bytes: &mut Vec<u8>) {
+    pub fn write(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::Numbers(values) => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
             Self::Texts(values) => {

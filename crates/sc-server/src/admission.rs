@@ -1,0 +1,109 @@
+//! The way in: a request takes its place as soon as its head is there, and is refused before its body is read.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use actix_web::{
+    HttpMessage, HttpRequest,
+    dev::Extensions,
+    error::PayloadError,
+    rt::{
+        spawn,
+        time::{Instant, sleep, sleep_until, timeout},
+    },
+    web::{Bytes, Payload},
+};
+use futures_util::{Stream, StreamExt};
+
+use crate::{Capacity, access::Client, error::ApiError, places::Place, state::AppState};
+
+/// Time for the next piece of a refused body to arrive. The refusal does not wait any longer.
+const THROW_AWAY: Duration = Duration::from_millis(20);
+
+/// The time before which a connection was told not to ask again. It is data of the connection.
+#[derive(Default)]
+struct NotBefore(Cell<Option<Instant>>);
+
+/// Prepares a new connection for [`refuse`].
+pub fn on_connect(_: &dyn Any, connection: &mut Extensions) {
+    connection.insert(NotBefore::default());
+}
+
+/// Takes a place for a request whose body is still to be read.
+///
+/// # Errors
+/// [`ApiError::Busy`] if there is none.
+pub async fn admit(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    state: &AppState,
+) -> Result<Place, ApiError> {
+    let client = client(request)?;
+    match state.recogniser.pool().places().take(&client) {
+        Ok(place) => Ok(place),
+        Err(refusal) => Err(refuse(request, payload, refusal).await),
+    }
+}
+
+/// Returns the client of a guarded request.
+///
+/// # Errors
+/// [`ApiError::Internal`] if the request has passed by the guard.
+pub fn client(request: &HttpRequest) -> Result<Client, ApiError> {
+    request.extensions().get().cloned().ok_or_else(|| ApiError::internal(NoClient))
+}
+
+/// Throws the body of a refused request away. If the connection asks before the time that its last refusal
+/// named, this one comes at that time: otherwise a greedy client could keep the server busy with refusals.
+pub async fn refuse(
+    request: &HttpRequest,
+    payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    refusal: ApiError,
+) -> ApiError {
+    throw_away(payload).await;
+    if let (Some(wait), Some(NotBefore(not_before))) = (refusal.retry_after(), request.conn_data()) {
+        if let Some(time) = not_before.get() {
+            sleep_until(time).await;
+        }
+        not_before.set(Some(Instant::now() + wait));
+    }
+    refusal
+}
+
+/// Reads a body as long as it arrives, and keeps nothing of it: a client that still sends when the connection closes
+/// would never see the answer, and only behind the body is there room for the next request.
+async fn throw_away(mut payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin) {
+    let pieces = async { while let Ok(Some(Ok(_))) = timeout(THROW_AWAY, payload.next()).await {} };
+    let _ = timeout(Capacity::default().body_deadline, pieces).await;
+}
+
+/// A handler asked for the client of a request that no guard has let in.
+#[derive(Debug, thiserror::Error)]
+#[error("a request has no client: its route has no guard")]
+struct NoClient;
+
+/// Counts refusals for the log, where a line for each would cost more than the refusals.
+#[derive(Debug, Default)]
+pub struct Refusals(AtomicU64);
+
+impl Refusals {
+    /// Counts a refusal. The first begins a second, at whose end one line gives the number.
+    pub fn count(self: &Arc<Self>) {
+        if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
+            return;
+        }
+        let this = Arc::clone(self);
+        spawn(async move {
+            sleep(Duration::from_secs(1)).await;
+            let refused = this.0.swap(0, Ordering::Relaxed);
+            tracing::warn!(refused, "requests were refused within a second: /metrics has the reasons");
+        });
+    }
+}

@@ -1,0 +1,152 @@
+//! The answers of the protocol, from the same parts as those in JSON.
+
+use std::sync::Arc;
+
+use actix_web::web::Bytes;
+use prost::Message;
+use sc_model::Prediction;
+
+use super::protocol::{
+    Contents, InferRequest, InferResponse, ModelMetadata, ModelName, Parameter, ServerMetadata, Tensor,
+    Value, Wanted, Yes,
+};
+use crate::{
+    error::ApiError,
+    places::Place,
+    routes::inference::{
+        Described, EXTENSIONS, Inference, Input, InputParameters, NAME, Named, PLATFORM, VERSION,
+        WantedParameters, inputs, outputs,
+    },
+    state::AppState,
+};
+
+/// Answers `ServerMetadata`.
+pub fn server() -> ServerMetadata {
+    ServerMetadata {
+        name: NAME.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        extensions: EXTENSIONS.map(Into::into).to_vec(),
+    }
+}
+
+/// Answers `ModelReady`.
+pub fn ready(state: &AppState, model: ModelName) -> Result<Yes, ApiError> {
+    named(model.name, model.version).check(&state.name)?;
+    Ok(Yes { yes: true })
+}
+
+/// Answers `ModelMetadata`.
+pub fn metadata(state: &AppState, model: ModelName) -> Result<ModelMetadata, ApiError> {
+    named(model.name, model.version).check(&state.name)?;
+    let tensor = |(name, datatype, shape): Described| Tensor {
+        name: name.into(),
+        datatype: datatype.into(),
+        shape,
+        ..Tensor::default()
+    };
+    let n_labels = state.model.current().header().labels.names().len();
+    Ok(ModelMetadata {
+        name: state.name.0.clone(),
+        versions: vec![VERSION.into()],
+        platform: PLATFORM.into(),
+        inputs: inputs().map(tensor).to_vec(),
+        outputs: outputs(n_labels).map(tensor).to_vec(),
+    })
+}
+
+/// Answers `ModelInfer`.
+pub async fn infer(
+    state: Arc<AppState>,
+    place: Place,
+    mut request: InferRequest,
+) -> Result<InferResponse, ApiError> {
+    let (_, mut share) = state.recogniser.pool().memory().body()?.into_parts();
+    share.grow(request.encoded_len())?;
+    let (name, version) =
+        (std::mem::take(&mut request.model_name), std::mem::take(&mut request.model_version));
+    named(name, version).check(&state.name)?;
+    let id = std::mem::take(&mut request.id);
+    let Inference { clips, outputs, .. } = parse(request)?;
+    let batch = state
+        .recogniser
+        .classify_all::<Result<Vec<Prediction>, _>>(place.with_body(share), clips, None)
+        .await?;
+    let (labels, predictions) = (&batch.classifier.header().labels, batch.answers?);
+    let tensors = outputs.iter().map(|output| output.kind.tensor(labels, &predictions));
+    let mut response = InferResponse {
+        model_name: state.name.0.clone(),
+        model_version: VERSION.into(),
+        id,
+        ..InferResponse::default()
+    };
+    for (asked, elements) in outputs.iter().zip(tensors) {
+        let kind = asked.kind;
+        let sizes = kind.shape(predictions.len(), labels.names().len());
+        response.outputs.push(Tensor {
+            name: kind.name().into(),
+            datatype: elements.datatype().into(),
+            shape: sizes.into_iter().map(|size| size as i64).collect(),
+            ..Tensor::default()
+        });
+        let mut bytes = Vec::new();
+        elements.write(&mut bytes);
+        response.raw_output_contents.push(bytes);
+    }
+    Ok(response)
+}
+
+fn named(model: String, version: String) -> Named {
+    Named { model, version: Some(version).filter(|version| !version.is_empty()) }
+}
+
+/// Returns the request as it would be in JSON, with a binary tensor behind.
+fn parse(request: InferRequest) -> Result<Inference, ApiError> {
+    let InferRequest { inputs, outputs, raw_input_contents, .. } = request;
+    let n_inputs = inputs.len();
+    let mut raw = raw_input_contents.into_iter();
+    let mut binary = Bytes::new();
+    let mut input = |tensor: Tensor| {
+        binary = raw.next().unwrap_or_else(|| tensor.contents.map(bytes).unwrap_or_default()).into();
+        Input {
+            name: tensor.name,
+            // A size below 0 is too large for any data.
+            shape: tensor.shape.into_iter().map(|size| u64::try_from(size).unwrap_or(u64::MAX)).collect(),
+            datatype: tensor.datatype,
+            parameters: InputParameters {
+                binary_data_size: Some(binary.len()),
+                sample_rate: number(tensor.parameters.get("sample_rate")),
+            },
+            data: None,
+        }
+    };
+    let inputs: Vec<Input> = inputs.into_iter().map(&mut input).collect();
+    if raw.next().is_some() {
+        return Err(ApiError::Inference(format!("more raw_input_contents than the {n_inputs} inputs")));
+    }
+    let wanted = |Wanted { name, parameters }: Wanted| crate::routes::inference::Wanted {
+        name,
+        parameters: WantedParameters {
+            binary_data: None,
+            classification: number(parameters.get("classification")),
+        },
+    };
+    let outputs: Vec<_> = outputs.into_iter().map(wanted).collect();
+    Inference::check(None, inputs, &outputs, true, &binary)
+}
+
+/// Returns the elements as they are in raw contents.
+fn bytes(contents: Contents) -> Vec<u8> {
+    let Contents { fp32_contents, bytes_contents } = contents;
+    let samples = fp32_contents.iter().flat_map(|sample| sample.to_le_bytes());
+    let files = bytes_contents
+        .iter()
+        .flat_map(|file| (file.len() as u32).to_le_bytes().into_iter().chain(file.iter().copied()));
+    samples.chain(files).collect()
+}
+
+fn number<T: TryFrom<i64> + TryFrom<u64>>(parameter: Option<&Parameter>) -> Option<T> {
+    match parameter?.value.as_ref()? {
+        Value::Int64(number) => T::try_from(*number).ok(),
+        Value::Uint64(number) => T::try_from(*number).ok(),
+    }
+}
