@@ -3,11 +3,14 @@
 
     python3 -m venv /tmp/strangers
     /tmp/strangers/bin/pip install -r crates/sc-server/scripts/strangers.txt
-    /tmp/strangers/bin/python crates/sc-server/scripts/strangers.py http://localhost:8000
+    /tmp/strangers/bin/python crates/sc-server/scripts/strangers.py http://localhost:8000 localhost:8001
+
+The second address is that of --grpc-port, if the server has one.
 """
 
 import asyncio
 import pathlib
+import queue
 import subprocess
 import sys
 
@@ -52,6 +55,33 @@ def try_triton(url: str) -> None:
         print("triton: refused", error)
 
 
+def try_triton_grpc(address: str) -> None:
+    import tritonclient.grpc as triton_grpc
+
+    client = triton_grpc.InferenceServerClient(address)
+    assert client.is_server_live() and client.is_server_ready() and client.is_model_ready(MODEL)
+    print("triton over gRPC: metadata", client.get_model_metadata(MODEL, as_json=True)["outputs"])
+
+    file = triton_grpc.InferInput("AUDIO_FILE", [2], "BYTES")
+    file.set_data_from_numpy(np.array([WORD.read_bytes()] * 2, dtype=object))
+    answer = client.infer(MODEL, [file], request_id="7")
+    assert answer.get_response().id == "7"
+    assert list(answer.as_numpy("LABEL")) == [b"yes", b"yes"], answer.as_numpy("LABEL")
+    print("triton over gRPC: two files", answer.as_numpy("LABEL"), answer.as_numpy("ACCEPTED"))
+
+    audio = triton_grpc.InferInput("AUDIO", [1, 16000], "FP32")
+    audio.set_data_from_numpy(samples())
+    answers = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    client.async_stream_infer(MODEL, [audio])
+    client.async_stream_infer("other", [audio])
+    (result, error), (_, refusal) = answers.get(timeout=10), answers.get(timeout=10)
+    client.stop_stream()
+    assert error is None and list(result.as_numpy("LABEL")) == [b"yes"], error
+    assert "no model other" in refusal.message(), refusal
+    print("triton over gRPC: a stream", result.as_numpy("LABEL"), refusal)
+
+
 async def try_kserve(url: str) -> None:
     client = InferenceRESTClient(RESTConfig(protocol="v2", retries=1))
     assert await client.is_server_live(url) and await client.is_server_ready(url)
@@ -78,5 +108,7 @@ def try_schemathesis(url: str) -> None:
 if __name__ == "__main__":
     url = sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8000"
     try_triton(url)
+    if len(sys.argv) > 2:
+        try_triton_grpc(sys.argv[2])
     asyncio.run(try_kserve(url))
     try_schemathesis(url)
