@@ -104,6 +104,17 @@ bench-peers *args:
 miri:
     cargo +nightly miri test -p sc-model --lib engine
 
+# Fuzz a target of fuzz/ for so many seconds (needs a nightly toolchain and `cargo install cargo-fuzz`)
+fuzz target seconds *args:
+    mkdir -p fuzz/corpus/{{ target }}
+    cargo +nightly fuzz run --sanitizer none --features archive,model,server {{ target }} fuzz/corpus/{{ target }} \
+        fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }} {{ args }}
+
+# Send a server a long mixture of good, hostile and broken requests (needs Python 3.9 and Linux)
+soak *args:
+    cargo build --release -p sc-server
+    crates/sc-server/scripts/soak.py {{ args }}
+
 # Older engines use BuildKit only if this is set.
 export DOCKER_BUILDKIT := "1"
 
