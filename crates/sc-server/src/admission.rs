@@ -24,8 +24,8 @@ use futures_util::{Stream, StreamExt};
 
 use crate::{Capacity, access::Client, error::ApiError, places::Place, state::AppState};
 
-/// Time for the next piece of a refused body to arrive. The refusal does not wait any longer.
-const THROW_AWAY: Duration = Duration::from_millis(20);
+/// Time for the next piece of a refused body to arrive: a slow network's round trip. The refusal waits no longer.
+const THROW_AWAY: Duration = Duration::from_millis(500);
 
 /// The time before which a connection was told not to ask again. It is data of the connection.
 #[derive(Default)]

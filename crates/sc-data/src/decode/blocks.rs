@@ -8,10 +8,10 @@ use symphonia::core::errors::Error as MediaError;
 use symphonia::core::io::ReadOnlySource;
 
 use super::limits::Limits;
-use super::{foreign, kin};
 use super::media::{self, Track};
 use super::mono::{Downmix, Mono};
 use super::resample::StreamResampler;
+use super::{foreign, kin};
 use crate::Error;
 
 /// Seconds of sound in a block.

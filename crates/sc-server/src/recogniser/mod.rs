@@ -214,7 +214,12 @@ impl Recogniser {
     ///
     /// # Errors
     /// As [`Pool::run`] and [`Model::teach`].
-    pub async fn teach(self: &Arc<Self>, name: String, clips: Vec<Audio>) -> Result<Taught, ApiError> {
+    pub async fn teach(
+        self: &Arc<Self>,
+        place: Place,
+        name: String,
+        clips: Vec<Audio>,
+    ) -> Result<Taught, ApiError> {
         let this = Arc::clone(self);
         let job = move |_: &Cancellation| {
             let recordings = clips.iter().enumerate().map(|(i, audio)| Recording {
@@ -223,7 +228,7 @@ impl Recogniser {
             });
             this.model.teach(&name, recordings.collect())
         };
-        Ok(self.pool.run(job).await??)
+        Ok(self.pool.run(place, job).await??)
     }
 
     /// Opens a live stream of `rate_hz` samples a second.

@@ -74,12 +74,13 @@ pub async fn teach(
     if !state.model.teaches() {
         return Err(WordsError::NoTeaching.into());
     }
-    let files = match read_audio(request.headers(), payload, &state.capacity).await? {
+    let (upload, place) = read_audio(&request, payload, &state).await?;
+    let files = match upload {
         Upload::One(file) => vec![file],
         Upload::Several(files) => files,
     };
     let clips = files.into_iter().map(Audio::File).collect();
-    Ok(Json(state.recogniser.teach(name.into_inner(), clips).await?))
+    Ok(Json(state.recogniser.teach(place, name.into_inner(), clips).await?))
 }
 
 /// Forgets a taught word
