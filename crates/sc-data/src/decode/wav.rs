@@ -32,7 +32,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     let data = &data[..data.len() - data.len() % frame_len];
     limits.check_length(data.len() / frame_len, format.rate_hz)?;
 
-    if !HOUND_TAGS.contains(&format.tag) {
+    if !HOUND_TAGS.contains(&format.tag) || format.bits == 64 {
         return Err(foreign::name_in_wav(format.tag).unwrap_or(hound::Error::Unsupported.into()));
     }
     let spec = format.validate()?;
@@ -115,6 +115,8 @@ struct Format<'a> {
     rate_hz: u32,
     /// Bytes of one sample of every channel.
     frame_len: u16,
+    /// Bits of one sample.
+    bits: u16,
 }
 
 impl<'a> Format<'a> {
@@ -135,6 +137,7 @@ impl<'a> Format<'a> {
             } else {
                 frame_len
             },
+            bits,
         })
     }
 
