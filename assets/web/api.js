@@ -14,6 +14,7 @@ export const predict = (recording, name, query) => post(`predict${query}`, recor
 export const detect = (recording, name, query) => post(`detect${query}`, recording, name);
 export const info = () => json('info');
 export const taughtWords = () => json('words');
+export const record = () => 'model'; // the address of the model with its words
 export const report = () => json('report.json');
 
 // Teaches the word by recordings of it.

@@ -381,6 +381,7 @@ $('copy').addEventListener('click', async () => {
 for (const button of document.querySelectorAll('[data-where]')) {
   button.addEventListener('click', () => work(async () => {
     state.info = await move(button.dataset.where);
+    await refreshTeaching();
     show();
   }));
 }
@@ -395,7 +396,7 @@ for (const button of document.querySelectorAll('[data-language]')) {
 setUpTeaching({
   work,
   async changed() {
-    state.info = await api.info();
+    state.info = await (await there()).info();
     showKnownWords();
   },
 });

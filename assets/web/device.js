@@ -7,19 +7,30 @@ import { fromInt16 } from './wav.js';
 
 const TOP = 5; // labels in an answer, as the server gives
 const MODEL = new URL('model.safetensors', document.baseURI);
+const TAUGHT = new URL('taught.safetensors', document.baseURI); // the model with words of its own, kept by the browser
+const CACHE = 'taught';
 
 let bytes;
 let loaded;
 
 // The model's bytes, read once.
 async function model() {
-  if (bytes) return bytes;
+  bytes ??= await kept() ?? await fetched();
+  return bytes;
+}
+
+// Browsers keep files on https and localhost only, and may forbid it.
+async function kept() {
+  const response = await globalThis.caches?.match(TAUGHT).catch(() => undefined);
+  return response && new Uint8Array(await response.arrayBuffer());
+}
+
+async function fetched() {
   const response = await fetch(MODEL).catch(() => {
     throw new Refusal('away');
   });
   if (!response.ok) throw new Refusal(response.status);
-  bytes = new Uint8Array(await response.arrayBuffer());
-  return bytes;
+  return new Uint8Array(await response.arrayBuffer());
 }
 
 async function recognizer() {
@@ -31,6 +42,38 @@ async function recognizer() {
 export const isOffered = () => fetch(MODEL, { method: 'HEAD' }).then(({ ok }) => ok, () => false);
 
 export const info = async () => (await recognizer()).info;
+
+export async function taughtWords() {
+  const { labels, taught = [] } = await info();
+  const names = labels.slice(labels.length - taught.length);
+  return { teaches: true, words: taught.map(({ n_recordings: recordings }, i) => ({ name: names[i], recordings })) };
+}
+
+// Teaches the word by recordings of it.
+export async function teach(word, recordings) {
+  const takes = await Promise.all(recordings.map(samples));
+  return change((model) => model.teach(word, takes, RATE));
+}
+
+export const forget = (word) => change((model) => model.forget(word));
+
+// Changes the model's words, and keeps it as long as it has any.
+async function change(work) {
+  const model = await recognizer();
+  let report;
+  try {
+    report = work(model);
+  } catch ({ message }) {
+    throw new Refusal('failed', { error: message });
+  }
+  bytes = model.record();
+  const cache = await globalThis.caches?.open(CACHE).catch(() => undefined);
+  await (model.info.taught?.length ? cache?.put(TAUGHT, new Response(bytes)) : cache?.delete(TAUGHT))?.catch(() => {});
+  return report;
+}
+
+// The address of the model with its words, for a download.
+export const record = async () => URL.createObjectURL(new Blob([await model()]));
 
 export async function predict(recording) {
   const { predictions, ...answer } = (await recognizer()).classify(await samples(recording), RATE);

@@ -2,6 +2,7 @@
 // without, all are of the version that was kept whole.
 
 const LIST = 'files.json'; // { version, files }
+const TAUGHT = 'taught'; // where `device.js` keeps the words of its user, which no version replaces
 const MODEL = 'model.safetensors'; // a server with a model of its own does not hand it out
 
 async function keep() {
@@ -13,7 +14,7 @@ async function keep() {
   await cache.addAll(files.map((path) => new Request(path, { cache: 'no-cache' })));
   if (model.ok) await cache.put(MODEL, model);
   await cache.put(LIST, list); // last: the version is whole
-  for (const other of await caches.keys()) if (other !== name) await caches.delete(other);
+  for (const other of await caches.keys()) if (![name, TAUGHT].includes(other)) await caches.delete(other);
 }
 
 async function answer(request) {

@@ -1,6 +1,5 @@
-// Words of one's own: said a few times, taught to the server, listed and forgotten.
+// Words of one's own: said a few times, taught to the server or to this device, listed and forgotten.
 
-import * as api from './api.js';
 import { $, element, refill } from './dom.js';
 import { onHold } from './hold.js';
 import { name as labelName, percent, say } from './language.js';
@@ -8,6 +7,7 @@ import * as meter from './meter.js';
 import { peak, play } from './sound.js';
 import { talk } from './talk.js';
 import { wav } from './wav.js';
+import { there } from './where.js';
 
 const ENOUGH = 5; // recordings that the page asks for
 const LEAST = 3; // recordings that the server needs
@@ -16,7 +16,7 @@ const FULL = 0.99; // full scale
 const CLIPPED = 0.01; // share of samples at full scale
 
 let takes = []; // { samples, fault }: a fault is the key of its words
-let taught = null; // `GET /words`
+let taught = null; // as `GET /words` has it
 let result = null; // what became of the last word: { name, report } or { name, refusal }
 let recording = null;
 
@@ -40,7 +40,7 @@ export function setUpTeaching({ work, changed }) {
     const { word } = target.closest('button')?.dataset ?? {};
     if (!word) return;
     work(async () => {
-      await api.forget(word);
+      await (await there()).forget(word);
       if (result?.name === word) result = null;
       await refresh();
       await changed();
@@ -49,10 +49,12 @@ export function setUpTeaching({ work, changed }) {
 }
 
 export async function refresh() {
-  taught = await api.taughtWords().catch(() => null); // static files have no server
+  const place = await there();
+  taught = await place.taughtWords().catch(() => null); // what is wrong is said where a recording is answered
+  URL.revokeObjectURL($('download').href); // of the words before
+  $('download').href = await place.record();
   showTeaching();
 }
-
 
 export function showTeaching() {
   $('teach').hidden = !taught;
@@ -131,9 +133,10 @@ function fault(samples) {
 
 // Teaches the word by all takes; one that was taught before is replaced.
 async function teach(name) {
+  const place = await there();
   try {
-    if (taught.words.some((word) => word.name === name)) await api.forget(name);
-    const report = await api.teach(name, takes.map(({ samples }) => wav(samples)));
+    if (taught.words.some((word) => word.name === name)) await place.forget(name);
+    const report = await place.teach(name, takes.map(({ samples }) => wav(samples)));
     for (const { name: number, reason } of report.left_out) takes[number - 1].fault = reason;
     result = { name, report };
     if (report.left_out.length === 0) {

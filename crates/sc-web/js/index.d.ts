@@ -40,9 +40,9 @@ export interface DetectorOptions {
   sampleRate?: number;
   /** Least smoothed probability of a detected keyword, 0 to 1. The model's own if it is left out. */
   threshold?: number;
-  /** Distance between the seconds that are classified, in seconds: 0.01 to 1, or 0.1 if it is left out. */
+  /** Distance between the seconds that are classified, in seconds: 0.01 to 1, or 0.08 if it is left out. */
   hop_s?: number;
-  /** Time over which their probabilities are averaged, in seconds: 0 to 10, or 0.3 if it is left out. */
+  /** Time over which their probabilities are averaged, in seconds: 0 to 10, or 0.32 if it is left out. */
   smoothing_s?: number;
 }
 
@@ -52,8 +52,32 @@ export interface Detector {
   push(samples: Float32Array): Detection[];
   /** Ends the stream, and returns the keywords detected at its end. */
   finish(): Detection[];
-  /** Null before the first half second is over. */
+  /** Null before the first second is over. */
   readonly latest: Score | null;
+}
+
+/** A recording that was not used, and why. */
+export interface LeftOut {
+  /** Its number, from "1". */
+  name: string;
+  reason: string;
+  message: string;
+}
+
+/** What became of the recordings of a word. */
+export interface Taught {
+  name: string;
+  /** The numbers of the recordings that teach the word, from "1". */
+  used: string[];
+  left_out: LeftOut[];
+  /** Share of the recordings that are found by the others, in [0, 1]. */
+  recall_leave_one_out: number;
+  /** Share of ordinary speech that would be taken for the word, in [0, 1]. */
+  false_accepts: number;
+  /** The label that the recordings come closest to, if the network takes them for one. */
+  nearest: Scored | null;
+  /** What would help. */
+  advice: string[];
 }
 
 /** A loaded model. Every method throws an `Error` that says what is wrong with its arguments. */
@@ -69,6 +93,12 @@ export class Recognizer {
   readonly info: Record<string, unknown>;
   /** Names the word in the loudest second of up to a minute of samples of one channel, in [-1, 1]. */
   classify(samples: Float32Array, sampleRate: number): Prediction;
+  /** Teaches a word by three recordings or more, each of one channel. Then it is among the labels. */
+  teach(name: string, takes: Float32Array[], sampleRate?: number): Taught;
+  /** Forgets a taught word. */
+  forget(name: string): void;
+  /** The bytes of a model file with the taught words, for `load`, and wherever else a model does. */
+  record(): Uint8Array;
   /** Makes a detector for live samples. */
   detector(options?: DetectorOptions): Detector;
   /** Returns what the network sees of the loudest second, `[n_frames, n_mels]`, row by row. */

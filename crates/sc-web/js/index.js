@@ -71,6 +71,18 @@ export class Recognizer {
     return this.#native.classify(floats(samples), sampleRate);
   }
 
+  teach(name, takes, sampleRate = 16_000) {
+    return this.#native.teach(name, takes.map(floats), sampleRate);
+  }
+
+  forget(name) {
+    this.#native.forget(name);
+  }
+
+  record() {
+    return this.#native.record();
+  }
+
   detector({ sampleRate = 16_000, threshold, hop_s, smoothing_s } = {}) {
     return new Detector(this.#native.detector(sampleRate, threshold, hop_s, smoothing_s));
   }

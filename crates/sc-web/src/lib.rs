@@ -9,11 +9,14 @@ mod recogniser;
 
 use wasm_bindgen::prelude::*;
 
-/// Returns the error with its causes, as the command line prints them.
-fn to_js(error: &dyn std::error::Error) -> JsError {
+/// Returns the words of an error and its causes, as the command line prints them.
+fn text(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-    JsError::new(&text)
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+fn to_js(error: &dyn std::error::Error) -> JsError {
+    JsError::new(&text(error))
 }
 
 /// Returns an answer as a plain JavaScript object, with the names that the server's JSON has.

@@ -1,17 +1,20 @@
-//! Classifies samples.
+//! Classifies samples, and learns words.
 
 use std::sync::Arc;
 
-use sc_data::{Limits, StreamResampler, Waveform};
+use js_sys::Float32Array;
+use sc_data::{Error, Limits, StreamResampler, Waveform};
+use sc_model::words::{self, Recording};
 use sc_model::{Backend, Classifier, DetectorConfig, Record};
 use wasm_bindgen::prelude::*;
 
 use crate::detector::Detector;
-use crate::{object, to_js};
+use crate::{object, text, to_js};
 
 /// A loaded model.
 #[wasm_bindgen]
 pub struct Recognizer {
+    record: Record,
     classifier: Arc<Classifier>,
 }
 
@@ -23,9 +26,40 @@ impl Recognizer {
     /// If they are no usable model.
     #[wasm_bindgen(constructor)]
     pub fn new(record: &[u8]) -> Result<Self, JsError> {
-        let classifier =
-            Record::from_bytes(record).and_then(|record| Classifier::new(&record, Backend::Native));
-        Ok(Self { classifier: Arc::new(classifier.map_err(|error| to_js(&error))?) })
+        Self::of(Record::from_bytes(record).map_err(|error| to_js(&error))?)
+    }
+
+    /// Teaches a word by recordings of it, each of mono samples, and returns the report of the server's
+    /// `PUT /words/{name}`. A recording that cannot be used is left out.
+    ///
+    /// # Errors
+    /// If the word cannot be taught. Nothing has changed then.
+    pub fn teach(&mut self, name: &str, takes: Vec<Float32Array>, rate_hz: f64) -> Result<JsValue, JsValue> {
+        let recordings = takes.iter().enumerate().map(|(i, take)| Recording {
+            name: (i + 1).to_string(),
+            samples: resampled(&take.to_vec(), rate_hz).map_err(|error| text(&error)),
+        });
+        let (record, report) =
+            words::teach(&self.record, name, recordings.collect()).map_err(|error| to_js(&error))?;
+        *self = Self::of(record)?;
+        object(&report)
+    }
+
+    /// Forgets a taught word.
+    ///
+    /// # Errors
+    /// If no taught word has this name.
+    pub fn forget(&mut self, name: &str) -> Result<(), JsError> {
+        *self = Self::of(words::forget(&self.record, name).map_err(|error| to_js(&error))?)?;
+        Ok(())
+    }
+
+    /// Returns the bytes of the model file, with the taught words.
+    ///
+    /// # Errors
+    /// None in practice: what was loaded can be written.
+    pub fn record(&self) -> Result<Vec<u8>, JsError> {
+        self.record.to_bytes().map_err(|error| to_js(&error))
     }
 
     /// All labels, in the order of the logits.
@@ -45,7 +79,7 @@ impl Recognizer {
     /// # Errors
     /// If there are no samples, too many, one that is not finite, or a sample rate out of range.
     pub fn classify(&self, samples: &[f32], rate_hz: f64) -> Result<JsValue, JsValue> {
-        let waveform = Waveform::from_samples(&resampled(samples, rate_hz)?);
+        let waveform = Waveform::from_samples(&resampled(samples, rate_hz).map_err(|error| to_js(&error))?);
         object(&self.classifier.classify(&waveform))
     }
 
@@ -69,7 +103,7 @@ impl Recognizer {
     /// As [`classify`](Self::classify).
     #[wasm_bindgen(js_name = logMel)]
     pub fn log_mel(&self, samples: &[f32], rate_hz: f64) -> Result<Vec<f32>, JsError> {
-        let waveform = Waveform::from_samples(&resampled(samples, rate_hz)?);
+        let waveform = Waveform::from_samples(&resampled(samples, rate_hz).map_err(|error| to_js(&error))?);
         Ok(self.classifier.header().log_mel.init().compute(&waveform).values().to_vec())
     }
 
@@ -90,21 +124,29 @@ impl Recognizer {
             smoothing_s: in_range("smoothing_s", smoothing_s, 0.0..=10.0)?.unwrap_or(default.smoothing_s),
             threshold: in_range("threshold", threshold, 0.0..=1.0)?,
         };
-        Ok(Detector::new(Arc::clone(&self.classifier), &config, checked_rate(rate_hz)?))
+        let rate_hz = checked_rate(rate_hz).map_err(|error| to_js(&error))?;
+        Ok(Detector::new(Arc::clone(&self.classifier), &config, rate_hz))
+    }
+}
+
+impl Recognizer {
+    fn of(record: Record) -> Result<Self, JsError> {
+        let classifier = Classifier::new(&record, Backend::Native).map_err(|error| to_js(&error))?;
+        Ok(Self { record, classifier: Arc::new(classifier) })
     }
 }
 
 /// Returns the samples at 16 kHz.
-fn resampled(samples: &[f32], rate_hz: f64) -> Result<Vec<f32>, JsError> {
+fn resampled(samples: &[f32], rate_hz: f64) -> Result<Vec<f32>, Error> {
     let rate_hz = checked_rate(rate_hz)?;
-    Limits::default().check_samples(samples, rate_hz).map_err(|error| to_js(&error))?;
+    Limits::default().check_samples(samples, rate_hz)?;
     Ok(StreamResampler::all(samples, rate_hz))
 }
 
 /// Returns a sample rate within the limits. A fraction of a hertz is dropped; what is no number becomes 0.
-fn checked_rate(rate_hz: f64) -> Result<u32, JsError> {
+fn checked_rate(rate_hz: f64) -> Result<u32, Error> {
     let rate_hz = rate_hz as u32;
-    Limits::default().check_format(1, rate_hz).map_err(|error| to_js(&error))?;
+    Limits::default().check_format(1, rate_hz)?;
     Ok(rate_hz)
 }
 

@@ -39,6 +39,22 @@ test('a model from its bytes answers as the one of the package', async () => {
   assert.equal(other.threshold, other.info.threshold);
 });
 
+test('a word is taught by recordings, kept in the model, and forgotten', async () => {
+  const learner = await Recognizer.load();
+  const { samples, rate } = speech();
+  const report = learner.teach('світло', [samples, samples, samples], rate);
+  assert.deepEqual([report.name, report.used, report.left_out], ['світло', ['1', '2', '3'], []]);
+  const { label, accepted } = learner.classify(samples, rate);
+  assert.deepEqual([label, accepted], ['світло', true]);
+  const copy = await Recognizer.load(learner.record());
+  assert.deepEqual(copy.classify(samples, rate), learner.classify(samples, rate));
+  assert.throws(() => learner.teach('світло', [samples], rate), /knows `світло` already/);
+  assert.throws(() => learner.teach('lights', [samples], rate), /1 of 1 recordings/);
+  learner.forget('світло');
+  assert.deepEqual(learner.labels, recognizer.labels);
+  assert.throws(() => learner.forget('світло'), Error);
+});
+
 test('logits of the features are those behind the answer', () => {
   const { samples, rate } = speech();
   const features = recognizer.logMel(samples, rate);
@@ -49,7 +65,8 @@ test('logits of the features are those behind the answer', () => {
 });
 
 test('live pieces of any size have the detections of the whole', () => {
-  const { samples, rate: sampleRate } = speech();
+  const { samples: word, rate: sampleRate } = speech();
+  const samples = Float32Array.of(...word, ...word);
   const listen = (size) => {
     const detector = recognizer.detector({ sampleRate });
     const found = [];
@@ -92,7 +109,7 @@ test('a closed detector says so', () => {
 
 test('a damaged model is refused', async () => {
   const zeros = new Uint8Array(model);
-  zeros.fill(0, zeros.length - 4_000);
+  zeros.fill(0, 1e6, 1e6 + 4_000); // weights of the network
   for (const bytes of [new Uint8Array(0), model.subarray(0, 9_000), model.subarray(0, -1), zeros]) {
     await assert.rejects(Recognizer.load(bytes), /not a usable model/);
   }

@@ -4,6 +4,7 @@
 //! fewer places at a time than that. Here the same number of sums comes from several panels. Each sum adds
 //! the same products in the same order, so that it has the same bits.
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
+#![cfg_attr(target_arch = "wasm32", allow(unused, reason = "no kernel of WebAssembly is in it"))]
 
 use pulp::{Simd, WithSimd};
 

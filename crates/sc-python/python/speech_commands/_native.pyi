@@ -64,7 +64,7 @@ class Detector:
         """Ends the stream, and returns the keywords detected at its end."""
     @property
     def latest(self) -> Score | None:
-        """The likeliest label of the newest second, or None before the first half second is over."""
+        """The likeliest label of the newest second, or None before the first second is over."""
 
 @final
 class Recognizer:

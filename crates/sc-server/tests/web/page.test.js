@@ -329,13 +329,15 @@ test('says when the server is busy, or away', async () => {
   assert.equal(await running(page), 0);
 });
 
-test('teaches a word by the microphone, and forgets it', async () => {
-  const teacher = await serve('--teach', join(folder, 'words.safetensors'));
+// Opens a page whose microphone says *banana*.
+async function hearing(address, problems) {
   const wav = join(folder, 'banana.wav');
   writeFileSync(wav, await asWav(await open(), '/examples/banana.mp3', 1));
   const speaker = await launch({ wav });
-  // Without `problems`: the console tells that this server hands out no model, which the page asks for.
-  const page = await visit(speaker, teacher.address, { reducedMotion: 'reduce' });
+  return { speaker, page: await visit(speaker, address, { reducedMotion: 'reduce', problems }) };
+}
+
+async function teachBanana(page) {
   await page.fill('#newWord', 'банан');
   for (let n = 1; n <= 5; n += 1) {
     await page.click('#take');
@@ -344,18 +346,48 @@ test('teaches a word by the microphone, and forgets it', async () => {
   assert.deepEqual(await audit(page), []);
   await page.click('#teachIt');
   await page.waitForSelector('#teachResult >> text=“банан” is taught');
+  await knowsBanana(page);
+}
+
+async function knowsBanana(page) {
   await page.waitForSelector('#words >> text=банан');
   await press(page, 'banana');
   await hears(page, /^Heard банан/);
   await press(page, 'yes');
   await hears(page, /^Heard yes/);
+}
+
+async function forgetBanana(page) {
   await page.click('#taught button');
   await page.waitForFunction(() => !/банан/.test(document.getElementById('words').textContent));
   await press(page, 'banana');
   await hears(page, /^Not a known word/);
   assert.equal(await running(page), 0);
+}
+
+test('teaches a word by the microphone, and forgets it', async () => {
+  const teacher = await serve('--teach', join(folder, 'words.safetensors'));
+  // Without `problems`: the console tells that this server hands out no model, which the page asks for.
+  const { speaker, page } = await hearing(teacher.address);
+  await teachBanana(page);
+  await forgetBanana(page);
   await speaker.close();
   await teacher.stop();
+});
+
+test('teaches a word on the device, keeps it there, and sends nothing', async () => {
+  const { speaker, page } = await hearing(server.address, problems);
+  const sent = [];
+  page.on('request', (request) => ['POST', 'PUT'].includes(request.method()) && sent.push(request.url()));
+  await onDevice(page);
+  await teachBanana(page);
+  await page.reload();
+  await knowsBanana(page);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
+  assert(readFileSync(await download.path()).includes('банан'));
+  await forgetBanana(page);
+  assert.deepEqual(sent, []);
+  await speaker.close();
 });
 
 test('says how a server is started that teaches', async () => {
