@@ -61,6 +61,7 @@ export function showTeaching() {
   if (!taught) return;
   $('teachForm').hidden = !taught.teaches;
   $('teachOff').hidden = taught.teaches;
+  $('teachHere').hidden = $('where').hidden;
   $('takeText').textContent = say(recording ? 'takeNow' : 'take');
   $('takeCount').textContent = say('takes', takes.length, ENOUGH);
   $('teachIt').disabled = takes.length < LEAST || $('newWord').value.trim() === '';

@@ -42,6 +42,7 @@ export const words = {
 
     teach: 'Teach it a word',
     teachOff: 'This server teaches no words. To turn that on, start it with',
+    teachHere: 'Or choose “On this device” above: words taught there stay there.',
     teachNote: 'Name a word of your own and say it five times, as you would in daily life. It takes no training.',
     newWord: 'The word',
     take: 'Hold and say it',
@@ -152,7 +153,7 @@ export const words = {
     confusion: 'What it takes for what',
     confusionNote: 'A row is what was said, a column what was heard, before the threshold.',
     private: 'Recordings are answered and forgotten: nothing is kept, here or on the server.',
-    privateDevice: 'Recordings are answered on this device: nothing leaves it, and nothing is kept.',
+    privateDevice: 'Recordings are answered on this device: nothing leaves it, and no recording is kept.',
 
     // What went wrong: by itself, by the server's status, or by the microphone's error.
     away: 'The server does not answer. Is it running?',
@@ -205,6 +206,7 @@ export const words = {
 
     teach: 'Навчіть його слова',
     teachOff: 'Цей сервер не вчить слів. Щоб увімкнути це, запустіть його з',
+    teachHere: 'Або виберіть «На цьому пристрої» вгорі: вивчені там слова лишаються там.',
     teachNote: 'Назвіть своє слово і скажіть його п’ять разів, як у житті. Довгого навчання не треба.',
     newWord: 'Слово',
     take: 'Тримайте й скажіть його',
