@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 
 import { chromium } from 'playwright-core';
 
-const REPOSITORY = resolve(import.meta.dirname, '../../../..');
+export const REPOSITORY = resolve(import.meta.dirname, '../../../..');
 const TARGET = resolve(REPOSITORY, process.env.CARGO_TARGET_DIR ?? 'target');
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
