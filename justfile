@@ -1,4 +1,4 @@
-# `just` alone lists the recipes. Each runs a command of README.md.
+# `just` alone lists the recipes. Each runs a command of the guide.
 
 data := "data/speech_commands_v0.02"
 run := "runs/latest"
@@ -74,6 +74,16 @@ web:
 site dir="target/site":
     crates/sc-web/scripts/site.sh {{ dir }}
 
+# Write the guide as a site to DIR (needs mdBook)
+guide dir="target/guide":
+    docs/build.sh {{ dir }}
+
+# Take the picture of the page in README and guide anew (needs npm and a Chromium)
+picture:
+    cargo build -p sc-server
+    npm ci --prefix crates/sc-server/tests/web
+    node crates/sc-server/tests/web/picture.js
+
 # Install the Python package into a fresh environment in DIR, and test it
 test-python dir="target/python":
     python3 -m venv {{ dir }}
@@ -141,7 +151,7 @@ docker-size *args:
     done
     docker image ls speech-commands-app
 
-# Test on a real engine what README.md says about the image
+# Test on a real engine what docs/src/deploy.md says about the image
 docker-test *args:
     docker/test.sh {{ args }}
 

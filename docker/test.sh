@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh [ARGUMENT...] tests on a real Docker Engine what README.md says about the image. Arguments go to each `docker build`.
+# test.sh [ARGUMENT...] tests on a real Docker Engine what docs/src/deploy.md says about the image. Arguments go to each `docker build`.
 # It needs curl and python3. Its trainings have one epoch, on an archive that it writes itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."

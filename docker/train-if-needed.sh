@@ -66,8 +66,8 @@ train() {
 
 # Without this check, a model that loads would be taken for a broken one.
 if ! sc-train --version >/dev/null; then
-    say "Error: sc-train does not run here. For another architecture, register QEMU first (docker/README.md)." \
-        "Помилка: sc-train тут не запускається. Для іншої архітектури спершу зареєструйте QEMU (docker/README.md)." >&2
+    say "Error: sc-train does not run here. For another architecture, register QEMU first (docs/src/deploy.md)." \
+        "Помилка: sc-train тут не запускається. Для іншої архітектури спершу зареєструйте QEMU (docs/src/deploy.md)." >&2
     exit 2
 fi
 

@@ -3,10 +3,11 @@
 import json
 import os
 import subprocess
+import sys
 import wave
 
 import pytest
-from conftest import EXAMPLES, GOLDEN, ROOT
+from conftest import EXAMPLES, GOLDEN, ROOT, programs
 
 np = pytest.importorskip("numpy")
 ort = pytest.importorskip("onnxruntime")
@@ -15,12 +16,18 @@ SOUNDS = [*sorted(GOLDEN.glob("*.wav")), *sorted(EXAMPLES.glob("[!s]*.mp3"))]
 
 
 @pytest.fixture(scope="module", params=["features", "samples"])
-def exported(request, tmp_path_factory):
-    """Returns the input of an exported network, and the network."""
+def file(request, tmp_path_factory):
+    """Returns the input of an exported network, and its file."""
     file = tmp_path_factory.mktemp("onnx") / "model.onnx"
     program = os.environ.get("SC_TRAIN", "cargo run --quiet -p sc-train --no-default-features --").split()
     subprocess.run([*program, "export", "--onnx", file, "--from", request.param], cwd=ROOT, check=True)
-    return request.param, ort.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    return request.param, file
+
+
+@pytest.fixture(scope="module")
+def exported(file):
+    """Returns the input of an exported network, and the network."""
+    return file[0], ort.InferenceSession(str(file[1]), providers=["CPUExecutionProvider"])
 
 
 def second(path):
@@ -54,6 +61,13 @@ def test_probabilities_are_the_native_ones(recognizer, exported):
     got = session.run(["probabilities"], {"samples": second(path)[None]})[0][0]
     expected = dict(recognizer.classify(path).predictions)
     assert np.abs(got - [expected[label] for label in recognizer.labels]).max() < 1e-4
+
+
+@pytest.mark.parametrize("program", programs("onnxruntime"))
+def test_the_programs_of_the_documents_print_a_label(recognizer, file, program):
+    if file[0] == "samples":
+        done = subprocess.run([sys.executable, "-c", program], cwd=file[1].parent, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() in recognizer.labels
 
 
 def test_the_metadata_are_those_of_the_model(recognizer, exported):

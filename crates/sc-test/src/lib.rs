@@ -11,4 +11,5 @@
 
 pub mod archive_server;
 pub mod dataset;
+pub mod docs;
 pub mod wav;

@@ -406,3 +406,9 @@ fn streams_are_built_of_a_split_and_keywords_are_found_in_a_recording() {
     );
     assert_refused(&evaluate(&folder.path().join("missing.csv")), "missing.csv");
 }
+
+#[test]
+#[cfg_attr(not(feature = "flex"), ignore = "a build without Burn cannot train")]
+fn every_command_of_the_documents_is_accepted() {
+    sc_test::docs::try_program("sc-train", env!("CARGO_BIN_EXE_sc-train"), str::to_owned);
+}

@@ -288,3 +288,8 @@ fn a_folder_without_noise_has_0_s_of_it() {
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains("\n0 s of background noise in 0 files\n"), "{stdout}");
 }
+
+#[test]
+fn every_command_of_the_documents_is_accepted() {
+    sc_test::docs::try_program("sc-data", env!("CARGO_BIN_EXE_sc-data"), str::to_owned);
+}

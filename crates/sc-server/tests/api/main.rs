@@ -4,6 +4,7 @@
 
 mod damage;
 mod detect;
+mod docs;
 #[cfg(feature = "grpc-test")]
 mod grpc;
 mod helpers;
@@ -12,7 +13,6 @@ mod limits;
 mod operation;
 mod page;
 mod predict;
-mod readme;
 mod shutdown;
 mod words;
 
