@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::{
-    DatasetError, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::NOISE_FOLDER, decode,
+    DatasetError, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::is_noise, decode,
 };
 
 /// The first bytes of the file. Change the version at their end with anything that changes the samples.
@@ -28,7 +28,7 @@ const INDEX_START: usize = MAGIC.len() + KEY_LEN;
 const BYTES_PER_SAMPLE: u64 = 2;
 /// Files decoded at a time: enough to keep every core busy, few enough to hold in memory.
 const BATCH: usize = 512;
-/// Up to one unreadable file in so many is bad luck; more are a damaged dataset.
+/// Up to one unreadable file in so many of the published archive is bad luck; more are a damaged dataset.
 const READABLE_PER_UNREADABLE: usize = 100;
 
 /// The place of one second of audio in a dataset.
@@ -75,22 +75,49 @@ impl SampleCache {
     /// [`SampleCache::is_readable`]. A clip longer than a second is cut to its loudest second.
     ///
     /// # Errors
-    /// [`DatasetError`] if a file cannot be read or written, or if more than one file in a hundred
-    /// cannot be decoded.
+    /// [`DatasetError`] if a file cannot be read or written, or if more than one file in a hundred of the published
+    /// archive cannot be decoded.
     pub fn open(
         dataset: &SpeechCommands,
         path: &Path,
         progress: impl FnMut(usize, usize),
     ) -> Result<Self, DatasetError> {
         let key = key(dataset)?;
-        if let Some(cache) = Self::load(dataset, &key, path) {
-            return Ok(cache);
+        let mut cache = Self::load(dataset, &key, path);
+        if cache.is_none() {
+            build(dataset, &key, path, progress)?;
+            cache = Self::load(dataset, &key, path);
         }
-        build(dataset, &key, path, progress)?;
-        Self::load(dataset, &key, path).ok_or_else(|| {
-            let error = io::Error::other("the cache is not what was just written there");
-            DatasetError::io(path)(error)
-        })
+        let lost = || io::Error::other("the cache is not what was just written there");
+        let cache = cache.ok_or_else(|| DatasetError::io(path)(lost()))?;
+        cache.warn_of_unreadable(dataset);
+        cache.check_published(dataset)?;
+        Ok(cache)
+    }
+
+    /// Names each file without samples, with the reason.
+    fn warn_of_unreadable(&self, dataset: &SpeechCommands) {
+        for (_, path) in paths(dataset).enumerate().filter(|(file, _)| self.range(*file).is_empty()) {
+            let error =
+                decode_one(dataset, path).err().unwrap_or_else(|| "it could not be read before".into());
+            tracing::warn!("left out: {}: {error}", path.display());
+        }
+    }
+
+    fn check_published(&self, dataset: &SpeechCommands) -> Result<(), DatasetError> {
+        let published = || dataset.clips().iter().enumerate().filter(|(_, clip)| clip.is_published());
+        let unreadable: Vec<_> = published().filter(|(index, _)| !self.is_readable(*index)).collect();
+        let n_files = published().count();
+        match unreadable.as_slice() {
+            [(_, first), ..] if unreadable.len() * READABLE_PER_UNREADABLE > n_files => {
+                Err(DatasetError::Unreadable {
+                    path: first.path.clone(),
+                    n_unreadable: unreadable.len(),
+                    n_files,
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns `None` if there is no cache at `path`, or one of other files.
@@ -114,11 +141,11 @@ impl SampleCache {
         })
     }
 
-    /// Returns the SHA-256 over the path and the number of samples of every file, in hex. It identifies the
-    /// data, wherever and whenever they were unpacked.
+    /// Returns the SHA-256 over the path and the number of samples of every file that could be decoded, in hex. It
+    /// identifies the data, wherever and whenever they were unpacked.
     pub fn digest(&self, dataset: &SpeechCommands) -> String {
         let mut hasher = Sha256::new();
-        for (file, path) in paths(dataset).enumerate() {
+        for (file, path) in paths(dataset).enumerate().filter(|(file, _)| !self.range(*file).is_empty()) {
             hasher.update(path.as_os_str().as_encoded_bytes());
             hasher.update([0]); // no path holds it: no two lists of files look the same
             let range = self.range(file);
@@ -205,19 +232,13 @@ fn build(
 ) -> Result<(), DatasetError> {
     let paths: Vec<&Path> = paths(dataset).collect();
     let mut builder = Builder::create(path, key, paths.len()).map_err(DatasetError::io(path))?;
-    let mut unreadable = Vec::new();
     for batch in paths.chunks(BATCH) {
-        for (path, decoded) in batch.iter().zip(decode_all(dataset, batch)) {
-            let samples = decoded.unwrap_or_else(|error| {
-                tracing::warn!(path = %path.display(), error, "left out: it cannot be decoded");
-                unreadable.push(*path);
-                Vec::new()
-            });
-            builder.append(&samples).map_err(DatasetError::io(&builder.path))?;
+        let decoded: Vec<Decoded> = batch.par_iter().map(|path| decode_one(dataset, path)).collect();
+        for samples in decoded {
+            builder.append(&samples.unwrap_or_default()).map_err(DatasetError::io(&builder.path))?;
         }
         progress(builder.ends.len(), paths.len());
     }
-    check_unreadable(&unreadable, paths.len())?;
     builder.finish(key).map_err(DatasetError::io(path))
 }
 
@@ -269,29 +290,13 @@ fn write_header(writer: &mut impl Write, key: &[u8; KEY_LEN], ends: &[u64]) -> i
 
 type Decoded = Result<Vec<i16>, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Decodes files on all cores. Clips are cut to a second; noise stays whole.
-fn decode_all(dataset: &SpeechCommands, paths: &[&Path]) -> Vec<Decoded> {
-    let decode_one = |path: &&Path| {
-        let mut samples = decode(&fs::read(dataset.root().join(path))?, &Limits::DATASET)?;
-        if samples.len() > N_SAMPLES && !path.starts_with(NOISE_FOLDER) {
-            samples = Waveform::from_samples(&samples).samples().to_vec();
-        }
-        Ok(samples.into_iter().map(to_i16).collect())
-    };
-    paths.par_iter().map(decode_one).collect()
-}
-
-fn check_unreadable(unreadable: &[&Path], n_files: usize) -> Result<(), DatasetError> {
-    match unreadable {
-        [first, ..] if unreadable.len() * READABLE_PER_UNREADABLE > n_files => {
-            Err(DatasetError::Unreadable {
-                path: first.to_path_buf(),
-                n_unreadable: unreadable.len(),
-                n_files,
-            })
-        }
-        _ => Ok(()),
+/// Decodes a file. A clip is cut to a second; noise stays whole.
+fn decode_one(dataset: &SpeechCommands, path: &Path) -> Decoded {
+    let mut samples = decode(&fs::read(dataset.root().join(path))?, &Limits::DATASET)?;
+    if samples.len() > N_SAMPLES && !is_noise(path) {
+        samples = Waveform::from_samples(&samples).samples().to_vec();
     }
+    Ok(samples.into_iter().map(to_i16).collect())
 }
 
 /// The inverse of [`Waveform::from_i16`], and of decoding for files of 16 bits.

@@ -1,47 +1,41 @@
-//! The word, speaker and take in a clip's file name.
+//! The word and the speaker in a clip's path.
 
 use std::path::{Path, PathBuf};
 
-/// A short file with one spoken word. Its path in the dataset is `<word>/<speaker>_nohash_<take>.wav`.
+/// An audio file with one spoken word, in the folder of that word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clip {
     /// The word that the speaker was asked for: the folder's name.
     pub word: String,
-    /// The speaker's name: eight hexadecimal digits in the published archive.
+    /// The speaker's name: eight hexadecimal digits in the published archive. The path, in a data set of too few
+    /// speakers to be split by them.
     pub speaker: String,
-    /// Number of this clip among its speaker's clips of one word, from zero.
-    pub take: u32,
     /// Path relative to the dataset's folder.
     pub path: PathBuf,
 }
 
 impl Clip {
-    /// Parses `<word>/<file>.wav`. Returns `None` if `path` has another form.
+    /// Parses `<word>/…/<file>`. Returns `None` if `path` names no folder.
     ///
-    /// A file name without `_nohash_`, as of one's own clips, is the speaker's name, and its take is 0.
+    /// The speaker is what stands before `_nohash_` in the file's name, else the folder within the word's folder, else
+    /// the file's name without its extension.
     pub fn parse(path: &Path) -> Option<Self> {
-        let mut parts = path.iter().map(|part| part.to_str());
-        let (Some(Some(word)), Some(Some(file)), None) = (parts.next(), parts.next(), parts.next()) else {
-            return None;
+        let parts: Vec<&str> = path.iter().map(|part| part.to_str()).collect::<Option<_>>()?;
+        let [word, folders @ .., file] = parts.as_slice() else { return None };
+        let stem = Path::new(file).file_stem()?.to_str()?;
+        let speaker = match (stem.split_once("_nohash_"), folders) {
+            (Some((speaker, _)), _) if !speaker.is_empty() => speaker,
+            (_, [folder, ..]) => folder,
+            (_, []) => stem,
         };
-        let stem = file.strip_suffix(".wav")?;
-        let (speaker, take) = stem.split_once("_nohash_").unwrap_or((stem, "0"));
-        Some(Self {
-            word: word.to_owned(),
-            speaker: speaker.to_owned(),
-            take: take.parse().ok()?,
-            path: path.to_owned(),
-        })
+        Some(Self { word: (*word).to_owned(), speaker: speaker.to_owned(), path: path.to_owned() })
     }
 
-    /// The word that was said: the folder's, or for a synthetic clip of another word the end of its speaker's name, as
-    /// `scripts/speak.py` writes it: `<synthesiser>-<number>-<word>`.
+    /// The word that was said: the folder's, or in a folder `spoken_…` of `scripts/speak.py`, which holds many words,
+    /// the end of the speaker's name, `<synthesiser>-<number>-<word>`.
     pub fn said(&self) -> &str {
-        if self.is_published() {
-            return &self.word;
-        }
         match self.speaker.splitn(3, '-').nth(2) {
-            Some(word) if !word.is_empty() => word,
+            Some(word) if !word.is_empty() && self.word.starts_with("spoken_") => word,
             _ => &self.word,
         }
     }
@@ -58,9 +52,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_names_word_speaker_and_take() {
+    fn a_path_names_word_and_speaker() {
         let path = PathBuf::from("yes/0a7c2a8d_nohash_3.wav");
-        let expected = Clip { word: "yes".into(), speaker: "0a7c2a8d".into(), take: 3, path: path.clone() };
+        let expected = Clip { word: "yes".into(), speaker: "0a7c2a8d".into(), path: path.clone() };
         assert!(expected.is_published());
         assert_eq!(Clip::parse(&path), Some(expected));
     }
@@ -70,19 +64,28 @@ mod tests {
         let said = |path: &str| Clip::parse(Path::new(path)).unwrap().said().to_owned();
         assert_eq!(said("spoken_other/espeak-17-lamp_nohash_0.wav"), "lamp");
         assert_eq!(said("yes/0a7c2a8d_nohash_3.wav"), "yes");
-        assert_eq!(said("lamp/jo-ann_nohash_3.wav"), "lamp");
+        assert_eq!(said("lamp/2026-11-27-kitchen.wav"), "lamp");
     }
 
     #[test]
-    fn a_name_without_nohash_is_a_speaker_of_its_own() {
-        let clip = Clip::parse(Path::new("lamp/kitchen.wav")).unwrap();
-        assert_eq!((clip.speaker.as_str(), clip.take), ("kitchen", 0));
-        assert!(!clip.is_published());
+    fn a_speaker_is_named_by_the_file_else_by_its_folder_else_by_nothing() {
+        for (path, speaker) in [
+            ("lamp/ann/jo_nohash_3.flac", "jo"),
+            ("lamp/ann/kitchen.wav", "ann"),
+            ("lamp/ann/monday/1.mp3", "ann"),
+            ("lamp/kitchen.2.wav", "kitchen.2"),
+            ("lamp/_nohash_0.wav", "_nohash_0"),
+            ("допомога/Марта/1.ogg", "Марта"),
+        ] {
+            let clip = Clip::parse(Path::new(path)).unwrap();
+            assert_eq!(clip.speaker, speaker, "{path}");
+            assert!(!clip.is_published());
+        }
     }
 
     #[test]
     fn other_paths_are_no_clips() {
-        for path in ["README.md", "a.wav", "yes/a.txt", "yes/a/b.wav", "yes/a_nohash_x.wav", ""] {
+        for path in ["README.md", "a.wav", ""] {
             assert_eq!(Clip::parse(Path::new(path)), None, "{path}");
         }
     }

@@ -1,26 +1,31 @@
 //! The clips and noise files of a dataset's folder, and the split of each clip.
 
 use std::{
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
 };
 
-use crate::{Clip, DatasetError, Labels, Split, split};
+use walkdir::WalkDir;
 
-/// The folder of noise files: no word.
-pub(crate) const NOISE_FOLDER: &str = "_background_noise_";
+use crate::{Clip, DatasetError, Labels, SILENCE, SampleCache, Split, UNKNOWN, Words, check_word, split};
 
-/// The list of an unpacked archive's files. Clips and noise files have an index, in the order of their paths.
+/// The folders of noise files: no word.
+const NOISE_FOLDERS: [&str; 2] = ["_background_noise_", SILENCE];
+
+/// The list of a data set's files: of the unpacked archive, or of any folder with a folder for each word. Clips and
+/// noise files have an index, in the order of their paths.
 #[derive(Clone, Debug)]
 pub struct SpeechCommands {
     root: PathBuf,
     clips: Vec<Clip>,
     splits: Vec<Split>,
     noise: Vec<PathBuf>,
+    few_speakers: bool,
 }
 
 impl SpeechCommands {
-    /// Lists the files of `root`. It opens none of them.
+    /// Lists the files of `root`, whatever their format. It opens none of them, and passes over hidden ones.
     ///
     /// # Errors
     /// [`DatasetError`] if `root` is no such dataset, or if its lists put a speaker in two splits.
@@ -29,18 +34,36 @@ impl SpeechCommands {
         let mut clips = Vec::new();
         let mut noise = Vec::new();
         for folder in folders(&root)? {
-            let files = wav_files(&root.join(&folder))?;
-            let paths = files.into_iter().map(|file| Path::new(&folder).join(file));
+            let paths = files(&root, &folder)?.into_iter();
             match folder.as_str() {
-                NOISE_FOLDER => noise.extend(paths),
+                _ if is_noise(Path::new(&folder)) => noise.extend(paths),
                 _ => clips.extend(paths.filter_map(|path| Clip::parse(&path))),
             }
         }
         if clips.is_empty() {
             return Err(DatasetError::NoClips(root));
         }
-        let splits = split::assign(&root, &clips)?;
-        Ok(Self { root, clips, splits, noise })
+        let (splits, few_speakers) = split::assign(&root, &mut clips, |_| true)?;
+        Ok(Self { root, clips, splits, noise, few_speakers })
+    }
+
+    /// Splits again for some labels: without lists, every split gets clips of keywords that can be read.
+    ///
+    /// # Errors
+    /// As [`SpeechCommands::open`].
+    pub fn split_for(self, labels: &Labels, cache: &SampleCache) -> Result<Self, DatasetError> {
+        let has_keyword: Vec<_> = self.clips.iter().map(|clip| labels.has_keyword(&clip.word)).collect();
+        self.split_by(|clip| has_keyword[clip] && cache.is_readable(clip))
+    }
+
+    /// Splits again by the clips that count, given by their index: without lists, every split gets some of them.
+    ///
+    /// # Errors
+    /// As [`SpeechCommands::open`].
+    pub fn split_by(mut self, counts: impl Fn(usize) -> bool) -> Result<Self, DatasetError> {
+        self.clips = self.clips.iter().filter_map(|clip| Clip::parse(&clip.path)).collect(); // with their speakers
+        (self.splits, self.few_speakers) = split::assign(&self.root, &mut self.clips, counts)?;
+        Ok(self)
     }
 
     /// The dataset's folder.
@@ -69,6 +92,47 @@ impl SpeechCommands {
         &self.noise
     }
 
+    /// Returns true if the clips are split file by file, as they have too few speakers to be split by: figures are then
+    /// of voices that training has heard.
+    pub fn has_few_speakers(&self) -> bool {
+        self.few_speakers
+    }
+
+    /// Returns the labels of a choice of words: the words, [`UNKNOWN`] and [`SILENCE`](crate::SILENCE). All words are
+    /// those that a clip can be read of.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoClipOf`] or [`DatasetError::NoReadableClipOf`] if no clip of a named word can be read,
+    /// [`DatasetError::Word`] if a folder's name cannot be a label.
+    pub fn labels(&self, words: &Words, cache: &SampleCache) -> Result<Labels, DatasetError> {
+        let readable = (0..self.clips.len()).filter(|clip| cache.is_readable(*clip));
+        let mut readable: Vec<&str> = readable.map(|clip| self.clips[clip].word.as_str()).collect();
+        readable.dedup(); // clips are sorted by path, so by word
+        readable.retain(|word| *word != UNKNOWN);
+        match words {
+            Words::All => {
+                readable.iter().try_for_each(|word| check_word(word))?;
+                Labels::of_words(readable)
+            }
+            Words::Named(names) => {
+                let missing = names.iter().find(|name| !readable.contains(&name.as_str()));
+                missing.map_or(Ok(()), |word| Err(self.no_clip_of(word)))?;
+                Labels::of_words(names)
+            }
+        }
+    }
+
+    /// The error of a word without a clip that can be read.
+    fn no_clip_of(&self, word: &str) -> DatasetError {
+        let mut words: Vec<String> = self.clips.iter().map(|clip| clip.word.clone()).collect();
+        let n_files = words.iter().filter(|its| *its == word).count();
+        if n_files > 0 {
+            return DatasetError::NoReadableClipOf { folder: self.root.join(word), n_files };
+        }
+        words.dedup();
+        DatasetError::NoClipOf { word: word.to_owned(), root: self.root.clone(), folders: words }
+    }
+
     /// Returns the words that have no label of their own, if there is no [`UNKNOWN`](crate::UNKNOWN) either.
     pub fn words_without_label(&self, labels: &Labels) -> Vec<&str> {
         let words = self.clips.iter().map(|clip| clip.word.as_str());
@@ -78,7 +142,7 @@ impl SpeechCommands {
     }
 }
 
-/// Lists the WAV files below `dir`, which holds one folder for each label. Each comes with its label's index.
+/// Lists the files below `dir`, which holds one folder for each label. Each comes with its label's index.
 ///
 /// This is the layout of `speech_commands_test_set_v0.02.tar.gz`.
 ///
@@ -87,11 +151,11 @@ impl SpeechCommands {
 pub fn labelled_clips(dir: &Path, labels: &Labels) -> Result<Vec<(PathBuf, usize)>, DatasetError> {
     let mut clips = Vec::new();
     for folder in folders(dir)? {
-        let path = dir.join(&folder);
         let Some(label) = labels.index(&folder) else {
-            return Err(DatasetError::NotALabel { folder: path, expected: labels.names().to_vec() });
+            let folder = dir.join(&folder);
+            return Err(DatasetError::NotALabel { folder, expected: labels.names().to_vec() });
         };
-        clips.extend(wav_files(&path)?.into_iter().map(|file| (path.join(file), label)));
+        clips.extend(files(dir, &folder)?.into_iter().map(|file| (dir.join(file), label)));
     }
     if clips.is_empty() {
         return Err(DatasetError::NoLabelledClips(dir.to_owned()));
@@ -99,30 +163,45 @@ pub fn labelled_clips(dir: &Path, labels: &Labels) -> Result<Vec<(PathBuf, usize
     Ok(clips)
 }
 
-/// Returns the names of the folders in `dir`, sorted, without hidden ones.
+/// Returns the names of the folders in `dir`, sorted, without hidden ones and without names that are not Unicode.
 fn folders(dir: &Path) -> Result<Vec<String>, DatasetError> {
-    let names = match names(dir) {
+    let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(DatasetError::Missing(dir.to_owned()));
         }
-        names => names.map_err(DatasetError::io(dir))?,
+        entries => entries.map_err(DatasetError::io(dir))?,
     };
-    Ok(names.into_iter().filter(|name| dir.join(name).is_dir()).collect())
-}
-
-fn wav_files(dir: &Path) -> Result<Vec<String>, DatasetError> {
-    let mut files = names(dir).map_err(DatasetError::io(dir))?;
-    files.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "wav"));
-    Ok(files)
-}
-
-/// Returns the names in `dir`, sorted, without hidden ones and without names that are not Unicode.
-fn names(dir: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let name = entry?.file_name().into_string();
-        names.extend(name.ok().filter(|name| !name.starts_with('.')));
+    for entry in entries {
+        let name = entry.map_err(DatasetError::io(dir))?.file_name().into_string();
+        names.extend(name.ok().filter(|name| !name.starts_with('.') && dir.join(name).is_dir()));
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// Lists the files in and below a folder of `root`, sorted, by their paths relative to `root`. Hidden ones and names that
+/// are not Unicode are left out.
+fn files(root: &Path, folder: &str) -> Result<Vec<PathBuf>, DatasetError> {
+    let walk =
+        WalkDir::new(root.join(folder)).min_depth(1).follow_links(true).sort_by_file_name().into_iter();
+    let is_named = |name: &OsStr| name.to_str().is_some_and(|name| !name.starts_with('.'));
+    let mut files = Vec::new();
+    for entry in walk.filter_entry(|entry| is_named(entry.file_name())) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(root).to_owned();
+            let cause = error.into_io_error();
+            let is_loop = || io::Error::other("a link that leads back to a folder around it");
+            DatasetError::io(&path)(cause.unwrap_or_else(is_loop))
+        })?;
+        if entry.file_type().is_file() {
+            files.extend(entry.path().strip_prefix(root).ok().map(Path::to_owned));
+        }
+    }
+    Ok(files)
+}
+
+/// Returns true if the path of a file or folder, relative to its data set, is one of noise.
+pub(crate) fn is_noise(path: &Path) -> bool {
+    NOISE_FOLDERS.iter().any(|folder| path.starts_with(folder))
 }

@@ -74,12 +74,30 @@ pub enum DatasetError {
     Missing(PathBuf),
     /// The folder holds no clip.
     #[error(
-        "{0} holds no <word>/<speaker>_nohash_<take>.wav: expected the unpacked Speech Commands \
-         archive, as `sc-data fetch` leaves it"
+        "{0} holds no recordings: expected a folder for each word with the word's recordings in it, as `sc-data fetch` \
+         leaves Speech Commands"
     )]
     NoClips(PathBuf),
+    /// There is no folder of this word.
+    #[error("no recording of {word}: expected them in {}; the folders there are {}", .root.join(.word).display(), .folders.join(", "))]
+    NoClipOf {
+        /// The word.
+        word: String,
+        /// The dataset's folder.
+        root: PathBuf,
+        /// The words that it has files of.
+        folders: Vec<String>,
+    },
+    /// A word's folder holds no file that can be decoded.
+    #[error("none of the {n_files} files in {folder} can be read as audio: `sc-data stats` says why")]
+    NoReadableClipOf {
+        /// The word's folder.
+        folder: PathBuf,
+        /// The number of files in it.
+        n_files: usize,
+    },
     /// No folder in it holds clips.
-    #[error("{0} holds no WAV files: expected one folder of them for each label")]
+    #[error("{0} holds no files: expected one folder of recordings for each label")]
     NoLabelledClips(PathBuf),
     /// The dataset's lists put one speaker in two splits: training and evaluation would share a voice.
     #[error(
@@ -101,16 +119,16 @@ pub enum DatasetError {
         /// The labels.
         expected: Vec<String>,
     },
-    /// The dataset is damaged: too many of its files cannot be decoded.
+    /// The dataset is damaged: too many files of the published archive cannot be decoded.
     #[error(
-        "{n_unreadable} of {n_files} recordings are unreadable, {path} among them: fetch the dataset again"
+        "{n_unreadable} of {n_files} published recordings are unreadable, {path} among them: fetch the dataset again"
     )]
     Unreadable {
         /// The first of them.
         path: PathBuf,
-        /// The number of unreadable files.
+        /// The number of unreadable files of the archive.
         n_unreadable: usize,
-        /// The number of all files.
+        /// The number of all files of the archive.
         n_files: usize,
     },
     /// A file or folder could not be read or written.

@@ -35,7 +35,7 @@ impl SpeechCommands {
         let mut unknown: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for index in self.clips_in(split).filter(|&index| cache.is_readable(index)) {
             let word = &self.clips()[index].word;
-            match labels.index(word) {
+            match labels.index_of_keyword(word) {
                 Some(label) => examples.push(example(label, Source::Clip(index))),
                 None => unknown.entry(word).or_default().push(index),
             }

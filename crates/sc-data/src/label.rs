@@ -1,4 +1,4 @@
-//! The labels of a task, by index and by name.
+//! The labels of a task or of one's own words, by index and by name.
 
 use std::{fmt, str::FromStr};
 
@@ -27,7 +27,7 @@ const LONGEST_WORD: usize = 40;
 /// # Errors
 /// [`DatasetError::Word`] says what would be right.
 pub fn check_word(name: &str) -> Result<(), DatasetError> {
-    let is_foreign = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c); // they end a path or a line
+    let is_foreign = |c: char| c.is_control() || "/\\:*?\"<>|,".contains(c); // they end a path, a line or an item
     let reason = if name.is_empty() || name.trim() != name {
         "expected letters, without a space at either end"
     } else if name.chars().count() > LONGEST_WORD {
@@ -43,8 +43,7 @@ pub fn check_word(name: &str) -> Result<(), DatasetError> {
 }
 
 /// A choice of labels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Task {
     /// `12`: ten commands, [`UNKNOWN`] for every other word, [`SILENCE`].
     #[default]
@@ -85,17 +84,26 @@ impl FromStr for Task {
     }
 }
 
-impl From<Task> for String {
-    fn from(task: Task) -> Self {
-        task.to_string()
-    }
+/// A choice of a data set's words, `all` or a list with commas: the labels of one's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// Every word of the data set.
+    All,
+    /// These words; every other one is [`UNKNOWN`].
+    Named(Vec<String>),
 }
 
-impl TryFrom<String> for Task {
-    type Error = DatasetError;
+impl FromStr for Words {
+    type Err = DatasetError;
 
-    fn try_from(name: String) -> Result<Self, DatasetError> {
-        name.parse()
+    fn from_str(text: &str) -> Result<Self, DatasetError> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        names.iter().try_for_each(|name| check_word(name))?;
+        Labels::of_words(&names)?; // each once
+        Ok(Self::Named(names))
     }
 }
 
@@ -105,6 +113,15 @@ impl TryFrom<String> for Task {
 pub struct Labels(Vec<String>);
 
 impl Labels {
+    /// The labels of some words: the words in their order, [`UNKNOWN`] and [`SILENCE`].
+    ///
+    /// # Errors
+    /// [`DatasetError::Labels`] if one is given twice.
+    pub fn of_words(words: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, DatasetError> {
+        let words = words.into_iter().map(Into::into);
+        words.chain([UNKNOWN, SILENCE].map(str::to_owned)).collect::<Vec<_>>().try_into()
+    }
+
     /// The names, by index.
     pub fn names(&self) -> &[String] {
         &self.0
@@ -113,6 +130,11 @@ impl Labels {
     /// Returns the index of a label.
     pub fn index(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|known| known == name)
+    }
+
+    /// Returns the index of the word's own label; none of [`UNKNOWN`] or [`SILENCE`], which are no words.
+    pub fn index_of_keyword(&self, word: &str) -> Option<usize> {
+        self.index(word).filter(|index| self.is_keyword(*index))
     }
 
     /// Returns the index of the word's own label, else of [`UNKNOWN`], else `None`.
@@ -127,7 +149,7 @@ impl Labels {
 
     /// Returns true if `name` is a label that stands for one word.
     pub fn has_keyword(&self, name: &str) -> bool {
-        self.index(name).is_some_and(|index| self.is_keyword(index))
+        self.index_of_keyword(name).is_some()
     }
 }
 
@@ -194,9 +216,28 @@ mod tests {
             ("../lights", "letter or digit first"),
             ("a/b", "expected letters"),
             ("a\nb", "expected letters"),
+            ("a,b", "expected letters"),
         ] {
             let error = check_word(word).unwrap_err().to_string();
             assert!(error.contains(reason) && error.chars().count() < 150, "{error}");
+        }
+    }
+
+    #[test]
+    fn words_of_ones_own_come_before_unknown_and_silence() {
+        assert_eq!("all".parse::<Words>().unwrap(), Words::All);
+        let Words::Named(names) = "lights, допомога".parse().unwrap() else {
+            panic!("a list of words")
+        };
+        let labels = Labels::of_words(names).unwrap();
+        assert_eq!(labels.names(), ["lights", "допомога", UNKNOWN, SILENCE]);
+        assert_eq!(labels.index_of_keyword("допомога"), Some(1));
+        assert_eq!(labels.index_of_keyword(UNKNOWN), None);
+        for (words, reason) in
+            [("", "expected letters"), ("a,,b", "expected letters"), ("a,b,a", "each given once")]
+        {
+            let error = words.parse::<Words>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
         }
     }
 

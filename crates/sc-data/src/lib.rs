@@ -1,7 +1,7 @@
 //! Google Speech Commands, from the published archive to log-mel features.
 //!
-//! Data take this path: an archive is fetched, checked and unpacked; a file name becomes a clip with its
-//! keyword, speaker and split; bytes become samples, samples become one second of 16 kHz mono, and
+//! Data take this path: an archive is fetched, checked and unpacked, or a folder of one's own is read; a path becomes a
+//! clip with its keyword, speaker and split; bytes become samples, samples become one second of 16 kHz mono, and
 //! that second becomes a log-mel spectrogram.
 //!
 //! ```
@@ -48,7 +48,7 @@ pub use digest::{NotADigest, Sha256Digest};
 pub use error::{DatasetError, Error};
 pub use examples::Example;
 pub use half::Half;
-pub use label::{Labels, SILENCE, Task, UNKNOWN, check_word};
+pub use label::{Labels, SILENCE, Task, UNKNOWN, Words, check_word};
 pub use log_mel::{Features, LogMel, LogMelConfig, LogMelScratch};
 pub use split::Split;
 pub use waveform::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};

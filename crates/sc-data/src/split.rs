@@ -1,7 +1,7 @@
 //! The splits of a dataset for training, validation and testing. Each speaker is in exactly one.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt, fs, io,
     ops::Range,
     path::{Path, PathBuf},
@@ -11,7 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 
-use crate::{Clip, DatasetError};
+use crate::{Clip, DatasetError, Half};
+
+/// Fewer speakers are not split: there is one for validation's halves and for testing each, and two to train on.
+const LEAST_SPEAKERS: usize = 5;
 
 /// A part of the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,26 +84,73 @@ impl FromStr for Split {
     }
 }
 
-/// Assigns a split to each clip: by the dataset's two lists if it has both, else by
-/// [`Split::of_speaker`].
+/// Assigns a split to each clip: by the dataset's two lists if it has both, else by [`Split::of_speaker`].
+///
+/// Without lists every split gets some of the clips that count, given by their index. If these are of fewer than five
+/// speakers, or of some that all belong to one half, each clip becomes a speaker of its own, and the second value is true.
 ///
 /// # Errors
 /// [`DatasetError::SpeakerInTwoSplits`] if the lists put a speaker in two splits: results would be too good.
-pub(crate) fn assign(root: &Path, clips: &[Clip]) -> Result<Vec<Split>, DatasetError> {
+pub(crate) fn assign(
+    root: &Path,
+    clips: &mut [Clip],
+    counts: impl Fn(usize) -> bool,
+) -> Result<(Vec<Split>, bool), DatasetError> {
     let validation = read_list(&root.join("validation_list.txt"))?;
     let testing = read_list(&root.join("testing_list.txt"))?;
-    let lists = validation.zip(testing);
+    let Some((validation, testing)) = validation.zip(testing) else { return Ok(by_speaker(clips, counts)) };
     let splits: Vec<Split> = clips
         .iter()
-        .map(|clip| match &lists {
-            None => Split::of_speaker(&clip.speaker),
-            Some((validation, _)) if validation.contains(&clip.path) => Split::Validation,
-            Some((_, testing)) if testing.contains(&clip.path) => Split::Test,
-            Some(_) => Split::Train,
+        .map(|clip| match &clip.path {
+            path if validation.contains(path) => Split::Validation,
+            path if testing.contains(path) => Split::Test,
+            _ => Split::Train,
         })
         .collect();
     check_speakers(clips, &splits)?;
-    Ok(splits)
+    Ok((splits, false))
+}
+
+fn by_speaker(clips: &mut [Clip], counts: impl Fn(usize) -> bool) -> (Vec<Split>, bool) {
+    let splits_of = |clips: &[Clip]| -> BTreeMap<String, Split> {
+        let counted = clips.iter().enumerate().filter(|(index, _)| counts(*index));
+        counted.map(|(_, clip)| (clip.speaker.clone(), Split::of_speaker(&clip.speaker))).collect()
+    };
+    let mut speakers = splits_of(clips);
+    let is_few = speakers.len() < LEAST_SPEAKERS || !fill(&mut speakers);
+    if is_few {
+        for clip in clips.iter_mut().filter(|clip| speakers.contains_key(&clip.speaker)) {
+            clip.speaker = clip.path.display().to_string();
+        }
+        speakers = splits_of(clips);
+        fill(&mut speakers);
+    }
+    let by_rule = |clip: &Clip| Split::of_speaker(&clip.speaker);
+    let of_clip = |clip: &Clip| speakers.get(&clip.speaker).copied().unwrap_or_else(|| by_rule(clip));
+    (clips.iter().map(of_clip).collect(), is_few)
+}
+
+/// Moves a speaker of training into each half of validation, and into testing, where the rule has put none. Returns false
+/// if there is none to move.
+fn fill(speakers: &mut BTreeMap<String, Split>) -> bool {
+    let parts = [
+        (Split::Validation, Some(Half::Development)),
+        (Split::Validation, Some(Half::HeldOut)),
+        (Split::Test, None),
+    ];
+    parts.into_iter().all(|(split, half)| {
+        let fits = |speaker: &str| half.is_none_or(|half| Half::of_speaker(speaker) == half);
+        let is_filled = speakers.iter().any(|(speaker, its)| *its == split && fits(speaker));
+        let first = speakers.iter_mut().find(|(speaker, its)| **its == Split::Train && fits(speaker));
+        match first {
+            _ if is_filled => true,
+            Some((_, its)) => {
+                *its = split;
+                true
+            }
+            None => false,
+        }
+    })
 }
 
 /// Reads a list of one path a line. Returns `None` if there is no such file.
@@ -158,9 +208,46 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("validation_list.txt"), "yes/a_nohash_0.wav\r\n").unwrap();
         fs::write(dir.path().join("testing_list.txt"), "yes/b_nohash_0.wav\n").unwrap();
-        let clips = clips(&["yes/a_nohash_0.wav", "yes/b_nohash_0.wav", "yes/067f61e2_nohash_0.wav"]);
-        let splits = assign(dir.path(), &clips).unwrap();
+        let mut clips = clips(&["yes/a_nohash_0.wav", "yes/b_nohash_0.wav", "yes/067f61e2_nohash_0.wav"]);
+        let (splits, _) = assign(dir.path(), &mut clips, |_| true).unwrap();
         assert_eq!(splits, [Split::Validation, Split::Test, Split::Train]);
+    }
+
+    /// The speakers of a split without lists.
+    fn speakers_by_split(names: &[String]) -> BTreeMap<Split, Vec<String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = names.iter().flat_map(|name| ["yes", "no"].map(|word| format!("{word}/{name}.wav")));
+        let mut clips: Vec<_> = paths.filter_map(|path| Clip::parse(Path::new(&path))).collect();
+        let (splits, _) = assign(dir.path(), &mut clips, |_| true).unwrap();
+        let mut by_split: BTreeMap<Split, Vec<String>> = BTreeMap::new();
+        for (clip, split) in clips.into_iter().zip(splits) {
+            by_split.entry(split).or_default().push(clip.speaker);
+        }
+        by_split
+    }
+
+    #[test]
+    fn no_split_and_no_half_of_validation_is_empty_from_five_speakers_on() {
+        for n in [5, 6, 12, 40] {
+            let names: Vec<String> = (0..n).map(|i| format!("speaker {i}")).collect();
+            let by_split = speakers_by_split(&names);
+            assert_eq!(by_split.len(), 3, "{by_split:?}");
+            for half in Half::ALL {
+                let of_half =
+                    by_split[&Split::Validation].iter().filter(|name| Half::of_speaker(name) == half);
+                assert!(of_half.count() >= 1, "{by_split:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_fewer_speakers_each_file_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths: Vec<String> = (0..20).map(|take| format!("yes/ann_nohash_{take}.wav")).collect();
+        let mut clips: Vec<_> = paths.iter().filter_map(|path| Clip::parse(Path::new(path))).collect();
+        let (splits, is_few) = assign(dir.path(), &mut clips, |_| true).unwrap();
+        assert!(is_few && clips.iter().map(|clip| &clip.speaker).eq(&paths), "{clips:?}");
+        assert!(Split::ALL.iter().all(|split| splits.contains(split)), "{splits:?}");
     }
 
     #[test]
@@ -168,7 +255,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("validation_list.txt"), "yes/ann_nohash_0.wav\n").unwrap();
         fs::write(dir.path().join("testing_list.txt"), "").unwrap();
-        let error = assign(dir.path(), &clips(&["yes/ann_nohash_0.wav", "no/ann_nohash_0.wav"]));
+        let error =
+            assign(dir.path(), &mut clips(&["yes/ann_nohash_0.wav", "no/ann_nohash_0.wav"]), |_| true);
         assert!(error.unwrap_err().to_string().contains("speaker ann is in both"));
     }
 
@@ -189,10 +277,12 @@ mod tests {
         #[test]
         fn a_speaker_never_changes_split(speaker in "[0-9a-f]{8}", words in proptest::collection::vec("[a-z]{2,8}", 2..9)) {
             let dir = tempfile::tempdir().unwrap(); // without lists: the rule decides
-            let paths = words.iter().enumerate().map(|(n, word)| format!("{word}/{speaker}_nohash_{n}.wav"));
-            let clips: Vec<_> = paths.filter_map(|path| Clip::parse(Path::new(&path))).collect();
-            let splits = assign(dir.path(), &clips).unwrap();
-            prop_assert!(splits.iter().all(|&split| split == Split::of_speaker(&speaker)));
+            let speakers = (0..400).map(|n| format!("{n:08x}")).chain([speaker.clone()]);
+            let of = |speaker: String| words.iter().enumerate().map(move |(n, word)| format!("{word}/{speaker}_nohash_{n}.wav"));
+            let paths = speakers.flat_map(of);
+            let mut clips: Vec<_> = paths.filter_map(|path| Clip::parse(Path::new(&path))).collect();
+            let (splits, _) = assign(dir.path(), &mut clips, |_| true).unwrap();
+            prop_assert!(clips.iter().zip(splits).all(|(clip, split)| split == Split::of_speaker(&clip.speaker)));
         }
     }
 }

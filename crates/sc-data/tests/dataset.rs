@@ -5,8 +5,8 @@
 use std::{cell::Cell, collections::BTreeMap, fs, path::Path};
 
 use sc_data::{
-    DatasetError, Example, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, Task, UNKNOWN,
-    Waveform, labelled_clips,
+    Clip, DatasetError, Example, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, Task,
+    UNKNOWN, Waveform, Words, labelled_clips,
 };
 use sc_test::wav;
 use tempfile::TempDir;
@@ -26,13 +26,23 @@ fn dataset() -> TempDir {
     }
     wav::write(&dir.path().join(format!("no/{TRAINER}_nohash_0.wav")), &vec![-7; N_SAMPLES]);
     wav::write(&dir.path().join("_background_noise_/hum.wav"), &vec![16_384; 10 * N_SAMPLES]);
+    let of_validator = |word| (0..60).map(move |take| format!("{word}/{VALIDATOR}_nohash_{take}.wav"));
+    let list: Vec<_> = ["yes", "dog", "marvin", "other", "go"].into_iter().flat_map(of_validator).collect();
+    fs::write(dir.path().join("validation_list.txt"), list.join("\n")).unwrap();
+    fs::write(dir.path().join("testing_list.txt"), "").unwrap();
     dir
 }
 
 fn open(dir: &TempDir) -> (SpeechCommands, SampleCache) {
     let dataset = SpeechCommands::open(dir.path()).unwrap();
     let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
-    (dataset, cache)
+    (dataset.split_by(|clip| cache.is_readable(clip)).unwrap(), cache)
+}
+
+/// What the fixture's file name ends with, and what its samples are.
+fn take(clip: &Clip) -> i16 {
+    let stem = clip.path.file_stem().unwrap().to_str().unwrap();
+    stem.rsplit('_').next().unwrap().parse().unwrap()
 }
 
 fn count_by_label(examples: &[Example]) -> BTreeMap<usize, usize> {
@@ -110,8 +120,7 @@ fn the_cache_returns_what_the_files_hold() {
     let (dataset, cache) = open(&dir);
     for (index, clip) in dataset.clips().iter().enumerate() {
         let waveform = cache.waveform(Source::Clip(index)).unwrap();
-        let expected =
-            if clip.word == "no" { vec![-7; N_SAMPLES] } else { vec![clip.take as i16; N_SAMPLES / 2] };
+        let expected = if clip.word == "no" { vec![-7; N_SAMPLES] } else { vec![take(clip); N_SAMPLES / 2] };
         assert_eq!(waveform, Waveform::from_i16(&expected), "{}", clip.path.display());
     }
     let noise = Source::Noise { file: 0, offset: 9 * N_SAMPLES, gain: 0.5 };
@@ -153,7 +162,7 @@ fn an_unreadable_clip_is_left_out() {
     let (dataset, cache) = open(&dir);
     let unreadable: Vec<_> = (0..dataset.clips().len()).filter(|&clip| !cache.is_readable(clip)).collect();
     let [clip] = unreadable[..] else { panic!("expected one, got {unreadable:?}") };
-    assert_eq!((dataset.clips()[clip].word.as_str(), dataset.clips()[clip].take), ("go", 7));
+    assert_eq!((dataset.clips()[clip].word.as_str(), take(&dataset.clips()[clip])), ("go", 7));
 
     let labels = Task::Commands.labels();
     let examples = dataset.examples(Split::Validation, &labels, &cache, 1);
@@ -163,10 +172,11 @@ fn an_unreadable_clip_is_left_out() {
 #[test]
 fn a_dataset_with_many_unreadable_clips_is_refused() {
     let dir = dataset();
-    fs::write(dir.path().join("yes/a.wav"), "").unwrap(); // one of 53: more than one in a hundred
+    let damaged = dir.path().join(format!("yes/{VALIDATOR}_nohash_20.wav"));
+    fs::write(damaged, "").unwrap(); // one of 52: more than one in a hundred
     let dataset = SpeechCommands::open(dir.path()).unwrap();
     let error = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap_err();
-    assert!(matches!(error, DatasetError::Unreadable { n_unreadable: 1, n_files: 53, .. }), "{error}");
+    assert!(matches!(error, DatasetError::Unreadable { n_unreadable: 1, n_files: 52, .. }), "{error}");
 }
 
 #[test]
@@ -183,4 +193,101 @@ fn the_official_test_archive_is_one_folder_a_label() {
     fs::create_dir(dir.path().join("marvin")).unwrap();
     let error = labelled_clips(dir.path(), &labels).unwrap_err().to_string();
     assert!(error.contains("marvin") && error.contains("yes, no, up"), "{error}");
+}
+
+/// Recordings of three words in several formats, by six speakers, with what else lies in such folders.
+fn own_words() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name);
+    for (speaker, word) in ["ann", "bob", "cyd", "dina", "edna", "flora"]
+        .iter()
+        .flat_map(|s| ["lights", "допомога"].map(|w| (s, w)))
+    {
+        wav::write(&file(&format!("{word}/{speaker}/1.wav")), &[1_000; N_SAMPLES / 2]);
+    }
+    let media = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/media"));
+    fs::copy(media.join("word.mp3"), file("lights/ann/2.mp3")).unwrap();
+    fs::create_dir_all(file("radio")).unwrap();
+    fs::copy(media.join("word.mp3"), file("radio/bob_nohash_0")).unwrap(); // the content says what it is
+    let mut long = vec![0; 3 * N_SAMPLES];
+    long[N_SAMPLES..2 * N_SAMPLES].fill(9_000);
+    wav::write(&file("lights/bob/long.wav"), &long);
+    for (name, content) in [
+        ("lights/README.txt", "mine"),
+        ("lights/ann/.DS_Store", "x"),
+        ("lights/empty.wav", ""),
+        ("lights/cut.wav", "RIFF"),
+    ] {
+        fs::write(file(name), content).unwrap();
+    }
+    fs::create_dir_all(file("papers")).unwrap();
+    fs::write(file("papers/a.pdf"), "%PDF").unwrap();
+    dir
+}
+
+#[test]
+fn any_folder_of_folders_is_a_dataset_and_what_is_no_audio_is_left_out() {
+    let dir = own_words();
+    let (dataset, cache) = open(&dir);
+    let unreadable = (0..dataset.clips().len()).filter(|&clip| !cache.is_readable(clip));
+    let unreadable: Vec<_> = unreadable.map(|clip| dataset.clips()[clip].path.to_str().unwrap()).collect();
+    assert_eq!(unreadable, ["lights/README.txt", "lights/cut.wav", "lights/empty.wav", "papers/a.pdf"]);
+    assert_eq!(dataset.clips().len(), 19);
+    let of_validation = dataset.clips_in(Split::Validation).filter(|clip| cache.is_readable(*clip)).count();
+    assert!(of_validation >= 4, "two speakers of two words, but {of_validation} clips");
+    assert!(!dataset.has_few_speakers());
+
+    let long = dataset.clips().iter().position(|clip| clip.path.ends_with("long.wav")).unwrap();
+    let loudest = Waveform::from_i16(&vec![9_000; N_SAMPLES]);
+    assert_eq!(cache.waveform(Source::Clip(long)).unwrap(), loudest);
+    let speakers: BTreeMap<&str, Split> = dataset
+        .clips()
+        .iter()
+        .zip(dataset.splits())
+        .map(|(clip, split)| (clip.speaker.as_str(), *split))
+        .collect();
+    for (clip, split) in dataset.clips().iter().zip(dataset.splits()) {
+        assert_eq!(speakers[clip.speaker.as_str()], *split, "{clip:?}");
+    }
+}
+
+#[test]
+fn labels_are_the_words_that_are_named_or_all_that_can_be_read() {
+    let dir = own_words();
+    let (dataset, cache) = open(&dir);
+    let labels = |words: &str| dataset.labels(&words.parse().unwrap(), &cache);
+    assert_eq!(labels("all").unwrap().names(), ["lights", "radio", "допомога", UNKNOWN, SILENCE]);
+    let named = labels("допомога,lights").unwrap();
+    assert_eq!(named.names(), ["допомога", "lights", UNKNOWN, SILENCE]);
+    assert_eq!(named.index_of_word("radio"), named.index(UNKNOWN));
+    for (words, expected) in [
+        ("lights,lamp", "no recording of lamp"),
+        ("lamp", "lights, papers, radio"),
+        ("papers", "none of the 1 files"),
+    ] {
+        let error = labels(words).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    wav::write(&dir.path().join("_hidden/a.wav"), &[1; 100]);
+    let (dataset, cache) = open(&dir);
+    let error = dataset.labels(&Words::All, &cache).unwrap_err().to_string();
+    assert!(error.contains("_hidden") && error.contains("letter or digit first"), "{error}");
+}
+
+#[test]
+fn every_split_has_keywords_however_many_others_speak() {
+    let dir = own_words();
+    for n in 0..50 {
+        let name = (0..)
+            .map(|i| format!("{:08x}", 1_000_003 * n + i))
+            .find(|name| Split::of_speaker(name) == Split::Train);
+        wav::write(&dir.path().join(format!("aloud/{}_nohash_0.wav", name.unwrap())), &[9; 100]);
+    }
+    let (dataset, cache) = open(&dir);
+    let labels = dataset.labels(&"lights".parse().unwrap(), &cache).unwrap();
+    let dataset = dataset.split_for(&labels, &cache).unwrap();
+    for split in Split::ALL {
+        let mut words = dataset.clips_in(split).map(|clip| dataset.clips()[clip].word.as_str());
+        assert!(words.any(|word| word == "lights"), "no keyword in {split}");
+    }
 }

@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use sc_data::Labels;
 
 use crate::{Error, KeywordCnnConfig};
+
+/// The tensors of the linear layer: `[n_features, n_labels]` and `[n_labels]`.
+const HEAD: [&str; 2] = ["head.weight", "head.bias"];
 
 /// The tensors of a head that tells words apart during training.
 pub(crate) const WORD_HEAD: [&str; 2] = ["words.weight", "words.bias"];
@@ -71,6 +75,24 @@ impl Weights {
         let mut weights = self.clone();
         weights.0.retain(|name, _| !WORD_HEAD.contains(&name.as_str()));
         weights
+    }
+
+    /// Gives the head other labels: those that it knows keep their weights, the others begin anew.
+    ///
+    /// `known` are the labels of these weights, `wanted` those of `network`.
+    pub fn relabel(&mut self, known: &[String], wanted: &Labels, network: &KeywordCnnConfig, seed: u64) {
+        let mut head = Self::random(network, seed);
+        for name in HEAD {
+            let (Some(from), Some(mut to)) = (self.remove(name), head.remove(name)) else { continue };
+            let n_wanted = wanted.names().len();
+            for (column, label) in wanted.names().iter().enumerate() {
+                let Some(kept) = known.iter().position(|name| name == label) else { continue };
+                let values = from.values.iter().skip(kept).step_by(known.len());
+                let places = to.values.iter_mut().skip(column).step_by(n_wanted);
+                places.zip(values).for_each(|(place, value)| *place = *value);
+            }
+            self.insert(name.into(), to);
+        }
     }
 
     /// True if there is a tensor of that name.
@@ -212,6 +234,26 @@ mod tests {
         let values = &weights.get("blocks.0.conv1.weight").values;
         let variance = values.iter().map(|value| value * value).sum::<f32>() / values.len() as f32;
         assert!((variance * 384.0 / 2.0 - 1.0).abs() < 0.05, "2 / 384 expected, got {variance}");
+    }
+
+    #[test]
+    fn other_labels_keep_what_is_known_of_them_and_the_rest_of_the_network() {
+        let labels = |names: [&str; 3]| Labels::try_from(names.map(str::to_owned).to_vec()).unwrap();
+        let (known, wanted) = (labels(["yes", "no", "other"]), labels(["other", "lamp", "yes"]));
+        let config = KeywordCnnConfig::new(101, 40, 3);
+        let first = Weights::random(&config, 1);
+        let mut weights = first.clone();
+        weights.relabel(known.names(), &known, &config, 2);
+        assert_eq!(weights, first);
+        weights.relabel(known.names(), &wanted, &config, 2);
+        weights.check(&config).unwrap();
+        let column = |weights: &Weights, i: usize| -> Vec<f32> {
+            weights.get("head.weight").values.chunks_exact(3).map(|row| row[i]).collect()
+        };
+        assert_eq!(column(&weights, 0), column(&first, 2));
+        assert_eq!(column(&weights, 2), column(&first, 0));
+        assert_eq!(column(&weights, 1), column(&Weights::random(&config, 2), 1));
+        assert_eq!(weights.get("entry.weight"), first.get("entry.weight"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every setting of a training, its default, and the source of the default.
 
-use sc_data::{LogMelConfig, Task};
+use sc_data::{Labels, LogMelConfig, Task};
 use sc_model::KeywordCnnConfig;
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,8 @@ use crate::recipe::Recipe;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// The task: its labels.
-    pub task: Task,
+    /// The labels: those of a [`Task`], or of one's own words.
+    pub labels: Labels,
     /// Seed of everything that is drawn at random.
     pub seed: u64,
     /// Epochs.
@@ -47,10 +47,21 @@ pub struct TrainConfig {
     pub log_mel: LogMelConfig,
 }
 
+/// Least examples in an epoch of one's own words: 40 epochs of a hundred clips would be a handful of steps.
+const LEAST_EXAMPLES: usize = 2000;
+
 impl TrainConfig {
+    /// The usual settings for words of one's own with so many clips to train on: half the learning rate, as the training
+    /// begins with another model, and epochs of some length however few clips there are.
+    pub fn of_words(labels: Labels, n_clips: usize) -> Self {
+        let usual = Self::default();
+        let epoch_examples = (n_clips < LEAST_EXAMPLES).then_some(LEAST_EXAMPLES);
+        Self { labels, epoch_examples, learning_rate: usual.learning_rate / 2.0, ..usual }
+    }
+
     /// The network to be trained.
     pub fn network(&self) -> KeywordCnnConfig {
-        let n_labels = self.task.labels().names().len();
+        let n_labels = self.labels.names().len();
         KeywordCnnConfig::new(self.log_mel.n_frames(), self.log_mel.n_mels, n_labels).widened(self.width)
     }
 }
@@ -58,7 +69,7 @@ impl TrainConfig {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            task: Task::default(),
+            labels: Task::default().labels(),
             seed: 1,
             epochs: 40,
             epoch_examples: None,

@@ -9,13 +9,13 @@ use std::{
 
 use anyhow::ensure;
 use rayon::{iter::Either, prelude::*};
-use sc_data::{Limits, SAMPLE_RATE_HZ, SpeechCommands, Split, decode};
+use sc_data::{Clip, Limits, SAMPLE_RATE_HZ, SpeechCommands, Split, decode};
 use serde::Serialize;
 
 /// Arguments of `sc-data stats`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The unpacked dataset.
+    /// The unpacked dataset, or any folder with a folder of recordings for each word.
     dir: PathBuf,
     /// Print JSON instead of a table.
     #[arg(long)]
@@ -25,16 +25,18 @@ pub struct Args {
 /// Prints the figures of a dataset.
 ///
 /// # Errors
-/// If the folder is no dataset or a file is unreadable. All unreadable files are printed first.
+/// If the folder is no dataset, or a file of the published archive is unreadable. All unreadable files are printed
+/// first.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let stats = Stats::of(&SpeechCommands::open(&args.dir)?);
+    let stats = Stats::of(SpeechCommands::open(&args.dir)?)?;
     if args.json {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&stats)?)?;
     } else {
         write!(io::stdout(), "{stats}")?;
     }
-    let n = stats.unreadable.len();
-    ensure!(n == 0, "{n} files cannot be read; `sc-data fetch` into a new folder restores them");
+    let is_published = |path: &&PathBuf| Clip::parse(path).is_some_and(|clip| clip.is_published());
+    let n = stats.unreadable.keys().filter(is_published).count();
+    ensure!(n == 0, "{n} published files cannot be read; `sc-data fetch` into a new folder restores them");
     Ok(())
 }
 
@@ -46,30 +48,36 @@ struct Stats {
     clips: usize,
     clips_by_word: BTreeMap<String, BySplit>,
     speakers: BySplit,
+    /// True if the clips are split file by file, as there are too few speakers.
+    few_speakers: bool,
     noise_seconds: BTreeMap<PathBuf, f64>,
     /// The reason for each file that cannot be decoded.
     unreadable: BTreeMap<PathBuf, String>,
 }
 
 impl Stats {
-    /// Counts clips and speakers, and tries to decode every file.
-    fn of(dataset: &SpeechCommands) -> Self {
+    /// Tries to decode every file, and counts the clips and speakers of those that can be.
+    fn of(dataset: SpeechCommands) -> anyhow::Result<Self> {
+        let paths: Vec<_> = dataset.clips().iter().map(|clip| clip.path.clone()).collect();
+        let (_, unreadable_clips) = seconds(dataset.root(), &paths);
+        let (noise_seconds, unreadable_noise) = seconds(dataset.root(), dataset.noise());
+        let is_readable = |path: &Path| !unreadable_clips.contains_key(path);
+        let dataset = dataset.split_by(|clip| is_readable(&paths[clip]))?;
         let mut clips_by_word: BTreeMap<String, BySplit> = BTreeMap::new();
         let mut speakers: BTreeMap<Split, BTreeSet<&str>> = BTreeMap::new();
-        for (clip, &split) in dataset.clips().iter().zip(dataset.splits()) {
+        let clips = dataset.clips().iter().zip(dataset.splits());
+        for (clip, &split) in clips.filter(|(clip, _)| is_readable(&clip.path)) {
             *clips_by_word.entry(clip.word.clone()).or_default().entry(split).or_default() += 1;
             speakers.entry(split).or_default().insert(&clip.speaker);
         }
-        let clip_paths: Vec<_> = dataset.clips().iter().map(|clip| clip.path.clone()).collect();
-        let (_, unreadable_clips) = seconds(dataset.root(), &clip_paths);
-        let (noise_seconds, unreadable_noise) = seconds(dataset.root(), dataset.noise());
-        Self {
-            clips: dataset.clips().len(),
+        Ok(Self {
+            clips: paths.len() - unreadable_clips.len(),
             clips_by_word,
             speakers: speakers.into_iter().map(|(split, names)| (split, names.len())).collect(),
+            few_speakers: dataset.has_few_speakers(),
             noise_seconds,
             unreadable: unreadable_clips.into_iter().chain(unreadable_noise).collect(),
-        }
+        })
     }
 }
 
@@ -98,12 +106,16 @@ impl fmt::Display for Stats {
             total
         });
         write_row(f, "all clips", &total)?;
-        write_row(f, "speakers", &self.speakers)?;
+        if self.few_speakers {
+            writeln!(f, "too few speakers: split file by file, so that every split holds the same voices")?;
+        } else {
+            write_row(f, "speakers", &self.speakers)?;
+        }
         let n = self.noise_seconds.len();
         let seconds = self.noise_seconds.values().fold(0.0, |sum, n| sum + n); // `sum` of nothing is -0
         writeln!(f, "\n{seconds:.0} s of background noise in {n} files")?;
         for (path, reason) in &self.unreadable {
-            writeln!(f, "unreadable: {}: {reason}", path.display())?;
+            writeln!(f, "left out: {}: {reason}", path.display())?;
         }
         Ok(())
     }

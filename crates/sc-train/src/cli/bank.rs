@@ -31,7 +31,7 @@ pub(super) fn run(args: &BankArgs) -> Result<()> {
         "words are taught to this model, by the bank that it has: forget them first (sc-train teach --forget)"
     );
     let classifier = Classifier::new(&record, Backend::Native)?;
-    let (dataset, cache) = split::open(&args.data)?;
+    let (dataset, cache) = split::open(&args.data, &classifier.header().labels)?;
     let words = word_space::fit(&classifier, &dataset, &cache)?.with_context(|| {
         format!("too few clips in {} for a bank: expected 60 or more", args.data.display())
     })?;

@@ -21,13 +21,13 @@ use crate::evaluate::{Evaluated, clips, conditions, few_shot, open_set, split, s
 pub struct EvaluateArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// The data set, as `sc-data fetch` leaves it.
+    /// The data set, as `sc-data fetch` leaves it, or your own folder with a folder for each word.
     #[arg(long, value_name = "DIR", requires = "split")]
     data: Option<PathBuf>,
     /// The split to evaluate, whole: training, validation or testing.
     #[arg(long, requires = "data", conflicts_with = "clips")]
     split: Option<Split>,
-    /// Your own clips: a folder of WAV files for each label.
+    /// Your own clips: a folder of recordings for each label, in any format.
     #[arg(long, value_name = "DIR")]
     clips: Option<PathBuf>,
     /// Count how often a keyword is accepted in --clips that hold none, of any format and length.

@@ -6,8 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use sc_data::Task;
+#[cfg(feature = "flex")]
+use sc_data::{Labels, Sha256Digest, Split};
+use sc_data::{Task, Words};
 use sc_model::Backend;
+#[cfg(feature = "flex")]
+use sc_model::Record;
 
 use super::{parse_count, parse_minutes, parse_probability, parse_rate, parse_width};
 use crate::config::TrainConfig;
@@ -16,7 +20,7 @@ use crate::recipe::Recipe;
 /// Train on a data set, and leave a model and a report.
 #[derive(Clone, Debug, Args)]
 pub struct TrainArgs {
-    /// The data set, as `sc-data fetch` leaves it.
+    /// The data set, as `sc-data fetch` leaves it, or any folder with a folder of recordings for each word.
     #[arg(long, value_name = "DIR", required_unless_present = "print_recipe")]
     pub data: Option<PathBuf>,
     /// The folder for checkpoints and metrics.jsonl, and at the end for model.safetensors and the report.
@@ -31,6 +35,14 @@ pub struct TrainArgs {
     /// The labels: ten commands, other words and silence (12), or every word and silence (35).
     #[arg(long, value_name = "12|35", default_value_t)]
     pub task: Task,
+    /// The labels: your own words, by the names of their folders with commas between them, or `all`. Every other folder
+    /// is of other words.
+    ///
+    /// Files may be of any format and length: of a long one, the loudest second counts. A speaker is what stands before
+    /// `_nohash_` in a file's name, else a folder within the word's, else the file. Without --init, the training begins
+    /// with the model that is built in.
+    #[arg(long, value_name = "NAME,NAME…|all", conflicts_with = "task")]
+    pub words: Option<Words>,
     /// Number of epochs: passes through the training clips.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().epochs, value_parser = parse_count)]
     pub epochs: usize,
@@ -40,17 +52,17 @@ pub struct TrainArgs {
     /// Clips in one step.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().batch_size, value_parser = parse_count)]
     pub batch_size: usize,
-    /// The highest learning rate of the schedule.
-    #[arg(long, value_name = "X", default_value_t = TrainConfig::default().learning_rate, value_parser = parse_rate)]
-    pub learning_rate: f64,
+    /// The highest learning rate of the schedule [default: 0.002, or 0.001 with --words]
+    #[arg(long, value_name = "X", value_parser = parse_rate)]
+    pub learning_rate: Option<f64>,
     /// Share of each target that is spread over all labels.
     #[arg(long, value_name = "0..1", default_value_t = TrainConfig::default().label_smoothing, value_parser = parse_probability)]
     pub label_smoothing: f32,
     /// Factor by which every layer is wider than usual: 2 is four times as slow, and a good teacher.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().width, value_parser = parse_width)]
     pub width: usize,
-    /// A model whose weights the training begins with, instead of random ones. Use a tenth of the usual
-    /// --learning-rate, so that it keeps what it knows.
+    /// A model whose weights the training begins with, instead of random ones. Labels that it does not know begin anew.
+    /// Use a tenth of the usual --learning-rate, so that it keeps what it knows.
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,
     /// A model whose answers are learnt along with the labels. The answers of several are averaged.
@@ -90,8 +102,9 @@ fn train(_: &TrainArgs, _: Recipe, _: &Path, _: &Path) -> Result<ExitCode> {
 
 #[cfg(feature = "flex")]
 fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<ExitCode> {
-    use sc_model::{Classifier, Record};
+    use sc_model::Classifier;
 
+    use crate::evaluate::split;
     use crate::training::Job;
 
     // Training needs the gradients of a backend that Burn runs.
@@ -101,21 +114,15 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ex
         writeln!(io::stdout(), "{} is there and loads: nothing to train", model.display())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let TrainArgs { task, seed, epochs, batch_size, learning_rate, label_smoothing, width, .. } = *args;
-    let mut config = TrainConfig {
-        task,
-        seed,
-        epochs,
-        batch_size,
-        learning_rate,
-        width,
-        label_smoothing,
-        recipe,
-        ..TrainConfig::default()
+    let (dataset, cache) = split::read(data)?;
+    let labels = match &args.words {
+        Some(words) => dataset.labels(words, &cache)?,
+        None => args.task.labels(),
     };
+    let dataset = dataset.split_for(&labels, &cache)?;
+    let mut config = config(args, recipe, labels, dataset.clips_in(Split::Train).count());
     let mut init = None;
-    if let Some(path) = &args.init {
-        let (record, digest) = Record::load_with_digest(path)?;
+    if let Some((record, digest)) = first_record(args, &config)? {
         init = Some(record);
         config.init = Some(digest.to_string());
     }
@@ -126,7 +133,8 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ex
         config.teachers.push(digest.to_string());
     }
     let job = Job {
-        data,
+        dataset: &dataset,
+        cache: &cache,
         out,
         init: init.as_ref(),
         teachers: &teachers,
@@ -144,4 +152,30 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ex
         out.join("report.html").display()
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings that the arguments ask for, for so many clips to train on.
+#[cfg(feature = "flex")]
+fn config(args: &TrainArgs, recipe: Recipe, labels: Labels, n_clips: usize) -> TrainConfig {
+    let usual = match &args.words {
+        Some(_) => TrainConfig::of_words(labels, n_clips),
+        None => TrainConfig { labels, ..TrainConfig::default() },
+    };
+    let TrainArgs { seed, epochs, batch_size, label_smoothing, width, .. } = *args;
+    let learning_rate = args.learning_rate.unwrap_or(usual.learning_rate);
+    TrainConfig { seed, epochs, batch_size, learning_rate, width, label_smoothing, recipe, ..usual }
+}
+
+/// The record to begin with, and its digest: that of `--init`, or for words of one's own the one that is built in, if it
+/// is as wide.
+#[cfg(feature = "flex")]
+fn first_record(args: &TrainArgs, config: &TrainConfig) -> Result<Option<(Record, Sha256Digest)>> {
+    if let Some(path) = &args.init {
+        return Ok(Some(Record::load_with_digest(path)?));
+    }
+    let usual = TrainConfig::default().width;
+    let shipped = Record::shipped_bytes().filter(|_| args.words.is_some() && args.width == usual);
+    let Some(bytes) = shipped else { return Ok(None) };
+    eprintln!("begins with the model that is built in, and new labels: {}", config.labels.names().join(", "));
+    Ok(Some((Record::from_bytes(bytes)?, Sha256Digest::of(bytes))))
 }

@@ -11,7 +11,7 @@ use super::{Evaluated, partition};
 use crate::audio::{self, Unreadable};
 use crate::{Evaluation, LabelledAnswer, progress};
 
-/// Evaluates the WAV files in `dir`, one folder a label.
+/// Evaluates the recordings in `dir`, one folder a label.
 ///
 /// # Errors
 /// If a folder is no label, or no file can be read.

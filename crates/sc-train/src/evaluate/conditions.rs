@@ -30,7 +30,7 @@ struct Labelled<'a> {
 /// # Errors
 /// If the split is empty, or its clips cannot be read.
 pub(crate) fn of_split(classifier: &Classifier, data: &Path, split: Split) -> Result<ConditionTable> {
-    let (dataset, cache) = split::open(data)?;
+    let (dataset, cache) = split::open(data, &classifier.header().labels)?;
     of_half(classifier, &dataset, &cache, split, None)
 }
 
@@ -135,7 +135,7 @@ fn voices(
     labels: &Labels,
     split: Split,
 ) -> Result<Vec<(String, Waveform)>> {
-    let is_other = |clip: &usize| labels.index(&dataset.clips()[*clip].word).is_none();
+    let is_other = |clip: &usize| !labels.has_keyword(&dataset.clips()[*clip].word);
     let clips = dataset.clips_in(split).filter(|clip| cache.is_readable(*clip)).filter(is_other);
     let clips = spread(clips.collect()).into_iter();
     clips

@@ -19,8 +19,8 @@ const EXAMPLES_SEED: u64 = 0;
 /// # Errors
 /// If the data set cannot be read, or the split is empty.
 pub(crate) fn evaluate(classifier: &Classifier, data: &Path, split: Split) -> Result<Evaluated> {
-    let (dataset, cache) = open(data)?;
     let labels = &classifier.header().labels;
+    let (dataset, cache) = open(data, labels)?;
     let examples = examples(&dataset, &cache, labels, split, None)?;
     let answers = answer(classifier, &dataset, &cache, &examples)?;
     let unreadable =
@@ -35,11 +35,20 @@ pub(crate) fn evaluate(classifier: &Classifier, data: &Path, split: Split) -> Re
     })
 }
 
-/// Opens a data set and its sample cache.
+/// Opens a data set, split for some labels, and its sample cache.
 ///
 /// # Errors
 /// If the data set cannot be read.
-pub(crate) fn open(data: &Path) -> Result<(SpeechCommands, SampleCache)> {
+pub(crate) fn open(data: &Path, labels: &Labels) -> Result<(SpeechCommands, SampleCache)> {
+    let (dataset, cache) = read(data)?;
+    Ok((dataset.split_for(labels, &cache)?, cache))
+}
+
+/// Reads a data set into its sample cache.
+///
+/// # Errors
+/// If the data set cannot be read.
+pub(crate) fn read(data: &Path) -> Result<(SpeechCommands, SampleCache)> {
     let dataset = SpeechCommands::open(data)?;
     let bar = progress::bar(dataset.clips().len(), "reading");
     let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
@@ -60,7 +69,11 @@ pub(crate) fn examples(
 ) -> Result<Vec<Example>> {
     let root = dataset.root().display();
     let mut examples = dataset.examples(split, labels, cache, EXAMPLES_SEED);
-    ensure!(!examples.is_empty(), "the {split} split of {root} is empty");
+    ensure!(
+        !examples.is_empty(),
+        "the {split} split of {root} has no recording of a keyword: if there are validation_list.txt and testing_list.txt, \
+         they must name some"
+    );
     let Some(half) = half else { return Ok(examples) };
     examples.retain(|example| example.half == Some(half));
     ensure!(

@@ -64,7 +64,7 @@ struct Stream {
 /// # Errors
 /// If the split is empty, or its clips cannot be read.
 pub(crate) fn of_split(classifier: Classifier, data: &Path, of: Split, minutes: u32) -> Result<StreamTable> {
-    let (dataset, cache) = split::open(data)?;
+    let (dataset, cache) = split::open(data, &classifier.header().labels)?;
     let sounds = Sounds::new(&dataset, &cache, &classifier.header().labels, of)?;
     let classifier = Arc::new(classifier);
     let least_len = minutes as usize * 60 * SAMPLE_RATE_HZ as usize / N_STREAMS as usize;

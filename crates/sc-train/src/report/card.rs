@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use sc_data::{Labels, Task};
 use sc_model::Header;
 use serde_json::Value;
 
-use super::Report;
+use super::{FEW_SPEAKERS, Report};
 use crate::{ConditionTable, Recipe, TrainConfig, wilson_interval};
 
 /// Settings, and the options that set them.
-const OPTIONS: [(&str, &str); 7] = [
-    ("task", "--task"),
+const OPTIONS: [(&str, &str); 6] = [
     ("seed", "--seed"),
     ("epochs", "--epochs"),
     ("batch_size", "--batch-size"),
@@ -28,6 +28,7 @@ pub(super) fn render(report: &Report, header: &Header) -> String {
     let n_weights: usize =
         header.network.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
     let training = &header.training;
+    let is_own = training.n_added > 0 && training.n_added == training.n_clips;
     format!(
         "# Model card
 
@@ -42,22 +43,19 @@ A keyword recogniser: one second of 16 kHz sound in, one of {n_labels} labels ou
 
 ## Data
 
-Trained on {n_clips} clips of Speech Commands (Pete Warden, [arXiv:1804.03209](https://arxiv.org/abs/1804.03209), \
-[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)), split by speaker as published; silence and noises partly \
-synthesised, unknown words partly spliced from others.{added} SHA-256 over the recordings' names and lengths: `{digest}`.
+Trained on {clips}; silence and noises partly synthesised, unknown words partly spliced from others.{added} SHA-256 over the recordings' names and lengths: `{digest}`.
 
 ## Figures
 
-On the held-out half of the validation split: half of its speakers, none of whom is in the training split. Epoch, \
-temperature and threshold were chosen on the other half of the speakers, the development half. The split is made up as \
+{held_out} Epoch, temperature and threshold were chosen on the other half, the development half. The split is made up as \
 the official test is: every clip of a keyword, other words and silence a tenth as many each.{whole}
 
 {figures}{conditions}
 ## What it can do, and what it cannot
 
-- It tells these words apart when they are said alone, in English, near a microphone. It does not transcribe speech.
+- It tells these words apart when they are said alone, {language}near a microphone. It does not transcribe speech.
 - It was taught to stay silent at noise and other words. It will still take some for a keyword: the figures say how many.
-- The speakers are volunteers, mostly adults. Children, far microphones and strong accents have not been measured.
+- The speakers are {speakers}. Children, far microphones and strong accents have not been measured.
 - It says nothing about who speaks. A keyword that must never be missed or imagined needs a second confirmation.
 
 ## How to repeat it
@@ -74,8 +72,11 @@ standard error of the best on the development half.
         n_frames = header.network.n_frames,
         threshold = header.threshold,
         temperature = header.temperature,
-        n_clips = training.n_clips - training.n_added,
-        added = added(training.n_added),
+        clips = if is_own { own(training.n_clips) } else { published(training.n_clips - training.n_added) },
+        added = if is_own { String::new() } else { added(training.n_added) },
+        held_out = held_out(report),
+        language = if is_own { "" } else { "in English, " },
+        speakers = if is_own { "those of the recordings" } else { "volunteers, mostly adults" },
         digest = training.data_digest,
         whole = whole(&training.whole_validation),
         figures = figures(report),
@@ -91,7 +92,7 @@ standard error of the best on the development half.
 /// Returns the command that trains the same again, with every option that is not the default.
 fn command(settings: &Value) -> String {
     let usual = serde_json::to_value(TrainConfig::default()).unwrap_or_default();
-    let mut command = "sc-train train --data DIR --out OUT".to_owned();
+    let mut command = format!("sc-train train --data DIR --out OUT{}", labels(&settings["labels"]));
     for (name, option) in OPTIONS {
         let value = match &settings[name] {
             Value::Null => continue,
@@ -109,6 +110,20 @@ fn command(settings: &Value) -> String {
         command += " --recipe recipe.toml";
     }
     command
+}
+
+/// Returns the option of the command that names the labels, unless they are the usual ones.
+fn labels(names: &Value) -> String {
+    let Ok(labels) = serde_json::from_value::<Labels>(names.clone()) else { return String::new() };
+    let task = [Task::Commands, Task::Words].into_iter().find(|task| task.labels() == labels);
+    match task {
+        Some(task) if task == Task::default() => String::new(),
+        Some(task) => format!(" --task {task}"),
+        None => {
+            let words = labels.names().iter().filter(|name| labels.has_keyword(name));
+            format!(" --words '{}'", words.map(String::as_str).collect::<Vec<_>>().join(","))
+        }
+    }
 }
 
 /// Returns the recipe as the file that the command names, if it is not the default.
@@ -134,6 +149,29 @@ fn records(settings: &Value) -> impl Iterator<Item = (String, &'static str, &str
     let teachers = settings["teachers"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let named = |(i, digest)| (format!("TEACHER-{}", i + 1), "--teacher", digest);
     init.into_iter().chain(teachers.enumerate().map(named))
+}
+
+/// Names the clips of the published archive, and their split.
+fn published(n_clips: usize) -> String {
+    format!(
+        "{n_clips} clips of Speech Commands (Pete Warden, [arXiv:1804.03209](https://arxiv.org/abs/1804.03209), \
+         [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)), split by speaker as published"
+    )
+}
+
+/// Names clips that are all one's own.
+fn own(n_clips: usize) -> String {
+    format!("{n_clips} recordings of one's own, from a folder for each word")
+}
+
+/// Says of which clips the figures are.
+fn held_out(report: &Report) -> String {
+    if report.has_few_speakers() {
+        return format!(
+            "On the held-out half of the validation split: half of its recordings. {FEW_SPEAKERS}"
+        );
+    }
+    "On the held-out half of the validation split: half of its speakers, none of whom is in the training split.".into()
 }
 
 /// Returns a sentence about training clips that are not the archive's.
@@ -165,6 +203,9 @@ fn figures(report: &Report) -> String {
     let lost = acceptance.commands - acceptance.accepted_correct;
     let mut table = "| figure | % | 95 % interval | clips |\n|---|---|---|---|\n".to_owned();
     let mut row = |what: &str, part: usize, n: usize| {
+        if n == 0 {
+            return; // nothing was measured
+        }
         let [low, high] = wilson_interval(part, n).map(|share| 100.0 * share);
         let share = 100.0 * part as f64 / n.max(1) as f64;
         // Writing to a string cannot fail.
@@ -222,6 +263,28 @@ mod tests {
         let card = render(&report(), &header());
         for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "| `yes` heard | 100.00 |"] {
             assert!(card.contains(part), "no {part:?} in\n{card}");
+        }
+    }
+
+    #[test]
+    fn the_card_of_ones_own_words_claims_no_other_data() {
+        let mut header = header();
+        header.training = sc_model::Training { n_clips: 90, n_added: 90, ..header.training };
+        let mut report = report();
+        let labels = Labels::of_words(["lights", "open it"]).unwrap();
+        let settings = TrainConfig { seed: 7, ..TrainConfig::of_words(labels, 90) };
+        report.training["settings"] = serde_json::to_value(settings).unwrap();
+        report.training["few_speakers"] = true.into();
+        let card = render(&report, &header);
+        for part in [
+            "90 recordings of one's own",
+            "--words 'lights,open it' --seed 7 --learning-rate",
+            "too few speakers",
+        ] {
+            assert!(card.contains(part), "no {part:?} in\n{card}");
+        }
+        for part in ["Speech Commands", "CC BY", "in English", "volunteers"] {
+            assert!(!card.contains(part), "{part:?} in\n{card}");
         }
     }
 

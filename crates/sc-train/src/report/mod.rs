@@ -20,6 +20,11 @@ pub use provenance::Provenance;
 
 use crate::{ConditionTable, EpochMetrics, Evaluation};
 
+/// What it means for the figures that recordings are held out, not speakers.
+pub(crate) const FEW_SPEAKERS: &str = "There are too few speakers to hold some out (five are enough for most), so single \
+    recordings are held out: the figures are of voices that the training has heard, and new voices will be understood \
+    less well.";
+
 /// A training, and how good its model is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -44,6 +49,11 @@ impl Report {
         write(&dir.join("MODEL_CARD.md"), &card::render(self, header))?;
         write(&dir.join("report.json"), &serde_json::to_string_pretty(self)?)?;
         write(&dir.join("report.html"), &self.to_html())
+    }
+
+    /// Returns true if the figures are of recordings held out, not of speakers.
+    fn has_few_speakers(&self) -> bool {
+        self.training["few_speakers"] == true
     }
 
     /// Renders one page that needs no other file, and no script.

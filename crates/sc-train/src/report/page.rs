@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::chart::{self, Series};
 use super::number::{percent, percent_of};
-use super::{Provenance, Report, matrix};
+use super::{FEW_SPEAKERS, Provenance, Report, matrix};
 use crate::{
     Acceptance, ConditionTable, ConfusedPair, EpochMetrics, EpochParts, Evaluation, LabelFigures, Suspect,
 };
@@ -59,7 +59,7 @@ fn header(report: &Report) -> Markup {
         header {
             h1 { "Training report" }
             p {
-                "A keyword recogniser for Google Speech Commands, " (report.evaluation.confusion.labels.len()) " labels: "
+                "A keyword recogniser of " (report.evaluation.confusion.labels.len()) " labels: "
                 @match EpochMetrics::kept(&report.epochs) {
                     Some(kept) => {
                         "epoch " (kept.epoch) " of " (report.epochs.len())
@@ -67,7 +67,9 @@ fn header(report: &Report) -> Markup {
                     }
                     None => { "not trained." }
                 }
-                " The figures are of the held-out half, whose speakers took no part in a choice. "
+                " The figures are of the held-out half, whose "
+                @if report.has_few_speakers() { "recordings took no part in a choice. " (FEW_SPEAKERS) " " }
+                @else { "speakers took no part in a choice. " }
                 (whole_split(&report.training))
             }
             p class="made" {

@@ -11,8 +11,12 @@ const LOST_SHARE: f64 = 0.03;
 /// The temperature that makes the true labels most likely (Guo et al., arXiv:1706.04599), for answers
 /// given at temperature 1.
 ///
-/// The loss has one minimum in the logarithm of the temperature: golden-section search narrows it down.
+/// The loss has one minimum in the logarithm of the temperature: golden-section search narrows it down. Answers that are
+/// all right would be certain at any temperature, so they leave it at 1.
 pub fn temperature(answers: &[LabelledAnswer]) -> f32 {
+    if answers.iter().all(LabelledAnswer::is_correct) {
+        return 1.0;
+    }
     let ratio = (5.0_f32.sqrt() - 1.0) / 2.0;
     let loss = |log_temperature: f32| mean_loss(answers, log_temperature.exp());
     let (mut low, mut high) = (0.1_f32.ln(), 10.0_f32.ln());
@@ -40,12 +44,20 @@ fn mean_loss(answers: &[LabelledAnswer], temperature: f32) -> f64 {
 
 /// The highest threshold that loses no more than [`LOST_SHARE`] of the keywords heard rightly: it keeps
 /// out as many other sounds as that price allows.
+///
+/// Of too few keywords to lose one, the least confident says little of other voices. The threshold is then half-way from it
+/// to even odds, in the logarithm of the odds.
 pub fn threshold(labels: &Labels, answers: &[LabelledAnswer]) -> f32 {
     let heard = answers.iter().filter(|answer| labels.has_keyword(&answer.label) && answer.is_correct());
     let mut confidences: Vec<f32> = heard.map(|answer| answer.prediction.confidence).collect();
     confidences.sort_by(f32::total_cmp);
     let n_lost = (LOST_SHARE * confidences.len() as f64) as usize;
-    confidences.get(n_lost).copied().unwrap_or(0.0)
+    let threshold = confidences.get(n_lost).copied().unwrap_or(0.0);
+    if n_lost > 0 || threshold <= 0.5 {
+        return threshold;
+    }
+    let odds = threshold / (1.0 - threshold).max(f32::EPSILON);
+    odds.sqrt() / (1.0 + odds.sqrt())
 }
 
 #[cfg(test)]
@@ -67,12 +79,26 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_are_all_right_are_no_reason_for_certainty() {
+        let answers = vec![answer("yes", "yes", 0.7); 9];
+        assert_eq!(temperature(&answers).to_bits(), 1.0_f32.to_bits());
+    }
+
+    #[test]
     fn the_threshold_loses_the_least_confident_keywords() {
         let answers: Vec<LabelledAnswer> =
             (0..1000).map(|i| answer("yes", "yes", 0.5 + i as f32 / 2000.0)).collect();
         let threshold = threshold(&labels(), &answers);
         let lost = answers.iter().filter(|answer| answer.prediction.confidence < threshold).count();
         assert_eq!(lost, 30);
+    }
+
+    #[test]
+    fn a_handful_of_confident_keywords_sets_no_high_threshold() {
+        let answers = |confidence| vec![answer("yes", "yes", confidence); 20];
+        assert!((threshold(&labels(), &answers(0.9)) - 0.75).abs() < 1e-3, "odds of 9 become 3");
+        assert!(threshold(&labels(), &answers(1.0)) < 1.0);
+        assert_eq!(threshold(&labels(), &answers(0.4)).to_bits(), 0.4_f32.to_bits());
     }
 
     #[test]

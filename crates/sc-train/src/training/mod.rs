@@ -12,11 +12,11 @@ mod trainer;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use sc_model::{Backend, Classifier, Header, Record};
+use sc_data::{SampleCache, SpeechCommands};
+use sc_model::{Backend, Classifier, KeywordCnnConfig, Record, Weights};
 
 use crate::Evaluation;
 use crate::config::TrainConfig;
-use crate::evaluate::split;
 use checkpoint::Checkpoint;
 use run::Run;
 use sampler::Sampler;
@@ -25,7 +25,9 @@ use trainer::Trainer;
 /// The input of a training, besides its settings.
 pub struct Job<'a> {
     /// The data set.
-    pub data: &'a Path,
+    pub dataset: &'a SpeechCommands,
+    /// Its samples.
+    pub cache: &'a SampleCache,
     /// The folder for checkpoints, and at the end for the record and its report.
     pub out: &'a Path,
     /// The record whose weights it begins with: that of [`TrainConfig::init`].
@@ -43,43 +45,50 @@ pub struct Job<'a> {
 /// Trains, and leaves the record and its report in the job's folder.
 ///
 /// # Errors
-/// If a file cannot be read or written, one of the job's records has other labels or another front end, `init`
-/// another network, or `resume` finds another run's checkpoint.
+/// If a file cannot be read or written, a teacher has other labels or another front end, `init` another front end or
+/// network, or `resume` finds another run's checkpoint.
 pub fn train(config: &TrainConfig, job: &Job) -> Result<Evaluation> {
-    check_records(config, job)?;
-    let (dataset, cache) = split::open(job.data)?;
+    check_teachers(config, job)?;
+    let init = job.init.map(|record| first_weights(config, record)).transpose()?;
     let _lock = run::claim(job.out, job.resume)?;
-    let sampler = Sampler::new(&dataset, &cache, config, job.teachers);
-    let run = Run { config, dataset: &dataset, cache: &cache, sampler: &sampler, out: job.out };
+    let &Job { dataset, cache, out, .. } = job;
+    let sampler = Sampler::new(dataset, cache, config, job.teachers);
+    let run = Run { config, dataset, cache, sampler: &sampler, out };
     run.check()?;
 
-    let planned = plan::fit(run, job)?;
+    let planned = plan::fit(run, job, init.as_ref())?;
     let sampler = sampler.with_config(&planned);
     let (config, run) = (&planned, Run { config: &planned, sampler: &sampler, ..run });
     let checkpoint = if job.resume { Checkpoint::load(job.out, config, &run.data_digest())? } else { None };
-    let mut trainer = Trainer::new(run, job.init.map(|record| &record.weights), job.backend, checkpoint)?;
+    let mut trainer = Trainer::new(run, init.as_ref(), job.backend, checkpoint)?;
     while !trainer.is_done() {
         trainer.epoch()?;
     }
     trainer.finish()
 }
 
-/// Refuses records that tell other labels apart than this training, or have another front end or network.
-fn check_records(config: &TrainConfig, job: &Job) -> Result<()> {
-    let check = |option: &str, header: &Header| {
+/// Refuses teachers that tell other labels apart than this training, or have another front end.
+fn check_teachers(config: &TrainConfig, job: &Job) -> Result<()> {
+    job.teachers.iter().map(Classifier::header).try_for_each(|header| {
         ensure!(
-            header.labels == config.task.labels() && header.log_mel == config.log_mel,
-            "{option} has other labels or another front end: it must be trained for task {} too",
-            config.task
+            header.labels == config.labels && header.log_mel == config.log_mel,
+            "--teacher has other labels or another front end: it must be trained for {} too",
+            config.labels.names().join(", ")
         );
         Ok(())
-    };
-    job.teachers.iter().try_for_each(|teacher| check("--teacher", teacher.header()))?;
-    let Some(Record { header, .. }) = job.init else { return Ok(()) };
-    check("--init", header)?;
+    })
+}
+
+/// The weights of the record that a training begins with. Labels that are new to it begin anew.
+fn first_weights(config: &TrainConfig, Record { header, weights, .. }: &Record) -> Result<Weights> {
+    let network = config.network();
+    ensure!(header.log_mel == config.log_mel, "--init has another front end than this program trains with");
     ensure!(
-        header.network == config.network(),
+        KeywordCnnConfig { n_labels: network.n_labels, ..header.network.clone() } == network,
         "--init is another network: give the --width that it was trained with"
     );
-    Ok(())
+    let mut weights = weights.clone();
+    let known = header.labels.names().iter().take(header.network.n_labels); // the rest are taught words
+    weights.relabel(&known.cloned().collect::<Vec<_>>(), &config.labels, &network, config.seed);
+    Ok(weights)
 }

@@ -1,6 +1,7 @@
 //! The number of epochs that fits into a time.
 
 use anyhow::Result;
+use sc_model::Weights;
 
 use super::Job;
 use super::checkpoint::Checkpoint;
@@ -27,14 +28,14 @@ const WARMUP_SHARE: f64 = 0.1;
 ///
 /// # Errors
 /// If a file cannot be read, or the backend cannot train.
-pub fn fit(run: Run, job: &Job) -> Result<TrainConfig> {
+pub fn fit(run: Run, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
     let config = run.config;
     let Some(minutes) = job.minutes else { return Ok(config.clone()) };
     if let (true, Some(begun)) = (job.resume, Checkpoint::config(job.out)?) {
         let TrainConfig { epochs, epoch_examples, warmup_epochs, .. } = begun;
         return Ok(TrainConfig { epochs, epoch_examples, warmup_epochs, ..config.clone() });
     }
-    let mut trainer = Trainer::new(run, job.init.map(|record| &record.weights), job.backend, None)?;
+    let mut trainer = Trainer::new(run, init, job.backend, None)?;
     let n_clips = run.sampler.n_clips();
     let [step_s, validation_s] = trainer.measure()?;
     let example_s = step_s / config.batch_size as f64;

@@ -11,6 +11,7 @@ use super::checkpoint;
 use super::sampler::Sampler;
 use crate::config::TrainConfig;
 use crate::evaluate::{conditions, split};
+use crate::report::FEW_SPEAKERS;
 use crate::{ConditionTable, LabelledAnswer};
 
 /// A training's settings, data and folder.
@@ -26,21 +27,41 @@ pub struct Run<'a> {
 impl Run<'_> {
     /// Warns of words without a label, and refuses a data set that cannot train or validate.
     pub fn check(&self) -> Result<()> {
-        let (task, labels) = (self.config.task, self.config.task.labels());
-        let left_out = self.dataset.words_without_label(&labels);
+        let labels = &self.config.labels;
+        let left_out = self.dataset.words_without_label(labels);
         if !left_out.is_empty() {
-            tracing::warn!("left out, since task {task} has no label for them: {}", left_out.join(", "));
+            tracing::warn!("left out, since there is no label for them: {}", left_out.join(", "));
         }
         let names = labels.names().iter().enumerate();
         let keywords = names.filter(|(i, _)| labels.is_keyword(*i)).map(|(_, name)| name.as_str());
         ensure!(
             self.sampler.has_keywords(),
-            "the training split of {} has no keyword: expected folders named {}",
+            "the training split of {} has no keyword: expected folders named {}, or --words",
             self.dataset.root().display(),
             keywords.collect::<Vec<_>>().join(", ")
         );
+        self.check_words()?;
         for half in Half::ALL {
-            split::examples(self.dataset, self.cache, &labels, Split::Validation, Some(half))?;
+            split::examples(self.dataset, self.cache, labels, Split::Validation, Some(half))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a keyword that is recorded, but not for training; warns of too few speakers.
+    fn check_words(&self) -> Result<()> {
+        let labels = &self.config.labels;
+        let clips = self.dataset.clips().iter().map(|clip| clip.word.as_str());
+        let untrained = |word: &&str| {
+            labels.index_of_keyword(word).is_some_and(|label| self.sampler.n_clips_of(label) == 0)
+        };
+        if let Some(word) = clips.into_iter().find(untrained) {
+            bail!(
+                "every recording of {word} is in the validation or testing split: record more speakers, or name the files of \
+                 both splits in validation_list.txt and testing_list.txt"
+            );
+        }
+        if self.dataset.has_few_speakers() {
+            eprintln!("{FEW_SPEAKERS}");
         }
         Ok(())
     }
@@ -52,7 +73,7 @@ impl Run<'_> {
 
     /// Training clips that are not the published archive's.
     pub fn n_added(&self) -> usize {
-        let labels = self.config.task.labels();
+        let labels = &self.config.labels;
         let indices = self.dataset.clips_in(Split::Train).filter(|clip| self.cache.is_readable(*clip));
         let clips = indices.map(|clip| &self.dataset.clips()[clip]);
         clips.filter(|clip| !clip.is_published() && labels.index_of_word(&clip.word).is_some()).count()
@@ -73,7 +94,7 @@ impl Run<'_> {
     /// A record of these weights, as the settings have it.
     pub fn record(&self, weights: &Weights, network: &KeywordCnnConfig) -> Record {
         let header =
-            Header::untrained(self.config.task.labels(), self.config.log_mel.clone(), network.clone());
+            Header::untrained(self.config.labels.clone(), self.config.log_mel.clone(), network.clone());
         Record { header, weights: weights.without_word_head(), words: None }
     }
 }

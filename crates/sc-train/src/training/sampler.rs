@@ -56,7 +56,7 @@ impl<'a> Sampler<'a> {
         config: &'a TrainConfig,
         teachers: &'a [Classifier],
     ) -> Self {
-        let labels = config.task.labels();
+        let labels = config.labels.clone();
         let keeps_clean = !teachers.is_empty() && config.recipe.teachers_hear == TeachersHear::Clean;
         let has_label = |clip: &usize| labels.index_of_word(&dataset.clips()[*clip].word).is_some();
         let clips = dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip));
@@ -81,6 +81,11 @@ impl<'a> Sampler<'a> {
     /// True if there is a clip of a keyword.
     pub fn has_keywords(&self) -> bool {
         self.sounds.clips().iter().any(|clips| !clips.is_empty())
+    }
+
+    /// Clips of the training split of a keyword, by its label.
+    pub fn n_clips_of(&self, label: usize) -> usize {
+        self.sounds.clips().get(label).map_or(0, Vec::len)
     }
 
     /// Clips of the training split that have a label.

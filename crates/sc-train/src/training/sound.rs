@@ -62,7 +62,7 @@ impl<'a> SoundMaker<'a> {
         let mut other_words: Vec<(&str, Vec<usize>)> = Vec::new();
         for clip in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
             let word = dataset.clips()[clip].word.as_str();
-            match labels.index(word) {
+            match labels.index_of_keyword(word) {
                 Some(label) => clips[label].push(clip),
                 None => match other_words.last_mut() {
                     Some((last, clips)) if *last == word => clips.push(clip), // clips are sorted by word
@@ -108,6 +108,8 @@ impl<'a> SoundMaker<'a> {
         let recipe = &self.recipe.unknown;
         let UnknownWeights { word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned } =
             recipe.weights;
+        let whole = |weight| if self.other_words.is_empty() { 0 } else { weight }; // a whole keyword is one
+        let [word, fast_or_slow, voices] = [word, fast_or_slow, voices].map(whole);
         let kinds = [word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned];
         let waveform = match choose(&kinds, rng) {
             kind @ (0 | 1) => {
@@ -210,10 +212,12 @@ impl<'a> SoundMaker<'a> {
         clip.map_or_else(|| Ok(Waveform::silence()), |clip| self.load(*clip))
     }
 
-    /// A clip of `_unknown_` and its word: words with few clips come more often than their share.
+    /// A clip of `_unknown_` and its word: words with few clips come more often than their share. A clip of a keyword, in
+    /// a data set without other words.
     fn other_word(&self, rng: &mut impl Rng) -> Made<(Waveform, Option<usize>)> {
         let weight = |clips: &Vec<usize>| (clips.len() as f64).sqrt();
-        let clips = self.other_words.choose_weighted(rng, weight).ok().and_then(|clips| clips.choose(rng));
+        let words = if self.other_words.is_empty() { &self.clips } else { &self.other_words };
+        let clips = words.choose_weighted(rng, weight).ok().and_then(|clips| clips.choose(rng));
         match clips {
             Some(clip) => Ok((self.load(*clip)?, self.words[*clip])),
             None => Ok((Waveform::silence(), None)),

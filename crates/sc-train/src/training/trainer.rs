@@ -103,7 +103,7 @@ impl<'a> Trainer<'a> {
             Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
         let mut clock = Clock::start();
         let answers = self.run.validate(&classifier, Some(Half::Development))?;
-        let validation = Evaluation::new(&self.run.config.task.labels(), &answers);
+        let validation = Evaluation::new(&self.run.config.labels, &answers);
         clock.add_to(&mut self.parts.validation);
         self.epochs.push(EpochMetrics {
             epoch,
@@ -272,17 +272,17 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// If a clip cannot be read, or a file cannot be written.
     pub fn finish(self) -> Result<Evaluation> {
-        let labels = self.run.config.task.labels();
+        let labels = &self.run.config.labels;
         let mut record = self.run.record(&self.kept, &self.network);
         let neutral = Classifier::untested(&record, Backend::Native);
         record.header.self_test = neutral.logits(&self_test_waveform());
         record.header.temperature = fit::temperature(&self.run.validate(&neutral, Some(Half::Development))?);
         let calibrated = Classifier::new(&record, Backend::Native)?;
         let answers = self.run.validate(&calibrated, Some(Half::Development))?;
-        record.header.threshold = fit::threshold(&labels, &answers);
+        record.header.threshold = fit::threshold(labels, &answers);
         let classifier = calibrated.with_threshold(record.header.threshold);
-        let evaluation = Evaluation::new(&labels, &self.run.validate(&classifier, Some(Half::HeldOut))?);
-        let whole = Evaluation::new(&labels, &self.run.validate(&classifier, None)?);
+        let evaluation = Evaluation::new(labels, &self.run.validate(&classifier, Some(Half::HeldOut))?);
+        let whole = Evaluation::new(labels, &self.run.validate(&classifier, None)?);
 
         record.header.training = self.training(&evaluation, &whole);
         if let Some(words) = word_space::fit(&classifier, self.run.dataset, self.run.cache)? {
@@ -320,6 +320,7 @@ impl<'a> Trainer<'a> {
     fn facts(&self, header: &Header) -> Value {
         json!({
             "settings": self.run.config,
+            "few_speakers": self.run.dataset.has_few_speakers(),
             "network": self.network,
             "multiply_adds": self.network.multiply_adds(),
             "weights": self.kept.without_word_head().n_values(),

@@ -3,4 +3,5 @@
 
 mod end_to_end;
 mod halves;
+mod own_words;
 mod resume;
