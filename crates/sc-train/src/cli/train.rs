@@ -115,17 +115,12 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ex
         return Ok(ExitCode::SUCCESS);
     }
     let (dataset, cache) = split::read(data)?;
-    let labels = match &args.words {
-        Some(words) => dataset.labels(words, &cache)?,
-        None => args.task.labels(),
-    };
+    let words = args.words.as_ref().map(|words| dataset.labels(words, &cache)).transpose()?;
+    let labels = words.unwrap_or_else(|| args.task.labels());
     let dataset = dataset.split_for(&labels, &cache)?;
     let mut config = config(args, recipe, labels, dataset.clips_in(Split::Train).count());
-    let mut init = None;
-    if let Some((record, digest)) = first_record(args, &config)? {
-        init = Some(record);
-        config.init = Some(digest.to_string());
-    }
+    let (init, digest) = first_record(args, &config)?.unzip();
+    config.init = digest.map(|digest| digest.to_string());
     let mut teachers = Vec::new();
     for path in &args.teacher {
         let (record, digest) = Record::load_with_digest(path)?;
