@@ -38,9 +38,6 @@ async function recognizer() {
   return loaded;
 }
 
-// Returns true if there is a model to fetch.
-export const isOffered = () => fetch(MODEL, { method: 'HEAD' }).then(({ ok }) => ok, () => false);
-
 export const info = async () => (await recognizer()).info;
 
 export async function taughtWords() {

@@ -19,20 +19,19 @@ export async function there() {
 
 // Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`.
 export async function settle() {
-  const [fromServer, device] = await Promise.all([
-    server.info().catch((error) => error),
-    import('./device.js').then(async (module) => (await module.isOffered()) && module, () => undefined),
-  ]);
+  const [fromServer, isOffered] = await Promise.all([server.info().catch((error) => error), hasModel()]);
   const isServed = !(fromServer instanceof Error);
-  if (!isServed && !device) throw fromServer;
-  onDevice = device || undefined;
-  $('where').hidden = !isServed || !device;
+  if (!isServed && !isOffered) throw fromServer;
+  $('where').hidden = !isServed || !isOffered;
   $('developers').hidden = !isServed;
-  place = device && (!isServed || remembered() === 'device') ? 'device' : 'server';
+  place = isOffered && (!isServed || remembered() === 'device') ? 'device' : 'server';
   if (!isOnDevice()) return fromServer;
   keep();
-  return onDevice.info();
+  return (await there()).info();
 }
+
+// Returns true if there is a model to fetch for this device.
+const hasModel = () => fetch('model.safetensors', { method: 'HEAD' }).then(({ ok }) => ok, () => false);
 
 export async function move(to) {
   place = to;
