@@ -1,23 +1,12 @@
 //! The way in: a request takes its place as soon as its head is there, and is refused before its body is read.
 
-use std::{
-    any::Any,
-    cell::Cell,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{any::Any, cell::Cell, time::Duration};
 
 use actix_web::{
     HttpMessage, HttpRequest,
     dev::Extensions,
     error::PayloadError,
-    rt::{
-        spawn,
-        time::{Instant, sleep, sleep_until, timeout},
-    },
+    rt::time::{Instant, sleep_until, timeout},
     web::{Bytes, Payload},
 };
 use futures_util::{Stream, StreamExt};
@@ -88,22 +77,3 @@ async fn throw_away(mut payload: impl Stream<Item = Result<Bytes, PayloadError>>
 #[derive(Debug, thiserror::Error)]
 #[error("a request has no client: its route has no guard")]
 struct NoClient;
-
-/// Counts refusals for the log, where a line for each would cost more than the refusals.
-#[derive(Debug, Default)]
-pub struct Refusals(AtomicU64);
-
-impl Refusals {
-    /// Counts a refusal. The first begins a second, at whose end one line gives the number.
-    pub fn count(self: &Arc<Self>) {
-        if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
-            return;
-        }
-        let this = Arc::clone(self);
-        spawn(async move {
-            sleep(Duration::from_secs(1)).await;
-            let refused = this.0.swap(0, Ordering::Relaxed);
-            tracing::warn!(refused, "requests were refused within a second: /metrics has the reasons");
-        });
-    }
-}

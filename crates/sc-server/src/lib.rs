@@ -35,6 +35,7 @@ mod places;
 mod pool;
 mod query;
 mod recogniser;
+mod refusals;
 mod route;
 mod routes;
 mod state;

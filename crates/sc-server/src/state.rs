@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     Access, Capacity, Lifecycle, Model, ModelName,
-    admission::Refusals,
     metrics::{Metrics, Phase},
     pool::Pool,
     recogniser::Recogniser,
+    refusals::Refusals,
 };
 
 /// The state of a running service.
