@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::web::{Bytes, BytesMut};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 
@@ -22,7 +22,10 @@ pub struct Body {
 
 /// A part of the memory. It is free again when this is dropped.
 #[derive(Debug)]
-pub struct Share(OwnedSemaphorePermit);
+pub struct Share {
+    memory: Arc<Semaphore>,
+    n_units: usize,
+}
 
 impl BodyMemory {
     /// Makes memory for this many bytes.
@@ -30,13 +33,14 @@ impl BodyMemory {
         Self(Arc::new(Semaphore::new((n_bytes / UNIT).min(Semaphore::MAX_PERMITS))))
     }
 
+    /// Returns a share of nothing.
+    pub fn share(&self) -> Share {
+        Share { memory: Arc::clone(&self.0), n_units: 0 }
+    }
+
     /// Returns an empty body.
-    ///
-    /// # Errors
-    /// [`ApiError::Internal`] never: the memory is never closed.
-    pub fn body(&self) -> Result<Body, ApiError> {
-        let none = Arc::clone(&self.0).try_acquire_many_owned(0).map_err(ApiError::internal)?;
-        Ok(Body { bytes: BytesMut::new(), share: Share(none) })
+    pub fn body(&self) -> Body {
+        Body { bytes: BytesMut::new(), share: self.share() }
     }
 }
 
@@ -46,11 +50,17 @@ impl Share {
     /// # Errors
     /// [`ApiError::Busy`] if other bodies take up the memory.
     pub fn grow(&mut self, n_bytes: usize) -> Result<(), ApiError> {
-        let more = n_bytes.div_ceil(UNIT).saturating_sub(self.0.num_permits());
-        let more = u32::try_from(more).map_err(|_| ApiError::Busy)?;
-        let more = Arc::clone(self.0.semaphore()).try_acquire_many_owned(more);
-        self.0.merge(more.map_err(|_| ApiError::Busy)?);
+        let more = n_bytes.div_ceil(UNIT).saturating_sub(self.n_units);
+        let units = u32::try_from(more).ok().and_then(|more| self.memory.try_acquire_many(more).ok());
+        units.ok_or(ApiError::Busy)?.forget(); // until this is dropped
+        self.n_units += more;
         Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.memory.add_permits(self.n_units);
     }
 }
 
@@ -83,11 +93,11 @@ mod tests {
     #[test]
     fn bodies_take_up_memory_until_they_are_dropped() {
         let memory = BodyMemory::new(4 * UNIT);
-        let mut first = memory.body().unwrap();
+        let mut first = memory.body();
         first.push(&[0; UNIT]).unwrap();
         first.push(&[0; UNIT + 1]).unwrap();
 
-        let mut second = memory.body().unwrap();
+        let mut second = memory.body();
         second.push(&[0; UNIT]).unwrap();
         assert!(matches!(second.push(&[0]), Err(ApiError::Busy)));
         drop(first.into_parts());
@@ -96,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_body_of_small_pieces_takes_up_no_more_than_its_size() {
-        let mut body = BodyMemory::new(UNIT).body().unwrap();
+        let mut body = BodyMemory::new(UNIT).body();
         assert!((0..UNIT).all(|_| body.push(&[0]).is_ok()));
         assert!(body.push(&[0]).is_err());
     }

@@ -135,7 +135,7 @@ pub async fn read_body(
 ) -> Result<(Bytes, Place), ApiError> {
     let place = admit(request, &mut payload, state).await?;
     let (limit, max_bytes) = (state.capacity.body_deadline, state.capacity.audio.max_bytes);
-    let body = state.recogniser.pool().memory().body()?;
+    let body = state.recogniser.pool().memory().body();
     let mut arrives = pin!(timeout(limit, read_to_end(payload, body, max_bytes)));
     let (body, place) = if let Ok(body) = timeout(SWIFT, &mut arrives).await {
         (body, place)

@@ -60,7 +60,7 @@ pub async fn infer(
     place: Place,
     mut request: InferRequest,
 ) -> Result<InferResponse, ApiError> {
-    let (_, mut share) = state.recogniser.pool().memory().body()?.into_parts();
+    let mut share = state.recogniser.pool().memory().share();
     share.grow(request.encoded_len())?;
     let (name, version) =
         (std::mem::take(&mut request.model_name), std::mem::take(&mut request.model_version));
