@@ -133,54 +133,43 @@ impl<H: Generated, R: Generated> Service<http::Request<Body>> for Services<H, R>
             return Box::pin(self.reflection.call(request));
         }
         let state = Arc::clone(&self.state);
-        Box::pin(async move { Ok(answer(state, request).await) })
+        Box::pin(async move { Ok(answer(&state, request).await) })
     }
 }
 
 /// Answers a request of the protocol.
-async fn answer(state: Arc<AppState>, request: http::Request<Body>) -> http::Response<Body> {
+async fn answer(state: &Arc<AppState>, request: http::Request<Body>) -> http::Response<Body> {
     let method = request.uri().path().strip_prefix(SERVICE).unwrap_or_default().to_owned();
-    let about = Arc::clone(&state);
     match method.as_str() {
-        "ServerLive" => {
-            unary("ServerLive", &state, request, |_: Empty| async { Ok(Yes { yes: true }) }).await
-        }
+        "ServerLive" => unary("ServerLive", state, request, |_: Empty| async { Ok(Yes { yes: true }) }).await,
         "ServerReady" => {
             let yes = !state.lifecycle.is_stopping();
-            unary("ServerReady", &state, request, move |_: Empty| async move { Ok(Yes { yes }) }).await
+            unary("ServerReady", state, request, |_: Empty| async move { Ok(Yes { yes }) }).await
         }
         "ModelReady" => {
-            let ready = move |model| {
-                let state = Arc::clone(&about);
-                async move { infer::ready(&state, model) }
-            };
-            unary("ModelReady", &state, request, ready).await
+            unary("ModelReady", state, request, |model| async move { infer::ready(state, model) }).await
         }
         "ServerMetadata" => {
-            unary("ServerMetadata", &state, request, |_: Empty| async { Ok(infer::server()) }).await
+            unary("ServerMetadata", state, request, |_: Empty| async { Ok(infer::server()) }).await
         }
         "ModelMetadata" => {
-            let metadata = move |model| {
-                let state = Arc::clone(&about);
-                async move { infer::metadata(&state, model) }
-            };
-            unary("ModelMetadata", &state, request, metadata).await
+            unary("ModelMetadata", state, request, |model| async move { infer::metadata(state, model) }).await
         }
         "ModelInfer" => {
             // Before the message is read. An error may not be kept while others are waited for.
-            let place = match admit(&state, &request) {
+            let place = match admit(state, &request) {
                 Ok(place) => place,
-                Err(refusal) => return refuse("ModelInfer", &state, &refusal),
+                Err(refusal) => return refuse("ModelInfer", state, &refusal),
             };
-            let infer = move |message| infer::infer(Arc::clone(&about), place.clone(), message);
-            unary("ModelInfer", &state, request, infer).await
+            let infer = |message| infer::infer(Arc::clone(state), place.clone(), message);
+            unary("ModelInfer", state, request, infer).await
         }
         "ModelStreamInfer" => {
-            let client = match client(&state, &request) {
+            let client = match client(state, &request) {
                 Ok(client) => client,
-                Err(refusal) => return refuse("ModelStreamInfer", &state, &refusal),
+                Err(refusal) => return refuse("ModelStreamInfer", state, &refusal),
             };
-            streaming(&state, &client, request).await
+            streaming(state, &client, request).await
         }
         _ => Status::unimplemented(format!("no method {SERVICE}{method}")).into_http(),
     }
