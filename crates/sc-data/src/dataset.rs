@@ -35,9 +35,10 @@ impl SpeechCommands {
         let mut noise = Vec::new();
         for folder in folders(&root)? {
             let paths = files(&root, &folder)?.into_iter();
-            match folder.as_str() {
-                _ if is_noise(Path::new(&folder)) => noise.extend(paths),
-                _ => clips.extend(paths.filter_map(|path| Clip::parse(&path))),
+            if is_noise(Path::new(&folder)) {
+                noise.extend(paths);
+            } else {
+                clips.extend(paths.filter_map(|path| Clip::parse(&path)));
             }
         }
         if clips.is_empty() {

@@ -79,8 +79,7 @@ impl Recognizer {
     /// # Errors
     /// If there are no samples, too many, one that is not finite, or a sample rate out of range.
     pub fn classify(&self, samples: &[f32], rate_hz: f64) -> Result<JsValue, JsValue> {
-        let waveform = Waveform::from_samples(&resampled(samples, rate_hz).map_err(|error| to_js(&error))?);
-        object(&self.classifier.classify(&waveform))
+        object(&self.classifier.classify(&waveform(samples, rate_hz)?))
     }
 
     /// Returns the logits of a log-mel spectrogram, `[n_frames, n_mels]`, row-major.
@@ -103,8 +102,8 @@ impl Recognizer {
     /// As [`classify`](Self::classify).
     #[wasm_bindgen(js_name = logMel)]
     pub fn log_mel(&self, samples: &[f32], rate_hz: f64) -> Result<Vec<f32>, JsError> {
-        let waveform = Waveform::from_samples(&resampled(samples, rate_hz).map_err(|error| to_js(&error))?);
-        Ok(self.classifier.header().log_mel.init().compute(&waveform).values().to_vec())
+        let log_mel = self.classifier.header().log_mel.init();
+        Ok(log_mel.compute(&waveform(samples, rate_hz)?).values().to_vec())
     }
 
     /// Makes a detector for live samples.
@@ -134,6 +133,11 @@ impl Recognizer {
         let classifier = Classifier::new(&record, Backend::Native).map_err(|error| to_js(&error))?;
         Ok(Self { record, classifier: Arc::new(classifier) })
     }
+}
+
+/// Returns the loudest second of the samples.
+fn waveform(samples: &[f32], rate_hz: f64) -> Result<Waveform, JsError> {
+    Ok(Waveform::from_samples(&resampled(samples, rate_hz).map_err(|error| to_js(&error))?))
 }
 
 /// Returns the samples at 16 kHz.
