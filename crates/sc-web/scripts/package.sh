@@ -23,3 +23,5 @@ build() {
 build simd +simd128
 build relaxed +simd128,+relaxed-simd --features relaxed-simd
 cp crates/sc-web/js/* LICENSE-* assets/model.safetensors "$out"
+# Everything has the version in Cargo.toml.
+sed "s/\"version\": .*/\"version\": \"$(.ci/version)\",/" crates/sc-web/js/package.json > "$out/package.json"

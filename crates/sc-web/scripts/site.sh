@@ -6,6 +6,10 @@ mkdir -p "${1:?expected a folder to write to}"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../../.."
 
+if [ -n "$(ls -A "$out")" ] && [ ! -e "$out/files.json" ]; then
+    echo "$out holds other files: name a new folder, an empty one, or one that has the page already" >&2
+    exit 1
+fi
 rm -rf "${out:?}"/*
 cp -rL assets/web/. assets/model.safetensors assets/report.json "$out"
 cd "$out"
