@@ -12,6 +12,7 @@ const CACHE = 'taught';
 
 let bytes;
 let loaded;
+let judge; // the server's model, which compares recordings here
 
 // The model's bytes, read once.
 async function model() {
@@ -44,6 +45,12 @@ export async function taughtWords() {
   const { labels, taught = [] } = await info();
   const names = labels.slice(labels.length - taught.length);
   return { teaches: true, words: taught.map(({ n_recordings: recordings }, i) => ({ name: names[i], recordings })) };
+}
+
+// Names the recordings, each of samples, that teaching would leave out: by this device's model, or by that of `source`.
+export async function check(takes, source) {
+  if (source) judge ??= Recognizer.load(new URL(source, document.baseURI));
+  return (await (source ? judge : recognizer())).check(takes, RATE);
 }
 
 // Teaches the word by recordings of it.

@@ -4,16 +4,13 @@ import { $, element, refill } from './dom.js';
 import { onHold } from './hold.js';
 import { name as labelName, percent, say } from './language.js';
 import * as meter from './meter.js';
-import { peak, play } from './sound.js';
+import { play } from './sound.js';
 import { talk } from './talk.js';
 import { wav } from './wav.js';
-import { there } from './where.js';
+import { check, there } from './where.js';
 
 const ENOUGH = 5; // recordings that the page asks for
 const LEAST = 3; // recordings that the server needs
-const QUIET = 0.01; // the least peak, as the server has it
-const FULL = 0.99; // full scale
-const CLIPPED = 0.01; // share of samples at full scale
 
 let takes = []; // { samples, fault }: a fault is the key of its words
 let taught = null; // as `GET /words` has it
@@ -31,7 +28,7 @@ export function setUpTeaching({ work, changed }) {
   $('teachForm').addEventListener('submit', (event) => {
     event.preventDefault();
     work(async () => {
-      await teach($('newWord').value.trim());
+      await teach($('newWord').value.trim().normalize());
       await refresh();
       await changed();
     });
@@ -78,7 +75,7 @@ function takeRow(take, index) {
   drop.ariaLabel = say('dropTakeOf', index + 1);
   drop.onclick = () => {
     takes.splice(index, 1);
-    showTeaching();
+    judge();
   };
   const fault = element('span', { className: 'fault', textContent: take.fault ? say('faults')[take.fault] : '' });
   return element('li', {}, listen, element('b', { textContent: index + 1 }), fault, drop);
@@ -117,7 +114,8 @@ async function record() {
   showTeaching();
   try {
     const samples = await recording.samples;
-    takes.push({ samples, fault: fault(samples) });
+    takes.push({ samples, fault: '' });
+    judge();
   } finally {
     recording = null;
     $('take').classList.remove('on');
@@ -126,11 +124,18 @@ async function record() {
   }
 }
 
-function fault(samples) {
-  if (peak(samples) < QUIET) return 'too_quiet';
-  const full = samples.reduce((n, sample) => n + (Math.abs(sample) >= FULL), 0);
-  return full > CLIPPED * samples.length ? 'clipped' : '';
+// Says at once which takes are faulty, or unlike the others. Where it cannot be said here, it is after they are sent.
+async function judge() {
+  showTeaching();
+  const judged = [...takes];
+  const faults = await check(judged.map(({ samples }) => samples)).catch(() => undefined);
+  if (!faults) return;
+  for (const take of judged) take.fault = '';
+  tell(judged, faults);
+  showTeaching();
 }
+
+const tell = (takes, faults) => faults.forEach(({ name: number, reason }) => { takes[number - 1].fault = reason; });
 
 // Teaches the word by all takes; one that was taught before is replaced.
 async function teach(name) {
@@ -138,7 +143,7 @@ async function teach(name) {
   try {
     if (taught.words.some((word) => word.name === name)) await place.forget(name);
     const report = await place.teach(name, takes.map(({ samples }) => wav(samples)));
-    for (const { name: number, reason } of report.left_out) takes[number - 1].fault = reason;
+    tell(takes, report.left_out);
     result = { name, report };
     if (report.left_out.length === 0) {
       takes = [];

@@ -17,6 +17,12 @@ export async function there() {
   return onDevice;
 }
 
+// Names the takes that the model of that place would not be taught by: this device can tell in either place.
+export async function check(takes) {
+  onDevice ??= await import('./device.js');
+  return onDevice.check(takes, isOnDevice() ? undefined : server.record());
+}
+
 // Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`.
 export async function settle() {
   const [fromServer, isOffered] = await Promise.all([server.info().catch((error) => error), hasModel()]);

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::normal_form;
+
 /// An audio file with one spoken word, in the folder of that word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clip {
-    /// The word that the speaker was asked for: the folder's name.
+    /// The word that the speaker was asked for: the [normal form](normal_form) of the folder's name.
     pub word: String,
     /// The speaker's name: eight hexadecimal digits in the published archive. The path, in a data set of too few
     /// speakers to be split by them.
@@ -28,7 +30,7 @@ impl Clip {
             (_, [folder, ..]) => folder,
             (_, []) => stem,
         };
-        Some(Self { word: (*word).to_owned(), speaker: speaker.to_owned(), path: path.to_owned() })
+        Some(Self { word: normal_form(word), speaker: speaker.to_owned(), path: path.to_owned() })
     }
 
     /// The word that was said: the folder's, or in a folder `spoken_…` of `scripts/speak.py`, which holds many words,

@@ -8,7 +8,9 @@ use std::{
 
 use walkdir::WalkDir;
 
-use crate::{Clip, DatasetError, Labels, SILENCE, SampleCache, Split, UNKNOWN, Words, check_word, split};
+use crate::{
+    Clip, DatasetError, Labels, SILENCE, SampleCache, Split, UNKNOWN, Words, normal_form, split, word_label,
+};
 
 /// The folders of noise files: no word.
 const NOISE_FOLDERS: [&str; 2] = ["_background_noise_", SILENCE];
@@ -108,12 +110,12 @@ impl SpeechCommands {
     pub fn labels(&self, words: &Words, cache: &SampleCache) -> Result<Labels, DatasetError> {
         let readable = (0..self.clips.len()).filter(|clip| cache.is_readable(*clip));
         let mut readable: Vec<&str> = readable.map(|clip| self.clips[clip].word.as_str()).collect();
-        readable.dedup(); // clips are sorted by path, so by word
+        readable.sort_unstable(); // a word of two normal forms has two folders
+        readable.dedup();
         readable.retain(|word| *word != UNKNOWN);
         match words {
             Words::All => {
-                readable.iter().try_for_each(|word| check_word(word))?;
-                Labels::of_words(readable)
+                Labels::of_words(readable.into_iter().map(word_label).collect::<Result<Vec<_>, _>>()?)
             }
             Words::Named(names) => {
                 let missing = names.iter().find(|name| !readable.contains(&name.as_str()));
@@ -152,7 +154,7 @@ impl SpeechCommands {
 pub fn labelled_clips(dir: &Path, labels: &Labels) -> Result<Vec<(PathBuf, usize)>, DatasetError> {
     let mut clips = Vec::new();
     for folder in folders(dir)? {
-        let Some(label) = labels.index(&folder) else {
+        let Some(label) = labels.index(&normal_form(&folder)) else {
             let folder = dir.join(&folder);
             return Err(DatasetError::NotALabel { folder, expected: labels.names().to_vec() });
         };

@@ -48,7 +48,7 @@ pub use digest::{NotADigest, Sha256Digest};
 pub use error::{DatasetError, Error};
 pub use examples::Example;
 pub use half::Half;
-pub use label::{Labels, SILENCE, Task, UNKNOWN, Words, check_word};
+pub use label::{Labels, SILENCE, Task, UNKNOWN, Words, normal_form, word_label};
 pub use log_mel::{Features, LogMel, LogMelConfig, LogMelScratch};
 pub use split::Split;
 pub use waveform::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};

@@ -11,7 +11,7 @@ use crate::clock::Instant;
 use crate::engine::{Engine, Workspace};
 use crate::record::{Header, Record, self_test_waveform};
 use crate::runner::{Output, Runner};
-use crate::words::{self, WordSpace};
+use crate::words::{self, Embedding, WordSpace};
 use crate::{Backend, Error};
 
 /// Largest difference between a logit of the self-test and the record's.
@@ -147,7 +147,7 @@ impl Classifier {
     pub fn classify_at(&self, waveform: &Waveform, threshold: f32) -> (Prediction, Timing) {
         self.with_buffers(|buffers| {
             let timing = self.run(waveform, self.has_taught_words(), buffers);
-            (self.predict(&buffers.output, threshold), timing)
+            (self.predict(self.probabilities(&buffers.output, threshold), threshold), timing)
         })
     }
 
@@ -192,13 +192,25 @@ impl Classifier {
 
     /// Answers by the network's output.
     pub fn answer(&self, output: &Output) -> Prediction {
-        self.predict(output, self.header.threshold)
+        let threshold = self.header.threshold;
+        self.predict(self.probabilities(output, threshold), threshold)
+    }
+
+    /// Returns the network's output as an embedding, if the record has a space for words. Records that differ in their
+    /// taught words alone give the same one.
+    pub fn embed(&self, output: &Output) -> Option<Embedding> {
+        self.words.as_ref().map(|space| space.embed(&output.word_frames))
     }
 
     /// Returns the score of each taught word, as [`TaughtWord::least_score`](words::TaughtWord) compares it.
-    pub fn word_scores(&self, output: &Output) -> Vec<f32> {
-        let space = self.words.as_ref();
-        space.map_or_else(Vec::new, |space| space.scores(&space.embed(&output.word_frames)).collect())
+    pub fn word_scores(&self, embedding: &Embedding) -> Vec<f32> {
+        self.words.as_ref().map_or_else(Vec::new, |space| space.scores(embedding).collect())
+    }
+
+    /// Answers by the network's logits and the scores of the taught words.
+    pub fn answer_with(&self, logits: &[f32], word_scores: &[f32]) -> Prediction {
+        let threshold = self.header.threshold;
+        self.predict(self.combine(logits, word_scores, threshold), threshold)
     }
 
     /// Returns the channels of [`Output::word_frames`].
@@ -241,16 +253,20 @@ impl Classifier {
 
     /// Returns the probability of each label. A taught word is likelier than other speech from `threshold` on.
     pub(crate) fn probabilities(&self, output: &Output, threshold: f32) -> Vec<f32> {
-        let network = softmax(&output.logits, self.header.temperature);
-        let Some(space) = self.words.as_ref().filter(|_| self.has_taught_words()) else { return network };
-        let embedding = space.embed(&output.word_frames);
-        let scores = space.scores(&embedding).zip(&self.header.taught);
-        let taught = scores.map(|(score, word)| words::confidence(score, word, self.header.threshold));
+        let embedding = if self.has_taught_words() { self.embed(output) } else { None };
+        let scores = embedding.map_or_else(Vec::new, |embedding| self.word_scores(&embedding));
+        self.combine(&output.logits, &scores, threshold)
+    }
+
+    fn combine(&self, logits: &[f32], word_scores: &[f32], threshold: f32) -> Vec<f32> {
+        let network = softmax(logits, self.header.temperature);
+        let scores = word_scores.iter().zip(&self.header.taught);
+        let taught = scores.map(|(score, word)| words::confidence(*score, word, self.header.threshold));
         words::combine(&network, |label| self.header.labels.is_keyword(label), taught, threshold)
     }
 
-    fn predict(&self, output: &Output, threshold: f32) -> Prediction {
-        let probabilities = self.probabilities(output, threshold);
+    /// Turns the probability of each label into an answer.
+    fn predict(&self, probabilities: Vec<f32>, threshold: f32) -> Prediction {
         let labels = &self.header.labels;
         let scored = labels.names().iter().zip(probabilities).enumerate();
         let mut scored: Vec<(usize, Scored)> = scored

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use sc_data::Waveform;
-use sc_model::words::{Reason, Recording, TeachError, forget, teach};
+use sc_model::words::{Reason, Recording, TeachError, check, forget, teach};
 use sc_model::{Backend, Classifier, Detector, DetectorConfig, Record, self_test_waveform};
 use sc_test::dataset::spoken;
 
@@ -109,6 +109,16 @@ fn two_words_are_told_apart_and_each_can_be_forgotten() {
 }
 
 #[test]
+fn a_word_is_the_same_however_its_accents_are_written() {
+    let (record, taught) =
+        teach(&Record::shipped().unwrap(), "cafe\u{301}", recordings(five("stop"))).unwrap();
+    assert_eq!((taught.name.as_str(), record.header.labels.names()[12].as_str()), ("caf\u{e9}", "caf\u{e9}"));
+    let error = refusal(&record, "caf\u{e9}", five("no")).to_string();
+    assert!(error.contains("knows `caf\u{e9}` already"), "{error}");
+    assert_eq!(forget(&record, "cafe\u{301}").unwrap(), Record::shipped().unwrap());
+}
+
+#[test]
 fn faulty_recordings_are_left_out_with_their_reason() {
     let quiet = take("stop", 120.0).iter().map(|sample| 0.005 * sample).collect();
     let clipped = take("stop", 120.0).iter().map(|sample| (20.0 * sample).clamp(-1.0, 1.0)).collect();
@@ -130,6 +140,31 @@ fn faulty_recordings_are_left_out_with_their_reason() {
         ("9", Reason::Unreadable),
     ];
     assert_eq!(left_out, expected);
+}
+
+/// The numbers of the takes that teaching would leave out, with the reason.
+fn faults(takes: Vec<Vec<f32>>) -> Vec<(String, Reason)> {
+    let left_out = check(&Record::shipped().unwrap(), recordings(takes)).unwrap();
+    left_out.into_iter().map(|left_out| (left_out.name, left_out.reason)).collect()
+}
+
+#[test]
+fn recordings_are_checked_before_they_teach() {
+    let quiet: Vec<f32> = take("stop", 120.0).iter().map(|sample| 0.005 * sample).collect();
+    let clipped: Vec<f32> =
+        take("stop", 120.0).iter().map(|sample| (20.0 * sample).clamp(-1.0, 1.0)).collect();
+    let named = |faults: &[(usize, Reason)]| {
+        faults.iter().map(|(i, reason)| (i.to_string(), *reason)).collect::<Vec<_>>()
+    };
+    // One alone, as soon as it is there.
+    assert_eq!(faults(vec![clipped.clone()]), named(&[(0, Reason::Clipped)]));
+    assert_eq!(faults(five("stop")[..2].to_vec()), []);
+    assert_eq!(faults(five("stop")), []);
+    let others = [five("stop"), vec![quiet, clipped, hisses(1)]].concat();
+    assert_eq!(faults(others), named(&[(5, Reason::TooQuiet), (6, Reason::Clipped), (7, Reason::Unlike)]));
+    // Where teaching refuses two words, the fewer are named, or else the later.
+    let mixed = [five("stop")[..2].to_vec(), vec![hisses(1), hisses(2)]].concat();
+    assert_eq!(faults(mixed), named(&[(3, Reason::Unlike), (2, Reason::Unlike)]));
 }
 
 #[test]

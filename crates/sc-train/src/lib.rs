@@ -38,12 +38,11 @@ mod word_space;
 
 pub use audio::Unreadable;
 pub use config::TrainConfig;
-pub use evaluate::few_shot::{FewShot, WordTrials};
 pub use evaluate::open_set::{OpenClip, OpenSet};
 pub use evaluation::{
     Acceptance, Bin, Calibration, ConditionFigures, ConditionTable, ConfusedPair, Confusion, Evaluation,
-    LabelFigures, LabelledAnswer, LeftOut, OperatingPoint, Spoken, StreamFigures, StreamRow, StreamTable,
-    Suspect, Tally, wilson_interval,
+    FewShot, LabelFigures, LabelledAnswer, LeftOut, OperatingPoint, Spoken, StreamFigures, StreamRow,
+    StreamTable, Suspect, Tally, WordTrials, wilson_interval,
 };
 pub use export::{Input, to_onnx};
 pub use metrics::{EpochMetrics, EpochParts};

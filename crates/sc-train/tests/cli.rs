@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use sc_data::{LogMelConfig, Task};
 use sc_model::{Backend, Classifier, Header, KeywordCnnConfig, Record, Weights, self_test_waveform};
+use sc_test::dataset::spoken;
 use sc_test::wav;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -374,6 +375,48 @@ fn recordings_of_words_are_searched_among_the_others() {
     assert_eq!(figures["words"][0]["n"], 20, "two of five recordings, ten times: {figures}");
     assert!(figures["recall"].as_f64().unwrap() > 0.9, "{figures}");
     assert!(figures["false_accepts"].as_f64().unwrap() < 0.1, "{figures}");
+}
+
+#[test]
+fn words_of_a_split_that_are_no_keyword_are_searched_among_all_its_clips() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    sc_test::dataset::write(&data);
+    let evaluate = |shots: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sc-train"));
+        command.args([
+            "evaluate",
+            "--json",
+            "--split",
+            "validation",
+            "--few-shot",
+            "--shots",
+            shots,
+            "--data",
+        ]);
+        command.arg(&data).output().unwrap()
+    };
+    assert_refused(&evaluate("3"), "two words of 5 recordings");
+
+    let list = data.join("validation_list.txt");
+    let listed = fs::read_to_string(&list).unwrap();
+    let files: Vec<String> =
+        listed.lines().filter(|file| file.starts_with("bed/")).map(str::to_owned).collect();
+    fs::create_dir(data.join("lamp")).unwrap();
+    let mut longer = listed;
+    for (i, file) in files.iter().enumerate() {
+        let file = file.replace("bed", "lamp");
+        wav::write(&data.join(&file), &spoken("stop", 115.0 + 7.0 * i as f32));
+        longer.extend([&file, "\n"]);
+    }
+    fs::write(&list, longer).unwrap();
+    let figures = json(&evaluate("3"));
+    let names: Vec<_> =
+        figures["words"].as_array().unwrap().iter().map(|word| word["name"].clone()).collect();
+    assert_eq!(names, ["bed", "lamp"], "{figures}");
+    assert_eq!(figures["n"], 2 * 3 * 10, "three of six recordings, ten times: {figures}");
+    assert_eq!(figures["n_others"], 2 * 24 * 10, "all clips of the split but the word's own: {figures}");
+    assert_refused(&evaluate("5"), "two words of 7 recordings");
 }
 
 #[test]

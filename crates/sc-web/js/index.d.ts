@@ -95,6 +95,8 @@ export class Recognizer {
   classify(samples: Float32Array, sampleRate: number): Prediction;
   /** Teaches a word by three recordings or more, each of one channel. Then it is among the labels. */
   teach(name: string, takes: Float32Array[], sampleRate?: number): Taught;
+  /** Names the recordings that `teach` would leave out, or would refuse a word for: best asked after each of them. */
+  check(takes: Float32Array[], sampleRate?: number): LeftOut[];
   /** Forgets a taught word. */
   forget(name: string): void;
   /** The bytes of a model file with the taught words, for `load`, and wherever else a model does. */

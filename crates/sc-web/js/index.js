@@ -72,11 +72,15 @@ export class Recognizer {
   }
 
   teach(name, takes, sampleRate = 16_000) {
-    return this.#native.teach(name, takes.map(floats), sampleRate);
+    return this.#native.teach(name.normalize(), takes.map(floats), sampleRate);
+  }
+
+  check(takes, sampleRate = 16_000) {
+    return this.#native.check(takes.map(floats), sampleRate);
   }
 
   forget(name) {
-    this.#native.forget(name);
+    this.#native.forget(name.normalize());
   }
 
   record() {

@@ -35,14 +35,18 @@ impl Recognizer {
     /// # Errors
     /// If the word cannot be taught. Nothing has changed then.
     pub fn teach(&mut self, name: &str, takes: Vec<Float32Array>, rate_hz: f64) -> Result<JsValue, JsValue> {
-        let recordings = takes.iter().enumerate().map(|(i, take)| Recording {
-            name: (i + 1).to_string(),
-            samples: resampled(&take.to_vec(), rate_hz).map_err(|error| text(&error)),
-        });
-        let (record, report) =
-            words::teach(&self.record, name, recordings.collect()).map_err(|error| to_js(&error))?;
+        let recordings = recordings(&takes, rate_hz);
+        let (record, report) = words::teach(&self.record, name, recordings).map_err(|error| to_js(&error))?;
         *self = Self::of(record)?;
         object(&report)
+    }
+
+    /// Returns the recordings that teaching would leave out, or would refuse a word for, as its report names them.
+    ///
+    /// # Errors
+    /// If there are more than 50, or the model teaches no words.
+    pub fn check(&self, takes: Vec<Float32Array>, rate_hz: f64) -> Result<JsValue, JsValue> {
+        object(&words::check(&self.record, recordings(&takes, rate_hz)).map_err(|error| to_js(&error))?)
     }
 
     /// Forgets a taught word.
@@ -133,6 +137,15 @@ impl Recognizer {
         let classifier = Classifier::new(&record, Backend::Native).map_err(|error| to_js(&error))?;
         Ok(Self { record, classifier: Arc::new(classifier) })
     }
+}
+
+/// Numbers the recordings of a word, from 1.
+fn recordings(takes: &[Float32Array], rate_hz: f64) -> Vec<Recording> {
+    let recordings = takes.iter().enumerate().map(|(i, take)| Recording {
+        name: (i + 1).to_string(),
+        samples: resampled(&take.to_vec(), rate_hz).map_err(|error| text(&error)),
+    });
+    recordings.collect()
 }
 
 /// Returns the loudest second of the samples.

@@ -42,6 +42,7 @@ test('a model from its bytes answers as the one of the package', async () => {
 test('a word is taught by recordings, kept in the model, and forgotten', async () => {
   const learner = await Recognizer.load();
   const { samples, rate } = speech();
+  assert.deepEqual(learner.check([samples, samples, new Float32Array(rate)], rate).map(({ name, reason }) => [name, reason]), [['3', 'too_quiet']]);
   const report = learner.teach('світло', [samples, samples, samples], rate);
   assert.deepEqual([report.name, report.used, report.left_out], ['світло', ['1', '2', '3'], []]);
   const { label, accepted } = learner.classify(samples, rate);

@@ -78,6 +78,25 @@ export class Recognizer {
         wasm.__wbg_recognizer_free(ptr, 0);
     }
     /**
+     * Returns the recordings that teaching would leave out, or would refuse a word for, as its report names them.
+     *
+     * # Errors
+     * If there are more than 50, or the model teaches no words.
+     * @param {Float32Array[]} takes
+     * @param {number} rate_hz
+     * @returns {any}
+     */
+    check(takes, rate_hz) {
+        const val2 = +rate_hz;
+        const ptr0 = passArrayJsValueToWasm0(takes, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.recognizer_check(this.__wbg_ptr, ptr0, len0, val2);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return takeFromExternrefTable0(ret[0]);
+    }
+    /**
      * Names the keyword in the loudest second of mono samples.
      *
      * # Errors

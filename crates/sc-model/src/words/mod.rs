@@ -5,14 +5,18 @@
 //! of one word lie together. A taught word is the mean direction of its recordings. The similarity of a second to it,
 //! over its similarity to a bank of ordinary speech, tells if the word was said.
 
+mod likeness;
 mod pool;
+mod report;
 mod space;
+mod takes;
 mod taught;
 mod teach;
 
 pub use pool::{N_STATISTICS, pool};
-pub use space::WordSpace;
+pub use report::{Advice, LeftOut, Nearest, Reason, Recording, Taught, TeachError};
+pub use space::{Embedding, WordSpace};
 pub use taught::TaughtWord;
-pub use teach::{Advice, LeftOut, Nearest, Reason, Recording, Taught, TeachError, forget, forget_all, teach};
+pub use teach::{check, forget, forget_all, teach};
 
 pub(crate) use taught::{combine, confidence};

@@ -1,4 +1,7 @@
 //! Pools the frames of a second into one vector of fixed size.
+#![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
+
+use super::space::dot;
 
 /// Statistics of each channel that [`pool`] returns.
 pub const N_STATISTICS: usize = 4;
@@ -14,36 +17,41 @@ const CORE: f32 = 3.0;
 ///
 /// The middle is the centre of the frames' squared norms, so that the result hardly depends on the word's place in the
 /// second. Fixed halves find 5 of 100 words fewer.
+#[inline(always)]
 pub fn pool(frames: &[f32], n_channels: usize) -> Vec<f32> {
     let n_frames = (frames.len() / n_channels) as f32;
     let middle = middle(frames, n_channels);
     let mut pooled = vec![0.0; N_STATISTICS * n_channels];
+    let (parts, others) = pooled.split_at_mut(2 * n_channels);
+    let (before, after) = parts.split_at_mut(n_channels);
+    let (deviation, core) = others.split_at_mut(n_channels);
     let mut total_core = 0.0;
     for (t, frame) in (0_u16..).zip(frames.chunks_exact(n_channels)) {
         let distance = f32::from(t) - middle;
-        let before = 1.0 / (1.0 + (distance / BORDER).exp());
-        let core = (-0.5 * (distance / CORE).powi(2)).exp();
-        total_core += core;
-        for (channel, value) in frame.iter().enumerate() {
-            pooled[channel] += before * value / n_frames;
-            pooled[n_channels + channel] += (1.0 - before) * value / n_frames;
-            pooled[2 * n_channels + channel] += value * value / n_frames;
-            pooled[3 * n_channels + channel] += core * value;
+        let is_before = 1.0 / (1.0 + (distance / BORDER).exp());
+        let [weight_before, weight_after] = [is_before, 1.0 - is_before].map(|share| share / n_frames);
+        let weight_core = (-0.5 * (distance / CORE).powi(2)).exp();
+        total_core += weight_core;
+        let sums = before.iter_mut().zip(&mut *after).zip(&mut *deviation).zip(&mut *core);
+        for ((((before, after), square), core), value) in sums.zip(frame) {
+            *before += weight_before * value;
+            *after += weight_after * value;
+            *square += value * value;
+            *core += weight_core * value;
         }
     }
-    for channel in 0..n_channels {
-        let mean = pooled[channel] + pooled[n_channels + channel];
-        let square = &mut pooled[2 * n_channels + channel];
-        *square = (*square - mean * mean).max(0.0).sqrt();
-        pooled[3 * n_channels + channel] /= total_core;
+    let means = before.iter().zip(&*after).map(|(before, after)| before + after);
+    for ((deviation, core), mean) in deviation.iter_mut().zip(core).zip(means) {
+        *deviation = (*deviation / n_frames - mean * mean).max(0.0).sqrt();
+        *core /= total_core;
     }
     pooled
 }
 
 /// Returns the place of the word's middle, in frames. The quietest frame counts as silence.
+#[inline(always)]
 fn middle(frames: &[f32], n_channels: usize) -> f32 {
-    let norm = |frame: &[f32]| frame.iter().map(|value| value * value).sum::<f32>().sqrt();
-    let norms: Vec<f32> = frames.chunks_exact(n_channels).map(norm).collect();
+    let norms: Vec<f32> = frames.chunks_exact(n_channels).map(|frame| dot(frame, frame).sqrt()).collect();
     let quietest = norms.iter().copied().fold(f32::INFINITY, f32::min);
     let weights = norms.iter().map(|norm| (norm - quietest + 1e-6).powi(2));
     let (mut sum, mut total) = (0.0, 0.0);

@@ -1,5 +1,9 @@
 //! The space in which words are compared.
+#![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
+use pulp::{Simd, WithSimd};
+
+use crate::engine::Kernel;
 use crate::weights::WORD_SPACE;
 use crate::{Error, KeywordCnnConfig, Values, Weights};
 
@@ -13,6 +17,18 @@ const MOST_IN_BANK: usize = 10_000;
 
 /// Embeddings of the bank that a second is compared with: those most like it.
 const COHORT: usize = 30;
+
+/// Sums that a scalar product adds up side by side: as many as fit into the registers of any processor.
+const LANES: usize = 32;
+
+/// A second of sound in a [`WordSpace`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedding {
+    /// A vector of length 1, `[n_directions]`.
+    pub(crate) direction: Vec<f32>,
+    /// Its similarity to ordinary speech: to the clips of the bank that are most like it.
+    pub(crate) ordinary: f32,
+}
 
 /// The space in which words are compared, a bank of ordinary speech in it, and the words that were taught.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,22 +63,16 @@ impl WordSpace {
         self.words.len() / self.n_directions()
     }
 
-    /// Returns the embedding of a second: a vector of length 1, `[n_directions]`. `frames` is the output of the block
-    /// that tells words apart, `[n_frames, n_channels]`.
-    pub fn embed(&self, frames: &[f32]) -> Vec<f32> {
-        self.project(&pool(frames, self.mean.len() / N_STATISTICS))
+    /// Returns the embedding of a second. `frames` is the output of the block that tells words apart,
+    /// `[n_frames, n_channels]`.
+    pub fn embed(&self, frames: &[f32]) -> Embedding {
+        Kernel::detect().vectorize(Embed { space: self, frames })
     }
 
     /// Returns the score of each taught word: the similarity of `embedding` to the word, less that to ordinary speech.
-    pub(crate) fn scores(&self, embedding: &[f32]) -> impl Iterator<Item = f32> {
-        let ordinary = self.ordinary(embedding);
-        self.words.chunks_exact(self.n_directions()).map(move |word| dot(embedding, word) - ordinary)
-    }
-
-    /// Returns the similarity of `embedding` to ordinary speech: to the clips of the bank that are most like it.
-    pub(crate) fn ordinary(&self, embedding: &[f32]) -> f32 {
-        let similarities = self.bank().map(|other| dot(embedding, other)).collect();
-        mean_of_largest(similarities)
+    pub(crate) fn scores(&self, embedding: &Embedding) -> impl Iterator<Item = f32> {
+        let words = self.words.chunks_exact(self.n_directions());
+        words.map(move |word| dot(&embedding.direction, word) - embedding.ordinary)
     }
 
     /// Returns the same for each clip of the bank, against the other clips.
@@ -90,12 +100,18 @@ impl WordSpace {
         self.words.drain(index * n..(index + 1) * n);
     }
 
+    #[inline(always)]
     fn project(&self, pooled: &[f32]) -> Vec<f32> {
         let n = self.n_directions();
         let mut embedding = vec![0.0; n];
-        let centred = pooled.iter().zip(&self.mean).map(|(value, mean)| value - mean);
-        for (value, row) in centred.zip(self.projection.chunks_exact(n)) {
-            embedding.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
+        let centred: Vec<f32> = pooled.iter().zip(&self.mean).map(|(value, mean)| value - mean).collect();
+        // Four rows at a time, so that each sum is read and written less often.
+        for (values, rows) in centred.chunks_exact(4).zip(self.projection.chunks_exact(4 * n)) {
+            let (first, second) = rows.split_at(2 * n);
+            let ((a, b), (c, d)) = (first.split_at(n), second.split_at(n));
+            for ((((sum, a), b), c), d) in embedding.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                *sum += values[0] * a + values[1] * b + values[2] * c + values[3] * d;
+            }
         }
         normalise(&mut embedding);
         embedding
@@ -151,6 +167,24 @@ impl WordSpace {
     }
 }
 
+/// The work of [`WordSpace::embed`], compiled for each kind of processor: a request waits for it.
+struct Embed<'a> {
+    space: &'a WordSpace,
+    frames: &'a [f32],
+}
+
+impl WithSimd for Embed<'_> {
+    type Output = Embedding;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Embedding {
+        let Self { space, frames } = self;
+        let direction = space.project(&pool(frames, space.mean.len() / N_STATISTICS));
+        let ordinary = mean_of_largest(space.bank().map(|other| dot(&direction, other)).collect());
+        Embedding { direction, ordinary }
+    }
+}
+
 /// Returns the values of tensor `index` of [`WORD_SPACE`] if its shape is right and its numbers are finite.
 fn checked(tensor: Option<Values>, index: usize, fits: impl Fn(&[usize]) -> bool) -> Result<Vec<f32>, Error> {
     let name = WORD_SPACE[index];
@@ -178,8 +212,21 @@ fn mean_of_largest(mut values: Vec<f32>) -> f32 {
 }
 
 /// The scalar product: the cosine of the angle between two vectors of length 1.
+#[inline(always)]
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.zip(b) {
+        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
+    }
+    let mut n = LANES / 2;
+    while n > 0 {
+        let (left, right) = sums[..2 * n].split_at_mut(n);
+        left.iter_mut().zip(right).for_each(|(left, right)| *left += *right);
+        n /= 2;
+    }
+    sums[0] + rest
 }
 
 /// Scales a vector to length 1; a vector of zeros stays.

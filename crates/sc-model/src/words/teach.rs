@@ -1,13 +1,13 @@
 //! Teaches a record a word by a few recordings of it.
 
-use serde::Serialize;
+use sc_data::{Labels, normal_form, word_label};
 
-use sc_data::{Labels, N_SAMPLES, Waveform, check_word};
-
-use super::space::{WordSpace, dot, normalise};
+use super::likeness::{check_is_one, leave_out_unlike, mean_direction, scores_of_each, unlike};
+use super::report::{Advice, LeftOut, Nearest, Recording, Taught, TeachError};
+use super::space::dot;
+use super::takes::{Heard, Take, listen};
 use super::taught::TaughtWord;
 use crate::record::Record;
-use crate::{Backend, Classifier, Prediction};
 
 /// Least number of recordings that teach a word, and the most.
 const N_RECORDINGS: std::ops::RangeInclusive<usize> = 3..=50;
@@ -22,179 +22,6 @@ const FALSE_ACCEPTS: f32 = 0.005;
 /// the lower end, and 83 % above the upper one.
 const LEAST_SCORES: [f32; 2] = [0.05, 0.14];
 
-/// Score against the others below which a recording is of another word: so low are 6 of 7 that are, and 1 or 2 of 100
-/// that are not.
-const UNLIKE: f32 = -0.05;
-
-/// The same where no recording can be spared: two others say less than four of what the word is like.
-const VERY_UNLIKE: f32 = -0.2;
-
-/// Mean similarity below which two groups of recordings are of two words, and how much more alike each group must be in
-/// itself: so are two of three such mixtures, and 1 to 3 of 100 words.
-const TWO_WORDS: [f32; 2] = [0.12, 0.25];
-
-/// Amplitude that the loudest sample of a word must have: -40 dBFS.
-const QUIET: f32 = 0.01;
-
-/// Share of samples at full scale from which a recording is clipped, and the amplitude of full scale.
-const CLIPPED: (f32, f32) = (0.01, 0.99);
-
-/// Length of the edges of a recording, in samples: 20 ms.
-const EDGE: usize = N_SAMPLES / 50;
-
-/// Share of the loudest 20 ms from which the sound at an edge is a word that goes on: -6 dB. So are 3 of 100 clips of
-/// Speech Commands.
-const CUT_OFF: f32 = 0.25;
-
-/// A recording of a word.
-pub struct Recording {
-    /// Its name in the report: a file's path, or its number.
-    pub name: String,
-    /// 16 kHz mono samples of any length, or the reason why there are none.
-    pub samples: Result<Vec<f32>, String>,
-}
-
-/// The result of teaching a word.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Taught {
-    /// The word.
-    pub name: String,
-    /// The recordings that taught it.
-    pub used: Vec<String>,
-    /// The recordings that did not.
-    pub left_out: Vec<LeftOut>,
-    /// Share of the recordings used that are found when the others alone teach the word.
-    pub recall_leave_one_out: f32,
-    /// Share of the bank of ordinary speech that is taken for the word.
-    pub false_accepts: f32,
-    /// The known word that the recordings are most like.
-    pub nearest: Option<Nearest>,
-    /// What would make the word surer.
-    pub advice: Vec<Advice>,
-}
-
-/// A recording that taught nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct LeftOut {
-    /// Its name.
-    pub name: String,
-    /// The reason.
-    pub reason: Reason,
-    /// The reason in words.
-    pub message: String,
-}
-
-/// The reason why a recording is left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// It could not be read.
-    Unreadable,
-    /// It is silent or nearly so.
-    TooQuiet,
-    /// It is louder than its microphone could take.
-    Clipped,
-    /// It begins or ends within the word.
-    CutOff,
-    /// It is not like the others.
-    Unlike,
-}
-
-impl LeftOut {
-    fn new(name: String, reason: Reason) -> Self {
-        let message = match reason {
-            Reason::Unreadable => "not readable",
-            Reason::TooQuiet => "too quiet: speak up, or come nearer to the microphone",
-            Reason::Clipped => "clipped: turn the microphone down, or go farther from it",
-            Reason::CutOff => "cut off: expected silence before and after a word of at most a second",
-            Reason::Unlike => "not like the others",
-        };
-        Self { name, reason, message: message.into() }
-    }
-}
-
-/// The known word that a taught one is most like.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Nearest {
-    /// The word's label.
-    pub label: String,
-    /// Its mean probability over the recordings used, before the word was taught.
-    pub probability: f32,
-}
-
-/// What would make a taught word surer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Advice {
-    /// A few more recordings.
-    MoreRecordings,
-    /// A longer word, because ordinary speech is often taken for this one.
-    LongerWord,
-    /// A word that is less like a known one.
-    OtherWord,
-}
-
-/// The reason why a word is not taught.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TeachError {
-    /// The record is of version 1.
-    #[error("the model has no bank of ordinary speech: make one with `sc-train bank`, or use a newer model")]
-    NoSpace,
-    /// The name cannot be a label.
-    #[error(transparent)]
-    Name(#[from] sc_data::DatasetError),
-    /// The label exists.
-    #[error("the model knows `{0}` already: forget it first, or choose another name")]
-    Known(String),
-    /// No taught word has this name.
-    #[error("`{name}` is no taught word: {known}")]
-    NotTaught {
-        /// The name asked for.
-        name: String,
-        /// The taught words, as the end of the sentence.
-        known: String,
-    },
-    /// More recordings than are compared with each other.
-    #[error("{0} recordings: expected 3 to 50")]
-    TooMany(usize),
-    /// Too few recordings can be used.
-    #[error("{usable} of {given} recordings can be used: expected at least 3{reasons}")]
-    TooFew {
-        /// Number that can be used.
-        usable: usize,
-        /// Number given.
-        given: usize,
-        /// The reasons for the others, as the end of the sentence.
-        reasons: String,
-    },
-    /// The recordings are not alike.
-    #[error("{unlike} of {given} recordings are not like the others: expected recordings of one word")]
-    Unlike {
-        /// Number that is unlike the others.
-        unlike: usize,
-        /// Number that can be heard.
-        given: usize,
-    },
-    /// The recordings say a known word.
-    #[error("the recordings are heard as `{0}`, which the model knows already")]
-    Command(String),
-}
-
-/// A recording that can be used.
-struct Take {
-    name: String,
-    embedding: Vec<f32>,
-    /// Its similarity to ordinary speech.
-    ordinary: f32,
-    prediction: Prediction,
-}
-
 /// Teaches `record` the word `name`, and returns the new record and a report.
 ///
 /// # Errors
@@ -205,16 +32,14 @@ pub fn teach(
     recordings: Vec<Recording>,
 ) -> Result<(Record, Taught), TeachError> {
     let space = record.words.as_ref().ok_or(TeachError::NoSpace)?;
-    check_word(name)?;
+    let name = &word_label(name)?;
     let names = record.header.labels.names();
     if let Some(known) = names.iter().find(|known| known.to_lowercase() == name.to_lowercase()) {
         return Err(TeachError::Known(known.clone()));
     }
     let given = recordings.len();
-    if given > *N_RECORDINGS.end() {
-        return Err(TeachError::TooMany(given));
-    }
-    let (mut takes, mut left_out) = listen(&Classifier::untested(record, Backend::Native), space, recordings);
+    check_most(given)?;
+    let (mut takes, mut left_out) = usable(listen(record, space, recordings));
     check_count(&takes, given, &left_out)?;
     check_is_one(&takes)?;
     leave_out_unlike(&mut takes, &mut left_out)?;
@@ -246,7 +71,7 @@ pub fn teach(
 pub fn forget(record: &Record, name: &str) -> Result<Record, TeachError> {
     let n_network = record.header.network.n_labels;
     let (network, taught) = record.header.labels.names().split_at(n_network);
-    let Some(index) = taught.iter().position(|word| word == name) else {
+    let Some(index) = taught.iter().position(|word| normal_form(word) == normal_form(name)) else {
         let known = if taught.is_empty() {
             "none is taught".into()
         } else {
@@ -271,65 +96,47 @@ pub fn forget_all(record: &Record) -> Record {
     taught.iter().fold(record.clone(), |record, name| forget(&record, name).unwrap_or(record))
 }
 
-/// Listens to the recordings, and leaves out those that no word can be heard in, and the faulty ones if there are enough
-/// others.
-fn listen(
-    classifier: &Classifier,
-    space: &WordSpace,
-    recordings: Vec<Recording>,
-) -> (Vec<Take>, Vec<LeftOut>) {
+/// Returns the recordings that teaching would leave out, or would refuse the word for: each by itself, and from three good
+/// ones on by its likeness to the others.
+///
+/// # Errors
+/// A [`TeachError`] if there are too many recordings, or the record has no bank to compare them with.
+pub fn check(record: &Record, recordings: Vec<Recording>) -> Result<Vec<LeftOut>, TeachError> {
+    let space = record.words.as_ref().ok_or(TeachError::NoSpace)?;
+    check_most(recordings.len())?;
+    let (mut takes, mut left_out) = (Vec::new(), Vec::new());
+    for heard in listen(record, space, recordings) {
+        match heard {
+            (_, Some(fault)) => left_out.push(fault),
+            (take, None) => takes.extend(take),
+        }
+    }
+    left_out.extend(unlike(takes));
+    Ok(left_out)
+}
+
+/// Separates the takes from what is left out. Faulty ones are used where there are too few others.
+fn usable(heard: impl Iterator<Item = Heard>) -> (Vec<Take>, Vec<LeftOut>) {
     let (mut takes, mut faulty, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-    for Recording { name, samples } in recordings {
-        let samples = match samples {
-            Ok(samples) => samples,
-            Err(message) => {
-                left_out.push(LeftOut { name, reason: Reason::Unreadable, message });
-                continue;
+    for heard in heard {
+        match heard {
+            (Some(take), Some(fault)) => faulty.push((take, fault)),
+            (take, fault) => {
+                takes.extend(take);
+                left_out.extend(fault);
             }
-        };
-        let waveform = Waveform::from_samples(&samples);
-        let second = &waveform.samples()[..samples.len().min(N_SAMPLES)];
-        let take = || take(classifier, space, &name, &waveform);
-        match fault(second) {
-            None => takes.push(take()),
-            Some(reason @ (Reason::Clipped | Reason::CutOff)) => faulty.push((take(), reason)),
-            Some(reason) => left_out.push(LeftOut::new(name, reason)),
         }
     }
     if takes.len() < *N_RECORDINGS.start() {
         takes.extend(faulty.into_iter().map(|(take, _)| take));
     } else {
-        left_out.extend(faulty.into_iter().map(|(take, reason)| LeftOut::new(take.name, reason)));
+        left_out.extend(faulty.into_iter().map(|(_, fault)| fault));
     }
     (takes, left_out)
 }
 
-fn take(classifier: &Classifier, space: &WordSpace, name: &str, waveform: &Waveform) -> Take {
-    let output = classifier.listen(waveform);
-    let embedding = space.embed(&output.word_frames);
-    let ordinary = space.ordinary(&embedding);
-    Take { name: name.into(), embedding, ordinary, prediction: classifier.answer(&output) }
-}
-
-/// Returns the fault of a recording of up to a second, if it has one.
-fn fault(second: &[f32]) -> Option<Reason> {
-    let loudest = second.iter().fold(0.0_f32, |loudest, sample| loudest.max(sample.abs()));
-    if loudest < QUIET {
-        return Some(Reason::TooQuiet);
-    }
-    let clipped = second.iter().filter(|sample| sample.abs() >= CLIPPED.1).count();
-    if clipped as f32 > CLIPPED.0 * second.len() as f32 {
-        return Some(Reason::Clipped);
-    }
-    let energies: Vec<f32> = second.chunks(EDGE).map(energy).collect();
-    let most = CUT_OFF * energies.iter().copied().fold(0.0, f32::max);
-    let is_cut_off = [energies.first(), energies.last()].into_iter().flatten().any(|edge| *edge > most);
-    is_cut_off.then_some(Reason::CutOff)
-}
-
-/// The mean square of some samples.
-fn energy(samples: &[f32]) -> f32 {
-    dot(samples, samples) / samples.len() as f32
+fn check_most(given: usize) -> Result<(), TeachError> {
+    if given > *N_RECORDINGS.end() { Err(TeachError::TooMany(given)) } else { Ok(()) }
 }
 
 fn check_count(takes: &[Take], given: usize, left_out: &[LeftOut]) -> Result<(), TeachError> {
@@ -341,67 +148,6 @@ fn check_count(takes: &[Take], given: usize, left_out: &[LeftOut]) -> Result<(),
         reasons.extend(["; ", name, ": ", message]);
     }
     Err(TeachError::TooFew { usable: takes.len(), given, reasons })
-}
-
-/// Refuses recordings that fall into two groups, as those of two words do.
-fn check_is_one(takes: &[Take]) -> Result<(), TeachError> {
-    let pairs = || (0..takes.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
-    let similarity = |(i, j): (usize, usize)| dot(&takes[i].embedding, &takes[j].embedding);
-    let Some((a, b)) = pairs().min_by(|x, y| similarity(*x).total_cmp(&similarity(*y))) else {
-        return Ok(());
-    };
-    // Each recording belongs to the one of the most different two that it is more like.
-    let is_like_a = |i: usize| i == a || i != b && similarity((i, a)) >= similarity((i, b));
-    let n_like_a = (0..takes.len()).filter(|i| is_like_a(*i)).count();
-    let unlike = n_like_a.min(takes.len() - n_like_a);
-    let mean = |is_within: bool| {
-        let pairs: Vec<_> = pairs().filter(|(i, j)| (is_like_a(*i) == is_like_a(*j)) == is_within).collect();
-        pairs.iter().map(|pair| similarity(*pair)).sum::<f32>() / pairs.len().max(1) as f32
-    };
-    let [least, gap] = TWO_WORDS;
-    if unlike > 1 && mean(false) < least && mean(true) - mean(false) > gap {
-        return Err(TeachError::Unlike { unlike, given: takes.len() });
-    }
-    Ok(())
-}
-
-/// Leaves out the recordings that are least like the others, one at a time, while there are enough others.
-fn leave_out_unlike(takes: &mut Vec<Take>, left_out: &mut Vec<LeftOut>) -> Result<(), TeachError> {
-    let (given, mut unlike) = (takes.len(), 0);
-    while let Some((worst, score)) =
-        scores_of_each(takes).into_iter().enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b))
-        && score < UNLIKE
-    {
-        let is_enough = takes.len() > *N_RECORDINGS.start();
-        if !is_enough && score >= VERY_UNLIKE {
-            break;
-        }
-        unlike += 1;
-        if !is_enough || 2 * unlike >= takes.len() - 1 {
-            return Err(TeachError::Unlike { unlike, given });
-        }
-        left_out.push(LeftOut::new(takes.remove(worst).name, Reason::Unlike));
-    }
-    Ok(())
-}
-
-/// Returns the score of each recording against the word that the others alone would teach.
-fn scores_of_each(takes: &[Take]) -> Vec<f32> {
-    let score = |(i, take): (usize, &Take)| {
-        let others = takes.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, other)| other);
-        dot(&take.embedding, &mean_direction(others)) - take.ordinary
-    };
-    takes.iter().enumerate().map(score).collect()
-}
-
-fn mean_direction<'a>(takes: impl Iterator<Item = &'a Take>) -> Vec<f32> {
-    let mut direction: Vec<f32> = Vec::new();
-    for Take { embedding, .. } in takes {
-        direction.resize(embedding.len(), 0.0);
-        direction.iter_mut().zip(embedding).for_each(|(sum, value)| *sum += value);
-    }
-    normalise(&mut direction);
-    direction
 }
 
 /// Refuses recordings that most often are heard as one word that the model knows.

@@ -390,6 +390,52 @@ test('teaches a word on the device, keeps it there, and sends nothing', async ()
   await speaker.close();
 });
 
+// Gives the page a microphone that says the example named `window.says`.
+const microphone = (page) => page.evaluate(() => {
+  navigator.mediaDevices.getUserMedia = async () => {
+    const { RATE, decode } = await import('/sound.js');
+    const said = await decode(await (await fetch(`/examples/${window.says}.mp3`)).blob());
+    const context = new AudioContext();
+    const buffer = context.createBuffer(1, said.length + RATE, RATE); // and a second of silence
+    buffer.copyToChannel(said, 0);
+    const source = new AudioBufferSourceNode(context, { buffer, loop: true });
+    const destination = context.createMediaStreamDestination();
+    source.connect(destination);
+    source.start();
+    return destination.stream;
+  };
+});
+
+// Says three takes of a word and one of another, and removes that one.
+async function judges(page) {
+  await microphone(page);
+  for (const [n, word] of ['banana', 'banana', 'banana', 'yes'].entries()) {
+    await page.evaluate((word) => { window.says = word; }, word);
+    await page.click('#take');
+    await page.waitForFunction((n) => document.querySelectorAll('#takes li').length === n, n + 1);
+  }
+  await page.waitForSelector('#takes li:nth-child(4) .fault >> text=unlike the others');
+  const faults = () => page.$$eval('#takes .fault', (all) => all.map(({ textContent }) => textContent));
+  assert.deepEqual(await faults(), ['', '', '', 'unlike the others']);
+  await page.click('#takes li:nth-child(4) button.small');
+  await page.waitForFunction(() => document.querySelectorAll('#takes li').length === 3);
+  assert.deepEqual(await faults(), ['', '', '']);
+}
+
+test('says at once which recording is unlike the others, on the server and on the device', async () => {
+  const teacher = await serve('--teach', join(folder, 'judged.safetensors'));
+  const page = await visit(browser, teacher.address, { reducedMotion: 'reduce' }); // its console as above
+  const sent = [];
+  page.on('request', (request) => ['POST', 'PUT'].includes(request.method()) && sent.push(request.url()));
+  await judges(page);
+  await page.close();
+  await teacher.stop();
+  const here = await open({ reducedMotion: 'reduce' });
+  await onDevice(here);
+  await judges(here);
+  assert.deepEqual(sent, []);
+});
+
 test('says how a server is started that teaches', async () => {
   const page = await open();
   await page.waitForSelector('#teachOff:not([hidden]) >> text=--teach words.safetensors');

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Args};
@@ -16,7 +16,7 @@ use crate::evaluate::{Evaluated, clips, conditions, few_shot, open_set, split, s
 
 /// Score a model on clips whose label is known, or on sounds that are no keyword.
 #[derive(Clone, Debug, Args)]
-#[command(group = ArgGroup::new("source").required(true).args(["data", "clips", "audio", "few_shot"]))]
+#[command(group = ArgGroup::new("source").required(true).multiple(true).args(["data", "clips", "audio", "few_shot"]))]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct EvaluateArgs {
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "DIR", requires = "split")]
     data: Option<PathBuf>,
     /// The split to evaluate, whole: training, validation or testing.
-    #[arg(long, requires = "data", conflicts_with = "clips")]
+    #[arg(long, requires = "data", conflicts_with_all = ["clips", "audio"])]
     split: Option<Split>,
     /// Your own clips: a folder of recordings for each label, in any format.
     #[arg(long, value_name = "DIR")]
@@ -36,9 +36,10 @@ pub struct EvaluateArgs {
     /// every half second.
     #[arg(long, requires = "clips", conflicts_with = "data")]
     open_set: bool,
-    /// Teach each word of a folder with a folder a word, and search its other recordings among all others.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "clips", "conditions"])]
-    few_shot: Option<PathBuf>,
+    /// Teach each word of a folder with a folder a word, and search its other recordings among all others. Without DIR,
+    /// the words are those of --split that are no keyword.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["clips", "conditions", "stream", "audio"])]
+    few_shot: Option<Option<PathBuf>>,
     /// Recordings that teach a word of --few-shot.
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = parse_shots)]
     shots: usize,
@@ -66,7 +67,7 @@ pub struct EvaluateArgs {
 /// Prints the figures of the source that `args` name.
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
     if let Some(dir) = &args.few_shot {
-        return print_figures(args, &few_shot::evaluate(&args.model.record()?, dir, args.shots)?);
+        return run_few_shot(args, dir.as_deref());
     }
     let classifier = args.model.load()?;
     match (&args.data, args.split, &args.clips) {
@@ -95,6 +96,19 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
             _ => bail!("expected --data with --split, --clips, or --stream with --audio and --truth"),
         },
     }
+}
+
+fn run_few_shot(args: &EvaluateArgs, dir: Option<&Path>) -> Result<()> {
+    let record = args.model.record()?;
+    let figures = match (dir, &args.data, args.split) {
+        (Some(dir), None, _) => few_shot::of_folder(&record, dir, args.shots)?,
+        (None, Some(data), Some(split)) => few_shot::of_split(&record, data, split, args.shots)?,
+        _ => bail!("expected --few-shot DIR, or --few-shot with --data and --split"),
+    };
+    if !args.json {
+        warn_unreadable(&figures.unreadable);
+    }
+    print_figures(args, &figures)
 }
 
 fn print_evaluated(args: &EvaluateArgs, evaluated: &Evaluated) -> Result<()> {

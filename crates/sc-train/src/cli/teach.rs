@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use sc_data::Limits;
+use sc_data::{Limits, normal_form};
 use sc_model::Record;
 use sc_model::words::{Advice, Recording, Taught, forget, teach};
 use serde_json::json;
@@ -117,7 +117,7 @@ fn known(record: &Record) -> String {
 
 fn parse_word(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
-        Some((name, path)) if !path.is_empty() => Ok((name.into(), path.into())),
+        Some((name, path)) if !path.is_empty() => Ok((normal_form(name), path.into())),
         _ => Err("expected NAME=PATH: a word, and a recording of it or a folder of them".into()),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use sc_data::{Condition, Labels};
 use serde::Serialize;
 
+use super::wilson::with_interval;
 use super::{Acceptance, Calibration, LabelledAnswer, share, wilson_interval};
 
 /// The same clips under every condition.
@@ -91,10 +92,10 @@ impl fmt::Display for ConditionTable {
         )?;
         for row in &self.conditions {
             let figures = [
-                cell(row.top1, row.top1_interval),
-                cell(row.commands, row.commands_interval),
-                cell(row.accepted, row.accepted_interval),
-                cell(row.wrongly_accepted, row.wrongly_accepted_interval),
+                with_interval(row.top1, row.top1_interval),
+                with_interval(row.commands, row.commands_interval),
+                with_interval(row.accepted, row.accepted_interval),
+                with_interval(row.wrongly_accepted, row.wrongly_accepted_interval),
             ];
             let [top1, commands, accepted, wrongly] = figures;
             let (name, ece) = (&row.name, 100.0 * row.calibration_error);
@@ -109,11 +110,6 @@ impl fmt::Display for ConditionTable {
         }
         Ok(())
     }
-}
-
-/// A share and its interval, in percent.
-fn cell(share: f64, [low, high]: [f64; 2]) -> String {
-    format!("{:.1} ({:.1} to {:.1})", 100.0 * share, 100.0 * low, 100.0 * high)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod acceptance;
 mod calibration;
 mod conditions;
 mod confusion;
+mod few_shot;
 mod stream;
 mod table;
 mod wilson;
@@ -18,8 +19,10 @@ pub use acceptance::{Acceptance, OperatingPoint};
 pub use calibration::{Bin, Calibration};
 pub use conditions::{ConditionFigures, ConditionTable, LeftOut};
 pub use confusion::{ConfusedPair, Confusion, LabelFigures};
+pub use few_shot::{FewShot, WordTrials};
 pub use stream::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
 pub use wilson::wilson_interval;
+pub(crate) use wilson::with_interval;
 
 /// Clips listed as most likely mislabelled: as many as a person can listen to in a few minutes.
 const N_SUSPECTS: usize = 40;

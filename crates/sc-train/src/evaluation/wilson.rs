@@ -22,6 +22,11 @@ pub fn wilson_interval(successes: usize, n: usize) -> [f64; 2] {
     [((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0)]
 }
 
+/// Writes a share and its interval, in percent.
+pub(crate) fn with_interval(share: f64, [low, high]: [f64; 2]) -> String {
+    format!("{:.1} ({:.1} to {:.1})", 100.0 * share, 100.0 * low, 100.0 * high)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,9 @@ use sc_data::{Labels, Task};
 use sc_model::Header;
 use serde_json::Value;
 
-use super::{FEW_SPEAKERS, Report};
-use crate::{ConditionTable, Recipe, TrainConfig, wilson_interval};
+use super::{FEW_SPEAKERS, Report, few_shot_note};
+use crate::evaluation::with_interval;
+use crate::{ConditionTable, FewShot, Recipe, TrainConfig, wilson_interval};
 
 /// Settings, and the options that set them.
 const OPTIONS: [(&str, &str); 6] = [
@@ -50,7 +51,7 @@ Trained on {clips}; silence and noises partly synthesised, unknown words partly 
 {held_out} Epoch, temperature and threshold were chosen on the other half, the development half. The split is made up as \
 the official test is: every clip of a keyword, other words and silence a tenth as many each.{whole}
 
-{figures}{conditions}
+{figures}{conditions}{few_shot}
 ## What it can do, and what it cannot
 
 - It tells these words apart when they are said alone, {language}near a microphone. It does not transcribe speech.
@@ -81,6 +82,7 @@ standard error of the best on the development half.
         whole = whole(&training.whole_validation),
         figures = figures(report),
         conditions = conditions(&report.conditions),
+        few_shot = few_shot(&report.few_shot),
         command = command(&report.training["settings"]),
         recipe = recipe(&report.training["settings"]["recipe"]),
         digests = digests(&report.training["settings"]),
@@ -236,18 +238,42 @@ fn conditions(table: &ConditionTable) -> String {
                     and clips of any label accepted as a keyword that they are not, with 95 % intervals.\n\n\
                     | condition | heard | accepted | wrongly accepted |\n|---|---|---|---|\n"
             .to_owned();
-    let cell = |share: f64, [low, high]: [f64; 2]| {
-        format!("{:.1} ({:.1} to {:.1})", 100.0 * share, 100.0 * low, 100.0 * high)
-    };
     for row in &table.conditions {
         // Writing to a string cannot fail.
         let _ = writeln!(
             rows,
             "| {} | {} | {} | {} |",
             row.definition,
-            cell(row.commands, row.commands_interval),
-            cell(row.accepted, row.accepted_interval),
-            cell(row.wrongly_accepted, row.wrongly_accepted_interval),
+            with_interval(row.commands, row.commands_interval),
+            with_interval(row.accepted, row.accepted_interval),
+            with_interval(row.wrongly_accepted, row.wrongly_accepted_interval),
+        );
+    }
+    rows
+}
+
+/// Returns a table of words taught by a few recordings; nothing without them.
+fn few_shot(figures: &[FewShot]) -> String {
+    if figures.is_empty() {
+        return String::new();
+    }
+    let mut rows = format!(
+        "\n{}\n\nIn %, with 95 % intervals:\n\n| recordings that teach a word | words | searches | found at 1 % false accepts | found at 0.2 % | \
+         found at the product's own threshold | falsely accepted there |\n|---|---|---|---|---|---|---|\n",
+        few_shot_note(figures)
+    );
+    for row in figures {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            rows,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            row.shots,
+            row.words.len(),
+            row.n,
+            with_interval(row.recall_at_1_percent, row.recall_at_1_percent_interval),
+            with_interval(row.recall_at_0_2_percent, row.recall_at_0_2_percent_interval),
+            with_interval(row.recall, row.recall_interval),
+            with_interval(row.false_accepts, row.false_accepts_interval),
         );
     }
     rows
@@ -256,12 +282,22 @@ fn conditions(table: &ConditionTable) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::{header, report};
+    use crate::report::tests::{few_shot, header, report};
 
     #[test]
     fn the_card_names_keywords_and_figures() {
         let card = render(&report(), &header());
         for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "| `yes` heard | 100.00 |"] {
+            assert!(card.contains(part), "no {part:?} in\n{card}");
+        }
+    }
+
+    #[test]
+    fn the_card_has_words_taught_by_a_few_recordings_where_they_were_measured() {
+        assert!(!render(&report(), &header()).contains("recordings that teach"));
+        let card = render(&Report { few_shot: few_shot(), ..report() }, &header());
+        for part in ["split: bed, cat.", "| 5 | 2 | 20 | 90.0 (69.9 to 97.2) | 80.0", "| 0.5 (0.3 to 0.9) |"]
+        {
             assert!(card.contains(part), "no {part:?} in\n{card}");
         }
     }

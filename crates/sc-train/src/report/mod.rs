@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub use provenance::Provenance;
 
-use crate::{ConditionTable, EpochMetrics, Evaluation};
+use crate::{ConditionTable, EpochMetrics, Evaluation, FewShot};
 
 /// What it means for the figures that recordings are held out, not speakers.
 pub(crate) const FEW_SPEAKERS: &str = "There are too few speakers to hold some out (five are enough for most), so single \
@@ -34,10 +34,25 @@ pub struct Report {
     pub training: Value,
     /// The same half under every condition.
     pub conditions: ConditionTable,
+    /// Words that are no keyword, each taught by a few recordings and searched among the whole validation split.
+    pub few_shot: Vec<FewShot>,
     /// Every epoch, in order.
     pub epochs: Vec<EpochMetrics>,
     /// The kept epoch's model on the held-out half of the validation split.
     pub evaluation: Evaluation,
+}
+
+/// Says what words were taught, how, and what the network knew of them; nothing without figures.
+fn few_shot_note(figures: &[FewShot]) -> String {
+    let Some(FewShot { words, draws, .. }) = figures.first() else { return String::new() };
+    let words: Vec<&str> = words.iter().map(|word| word.name.as_str()).collect();
+    format!(
+        "Words that are no keyword, each taught by a few of its recordings in {draws} draws, and searched among all other \
+         recordings of the validation split: {}. In training, network and bank heard them as other words, unless they were left \
+         out; words that it never heard may be found less often. Draws share recordings, so the 95 % intervals count each \
+         recording once.",
+        words.join(", ")
+    )
 }
 
 impl Report {
@@ -73,8 +88,8 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::EpochParts;
     use crate::evaluation::tests::{answer, labels};
+    use crate::{EpochParts, WordTrials};
 
     fn epoch(epoch: usize, validation_accuracy: f64) -> EpochMetrics {
         EpochMetrics {
@@ -113,10 +128,26 @@ pub(crate) mod tests {
         Report {
             provenance: provenance(),
             conditions: ConditionTable::default(),
+            few_shot: Vec::new(),
             training: json!({ "seed": 7, "data": { "clips": 2, "digest": "ab&cd" } }),
             epochs: vec![epoch(1, 0.6), epoch(2, 0.8), epoch(3, 0.8)],
             evaluation: Evaluation::new(&labels(), &answers),
         }
+    }
+
+    /// Two words, each searched for ten times in one draw.
+    pub fn few_shot() -> Vec<FewShot> {
+        let trials = |name: &str| WordTrials {
+            name: name.into(),
+            n: 10,
+            n_others: 1000,
+            found_at_1_percent: 9,
+            found_at_0_2_percent: 8,
+            accepted: 7,
+            falsely_accepted: 5,
+            refused: 0,
+        };
+        vec![FewShot::new(5, 1, vec![trials("bed"), trials("cat")], Vec::new())]
     }
 
     #[test]
@@ -163,6 +194,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn words_taught_by_a_few_recordings_have_a_section_where_they_were_measured() {
+        let title = "<h2>Words taught by a few recordings</h2>";
+        assert!(!report().to_html().contains(title));
+        let html = Report { few_shot: few_shot(), ..report() }.to_html();
+        for part in [
+            title,
+            "as other words",
+            ": bed, cat. ",
+            "<th>5</th><td>2</td><td>20</td><td>90.0 (69.9 to 97.2)</td>",
+        ] {
+            assert!(html.contains(part), "no {part:?} in\n{html}");
+        }
+    }
+
+    #[test]
     fn names_cannot_become_markup() {
         let html = report().to_html();
         assert!(html.contains("no/&lt;script&gt;.wav") && html.contains("ab&amp;cd"));
@@ -183,6 +229,7 @@ pub(crate) mod tests {
         let html = Report {
             provenance: provenance(),
             conditions: ConditionTable::default(),
+            few_shot: Vec::new(),
             training: Value::Null,
             epochs: Vec::new(),
             evaluation,

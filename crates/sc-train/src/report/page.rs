@@ -5,9 +5,11 @@ use serde_json::{Map, Value};
 
 use super::chart::{self, Series};
 use super::number::{percent, percent_of};
-use super::{FEW_SPEAKERS, Provenance, Report, matrix};
+use super::{FEW_SPEAKERS, Provenance, Report, few_shot_note, matrix};
+use crate::evaluation::with_interval;
 use crate::{
-    Acceptance, ConditionTable, ConfusedPair, EpochMetrics, EpochParts, Evaluation, LabelFigures, Suspect,
+    Acceptance, ConditionTable, ConfusedPair, EpochMetrics, EpochParts, Evaluation, FewShot, LabelFigures,
+    Suspect,
 };
 
 const STYLE: &str = include_str!("style.css");
@@ -33,6 +35,7 @@ pub(super) fn render(report: &Report) -> Markup {
                 (section("Most confused", CONFUSED_NOTE, &confused(&evaluation.confusion.confused)))
                 (section("Confidence", CONFIDENCE_NOTE, &confidence(evaluation)))
                 (conditions(&report.conditions))
+                (few_shot(&report.few_shot))
                 (section("Most likely mislabelled", SUSPECTS_NOTE, &suspects(&evaluation.suspects)))
                 (time_by_part(&report.epochs))
                 (settings(&report.training))
@@ -206,6 +209,36 @@ fn conditions(table_of: &ConditionTable) -> Markup {
     };
     let head = ["condition", "", "heard", "accepted", "wrongly accepted", "calibration error"];
     section("Under conditions", CONDITIONS_NOTE, &table("", &head, &rows))
+}
+
+/// A row for each number of recordings that taught words; nothing if there is none.
+fn few_shot(figures: &[FewShot]) -> Markup {
+    if figures.is_empty() {
+        return html! {};
+    }
+    let rows = html! {
+        @for row in figures {
+            tr {
+                th { (row.shots) }
+                td { (row.words.len()) }
+                td { (row.n) }
+                td { (with_interval(row.recall_at_1_percent, row.recall_at_1_percent_interval)) }
+                td { (with_interval(row.recall_at_0_2_percent, row.recall_at_0_2_percent_interval)) }
+                td { (with_interval(row.recall, row.recall_interval)) }
+                td { (with_interval(row.false_accepts, row.false_accepts_interval)) }
+            }
+        }
+    };
+    let head = [
+        "taught by",
+        "words",
+        "searches",
+        "found at 1 % false accepts, %",
+        "found at 0.2 %, %",
+        "found at the product's own threshold, %",
+        "falsely accepted there, %",
+    ];
+    section("Words taught by a few recordings", &few_shot_note(figures), &table("", &head, &rows))
 }
 
 fn suspects(suspects: &[Suspect]) -> Markup {

@@ -10,9 +10,9 @@ use sc_model::{Classifier, Header, KeywordCnnConfig, Record, Weights};
 use super::checkpoint;
 use super::sampler::Sampler;
 use crate::config::TrainConfig;
-use crate::evaluate::{conditions, split};
+use crate::evaluate::{conditions, few_shot, split};
 use crate::report::FEW_SPEAKERS;
-use crate::{ConditionTable, LabelledAnswer};
+use crate::{ConditionTable, FewShot, LabelledAnswer};
 
 /// A training's settings, data and folder.
 #[derive(Clone, Copy)]
@@ -89,6 +89,11 @@ impl Run<'_> {
     /// Evaluates the held-out half of validation under every condition.
     pub fn conditions(&self, classifier: &Classifier) -> Result<ConditionTable> {
         conditions::of_half(classifier, self.dataset, self.cache, Split::Validation, Some(Half::HeldOut))
+    }
+
+    /// Teaches the record words of the validation split that are no keyword, and searches them in the whole split.
+    pub fn few_shot(&self, record: &Record) -> Result<Vec<FewShot>> {
+        few_shot::for_report(record, self.dataset, self.cache, Split::Validation)
     }
 
     /// A record of these weights, as the settings have it.

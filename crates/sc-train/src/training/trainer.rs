@@ -292,6 +292,7 @@ impl<'a> Trainer<'a> {
             provenance: Provenance::here(),
             training: self.facts(&record.header),
             conditions: self.run.conditions(&classifier)?,
+            few_shot: self.run.few_shot(&record)?,
             epochs: self.epochs,
             evaluation,
         };

@@ -1,0 +1,143 @@
+//! What is said of a word that is taught, or not.
+
+use serde::Serialize;
+
+/// A recording of a word.
+pub struct Recording {
+    /// Its name in the report: a file's path, or its number.
+    pub name: String,
+    /// 16 kHz mono samples of any length, or the reason why there are none.
+    pub samples: Result<Vec<f32>, String>,
+}
+
+/// The result of teaching a word.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Taught {
+    /// The word.
+    pub name: String,
+    /// The recordings that taught it.
+    pub used: Vec<String>,
+    /// The recordings that did not.
+    pub left_out: Vec<LeftOut>,
+    /// Share of the recordings used that are found when the others alone teach the word.
+    pub recall_leave_one_out: f32,
+    /// Share of the bank of ordinary speech that is taken for the word.
+    pub false_accepts: f32,
+    /// The known word that the recordings are most like.
+    pub nearest: Option<Nearest>,
+    /// What would make the word surer.
+    pub advice: Vec<Advice>,
+}
+
+/// A recording that taught nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeftOut {
+    /// Its name.
+    pub name: String,
+    /// The reason.
+    pub reason: Reason,
+    /// The reason in words.
+    pub message: String,
+}
+
+/// The reason why a recording is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It could not be read.
+    Unreadable,
+    /// It is silent or nearly so.
+    TooQuiet,
+    /// It is louder than its microphone could take.
+    Clipped,
+    /// It begins or ends within the word.
+    CutOff,
+    /// It is not like the others.
+    Unlike,
+}
+
+impl LeftOut {
+    pub(super) fn new(name: String, reason: Reason) -> Self {
+        let message = match reason {
+            Reason::Unreadable => "not readable",
+            Reason::TooQuiet => "too quiet: speak up, or come nearer to the microphone",
+            Reason::Clipped => "clipped: turn the microphone down, or go farther from it",
+            Reason::CutOff => "cut off: expected silence before and after a word of at most a second",
+            Reason::Unlike => "not like the others",
+        };
+        Self { name, reason, message: message.into() }
+    }
+}
+
+/// The known word that a taught one is most like.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Nearest {
+    /// The word's label.
+    pub label: String,
+    /// Its mean probability over the recordings used, before the word was taught.
+    pub probability: f32,
+}
+
+/// What would make a taught word surer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Advice {
+    /// A few more recordings.
+    MoreRecordings,
+    /// A longer word, because ordinary speech is often taken for this one.
+    LongerWord,
+    /// A word that is less like a known one.
+    OtherWord,
+}
+
+/// The reason why a word is not taught.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TeachError {
+    /// The record is of version 1.
+    #[error("the model has no bank of ordinary speech: make one with `sc-train bank`, or use a newer model")]
+    NoSpace,
+    /// The name cannot be a label.
+    #[error(transparent)]
+    Name(#[from] sc_data::DatasetError),
+    /// The label exists.
+    #[error("the model knows `{0}` already: forget it first, or choose another name")]
+    Known(String),
+    /// No taught word has this name.
+    #[error("`{name}` is no taught word: {known}")]
+    NotTaught {
+        /// The name asked for.
+        name: String,
+        /// The taught words, as the end of the sentence.
+        known: String,
+    },
+    /// More recordings than are compared with each other.
+    #[error("{0} recordings: expected 3 to 50")]
+    TooMany(usize),
+    /// Too few recordings can be used.
+    #[error("{usable} of {given} recordings can be used: expected at least 3{reasons}")]
+    TooFew {
+        /// Number that can be used.
+        usable: usize,
+        /// Number given.
+        given: usize,
+        /// The reasons for the others, as the end of the sentence.
+        reasons: String,
+    },
+    /// The recordings are not alike.
+    #[error("{unlike} of {given} recordings are not like the others: expected recordings of one word")]
+    Unlike {
+        /// Number that is unlike the others.
+        unlike: usize,
+        /// Number that can be heard.
+        given: usize,
+    },
+    /// The recordings say a known word.
+    #[error("the recordings are heard as `{0}`, which the model knows already")]
+    Command(String),
+}

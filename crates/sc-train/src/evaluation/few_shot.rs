@@ -1,0 +1,129 @@
+//! Figures of words taught by a few recordings: how well the rest of the recordings are found among all others.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{share, wilson_interval};
+use crate::audio::Unreadable;
+
+/// Trials of one word, added up over its draws.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct WordTrials {
+    /// The word.
+    pub name: String,
+    /// Recordings searched for, over all draws.
+    pub n: usize,
+    /// Other recordings searched through, over all draws.
+    pub n_others: usize,
+    /// Recordings found where 1 % of the others are taken for the word.
+    pub found_at_1_percent: usize,
+    /// Recordings found where 0.2 % of the others are taken for the word.
+    pub found_at_0_2_percent: usize,
+    /// Recordings accepted as the word, as the product would.
+    pub accepted: usize,
+    /// Other recordings accepted as the word, as the product would.
+    pub falsely_accepted: usize,
+    /// Draws in which the word was refused.
+    pub refused: usize,
+}
+
+/// How well words are found that a few recordings taught.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FewShot {
+    /// Recordings that taught a word.
+    pub shots: usize,
+    /// Draws of a word's recordings.
+    pub draws: u64,
+    /// Recordings searched for, over all words and draws.
+    pub n: usize,
+    /// Other recordings searched through, likewise.
+    pub n_others: usize,
+    /// Share found at 1 % false accepts.
+    pub recall_at_1_percent: f64,
+    /// Its 95 % interval, by Wilson's score, as if one draw had been made: draws share recordings.
+    pub recall_at_1_percent_interval: [f64; 2],
+    /// Share found at 0.2 % false accepts.
+    pub recall_at_0_2_percent: f64,
+    /// Its interval, likewise.
+    pub recall_at_0_2_percent_interval: [f64; 2],
+    /// Share found at the threshold that the product chooses.
+    pub recall: f64,
+    /// Its interval, likewise.
+    pub recall_interval: [f64; 2],
+    /// Share of the other recordings that the product takes for the word.
+    pub false_accepts: f64,
+    /// Its interval, likewise.
+    pub false_accepts_interval: [f64; 2],
+    /// The trials of each word.
+    pub words: Vec<WordTrials>,
+    /// Files that could not be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl FewShot {
+    /// Adds up the trials of `draws` draws of each word.
+    pub(crate) fn new(shots: usize, draws: u64, words: Vec<WordTrials>, unreadable: Vec<Unreadable>) -> Self {
+        let sum = |figure: fn(&WordTrials) -> usize| words.iter().map(figure).sum::<usize>();
+        let (n, n_others) = (sum(|word| word.n), sum(|word| word.n_others));
+        let at_1 = sum(|word| word.found_at_1_percent);
+        let at_0_2 = sum(|word| word.found_at_0_2_percent);
+        let draw = |k: usize| k / draws.max(1) as usize;
+        let interval = |k: usize, n: usize| wilson_interval(draw(k), draw(n));
+        let (accepted, falsely) = (sum(|word| word.accepted), sum(|word| word.falsely_accepted));
+        Self {
+            shots,
+            draws,
+            n,
+            n_others,
+            recall_at_1_percent: share(at_1, n),
+            recall_at_1_percent_interval: interval(at_1, n),
+            recall_at_0_2_percent: share(at_0_2, n),
+            recall_at_0_2_percent_interval: interval(at_0_2, n),
+            recall: share(accepted, n),
+            recall_interval: interval(accepted, n),
+            false_accepts: share(falsely, n_others),
+            false_accepts_interval: interval(falsely, n_others),
+            words,
+            unreadable,
+        }
+    }
+}
+
+impl fmt::Display for FewShot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |k: usize, n: usize| 100.0 * k as f64 / n.max(1) as f64;
+        writeln!(
+            f,
+            "{:<16} {:>9} {:>9} {:>9} {:>9} {:>8}",
+            "", "found at", "found at", "found", "falsely", ""
+        )?;
+        writeln!(
+            f,
+            "{:<16} {:>9} {:>9} {:>9} {:>9} {:>8}",
+            "word", "1 %", "0.2 %", "at all", "accepted", "refused"
+        )?;
+        for word in &self.words {
+            writeln!(
+                f,
+                "{:<16} {:>7.1} % {:>7.1} % {:>7.1} % {:>7.2} % {:>8}",
+                word.name,
+                percent(word.found_at_1_percent, word.n),
+                percent(word.found_at_0_2_percent, word.n),
+                percent(word.accepted, word.n),
+                percent(word.falsely_accepted, word.n_others),
+                word.refused
+            )?;
+        }
+        writeln!(
+            f,
+            "{:<16} {:>7.1} % {:>7.1} % {:>7.1} % {:>7.2} %",
+            "all",
+            100.0 * self.recall_at_1_percent,
+            100.0 * self.recall_at_0_2_percent,
+            100.0 * self.recall,
+            100.0 * self.false_accepts
+        )?;
+        write!(f, "{} recordings teach a word, in {} draws", self.shots, self.draws)
+    }
+}
