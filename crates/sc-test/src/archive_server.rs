@@ -67,7 +67,7 @@ fn answer(mut stream: TcpStream, served: &Mutex<Served>) {
     match after {
         After::Close => {}
         After::Silence => drop(stream.read(&mut [0])), // until the client goes
-        After::Zeros => while stream.write_all(&[0; 1 << 16]).is_ok() {},
+        After::Zeros => while stream.write_all(&[0; 1 << 14]).is_ok() {},
     }
 }
 

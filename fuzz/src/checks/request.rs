@@ -37,7 +37,7 @@ pub fn check_websocket(server: SocketAddr, frames: &[u8]) {
 /// and 504, or if none comes in a minute.
 fn send(server: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut connection = TcpStream::connect(server).expect("the server has gone");
-    connection.set_read_timeout(Some(Duration::from_secs(60))).expect("a time");
+    connection.set_read_timeout(Some(Duration::from_mins(1))).expect("a time");
     let _ = connection.write_all(bytes); // fails if the server has refused it by now
     let _ = connection.shutdown(Shutdown::Write);
     let mut answer = Vec::new();

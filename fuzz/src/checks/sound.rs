@@ -33,9 +33,9 @@ pub fn check_features(bytes: &[u8]) {
     let samples: Vec<f32> = samples.as_chunks().0.iter().map(sample).collect();
 
     let mut resampler = StreamResampler::new(rate_hz);
-    let mut resampled: Vec<f32> = samples.chunks(size).flat_map(|piece| resampler.push(piece)).collect();
-    resampled.extend(resampler.finish());
-    assert_eq!(resampled.len(), StreamResampler::all(&samples, rate_hz).len(), "pieces change the length");
-    let features = LogMelConfig::default().init().compute(&Waveform::from_samples(&resampled));
+    let mut pieces: Vec<f32> = samples.chunks(size).flat_map(|piece| resampler.push(piece)).collect();
+    pieces.extend(resampler.finish());
+    assert_eq!(pieces.len(), StreamResampler::all(&samples, rate_hz).len(), "pieces change the length");
+    let features = LogMelConfig::default().init().compute(&Waveform::from_samples(&pieces));
     assert!(features.values().iter().all(|value| value.is_finite()), "a feature that is no number");
 }

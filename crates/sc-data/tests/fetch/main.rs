@@ -57,7 +57,7 @@ impl Case {
             dest: dir.path().join("clips"),
             source,
             sha256: Sha256Digest::of(expected),
-            silence: Duration::from_secs(60),
+            silence: Duration::from_mins(1),
             retry_delay: Duration::from_millis(1),
         };
         Self { dir, fetch, notes: Vec::new() }

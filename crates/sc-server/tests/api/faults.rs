@@ -194,7 +194,8 @@ fn a_certificate_is_replaced_under_load() {
     let dir = tempfile::tempdir().unwrap();
     let [chain, key] = ["chain.pem", "key.pem"].map(|name| dir.path().join(name));
     let put = |name: &str, path: &Path| fs::copy(pem(name), path).unwrap();
-    (put("old.pem", &chain), put("old.key", &key));
+    put("old.pem", &chain);
+    put("old.key", &key);
     let [old, new] = ["old.pem", "new.pem"].map(certificate);
     let certificate = Arc::new(Certificate::load(chain.clone(), key.clone()).unwrap());
     let server = TestServer::serving(Service { certificate: Some(Arc::clone(&certificate)), ..service() });

@@ -106,7 +106,7 @@ fn a_body_that_nobody_asked_for_is_no_request() {
 #[test]
 fn a_head_beyond_the_limits_is_refused() {
     let server = TestServer::start();
-    let many: String = (0..97).map(|i| format!("X-{i}: a\r\n")).collect();
+    let many = "X-A: a\r\n".repeat(97);
     let long = format!("X-A: {}\r\n", "a".repeat(200_000));
     for head in [
         format!("GET /{} HTTP/1.1\r\nHost: test\r\n\r\n", "a".repeat(70_000)),
