@@ -120,10 +120,11 @@ fuzz target seconds *args:
     cargo +nightly fuzz run --sanitizer none --features archive,model,server {{ target }} fuzz/corpus/{{ target }} \
         fuzz/seeds/{{ target }} -- -max_total_time={{ seconds }} {{ args }}
 
-# Send a server a long mixture of good, hostile and broken requests (needs Python 3.9 and Linux)
+# Send a server a long mixture of good, hostile and broken requests (needs Python 3.9 and Linux), then kill a training fifty times
 soak *args:
     cargo build --release -p sc-server
     crates/sc-server/scripts/soak.py {{ args }}
+    cargo test -p sc-train --test training -- --ignored
 
 # Older engines use BuildKit only if this is set.
 export DOCKER_BUILDKIT := "1"

@@ -1,15 +1,3 @@
-//! Any bytes are a record that classifies, or are refused.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use sc_data::Waveform;
-use sc_model::{Backend, Classifier, Record};
-
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(record) = Record::from_bytes(bytes)
-        && let Ok(classifier) = Classifier::new(&record, Backend::Native)
-    {
-        let prediction = classifier.classify(&Waveform::silence());
-        assert!(prediction.confidence.is_finite(), "{prediction:?}");
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sc_fuzz::record::check_record(bytes));

@@ -1,8 +1,7 @@
-//! Any bytes on a connection get an answer that is no 500, or none.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    sc_fuzz::send(bytes);
-});
+libfuzzer_sys::fuzz_target!(
+    // A decoder that panics is caught, and its file refused: only a panic that is not caught ends the process.
+    init: drop(std::panic::take_hook()),
+    |bytes: &[u8]| sc_fuzz::request::check_request(sc_fuzz::server(), bytes)
+);

@@ -251,9 +251,7 @@ struct Builder {
 
 impl Builder {
     fn create(path: &Path, key: &[u8; KEY_LEN], n_files: usize) -> io::Result<Self> {
-        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let file = create_aside(folder.unwrap_or(Path::new(".")))?;
-        let mut writer = BufWriter::with_capacity(1 << 20, file);
+        let mut writer = BufWriter::with_capacity(1 << 20, create_aside(path)?);
         write_header(&mut writer, key, &vec![0; n_files])?; // reserves the place; `finish` fills it in
         Ok(Self { path: path.to_owned(), writer, ends: Vec::with_capacity(n_files) })
     }
@@ -272,14 +270,32 @@ impl Builder {
     }
 }
 
-/// Creates a temporary file that others may read if the umask permits: datasets are shared.
-fn create_aside(folder: &Path) -> io::Result<NamedTempFile> {
+/// Creates a temporary file beside `path` that others may read if the umask permits: datasets are shared. It is locked
+/// as long as it is written. Those that killed programs have left there are removed.
+fn create_aside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}.part-");
+    remove_left(folder, &prefix)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
     #[cfg(unix)]
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    #[cfg(unix)]
-    return tempfile::Builder::new().permissions(permissions).tempfile_in(folder);
-    #[cfg(not(unix))]
-    NamedTempFile::new_in(folder)
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = builder.tempfile_in(folder)?;
+    let _ = file.as_file().lock(); // where files cannot be locked, none is removed either
+    Ok(file)
+}
+
+/// Removes the files in `folder` whose names begin so, unless a program writes them now.
+fn remove_left(folder: &Path, prefix: &str) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_aside = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+        if is_aside && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(&path); // another program may have been faster
+        }
+    }
+    Ok(())
 }
 
 fn write_header(writer: &mut impl Write, key: &[u8; KEY_LEN], ends: &[u64]) -> io::Result<()> {

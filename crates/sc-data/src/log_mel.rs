@@ -432,6 +432,15 @@ mod tests {
         }
 
         #[test]
+        fn any_finite_samples_give_finite_features(seed: u32, exponent in -126..=127_i32) {
+            let mut waveform = noise(seed);
+            waveform.samples_mut().iter_mut().for_each(|sample| *sample *= 2.0_f32.powi(exponent));
+            waveform.samples_mut()[..2].copy_from_slice(&[f32::MAX, f32::MIN]);
+            let features = LogMelConfig::default().init().compute(&waveform);
+            prop_assert!(features.values().iter().all(|value| value.is_finite()));
+        }
+
+        #[test]
         fn any_valid_settings_give_finite_features(
             n_fft in (4..11_u32).prop_map(|bits| 1 << bits),
             win_length in 1..2048_usize,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sc_data::{LogMel, LogMelScratch, Waveform};
+use sc_data::{LogMel, LogMelScratch, N_SAMPLES, Waveform};
 use serde::Serialize;
 
 use crate::clock::Instant;
@@ -85,19 +85,32 @@ impl Classifier {
     /// Prepares a record, and checks by its self-test that it answers as it did when it was written.
     ///
     /// # Errors
-    /// [`Error::Record`] if the self-test fails, [`Error::Backend`] if this build leaves the backend out.
+    /// [`Error::Record`] if the self-test fails, or if the answer to the quietest or the loudest sound is no number;
+    /// [`Error::Backend`] if this build leaves the backend out.
     pub fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
         let classifier = Self::untested(record, backend.check()?);
         let logits = classifier.logits(&self_test_waveform());
         let furthest = logits.iter().zip(&record.header.self_test).map(|(a, b)| (a - b).abs());
         // `max` ignores NaN; a comparison with NaN fails.
-        if furthest.clone().all(|distance| distance <= SELF_TEST_TOLERANCE) {
-            return Ok(classifier);
+        if !furthest.clone().all(|distance| distance <= SELF_TEST_TOLERANCE) {
+            let furthest = furthest.fold(0.0, f32::max);
+            return Err(Error::record(format!(
+                "its self-test is off by {furthest}: at most {SELF_TEST_TOLERANCE} is right"
+            )));
         }
-        let furthest = furthest.fold(0.0, f32::max);
-        Err(Error::record(format!(
-            "its self-test is off by {furthest}: at most {SELF_TEST_TOLERANCE} is right"
-        )))
+        classifier.check_extremes()?;
+        Ok(classifier)
+    }
+
+    /// Refuses weights so large that the network's numbers overflow.
+    fn check_extremes(&self) -> Result<(), Error> {
+        let square: Vec<f32> = (0..N_SAMPLES).map(|i| if i / 16 % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        let extremes = [Waveform::silence(), Waveform::from_samples(&square)];
+        let is_finite = |waveform| self.logits(waveform).iter().all(|logit| logit.is_finite());
+        if extremes.iter().all(is_finite) {
+            return Ok(());
+        }
+        Err(Error::record("its weights are so large that an answer is no number"))
     }
 
     /// Loads a record from a file and prepares it as [`Classifier::new`] does.
@@ -289,4 +302,46 @@ pub fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
     let powers: Vec<f32> = logits.iter().map(|logit| ((logit - largest) / temperature).exp()).collect();
     let sum: f32 = powers.iter().sum();
     powers.iter().map(|power| power / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::softmax;
+
+    #[test]
+    fn equal_logits_share_alike_however_large_they_are() {
+        for logit in [0.0, 1e30, -1e30, f32::MAX, f32::MIN] {
+            assert_eq!(softmax(&[logit; 4], 1.5), [0.25; 4], "{logit}");
+        }
+    }
+
+    #[test]
+    fn the_largest_of_extreme_logits_is_certain() {
+        for logits in [[1e30, -1e30, 0.0], [f32::MAX, f32::MIN, -1e30], [-1e30, -2e30, f32::MIN]] {
+            assert_eq!(softmax(&logits, 0.5), [1.0, 0.0, 0.0], "{logits:?}");
+        }
+    }
+
+    #[test]
+    fn a_logit_that_is_no_number_reaches_no_threshold() {
+        assert!(softmax(&[3.0, f32::NAN, 1.0], 1.0).iter().all(|probability| probability.is_nan()));
+    }
+
+    proptest! {
+        #[test]
+        fn probabilities_add_up_to_1_and_keep_the_order(
+            logits in prop::collection::vec(-1e30_f32..1e30, 1..40),
+            temperature in 0.01_f32..100.0,
+        ) {
+            let probabilities = softmax(&logits, temperature);
+            prop_assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            for (a, p) in logits.iter().zip(&probabilities) {
+                for (b, q) in logits.iter().zip(&probabilities) {
+                    prop_assert!(a > b || p <= q, "{a} {b}: {p} {q}");
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! A record comes back as it was written, and anything else is refused by name.
 #![allow(clippy::unwrap_used)] // in what the tests share, too
 
+#[path = "../../../fuzz/src/checks/record.rs"]
+mod fuzzed;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -161,4 +164,9 @@ proptest! {
             let _ = Classifier::new(&record, Backend::Native);
         }
     }
+}
+
+#[test]
+fn records_that_fuzzing_found_classify_or_are_refused() {
+    sc_test::fuzzed::replay("record", fuzzed::check_record);
 }

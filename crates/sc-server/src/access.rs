@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     str::FromStr,
     time::Duration,
@@ -134,24 +134,23 @@ impl Access {
         if !audience.is_guarded() {
             return Ok(());
         }
-        let address = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip());
-        let client =
-            self.client(address, |name| request.headers().get(name).and_then(|value| value.to_str().ok()))?;
+        let header = |name: &str| request.headers().get(name)?.to_str().ok();
+        let client = self.client(request.peer_addr(), header)?;
         request.extensions_mut().insert(client);
         Ok(())
     }
 
-    /// Returns the client at `address` with these headers.
+    /// Returns the client at `address` with these headers. Those without an address are one client.
     ///
     /// # Errors
     /// [`ApiError::Key`] or [`ApiError::RateLimit`].
     pub(crate) fn client<'a>(
         &self,
-        address: IpAddr,
+        address: Option<SocketAddr>,
         header: impl Fn(&str) -> Option<&'a str>,
     ) -> Result<Client, ApiError> {
         let client = if self.keys.is_empty() {
-            Client::of_address(address)
+            Client::of_address(address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip()))
         } else {
             let digest = key(header).map(|key| Sha256Digest::of(key.as_bytes()));
             let known = digest.filter(|digest| self.knows(digest)).ok_or(ApiError::Key)?;

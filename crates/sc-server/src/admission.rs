@@ -7,11 +7,11 @@ use actix_web::{
     dev::Extensions,
     error::PayloadError,
     rt::time::{Instant, sleep_until, timeout},
-    web::{Bytes, Payload},
+    web::{Bytes, Data, Payload},
 };
 use futures_util::{Stream, StreamExt};
 
-use crate::{Capacity, access::Client, error::ApiError, places::Place, state::AppState};
+use crate::{access::Client, error::ApiError, places::Place, state::AppState};
 
 /// Time for the next piece of a refused body to arrive: a slow network's round trip. The refusal waits no longer.
 const THROW_AWAY: Duration = Duration::from_millis(500);
@@ -56,7 +56,7 @@ pub async fn refuse(
     payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
     refusal: ApiError,
 ) -> ApiError {
-    throw_away(payload).await;
+    throw_away(request, payload).await;
     if let (Some(wait), Some(NotBefore(not_before))) = (refusal.retry_after(), request.conn_data()) {
         if let Some(time) = not_before.get() {
             sleep_until(time).await;
@@ -68,9 +68,13 @@ pub async fn refuse(
 
 /// Reads a body as long as it arrives, and keeps nothing of it: a client that still sends when the connection closes
 /// would never see the answer, and only behind the body is there room for the next request.
-async fn throw_away(mut payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin) {
+async fn throw_away(
+    request: &HttpRequest,
+    mut payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+) {
+    let Some(state) = request.app_data::<Data<AppState>>() else { return };
     let pieces = async { while let Ok(Some(Ok(_))) = timeout(THROW_AWAY, payload.next()).await {} };
-    let _ = timeout(Capacity::default().body_deadline, pieces).await;
+    let _ = timeout(state.capacity.body_deadline, pieces).await;
 }
 
 /// A handler asked for the client of a request that no guard has let in.

@@ -60,7 +60,7 @@ pub enum Upload {
 #[serde(deny_unknown_fields)]
 pub struct Encoded {
     /// The bytes of an audio file, in base64.
-    #[schema(content_encoding = "base64")]
+    #[schema(content_encoding = "base64", min_length = 1)]
     audio: String,
 }
 
@@ -75,6 +75,7 @@ pub struct AudioFile(Vec<u8>);
 #[allow(dead_code, reason = "read by the derive alone")]
 pub struct Form {
     /// The audio files, in one field `file` each.
+    #[schema(min_items = 1)]
     file: Vec<AudioFile>,
 }
 

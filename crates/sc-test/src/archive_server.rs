@@ -24,6 +24,8 @@ pub struct Served {
     pub errors: Vec<&'static str>,
     /// The length in bytes that the server claims, if not the true one.
     pub claimed_len: Option<u64>,
+    /// True if a response names no length, and zeros without an end follow the file.
+    pub is_endless: bool,
     /// The heads of the requests so far, in lower case.
     pub requests: Vec<String>,
 }
@@ -59,12 +61,21 @@ impl Server {
 
 fn answer(mut stream: TcpStream, served: &Mutex<Served>) {
     let request = read_head(&mut stream);
-    let (head, body, stalls) = respond(&request, &mut served.lock().unwrap());
+    let (head, body, after) = respond(&request, &mut served.lock().unwrap());
     // A client that was killed is gone: so be it.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
-    if stalls {
-        let _ = stream.read(&mut [0]); // until the client goes
+    match after {
+        After::Close => {}
+        After::Silence => drop(stream.read(&mut [0])), // until the client goes
+        After::Zeros => while stream.write_all(&[0; 1 << 14]).is_ok() {},
     }
+}
+
+/// What follows the body of a response.
+enum After {
+    Close,
+    Silence,
+    Zeros,
 }
 
 fn read_head(stream: &mut TcpStream) -> String {
@@ -76,15 +87,15 @@ fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap().to_lowercase()
 }
 
-/// Returns the head, the part of the body to send, and true if the connection then falls silent.
-fn respond(request: &str, served: &mut Served) -> (String, Vec<u8>, bool) {
+/// Returns the head, the part of the body to send, and what follows it.
+fn respond(request: &str, served: &mut Served) -> (String, Vec<u8>, After) {
     served.requests.push(request.to_owned());
     if !served.errors.is_empty() {
         let status = served.errors.remove(0);
         return (
             format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
             vec![],
-            false,
+            After::Close,
         );
     }
     let value = |name: &str| request.lines().find_map(|line| line.strip_prefix(name));
@@ -102,8 +113,13 @@ fn respond(request: &str, served: &mut Served) -> (String, Vec<u8>, bool) {
     if is_cut {
         body.truncate(served.cuts.remove(0));
     }
+    let after = match (served.is_endless, is_cut && served.stalls) {
+        (true, _) => After::Zeros,
+        (_, true) => After::Silence,
+        _ => After::Close,
+    };
+    let length = if served.is_endless { String::new() } else { format!("Content-Length: {len}\r\n") };
     let etag = served.etag;
-    let head =
-        format!("HTTP/1.1 {status}\r\nContent-Length: {len}\r\nETag: {etag}\r\nConnection: close\r\n\r\n");
-    (head, body, is_cut && served.stalls)
+    let head = format!("HTTP/1.1 {status}\r\n{length}ETag: {etag}\r\nConnection: close\r\n\r\n");
+    (head, body, after)
 }

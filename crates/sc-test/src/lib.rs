@@ -12,4 +12,6 @@
 pub mod archive_server;
 pub mod dataset;
 pub mod docs;
+pub mod fuzzed;
+pub mod limited;
 pub mod wav;

@@ -22,6 +22,7 @@
 //! # Ok::<(), sc_data::DatasetError>(())
 //! ```
 
+mod aside;
 mod audio;
 pub mod cli;
 mod config;

@@ -20,9 +20,9 @@ use super::event::{FetchEvent, FetchStep};
 
 /// Tries in a row without progress after which a mirror is given up.
 const MAX_TRIES: u32 = 4;
-/// Longest silence of a server.
-const TIMEOUT: Duration = Duration::from_mins(1);
 const BUFFER_LEN: usize = 1 << 17;
+/// Bytes after which the space on the disk is checked again: a server may send more than it has said, or without an end.
+const CHECK_SPACE_EVERY: u64 = 1 << 20;
 
 /// A download in a folder: the bytes so far in `archive.part`, their origin in `archive.json`.
 pub(super) struct Download<'a> {
@@ -46,8 +46,14 @@ struct Origin {
 type CheckSpace<'a> = dyn FnMut(u64, u64) -> Result<(), FetchError> + 'a;
 
 impl<'a> Download<'a> {
-    pub(super) fn new(url: &'a str, folder: &Path, retry_delay: Duration) -> Result<Self, FetchError> {
-        let client = client().map_err(|source| FetchError::Connection { url: url.to_owned(), source })?;
+    pub(super) fn new(
+        url: &'a str,
+        folder: &Path,
+        silence: Duration,
+        retry_delay: Duration,
+    ) -> Result<Self, FetchError> {
+        let client =
+            client(silence).map_err(|source| FetchError::Connection { url: url.to_owned(), source })?;
         let (part, origin) = (folder.join("archive.part"), folder.join("archive.json"));
         Ok(Self { url, client, part, origin, retry_delay })
     }
@@ -154,7 +160,7 @@ impl<'a> Download<'a> {
             self.remember(response.headers(), total)?;
         }
         let file = OpenOptions::new().create(true).append(true).open(&self.part);
-        self.copy(response, file.map_err(FetchError::io(&self.part))?, have, total, on_event)
+        self.copy(response, file.map_err(FetchError::io(&self.part))?, (have, total), check_space, on_event)
     }
 
     /// Records the origin of the part, if the server names its version of the file.
@@ -171,10 +177,11 @@ impl<'a> Download<'a> {
         &self,
         mut response: Response,
         mut file: File,
-        mut done: u64,
-        total: Option<u64>,
+        (mut done, total): (u64, Option<u64>),
+        check_space: &mut CheckSpace,
         on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), FetchError> {
+        let mut checked = done;
         let mut buffer = vec![0; BUFFER_LEN];
         loop {
             let broken = |source| FetchError::Broken { url: self.url.to_owned(), source };
@@ -184,6 +191,10 @@ impl<'a> Download<'a> {
             }
             file.write_all(&buffer[..n]).map_err(FetchError::io(&self.part))?;
             done += n as u64;
+            if done - checked >= CHECK_SPACE_EVERY {
+                check_space(done, total.unwrap_or(done).max(done))?;
+                checked = done;
+            }
             on_event(FetchEvent::Progress { step: FetchStep::Downloading, done, total });
         }
     }
@@ -195,11 +206,11 @@ fn header(headers: &HeaderMap, name: impl reqwest::header::AsHeaderName) -> Opti
 
 /// Builds a client that trusts the machine's own certificates (a company's among them), or Mozilla's if
 /// the machine has none, as in a bare container. Proxies come from the environment.
-fn client() -> reqwest::Result<Client> {
+fn client(silence: Duration) -> reqwest::Result<Client> {
     // This fails only if the process has a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let native = rustls_native_certs::load_native_certs().certs;
     let roots: &[_] = if native.is_empty() { webpki_root_certs::TLS_SERVER_ROOT_CERTS } else { &native };
     let roots = roots.iter().map(|root| Certificate::from_der(root)).collect::<reqwest::Result<Vec<_>>>()?;
-    Client::builder().tls_certs_only(roots).timeout(TIMEOUT).build()
+    Client::builder().tls_certs_only(roots).timeout(silence).build()
 }

@@ -113,7 +113,8 @@ impl FetchError {
     pub(crate) fn may_pass(&self) -> bool {
         use reqwest::StatusCode;
         match self {
-            Self::Connection { .. } | Self::Broken { .. } => true,
+            Self::Connection { source, .. } => !source.is_redirect(), // a circle leads nowhere later either
+            Self::Broken { .. } => true,
             Self::Status { status, .. } => {
                 let temporary = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
                 status.is_server_error() || temporary.contains(status)

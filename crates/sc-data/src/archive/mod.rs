@@ -47,6 +47,8 @@ pub struct Fetch {
     pub source: ArchiveSource,
     /// The digest that the archive must have.
     pub sha256: Sha256Digest,
+    /// Longest silence of a server.
+    pub silence: Duration,
     /// Delay before a broken download is tried again. It doubles each time.
     pub retry_delay: Duration,
 }
@@ -141,7 +143,7 @@ impl Fetch {
         work: &Path,
         on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<PathBuf, FetchError> {
-        let download = download::Download::new(url, work, self.retry_delay)?;
+        let download = download::Download::new(url, work, self.silence, self.retry_delay)?;
         let archive = download.run(&mut |have, total| self.check_space(total - have, total), on_event)?;
         let checked = self.check_digest(&archive, url, on_event);
         if let Err(FetchError::Digest { .. }) = checked {

@@ -29,6 +29,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         dest: args.dest,
         source: args.archive.map_or(ArchiveSource::Urls(args.url), ArchiveSource::File),
         sha256: args.sha256,
+        silence: Duration::from_mins(1),
         retry_delay: Duration::from_secs(1),
     };
     let mut progress = Progress::default();

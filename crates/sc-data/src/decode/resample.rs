@@ -174,14 +174,66 @@ mod tests {
         }
     }
 
+    /// Rates that recordings have, in Hz.
+    const RATES: [u32; 4] = [8_000, 11_025, 44_100, 48_000];
+
+    /// A second of a steady tone, resampled, without its beginning and end: they are steps, which hold all frequencies.
+    fn resampled_tone(hz: f64, rate_hz: u32) -> Vec<f32> {
+        let sample = |n| (TAU * hz * f64::from(n) / f64::from(rate_hz)).sin() as f32;
+        let samples: Vec<f32> = (0..rate_hz).map(sample).collect();
+        StreamResampler::all(&samples, rate_hz)[2_000..14_000].to_vec()
+    }
+
+    /// Returns the amplitude of a tone in a signal at 16 kHz, and the effective value of all else.
+    fn tone_and_rest(samples: &[f32], hz: f64) -> (f64, f64) {
+        let angle = |n: usize| TAU * hz * n as f64 / 16_000.0;
+        let waves = |n: usize| [angle(n).sin(), angle(n).cos()];
+        // The least squares: two equations.
+        let (mut a, mut b) = ([[0.0; 2]; 2], [0.0; 2]);
+        for (n, &sample) in samples.iter().enumerate() {
+            let wave = waves(n);
+            for i in 0..2 {
+                b[i] += wave[i] * f64::from(sample);
+                (0..2).for_each(|j| a[i][j] += wave[i] * wave[j]);
+            }
+        }
+        let determinant = a[0][0] * a[1][1] - a[0][1] * a[1][0];
+        let x = [b[0] * a[1][1] - b[1] * a[0][1], b[1] * a[0][0] - b[0] * a[1][0]].map(|x| x / determinant);
+        let rest = samples.iter().enumerate().map(|(n, &sample)| {
+            let [sine, cosine] = waves(n);
+            (f64::from(sample) - x[0] * sine - x[1] * cosine).powi(2)
+        });
+        (x[0].hypot(x[1]), (rest.sum::<f64>() / samples.len() as f64).sqrt())
+    }
+
+    fn decibel(ratio: f64) -> f64 {
+        20.0 * ratio.log10()
+    }
+
     #[test]
-    fn tones_above_8_khz_do_not_come_back_as_others() {
-        let sample = |n| (TAU * f64::from(n) * 11_000.0 / 44_100.0).sin() as f32;
-        let samples: Vec<_> = (0..44_100).map(sample).collect();
-        let resampled = StreamResampler::all(&samples, 44_100);
-        // Its beginning and end are steps, which hold all frequencies.
-        let loudest = resampled[1_000..15_000].iter().fold(0.0_f32, |most, sample| most.max(sample.abs()));
-        assert!(loudest < 1e-4, "{loudest}");
+    fn the_pass_band_is_flat_and_holds_no_image_of_a_tone() {
+        for rate_hz in RATES {
+            let edge = 0.94 * f64::from(rate_hz.min(16_000)) / 2.0; // it ends, 3 dB down, at 0.97
+            for step in 1..=40 {
+                let hz = edge * f64::from(step) / 40.0;
+                let (amplitude, rest) = tone_and_rest(&resampled_tone(hz, rate_hz), hz);
+                assert!(decibel(amplitude).abs() < 0.05, "{hz} Hz at {rate_hz}: {} dB", decibel(amplitude));
+                assert!(decibel(rest) < -80.0, "{hz} Hz at {rate_hz}: {} dB of other tones", decibel(rest));
+            }
+        }
+    }
+
+    #[test]
+    fn aliases_are_80_db_down() {
+        for rate_hz in [44_100, 48_000] {
+            for step in 0..40 {
+                let hz = 8_000.0 + 240.0 + f64::from(step) * (f64::from(rate_hz) / 2.0 - 8_300.0) / 40.0;
+                let samples = resampled_tone(hz, rate_hz);
+                let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+                let level = decibel((2.0 * energy / samples.len() as f64).sqrt());
+                assert!(level < -80.0, "{hz} Hz at {rate_hz}: {level} dB");
+            }
+        }
     }
 
     proptest! {

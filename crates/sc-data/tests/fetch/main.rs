@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be made is a failed test")]
 
+mod faults;
+#[path = "../../../../fuzz/src/checks/archive.rs"]
+mod unpacked;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -53,6 +57,7 @@ impl Case {
             dest: dir.path().join("clips"),
             source,
             sha256: Sha256Digest::of(expected),
+            silence: Duration::from_mins(1),
             retry_delay: Duration::from_millis(1),
         };
         Self { dir, fetch, notes: Vec::new() }
@@ -292,4 +297,9 @@ fn a_folder_without_noise_has_0_s_of_it() {
 #[test]
 fn every_command_of_the_documents_is_accepted() {
     sc_test::docs::try_program("sc-data", env!("CARGO_BIN_EXE_sc-data"), str::to_owned);
+}
+
+#[test]
+fn archives_that_fuzzing_found_are_unpacked_or_leave_nothing() {
+    sc_test::fuzzed::replay("archive", unpacked::check_archive);
 }

@@ -8,7 +8,7 @@ use std::{
     convert::Infallible,
     future::{Future, pending, ready},
     io,
-    net::{IpAddr, Ipv4Addr, TcpListener},
+    net::TcpListener,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -183,7 +183,6 @@ fn admit(state: &AppState, request: &http::Request<Body>) -> Result<Place, ApiEr
 fn client(state: &AppState, request: &http::Request<Body>) -> Result<Client, ApiError> {
     let connection = request.extensions().get::<TcpConnectInfo>();
     let address = connection.and_then(TcpConnectInfo::remote_addr);
-    let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
     state.access.client(address, |name| request.headers().get(name)?.to_str().ok())
 }
 

@@ -150,7 +150,7 @@ impl Drop for TestServer {
 }
 
 /// A client. Where the workspace builds `reqwest` with TLS, it wants to be told by whom.
-fn client() -> Client {
+pub fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default(); // fails from the second time on
     Client::new()
 }

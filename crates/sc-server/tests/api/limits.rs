@@ -10,10 +10,10 @@ use std::{
 };
 
 use sc_data::Limits;
-use sc_server::Capacity;
+use sc_server::{Access, Capacity, Service};
 use serde_json::{Value, json};
 
-use crate::helpers::{TestServer, error, read, wav};
+use crate::helpers::{TestServer, error, read, service, wav};
 
 #[test]
 fn a_body_over_the_limit_is_413_and_the_client_hears_it() {
@@ -87,7 +87,7 @@ fn while_busy<T>(server: &TestServer, ask: impl FnOnce() -> T) -> T {
 }
 
 /// Reads one answer, and returns its head and its body.
-fn read_answer(connection: &mut TcpStream) -> (String, String) {
+pub fn read_answer(connection: &mut impl Read) -> (String, String) {
     let mut reader = BufReader::new(connection);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -100,7 +100,7 @@ fn read_answer(connection: &mut TcpStream) -> (String, String) {
 }
 
 /// The head of a request with a clip of this size.
-fn head(n_bytes: usize) -> String {
+pub fn head(n_bytes: usize) -> String {
     format!(
         "POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: audio/wav\r\nContent-Length: {n_bytes}\r\n\r\n"
     )
@@ -161,6 +161,24 @@ fn bodies_that_crawl_keep_no_place_from_others() {
     for _ in 0..5 {
         assert_eq!(server.predict(wav(200.0, 1.0, 16_000)).status(), 200);
     }
+}
+
+#[test]
+fn a_refused_body_that_crawls_is_read_no_longer_than_others() {
+    let access = Access::new(vec!["0".repeat(64).parse().unwrap()], None, Vec::new());
+    let capacity = Capacity { body_deadline: Duration::from_millis(300), ..Capacity::default() };
+    let server = TestServer::serving(Service { access, capacity, ..service() });
+    let mut connection = TcpStream::connect(server.address).unwrap();
+    connection.write_all(head(10_000).as_bytes()).unwrap();
+    connection.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+
+    let mut n_bytes = 0;
+    while connection.peek(&mut [0]).is_err() {
+        connection.write_all(b"R").unwrap();
+        n_bytes += 1;
+        assert!(n_bytes < 200, "it reads for more than 10 s");
+    }
+    assert!(read_answer(&mut connection).0.starts_with("HTTP/1.1 401 "));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod damage;
 mod detect;
 mod docs;
+mod faults;
+mod fuzzed;
 #[cfg(feature = "grpc-test")]
 mod grpc;
 mod helpers;
@@ -13,7 +15,9 @@ mod limits;
 mod operation;
 mod page;
 mod predict;
+mod program;
 mod shutdown;
+mod smuggling;
 mod words;
 
 use std::panic::catch_unwind;

@@ -148,10 +148,13 @@ fn a_model_is_exchanged_for_a_good_one_and_kept_before_a_bad_one() {
     let (status, info) = reload();
     assert_eq!((status, info["threshold"].as_f64()), (200, Some(0.25)));
 
-    fs::write(&file, "no record").unwrap();
-    let (status, refused) = reload();
-    assert_eq!(status, 409);
-    assert!(refused["error"].as_str().unwrap().starts_with("the model stays as it was: "), "{refused}");
+    let whole = fs::read(&file).unwrap();
+    for half in [b"no record", &whole[..whole.len() / 2], &whole[..whole.len() - 1], b""] {
+        fs::write(&file, half).unwrap();
+        let (status, refused) = reload();
+        assert_eq!(status, 409, "{} bytes", half.len());
+        assert!(refused["error"].as_str().unwrap().starts_with("the model stays as it was: "), "{refused}");
+    }
     assert_eq!(read(server.get("/info")).1["threshold"], 0.25);
 }
 

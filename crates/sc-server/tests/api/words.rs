@@ -4,24 +4,21 @@ use std::{fs, path::Path, thread};
 
 use reqwest::{
     Method,
-    blocking::{
-        Client,
-        multipart::{Form, Part},
-    },
+    blocking::multipart::{Form, Part},
 };
 use sc_model::{Backend, Classifier};
 use sc_server::{Model, ModelSource, Service};
 use sc_test::dataset::spoken;
 use serde_json::{Value, json};
 
-use crate::helpers::{TestServer, read, wav_of};
+use crate::helpers::{TestServer, client, read, wav_of};
 
 /// A recording of a word of this timbre.
 fn take(timbre: &str, pitch_hz: f32) -> Vec<u8> {
     wav_of(&spoken(timbre, pitch_hz), 16_000)
 }
 
-fn five(timbre: &str) -> Vec<Vec<u8>> {
+pub fn five(timbre: &str) -> Vec<Vec<u8>> {
     [110.0, 130.0, 150.0, 170.0, 190.0].map(|pitch_hz| take(timbre, pitch_hz)).to_vec()
 }
 
@@ -32,11 +29,16 @@ pub fn teaching(file: &Path) -> TestServer {
 }
 
 fn put(server: &TestServer, name: &str, clips: Vec<Vec<u8>>) -> (u16, Value) {
+    put_at(&server.url(&format!("/words/{name}")), clips).unwrap()
+}
+
+/// Teaches the word at `url`. Returns nothing if the server has gone.
+pub fn put_at(url: &str, clips: Vec<Vec<u8>>) -> Option<(u16, Value)> {
     let form = clips
         .into_iter()
         .fold(Form::new(), |form, clip| form.part("file", Part::bytes(clip).file_name("take.wav")));
-    let url = server.url(&format!("/words/{name}"));
-    read(Client::new().put(url).multipart(form).send().unwrap())
+    let response = client().put(url).multipart(form).send().ok()?;
+    Some((response.status().as_u16(), response.json().ok()?))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use indicatif::ProgressBar;
 use rayon::prelude::*;
@@ -16,6 +16,7 @@ use sc_model::{Classifier, Detector, DetectorConfig};
 use super::ModelArgs;
 use super::format::{Format, Line, Row, Words};
 use super::shard::Shard;
+use crate::aside::write_aside;
 use crate::audio::{self, Unreadable};
 use crate::progress;
 
@@ -112,20 +113,6 @@ fn files(args: &ClassifyArgs) -> Result<Vec<File>> {
     let named = || args.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     anyhow::ensure!(n_found > 0, "no file in {}: expected recordings, or folders of them", named());
     Ok(files)
-}
-
-/// Writes `output`, which appears only when it is complete: a task that is killed or runs twice leaves no half file.
-pub(super) fn write_aside<T>(output: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let cannot_write = || format!("cannot write {}", output.display());
-    // Not `NamedTempFile::new_in`: that one only its owner may read.
-    let create = |path: &Path| fs::File::create_new(path);
-    let mut aside =
-        tempfile::Builder::new().prefix(".part-").make_in(folder, create).with_context(cannot_write)?;
-    let written = write(aside.as_file_mut())?;
-    aside.as_file().sync_all().with_context(cannot_write)?;
-    aside.persist(output).map_err(|failed| failed.error).with_context(cannot_write)?;
-    Ok(written)
 }
 
 /// Prints a line for each of `files`, in their order, and counts those that could not be read.

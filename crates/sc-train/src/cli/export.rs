@@ -7,8 +7,8 @@ use clap::Args;
 use sc_model::words::forget_all;
 use sc_model::{Backend, Classifier};
 
-use super::classify::write_aside;
 use super::load_record;
+use crate::aside::write_aside;
 use crate::export::{Input, to_onnx};
 
 /// Write a model as ONNX, for any other runtime.

@@ -8,16 +8,16 @@ mod number;
 mod page;
 mod provenance;
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use sc_model::Header;
 use serde::Serialize;
 use serde_json::Value;
 
 pub use provenance::Provenance;
 
+use crate::aside::write_aside;
 use crate::{ConditionTable, EpochMetrics, Evaluation, FewShot};
 
 /// What it means for the figures that recordings are held out, not speakers.
@@ -78,7 +78,7 @@ impl Report {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    write_aside(path, |out| Ok(out.write_all(text.as_bytes())?))
 }
 
 #[cfg(test)]
@@ -154,10 +154,13 @@ pub(crate) mod tests {
     fn both_files_are_written() {
         let dir = tempfile::tempdir().unwrap();
         report().write(dir.path(), &header()).unwrap();
-        let json: Value = serde_json::from_slice(&fs::read(dir.path().join("report.json")).unwrap()).unwrap();
+        let json: Value =
+            serde_json::from_slice(&std::fs::read(dir.path().join("report.json")).unwrap()).unwrap();
         assert_eq!(json["training"]["seed"], 7);
         assert_eq!(json["evaluation"]["correct"], 1);
-        assert!(fs::read_to_string(dir.path().join("report.html")).unwrap().starts_with("<!DOCTYPE html>"));
+        assert!(
+            std::fs::read_to_string(dir.path().join("report.html")).unwrap().starts_with("<!DOCTYPE html>")
+        );
     }
 
     #[test]

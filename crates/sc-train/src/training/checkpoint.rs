@@ -1,15 +1,25 @@
 //! Checkpoints: a training that is killed at any moment continues from the last one to the same weights.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use sc_data::Sha256Digest;
 use sc_model::Weights;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::EpochMetrics;
 use crate::config::TrainConfig;
+
+// The files of a checkpoint.
+const STATE: &str = "state.json";
+const WEIGHTS: &str = "weights.safetensors";
+const AVERAGE: &str = "average.safetensors";
+const KEPT: &str = "kept.safetensors";
+const OPTIMIZER: &str = "optimizer.bpk";
 
 /// The run as it stood after an epoch.
 pub struct Checkpoint {
@@ -34,6 +44,9 @@ pub struct State {
     pub data_digest: String,
     /// One entry an epoch done.
     pub epochs: Vec<EpochMetrics>,
+    /// SHA-256 of each other file of the checkpoint, by its name. Checkpoints of older programs have none.
+    #[serde(default)]
+    pub digests: BTreeMap<String, String>,
 }
 
 impl Checkpoint {
@@ -49,11 +62,12 @@ impl Checkpoint {
                 fs::remove_dir_all(&aside)?;
             }
             fs::create_dir_all(&aside)?;
-            fs::write(aside.join("state.json"), serde_json::to_vec_pretty(&self.state)?)?;
-            fs::write(aside.join("weights.safetensors"), self.weights.to_bytes()?)?;
-            fs::write(aside.join("average.safetensors"), self.average.to_bytes()?)?;
-            fs::write(aside.join("kept.safetensors"), self.kept.to_bytes()?)?;
-            fs::write(aside.join("optimizer.bpk"), &self.optimizer)?;
+            let mut state = self.state.clone();
+            for (name, bytes) in self.files()? {
+                write_synced(&aside.join(name), &bytes)?;
+                state.digests.insert(name.to_owned(), Sha256Digest::of(&bytes).to_string());
+            }
+            write_synced(&aside.join(STATE), &serde_json::to_vec_pretty(&state)?)?;
             Ok(fs::rename(&aside, &dir)?)
         };
         write().with_context(|| format!("cannot write {}", dir.display()))?;
@@ -63,54 +77,87 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// The files besides the state.
+    fn files(&self) -> Result<[(&'static str, Vec<u8>); 4]> {
+        Ok([
+            (WEIGHTS, self.weights.to_bytes()?),
+            (AVERAGE, self.average.to_bytes()?),
+            (KEPT, self.kept.to_bytes()?),
+            (OPTIMIZER, self.optimizer.clone()),
+        ])
+    }
+
     /// The settings of the newest checkpoint in `run`, if there is any.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn config(run: &Path) -> Result<Option<TrainConfig>> {
         let Some(dir) = all(run)?.pop() else { return Ok(None) };
-        Ok(Some(read_state(&dir)?.config))
+        Ok(Some(State::read(&dir)?.config))
     }
 
     /// The newest checkpoint in `run`, if there is any.
     ///
     /// # Errors
-    /// If it cannot be read, or belongs to a run with other settings or recordings.
+    /// If it is damaged, or belongs to a run with other settings or recordings.
     pub fn load(run: &Path, config: &TrainConfig, data_digest: &str) -> Result<Option<Self>> {
         let Some(dir) = all(run)?.pop() else { return Ok(None) };
-        let read = |name: &str| {
-            let path = dir.join(name);
-            fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
-        };
-        let state = read_state(&dir)?;
-        if state.config != *config || state.data_digest != data_digest {
-            let mut differing = Vec::new();
-            compare("", &json!(state.config), &json!(config), &mut differing);
-            compare("data_digest", &json!(state.data_digest), &json!(data_digest), &mut differing);
-            bail!(
-                "{} was trained with other settings or recordings ({}): give the same, or leave --resume out and name \
-                 another --out",
-                dir.display(),
-                differing.join("; ")
-            );
-        }
-        let weights = |name: &str| {
-            Weights::from_bytes(&read(name)?).with_context(|| format!("{}/{name}", dir.display()))
-        };
-        Ok(Some(Self {
-            state,
-            weights: weights("weights.safetensors")?,
-            average: weights("average.safetensors")?,
-            kept: weights("kept.safetensors")?,
-            optimizer: read("optimizer.bpk")?,
-        }))
+        let state = State::read(&dir)?;
+        state.check(&dir, config, data_digest)?;
+        Self::read(&dir, state).with_context(|| damaged(&dir)).map(Some)
+    }
+
+    /// Reads the files besides the state.
+    fn read(dir: &Path, state: State) -> Result<Self> {
+        let read = |name| state.read_file(dir, name);
+        let weights = |name| Weights::from_bytes(&read(name)?).context(name);
+        let (weights, average, kept) = (weights(WEIGHTS)?, weights(AVERAGE)?, weights(KEPT)?);
+        let optimizer = read(OPTIMIZER)?;
+        Ok(Self { state, weights, average, kept, optimizer })
     }
 }
 
-fn read_state(dir: &Path) -> Result<State> {
-    let path = dir.join("state.json");
-    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+impl State {
+    fn read(dir: &Path) -> Result<Self> {
+        let read = || -> Result<Self> { Ok(serde_json::from_slice(&fs::read(dir.join(STATE))?)?) };
+        read().context(STATE).with_context(|| damaged(dir))
+    }
+
+    /// Reads another file of the checkpoint in `dir`, and refuses one that has changed.
+    fn read_file(&self, dir: &Path, name: &'static str) -> Result<Vec<u8>> {
+        let bytes = fs::read(dir.join(name)).context(name)?;
+        let expected = self.digests.get(name);
+        let is_whole = expected.is_none_or(|digest| *digest == Sha256Digest::of(&bytes).to_string());
+        ensure!(is_whole, "{name} is not what was written");
+        Ok(bytes)
+    }
+
+    /// Refuses the checkpoint in `dir` if it belongs to a run with other settings or recordings.
+    fn check(&self, dir: &Path, config: &TrainConfig, data_digest: &str) -> Result<()> {
+        if self.config == *config && self.data_digest == data_digest {
+            return Ok(());
+        }
+        let mut differing = Vec::new();
+        compare("", &json!(self.config), &json!(config), &mut differing);
+        compare("data_digest", &json!(self.data_digest), &json!(data_digest), &mut differing);
+        bail!(
+            "{} was trained with other settings or recordings ({}): give the same, or leave --resume out and name \
+             another --out",
+            dir.display(),
+            differing.join("; ")
+        )
+    }
+}
+
+fn damaged(dir: &Path) -> String {
+    format!("{} is damaged, or of another release: remove it to train from the beginning", dir.display())
+}
+
+/// Writes a file, and waits until the disk has it: after a power cut, what was renamed into place must be whole.
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Lists the settings in which two differ, each as its name and both its values.

@@ -1,5 +1,6 @@
 //! The training loop: steps, epochs, checkpoints, and the record at the end.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use super::fit;
 use super::run::Run;
 use super::sampler::Batch;
 use super::schedule::learning_rate;
+use crate::aside::write_aside;
 use crate::{EpochMetrics, EpochParts, Evaluation, Provenance, Report, progress, word_space};
 
 /// Batches made ahead of the step that needs them.
@@ -247,14 +249,14 @@ impl<'a> Trainer<'a> {
     fn save(&self) -> Result<()> {
         let lines: Vec<String> = self.epochs.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
         let path = self.run.out.join("metrics.jsonl");
-        std::fs::write(&path, lines.join("\n") + "\n")
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write_aside(&path, |out| Ok(out.write_all((lines.join("\n") + "\n").as_bytes())?))?;
         let optimizer = self.optimizer.into_bytes().context("cannot write the optimiser's state")?;
         let checkpoint = Checkpoint {
             state: State {
                 config: self.run.config.clone(),
                 data_digest: self.run.data_digest(),
                 epochs: self.epochs.clone(),
+                digests: BTreeMap::new(), // of what is yet to be written
             },
             weights: self.model.weights(),
             average: self.average.clone(),

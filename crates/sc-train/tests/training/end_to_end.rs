@@ -33,6 +33,7 @@ fn fetch(bytes: Vec<u8>, dest: &Path) {
         dest: dest.to_owned(),
         source: ArchiveSource::Urls(vec![server.url.clone()]),
         sha256,
+        silence: Duration::from_mins(1),
         retry_delay: Duration::from_millis(1),
     };
     assert_eq!(fetch.run(&mut |_| ()).unwrap(), Outcome::Fetched);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // in what the tests share, too
 
 mod end_to_end;
+mod faults;
 mod halves;
 mod own_words;
 mod resume;

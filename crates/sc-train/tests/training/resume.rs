@@ -25,7 +25,7 @@ pub fn succeed(mut command: Command) -> Output {
 }
 
 /// Waits for a file and kills the run at once, as `kill -9` does.
-fn kill_when_there(mut command: Command, file: &Path) {
+pub fn kill_when_there(mut command: Command, file: &Path) {
     let mut run = command.spawn().unwrap();
     let start = Instant::now();
     while !file.exists() {

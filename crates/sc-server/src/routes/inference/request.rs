@@ -34,8 +34,11 @@ pub struct Request {
 /// A tensor of the request.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct Input {
+    #[schema(pattern = "^(AUDIO|AUDIO_FILE)$")]
     pub name: String,
+    #[schema(min_items = 1)]
     pub shape: Vec<u64>,
+    #[schema(pattern = "^(FP32|BYTES)$")]
     pub datatype: String,
     #[serde(default)]
     pub parameters: InputParameters,
