@@ -11,8 +11,8 @@ from pathlib import Path
 import our_side
 from table import Table
 
-GROUPS = ["network", "log-mel", "wav", "web", "python", "serving", "training", "dataset"]
-PACKAGES = ["torch", "torchaudio", "onnxruntime", "flask", "gunicorn"]
+GROUPS = ["network", "log-mel", "wav", "stream", "streams", "web", "python", "serving", "training", "dataset"]
+PACKAGES = ["torch", "torchaudio", "onnxruntime", "openwakeword", "flask", "gunicorn"]
 
 
 def main():
@@ -23,7 +23,7 @@ def main():
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     table = Table(our_side.target_folder() / "bench-peers", versions)
     # Imported here, so that a group that is left out needs no packages.
-    if {"network", "log-mel", "wav"} & options.only:
+    if {"network", "log-mel", "wav", "stream"} & options.only:
         import in_process
 
         in_process.run(table, 5 if options.quick else 25, options.data, options.only)
@@ -38,6 +38,10 @@ def main():
         import serving
 
         serving.run(table, options.data)
+    if "streams" in options.only:
+        import streams
+
+        streams.run(table, options.data)
     if "training" in options.only:
         import training
 

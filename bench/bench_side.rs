@@ -8,6 +8,7 @@
 //! | `features FILE` | number of clips; `FILE` gets their features as little-endian floats |
 //! | `logits FILE` | number of clips; `FILE` gets their logits |
 //! | `network N`, `log-mel N`, `wav N` | seconds per clip, over `N` clips |
+//! | `stream N`, `recording N` | seconds per second of sound, heard in pieces of 80 ms or whole, over `N` clips in a row |
 //! | `multiply-adds` | multiply-adds of the network for one clip |
 //! | `fma` | most multiply-adds per second of this processor |
 //! | `cache DIR FILE` | wall-clock seconds to build the sample cache of the data set `DIR` as `FILE` |
@@ -15,13 +16,17 @@
 use std::hint::black_box;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use cpu_time::ThreadTime;
 use pulp::{Arch, Simd, WithSimd};
-use sc_data::{Limits, LogMel, SampleCache, SpeechCommands, Waveform};
-use sc_model::{Backend, Classifier, Engine, Record};
+use sc_data::{Limits, LogMel, N_SAMPLES, SampleCache, SpeechCommands, Waveform};
+use sc_model::{Backend, Classifier, Detector, DetectorConfig, Engine, Record};
+
+/// Samples of a piece of a live stream: 80 ms, as openWakeWord takes them.
+const PIECE: usize = N_SAMPLES * 80 / 1000;
 
 fn main() -> Result<()> {
     let folder = std::env::args_os().nth(1).context("usage: bench_side CLIPS")?;
@@ -37,7 +42,7 @@ fn main() -> Result<()> {
 /// The shipped record, and the clips that it answers for.
 struct Side {
     record: Record,
-    classifier: Classifier,
+    classifier: Arc<Classifier>,
     engine: Engine,
     log_mel: LogMel,
     recordings: Vec<Vec<u8>>,
@@ -59,7 +64,7 @@ impl Side {
             .map(|bytes| Waveform::decode(bytes, &Limits::default()))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            classifier: Classifier::new(&record, Backend::Native)?,
+            classifier: Arc::new(Classifier::new(&record, Backend::Native)?),
             engine: Engine::new(&record.header.network, &record.weights),
             features: waveforms.iter().map(|waveform| log_mel.compute(waveform).values().to_vec()).collect(),
             log_mel,
@@ -84,6 +89,11 @@ impl Side {
             ["network", n] => self.network(n.parse()?),
             ["log-mel", n] => self.log_mel(n.parse()?),
             ["wav", n] => self.wav(n.parse()?),
+            ["stream", n] => self.stream(n.parse()?, PIECE),
+            ["recording", n] => {
+                let n: usize = n.parse()?;
+                self.stream(n, n * N_SAMPLES)
+            }
             ["multiply-adds"] => self.record.header.network.multiply_adds() as f64,
             ["fma"] => Arch::new().dispatch(MultiplyAdds),
             ["cache", dir, file] => build_cache(dir, file)?,
@@ -119,6 +129,16 @@ impl Side {
             )
             .ok();
         })
+    }
+
+    /// Detects in the first `n` clips, one after another, in pieces of so many samples.
+    fn stream(&self, n: usize, piece: usize) -> f64 {
+        let clips = self.waveforms.iter().cycle().take(n);
+        let samples: Vec<f32> = clips.flat_map(Waveform::samples).copied().collect();
+        let mut detector = Detector::new(Arc::clone(&self.classifier), &DetectorConfig::default());
+        let start = ThreadTime::now();
+        samples.chunks(piece).for_each(|piece| _ = black_box(detector.push(piece)));
+        start.elapsed().as_secs_f64() / n as f64
     }
 }
 

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import numpy
 import onnxruntime
 import torch
 
@@ -13,6 +14,7 @@ from timing import alternate, cpu_us, progress
 
 N_CLIPS = 200
 BATCH = 32
+PIECE = 1280  # samples: 80 ms, which openWakeWord asks for
 TOLERANCE = 1e-4
 
 
@@ -77,9 +79,10 @@ def onnx_session(model, example, path: Path):
 
 def run(table, rounds, data, wanted):
     """Adds the rows of the groups `wanted`."""
+    groups = {"network": network_rows, "log-mel": log_mel_rows, "wav": wav_rows, "stream": stream_rows}
     with tempfile.TemporaryDirectory() as folder:
         peers = Peers(Path(folder), data)
-        for name, group in {"network": network_rows, "log-mel": log_mel_rows, "wav": wav_rows}.items():
+        for name, group in groups.items():
             if name in wanted:
                 group(table, peers, rounds)
 
@@ -124,3 +127,30 @@ def log_mel_rows(table, peers, rounds):
 def wav_rows(table, peers, rounds):
     measured = alternate(rounds, ours_us(peers, "wav", N_CLIPS), ours_us(peers, "network", N_CLIPS))
     table.at_most(1.4, "WAV bytes to label", "network alone", *measured, unit="µs", threads=1)
+
+
+def stream_rows(table, peers, rounds):
+    """Measures a second of sound in which words are searched all the time."""
+    ours = {"a second of a live stream": "stream", "a second of a recording": "recording"}
+    how = {"unit": "µs", "threads": 1}
+    for work, command in ours.items():
+        measured = alternate(rounds, ours_us(peers, command, N_CLIPS), ours_us(peers, "network", N_CLIPS))
+        table.at_most(1.2, work, "network alone, once", *measured, **how)
+    measured = alternate(rounds, ours_us(peers, "stream", N_CLIPS), open_wake_word_us(peers.waveforms.numpy()))
+    table.at_most(1, "a second of a live stream", "openWakeWord, one word", *measured, peers=["openwakeword"], **how)
+
+
+def open_wake_word_us(waveforms):
+    """Returns a function that measures its pipeline with one wake word, in µs of this thread's CPU time per second of sound."""
+    import openwakeword
+
+    folder = Path(openwakeword.__file__).parent / "resources/models"
+    model = openwakeword.Model(wakeword_model_paths=[str(folder / "alexa_v0.1.onnx")], ncpu=1)
+    samples = (waveforms.reshape(-1) * 32767).astype(numpy.int16)
+    pieces = numpy.split(samples[: len(samples) // PIECE * PIECE], len(samples) // PIECE)
+
+    def listen():
+        for piece in pieces:
+            model.predict(piece)
+
+    return cpu_us(listen, 1, len(waveforms))

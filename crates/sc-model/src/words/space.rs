@@ -108,9 +108,10 @@ impl WordSpace {
         // Four rows at a time, so that each sum is read and written less often.
         for (values, rows) in centred.chunks_exact(4).zip(self.projection.chunks_exact(4 * n)) {
             let (first, second) = rows.split_at(2 * n);
-            let ((a, b), (c, d)) = (first.split_at(n), second.split_at(n));
-            for ((((sum, a), b), c), d) in embedding.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                *sum += values[0] * a + values[1] * b + values[2] * c + values[3] * d;
+            let ((row0, row1), (row2, row3)) = (first.split_at(n), second.split_at(n));
+            let columns = row0.iter().zip(row1).zip(row2).zip(row3);
+            for (sum, (((w0, w1), w2), w3)) in embedding.iter_mut().zip(columns) {
+                *sum += values[0] * w0 + values[1] * w1 + values[2] * w2 + values[3] * w3;
             }
         }
         normalise(&mut embedding);

@@ -39,6 +39,7 @@ pub struct EvaluateArgs {
     /// Teach each word of a folder with a folder a word, and search its other recordings among all others. Without DIR,
     /// the words are those of --split that are no keyword.
     #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["clips", "conditions", "stream", "audio"])]
+    #[expect(clippy::option_option, reason = "clap's type of an option whose value may be left out")]
     few_shot: Option<Option<PathBuf>>,
     /// Recordings that teach a word of --few-shot.
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = parse_shots)]
