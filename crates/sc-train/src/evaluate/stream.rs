@@ -10,7 +10,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
-    Blocks, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform,
+    Blocks, Half, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform,
 };
 use sc_model::{Classifier, Detection, Detector, DetectorConfig};
 
@@ -39,7 +39,14 @@ const KINDS: [Kind; 5] = [
 ];
 
 /// Streams of each kind, for as many cores.
-const N_STREAMS: u64 = 6;
+const N_STREAMS: usize = 6;
+
+/// Keywords in a minute with the longer pauses, about: in a report, each is said once.
+#[cfg(feature = "flex")]
+const KEYWORDS_A_MINUTE: usize = 17;
+/// Most minutes of each kind in a report, which then takes seconds.
+#[cfg(feature = "flex")]
+const MOST_MINUTES: usize = 20;
 
 /// Level of each clip, over its length: the usual one of ITU-T P.56.
 const SPEECH_DBFS: f32 = -26.0;
@@ -65,17 +72,38 @@ struct Stream {
 /// If the split is empty, or its clips cannot be read.
 pub(crate) fn of_split(classifier: Classifier, data: &Path, of: Split, minutes: u32) -> Result<StreamTable> {
     let (dataset, cache) = split::open(data, &classifier.header().labels)?;
-    let sounds = Sounds::new(&dataset, &cache, &classifier.header().labels, of)?;
-    let classifier = Arc::new(classifier);
-    let least_len = minutes as usize * 60 * SAMPLE_RATE_HZ as usize / N_STREAMS as usize;
-    let bar = progress::bar(KINDS.len() * N_STREAMS as usize, "streams");
+    let sounds = Sounds::new(&dataset, &cache, &classifier.header().labels, of, None)?;
+    of_sounds(&Arc::new(classifier), &sounds, minutes as usize)
+}
+
+/// Streams of the held-out half of the validation split. `None` where it has no keyword, other word or noise.
+///
+/// # Errors
+/// If a clip cannot be read.
+#[cfg(feature = "flex")]
+pub(crate) fn for_report(
+    classifier: Classifier,
+    dataset: &SpeechCommands,
+    cache: &SampleCache,
+) -> Result<Option<StreamTable>> {
+    let labels = &classifier.header().labels;
+    let sounds = Sounds::new(dataset, cache, labels, Split::Validation, Some(Half::HeldOut));
+    let Ok(sounds) = sounds else { return Ok(None) };
+    let minutes = (sounds.keywords.len() / KEYWORDS_A_MINUTE).clamp(1, MOST_MINUTES);
+    of_sounds(&Arc::new(classifier), &sounds, minutes).map(Some)
+}
+
+/// Streams of every kind, `minutes` and a little more of each.
+fn of_sounds(classifier: &Arc<Classifier>, sounds: &Sounds, minutes: usize) -> Result<StreamTable> {
+    let least_len = minutes * 60 * SAMPLE_RATE_HZ as usize / N_STREAMS;
+    let bar = progress::bar(KINDS.len() * N_STREAMS, "streams");
     let row = |kind: &Kind| {
-        let streams = (0..N_STREAMS).into_par_iter().map(|seed| {
+        let streams = (0..N_STREAMS as u64).into_par_iter().map(|seed| {
             let stream = sounds.stream(kind, least_len, &mut ChaCha8Rng::seed_from_u64(seed))?;
             bar.inc(1);
-            Ok(tallies(&classifier, &stream))
+            Ok(tallies(classifier, &stream))
         });
-        Ok(row(&classifier, kind.name, &streams.collect::<Result<Vec<_>>>()?))
+        Ok(row(classifier, kind.name, &streams.collect::<Result<Vec<_>>>()?))
     };
     let streams = KINDS.iter().map(row).collect::<Result<_>>()?;
     bar.finish_and_clear();
@@ -183,8 +211,20 @@ struct Sounds<'a> {
 }
 
 impl<'a> Sounds<'a> {
-    fn new(dataset: &'a SpeechCommands, cache: &'a SampleCache, labels: &Labels, of: Split) -> Result<Self> {
-        let clips = dataset.clips_in(of).filter(|clip| cache.is_readable(*clip));
+    /// Takes the clips of a split, or of a half of it, and the split's noise.
+    ///
+    /// # Errors
+    /// If there is no keyword, no other word or no noise.
+    fn new(
+        dataset: &'a SpeechCommands,
+        cache: &'a SampleCache,
+        labels: &Labels,
+        of: Split,
+        half: Option<Half>,
+    ) -> Result<Self> {
+        let is_in =
+            |clip: &usize| half.is_none_or(|half| Half::of_speaker(&dataset.clips()[*clip].speaker) == half);
+        let clips = dataset.clips_in(of).filter(|clip| cache.is_readable(*clip)).filter(is_in);
         let is_keyword = |clip: &usize| labels.has_keyword(&dataset.clips()[*clip].word);
         let (keywords, others): (Vec<_>, Vec<_>) = clips.partition(is_keyword);
         let root = dataset.root().display();

@@ -7,9 +7,9 @@ use sc_data::{Labels, Task};
 use sc_model::Header;
 use serde_json::Value;
 
-use super::{FEW_SPEAKERS, Report, few_shot_note};
+use super::{FEW_SPEAKERS, Report, few_shot_note, streams_note};
 use crate::evaluation::with_interval;
-use crate::{ConditionTable, FewShot, Recipe, TrainConfig, wilson_interval};
+use crate::{ConditionTable, FewShot, Recipe, StreamTable, TrainConfig, wilson_interval};
 
 /// Settings, and the options that set them.
 const OPTIONS: [(&str, &str); 6] = [
@@ -51,7 +51,7 @@ Trained on {clips}; silence and noises partly synthesised, unknown words partly 
 {held_out} Epoch, temperature and threshold were chosen on the other half, the development half. The split is made up as \
 the official test is: every clip of a keyword, other words and silence a tenth as many each.{whole}
 
-{figures}{conditions}{few_shot}
+{figures}{conditions}{streams}{few_shot}
 ## What it can do, and what it cannot
 
 - It tells these words apart when they are said alone, {language}near a microphone. It does not transcribe speech.
@@ -82,6 +82,7 @@ standard error of the best on the development half.
         whole = whole(&training.whole_validation),
         figures = figures(report),
         conditions = conditions(&report.conditions),
+        streams = streams(report.streams.as_ref()),
         few_shot = few_shot(&report.few_shot),
         command = command(&report.training["settings"]),
         recipe = recipe(&report.training["settings"]["recipe"]),
@@ -252,6 +253,31 @@ fn conditions(table: &ConditionTable) -> String {
     rows
 }
 
+/// Returns a table of streams; nothing without them.
+fn streams(table: Option<&StreamTable>) -> String {
+    let Some(table) = table else { return String::new() };
+    let mut rows = format!(
+        "\n{}\n\n| pauses, noise | keywords | found, %, with 95 % intervals | taken for another | false alarms an hour | latency, s \
+         |\n|---|---|---|---|---|---|\n",
+        streams_note(table)
+    );
+    for row in &table.streams {
+        let figures = &row.figures;
+        let found = match figures.keywords {
+            0 => String::new(),
+            _ => with_interval(figures.found, figures.found_interval),
+        };
+        let latency = figures.latency_median_s.map_or_else(String::new, |seconds| format!("{seconds:.2}"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            rows,
+            "| {} | {} | {found} | {} | {:.1} | {latency} |",
+            row.name, figures.keywords, figures.taken_for_another, figures.false_alarms_an_hour
+        );
+    }
+    rows
+}
+
 /// Returns a table of words taught by a few recordings; nothing without them.
 fn few_shot(figures: &[FewShot]) -> String {
     if figures.is_empty() {
@@ -282,7 +308,7 @@ fn few_shot(figures: &[FewShot]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::{few_shot, header, report};
+    use crate::report::tests::{few_shot, header, report, streams};
 
     #[test]
     fn the_card_names_keywords_and_figures() {
@@ -300,6 +326,13 @@ mod tests {
         {
             assert!(card.contains(part), "no {part:?} in\n{card}");
         }
+    }
+
+    #[test]
+    fn the_card_has_streams_where_they_were_measured() {
+        assert!(!render(&report(), &header()).contains("false alarms an hour"));
+        let card = render(&Report { streams: Some(streams()), ..report() }, &header());
+        assert!(card.contains("| gaps 1.5 s | 8 | 75.0 ("), "{card}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::axis::Axis;
 use super::number::percent;
-use crate::{Acceptance, Bin};
+use crate::{Acceptance, Bin, StreamFigures, StreamRow};
 
 /// A chart's drawing area, in the SVG's units, within a view of [`WIDTH`] by [`HEIGHT`].
 const WIDTH: f64 = 520.0;
@@ -79,6 +79,33 @@ pub(super) fn trade_off(title: &str, acceptance: &Acceptance) -> Markup {
         (dot(series.class, true, [x.at(own[0]), y.at(own[1])], "the model's threshold"))
     };
     figure(title, &body, &html! {})
+}
+
+/// Draws the share of a stream's keywords that each threshold finds, and its false alarms.
+pub(super) fn detections(row: &StreamRow) -> Markup {
+    let point = |figures: &StreamFigures| (figures.false_alarms_an_hour, 100.0 * figures.found);
+    let series = Series { class: "threshold", unit: " %", points: row.curve.iter().map(point).collect() };
+    let own = point(&row.figures);
+    let all = || series.points.iter().chain([&own]);
+    let most = all().map(|point| point.0).fold(1.0, f64::max);
+    let x = Axis { low: 0.0, high: most, start: LEFT, end: RIGHT };
+    let y = Axis::around(all().map(|point| point.1), BOTTOM, TOP);
+    let body = html! {
+        (grid(&y, series.unit))
+        @for alarms in x.ticks() { (below(x.at(alarms), &x.label(alarms))) }
+        (caption("false alarms an hour"))
+        (line(&series, &x, &y))
+        @for (figures, &(alarms, found)) in row.curve.iter().zip(&series.points) {
+            (dot(
+                series.class,
+                false,
+                [x.at(alarms), y.at(found)],
+                &format!("threshold {:.2}: {found:.1} % found, {alarms:.1} false alarms an hour", figures.threshold),
+            ))
+        }
+        (dot(series.class, true, [x.at(own.0), y.at(own.1)], "the model's threshold"))
+    };
+    figure(&format!("Keywords found: {}", row.name), &body, &html! {})
 }
 
 /// Draws accuracy by confidence: where the bars leave the diagonal, confidence misleads. Below them stand the

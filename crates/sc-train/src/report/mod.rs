@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use provenance::Provenance;
 
 use crate::aside::write_aside;
-use crate::{ConditionTable, EpochMetrics, Evaluation, FewShot};
+use crate::{ConditionTable, EpochMetrics, Evaluation, FewShot, StreamTable};
 
 /// What it means for the figures that recordings are held out, not speakers.
 pub(crate) const FEW_SPEAKERS: &str = "There are too few speakers to hold some out (five are enough for most), so single \
@@ -34,6 +34,8 @@ pub struct Report {
     pub training: Value,
     /// The same half under every condition.
     pub conditions: ConditionTable,
+    /// Streams of the same half's clips. `None` where it has no other words or noise to build them of.
+    pub streams: Option<StreamTable>,
     /// Words that are no keyword, each taught by a few recordings and searched among the whole validation split.
     pub few_shot: Vec<FewShot>,
     /// Every epoch, in order.
@@ -52,6 +54,16 @@ fn few_shot_note(figures: &[FewShot]) -> String {
          out; words that it never heard may be found less often. Draws share recordings, so the 95 % intervals count each \
          recording once.",
         words.join(", ")
+    )
+}
+
+/// Says what the streams are, and how they are heard.
+fn streams_note(table: &StreamTable) -> String {
+    format!(
+        "Clips of the held-out half one after another, with pauses and noise; three of ten words are no keyword. There is an \
+         answer every {:.2} s, averaged over {:.2} s. A false alarm is a detection where no keyword was said, or a second one of \
+         the same word; the latency is the time from a word's end to its detection.",
+        table.hop_s, table.smoothing_s
     )
 }
 
@@ -89,7 +101,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::evaluation::tests::{answer, labels};
-    use crate::{EpochParts, WordTrials};
+    use crate::{EpochParts, StreamFigures, StreamRow, Tally, WordTrials};
 
     fn epoch(epoch: usize, validation_accuracy: f64) -> EpochMetrics {
         EpochMetrics {
@@ -128,6 +140,7 @@ pub(crate) mod tests {
         Report {
             provenance: provenance(),
             conditions: ConditionTable::default(),
+            streams: None,
             few_shot: Vec::new(),
             training: json!({ "seed": 7, "data": { "clips": 2, "digest": "ab&cd" } }),
             epochs: vec![epoch(1, 0.6), epoch(2, 0.8), epoch(3, 0.8)],
@@ -148,6 +161,22 @@ pub(crate) mod tests {
             refused: 0,
         };
         vec![FewShot::new(5, 1, vec![trials("bed"), trials("cat")], Vec::new())]
+    }
+
+    /// A stream of ten minutes with eight keywords, of which six are found.
+    pub fn streams() -> StreamTable {
+        let figures = |threshold| StreamFigures {
+            keywords: 8,
+            found: 0.75,
+            ..StreamFigures::new(threshold, Tally::default())
+        };
+        let row = StreamRow {
+            name: "gaps 1.5 s".into(),
+            seconds: 600.0,
+            figures: figures(0.9),
+            curve: vec![figures(0.5)],
+        };
+        StreamTable { hop_s: 0.08, smoothing_s: 0.32, streams: vec![row] }
     }
 
     #[test]
@@ -197,6 +226,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn streams_have_a_table_and_a_curve_where_there_are_any() {
+        let title = "<h2>In a stream</h2>";
+        assert!(!report().to_html().contains(title));
+        let html = Report { streams: Some(streams()), ..report() }.to_html();
+        for part in [
+            title,
+            "every 0.08 s",
+            "<th>gaps 1.5 s</th><td>10</td><td>8</td><td>75.0 (",
+            "threshold 0.50: 75.0 % found",
+        ] {
+            assert!(html.contains(part), "no {part:?} in\n{html}");
+        }
+    }
+
+    #[test]
     fn words_taught_by_a_few_recordings_have_a_section_where_they_were_measured() {
         let title = "<h2>Words taught by a few recordings</h2>";
         assert!(!report().to_html().contains(title));
@@ -232,6 +276,7 @@ pub(crate) mod tests {
         let html = Report {
             provenance: provenance(),
             conditions: ConditionTable::default(),
+            streams: None,
             few_shot: Vec::new(),
             training: Value::Null,
             epochs: Vec::new(),

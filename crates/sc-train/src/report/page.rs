@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 
 use super::chart::{self, Series};
 use super::number::{percent, percent_of};
-use super::{FEW_SPEAKERS, Provenance, Report, few_shot_note, matrix};
+use super::{FEW_SPEAKERS, Provenance, Report, few_shot_note, matrix, streams_note};
 use crate::evaluation::with_interval;
 use crate::{
     Acceptance, ConditionTable, ConfusedPair, EpochMetrics, EpochParts, Evaluation, FewShot, LabelFigures,
-    Suspect,
+    StreamRow, StreamTable, Suspect,
 };
 
 const STYLE: &str = include_str!("style.css");
@@ -35,6 +35,7 @@ pub(super) fn render(report: &Report) -> Markup {
                 (section("Most confused", CONFUSED_NOTE, &confused(&evaluation.confusion.confused)))
                 (section("Confidence", CONFIDENCE_NOTE, &confidence(evaluation)))
                 (conditions(&report.conditions))
+                (streams(report.streams.as_ref()))
                 (few_shot(&report.few_shot))
                 (section("Most likely mislabelled", SUSPECTS_NOTE, &suspects(&evaluation.suspects)))
                 (time_by_part(&report.epochs))
@@ -209,6 +210,35 @@ fn conditions(table_of: &ConditionTable) -> Markup {
     };
     let head = ["condition", "", "heard", "accepted", "wrongly accepted", "calibration error"];
     section("Under conditions", CONDITIONS_NOTE, &table("", &head, &rows))
+}
+
+/// A row and a chart for each kind of stream; nothing if there is none.
+fn streams(table_of: Option<&StreamTable>) -> Markup {
+    let Some(table_of) = table_of else { return html! {} };
+    let latency = |seconds: Option<f32>| seconds.map_or_else(String::new, |seconds| format!("{seconds:.2}"));
+    let rows = html! {
+        @for StreamRow { name, seconds, figures, .. } in &table_of.streams {
+            tr {
+                th { (name) }
+                td { (format!("{:.0}", seconds / 60.0)) }
+                td { (figures.keywords) }
+                @if figures.keywords > 0 {
+                    td { (with_interval(figures.found, figures.found_interval)) }
+                } @else { td {} }
+                td { (figures.taken_for_another) }
+                td { (format!("{:.1}", figures.false_alarms_an_hour)) }
+                td { (latency(figures.latency_median_s)) }
+            }
+        }
+    };
+    let head =
+        ["pauses, noise", "min", "keywords", "found, %", "as another", "false alarms an hour", "latency, s"];
+    let with_keywords = table_of.streams.iter().filter(|row| row.figures.keywords > 0);
+    let body = html! {
+        (table("", &head, &rows))
+        div class="pair" { @for row in with_keywords { (chart::detections(row)) } }
+    };
+    section("In a stream", &streams_note(table_of), &body)
 }
 
 /// A row for each number of recordings that taught words; nothing if there is none.

@@ -10,9 +10,9 @@ use sc_model::{Classifier, Header, KeywordCnnConfig, Record, Weights};
 use super::checkpoint;
 use super::sampler::Sampler;
 use crate::config::TrainConfig;
-use crate::evaluate::{conditions, few_shot, split};
+use crate::evaluate::{conditions, few_shot, split, stream};
 use crate::report::FEW_SPEAKERS;
-use crate::{ConditionTable, FewShot, LabelledAnswer};
+use crate::{ConditionTable, FewShot, LabelledAnswer, StreamTable};
 
 /// A training's settings, data and folder.
 #[derive(Clone, Copy)]
@@ -94,6 +94,11 @@ impl Run<'_> {
     /// Teaches the record words of the validation split that are no keyword, and searches them in the whole split.
     pub fn few_shot(&self, record: &Record) -> Result<Vec<FewShot>> {
         few_shot::for_report(record, self.dataset, self.cache, Split::Validation)
+    }
+
+    /// Finds keywords in streams of the held-out half of validation.
+    pub fn streams(&self, classifier: Classifier) -> Result<Option<StreamTable>> {
+        stream::for_report(classifier, self.dataset, self.cache)
     }
 
     /// A record of these weights, as the settings have it.

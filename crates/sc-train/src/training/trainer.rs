@@ -294,6 +294,7 @@ impl<'a> Trainer<'a> {
             provenance: Provenance::here(),
             training: self.facts(&record.header),
             conditions: self.run.conditions(&classifier)?,
+            streams: self.run.streams(classifier)?,
             few_shot: self.run.few_shot(&record)?,
             epochs: self.epochs,
             evaluation,
