@@ -107,10 +107,11 @@ impl WordSpace {
         let centred: Vec<f32> = pooled.iter().zip(&self.mean).map(|(value, mean)| value - mean).collect();
         // Four rows at a time, so that each sum is read and written less often.
         for (values, rows) in centred.chunks_exact(4).zip(self.projection.chunks_exact(4 * n)) {
-            let (first, second) = rows.split_at(2 * n);
-            let ((a, b), (c, d)) = (first.split_at(n), second.split_at(n));
-            for ((((sum, a), b), c), d) in embedding.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                *sum += values[0] * a + values[1] * b + values[2] * c + values[3] * d;
+            let (first, last) = rows.split_at(2 * n);
+            let firsts = first[..n].iter().zip(&first[n..]);
+            let lasts = last[..n].iter().zip(&last[n..]);
+            for ((sum, first), last) in embedding.iter_mut().zip(firsts).zip(lasts) {
+                *sum += values[0] * first.0 + values[1] * first.1 + values[2] * last.0 + values[3] * last.1;
             }
         }
         normalise(&mut embedding);

@@ -217,7 +217,7 @@ fn trials(record: &Record, heard: &Heard, name: &str, own: &[usize], shots: usiz
         trials.n_others += others.len();
         match teach(record, TAUGHT, recordings) {
             Ok((taught, _)) => {
-                add(&mut trials, &Classifier::new(&taught, Backend::Native)?, &searched, &others)
+                add(&mut trials, &Classifier::new(&taught, Backend::Native)?, &searched, &others);
             }
             Err(_) => trials.refused += 1,
         }
