@@ -107,11 +107,11 @@ impl WordSpace {
         let centred: Vec<f32> = pooled.iter().zip(&self.mean).map(|(value, mean)| value - mean).collect();
         // Four rows at a time, so that each sum is read and written less often.
         for (values, rows) in centred.chunks_exact(4).zip(self.projection.chunks_exact(4 * n)) {
-            let (first, second) = rows.split_at(2 * n);
-            let ((row0, row1), (row2, row3)) = (first.split_at(n), second.split_at(n));
-            let columns = row0.iter().zip(row1).zip(row2).zip(row3);
-            for (sum, (((w0, w1), w2), w3)) in embedding.iter_mut().zip(columns) {
-                *sum += values[0] * w0 + values[1] * w1 + values[2] * w2 + values[3] * w3;
+            let (first, last) = rows.split_at(2 * n);
+            let firsts = first[..n].iter().zip(&first[n..]);
+            let lasts = last[..n].iter().zip(&last[n..]);
+            for ((sum, first), last) in embedding.iter_mut().zip(firsts).zip(lasts) {
+                *sum += values[0] * first.0 + values[1] * first.1 + values[2] * last.0 + values[3] * last.1;
             }
         }
         normalise(&mut embedding);
