@@ -46,7 +46,7 @@ const N_STREAMS: usize = 6;
 const KEYWORDS_A_MINUTE: usize = 17;
 /// Most minutes of each kind in a report, which then takes seconds.
 #[cfg(feature = "flex")]
-const MOST_MINUTES: usize = 20;
+const MOST_MINUTES: usize = 10;
 
 /// Level of each clip, over its length: the usual one of ITU-T P.56.
 const SPEECH_DBFS: f32 = -26.0;
