@@ -12,8 +12,9 @@ use crate::config::TrainConfig;
 /// Fewer epochs leave the schedule too coarse, more spend their time on validation.
 const EPOCHS: [f64; 2] = [4.0, 40.0];
 
-/// Share of the time that is planned with: other programs run too.
-const USED_SHARE: f64 = 0.93;
+/// Share of the time that is planned with: other programs run too, and an epoch is up to a fifth slower than the steps that
+/// are measured.
+const USED_SHARE: f64 = 0.85;
 
 /// Temperature, threshold and all that the report shows take about as long at the end as so many validations.
 const VALIDATIONS_AT_END: f64 = 125.0;
@@ -92,7 +93,7 @@ mod tests {
             for minutes in [3.0, 12.0, 120.0] {
                 let (epochs, examples, seconds) = plan(n_clips, minutes);
                 assert!((4..=40).contains(&epochs), "{n_clips} clips, {minutes} min: {epochs} epochs");
-                assert!(seconds <= 0.93 * 60.0 * minutes, "{n_clips} clips, {minutes} min: {seconds} s");
+                assert!(seconds <= USED_SHARE * 60.0 * minutes, "{n_clips} clips, {minutes} min: {seconds} s");
                 assert!(seconds > 0.15 * 60.0 * minutes, "{n_clips} clips, {minutes} min: {seconds} s");
                 assert!(examples > 0);
             }
