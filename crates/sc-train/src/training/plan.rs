@@ -93,7 +93,10 @@ mod tests {
             for minutes in [3.0, 12.0, 120.0] {
                 let (epochs, examples, seconds) = plan(n_clips, minutes);
                 assert!((4..=40).contains(&epochs), "{n_clips} clips, {minutes} min: {epochs} epochs");
-                assert!(seconds <= USED_SHARE * 60.0 * minutes, "{n_clips} clips, {minutes} min: {seconds} s");
+                assert!(
+                    seconds <= USED_SHARE * 60.0 * minutes,
+                    "{n_clips} clips, {minutes} min: {seconds} s"
+                );
                 assert!(seconds > 0.15 * 60.0 * minutes, "{n_clips} clips, {minutes} min: {seconds} s");
                 assert!(examples > 0);
             }
