@@ -12,9 +12,8 @@ use crate::config::TrainConfig;
 /// Fewer epochs leave the schedule too coarse, more spend their time on validation.
 const EPOCHS: [f64; 2] = [4.0, 40.0];
 
-/// Share of the time that is planned with: other programs run too, and an epoch is up to a fifth slower than the steps that
-/// are measured.
-const USED_SHARE: f64 = 0.85;
+/// Share of the time that is planned with: other programs run too.
+const USED_SHARE: f64 = 0.9;
 
 /// Temperature, threshold and all that the report shows take about as long at the end as so many validations.
 const VALIDATIONS_AT_END: f64 = 125.0;
