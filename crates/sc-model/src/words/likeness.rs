@@ -1,8 +1,8 @@
 //! Compares the recordings of a word with each other.
 
 use super::report::{LeftOut, Reason, TeachError};
-use super::space::{dot, normalise};
 use super::takes::Take;
+use super::vector::{dot, normalise};
 
 /// Fewer recordings cannot be compared: each needs two others.
 const LEAST: usize = 3;

@@ -12,6 +12,7 @@ mod space;
 mod takes;
 mod taught;
 mod teach;
+mod vector;
 
 pub use pool::{N_STATISTICS, pool};
 pub use report::{Advice, LeftOut, Nearest, Reason, Recording, Taught, TeachError};

@@ -1,7 +1,7 @@
 //! Pools the frames of a second into one vector of fixed size.
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
-use super::space::dot;
+use super::vector::dot;
 
 /// Statistics of each channel that [`pool`] returns.
 pub const N_STATISTICS: usize = 4;

@@ -8,6 +8,7 @@ use crate::weights::WORD_SPACE;
 use crate::{Error, KeywordCnnConfig, Values, Weights};
 
 use super::pool::{N_STATISTICS, pool};
+use super::vector::{dot, normalise};
 
 /// Most directions of a space: the shipped one has 128.
 const MOST_DIRECTIONS: usize = 1024;
@@ -17,9 +18,6 @@ const MOST_IN_BANK: usize = 10_000;
 
 /// Embeddings of the bank that a second is compared with: those most like it.
 const COHORT: usize = 30;
-
-/// Sums that a scalar product adds up side by side: as many as fit into the registers of any processor.
-const LANES: usize = 32;
 
 /// A second of sound in a [`WordSpace`].
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +73,7 @@ impl WordSpace {
         words.map(move |word| dot(&embedding.direction, word) - embedding.ordinary)
     }
 
-    /// Returns the same for each clip of the bank, against the other clips.
+    /// Returns the similarity of each clip of the bank to the other clips that are most like it.
     pub(crate) fn ordinary_of_bank(&self) -> Vec<f32> {
         let others = |(i, clip)| {
             let others = self.bank().enumerate().filter(move |(j, _)| *j != i);
@@ -210,32 +208,4 @@ fn mean_of_largest(mut values: Vec<f32>) -> f32 {
     }
     values.select_nth_unstable_by(n - 1, |a, b| b.total_cmp(a));
     values[..n].iter().sum::<f32>() / n as f32
-}
-
-/// The scalar product: the cosine of the angle between two vectors of length 1.
-#[inline(always)]
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
-    let mut sums = [0.0; LANES];
-    for (a, b) in a.zip(b) {
-        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
-    }
-    let mut n = LANES / 2;
-    while n > 0 {
-        let (left, right) = sums[..2 * n].split_at_mut(n);
-        left.iter_mut().zip(right).for_each(|(left, right)| *left += *right);
-        n /= 2;
-    }
-    sums[0] + rest
-}
-
-/// Scales a vector to length 1; a vector of zeros stays.
-pub(crate) fn normalise(vector: &mut [f32]) {
-    let length = dot(vector, vector).sqrt();
-    if length > 0.0 {
-        for value in vector {
-            *value /= length;
-        }
-    }
 }

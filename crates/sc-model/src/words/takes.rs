@@ -3,7 +3,8 @@
 use sc_data::{N_SAMPLES, Waveform};
 
 use super::report::{LeftOut, Reason, Recording};
-use super::space::{Embedding, WordSpace, dot};
+use super::space::{Embedding, WordSpace};
+use super::vector::dot;
 use crate::{Backend, Classifier, Prediction, Record};
 
 /// Amplitude that the loudest sample of a word must have: -40 dBFS.

@@ -4,9 +4,9 @@ use sc_data::{Labels, normal_form, word_label};
 
 use super::likeness::{check_is_one, leave_out_unlike, mean_direction, scores_of_each, unlike};
 use super::report::{Advice, LeftOut, Nearest, Recording, Taught, TeachError};
-use super::space::dot;
 use super::takes::{Heard, Take, listen};
 use super::taught::TaughtWord;
+use super::vector::dot;
 use crate::record::Record;
 
 /// Least number of recordings that teach a word, and the most.

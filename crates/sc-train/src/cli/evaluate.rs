@@ -18,7 +18,6 @@ use crate::evaluate::{Evaluated, clips, conditions, few_shot, open_set, split, s
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("source").required(true).multiple(true).args(["data", "clips", "audio", "few_shot"]))]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-#[allow(clippy::option_option, reason = "an option of the command line whose value may be left out")]
 pub struct EvaluateArgs {
     #[command(flatten)]
     model: ModelArgs,

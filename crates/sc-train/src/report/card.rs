@@ -263,16 +263,16 @@ fn streams(table: Option<&StreamTable>) -> String {
     );
     for row in &table.streams {
         let figures = &row.figures;
-        let found = match figures.keywords {
-            0 => String::new(),
-            _ => with_interval(figures.found, figures.found_interval),
-        };
-        let latency = figures.latency_median_s.map_or_else(String::new, |seconds| format!("{seconds:.2}"));
         // Writing to a string cannot fail.
         let _ = writeln!(
             rows,
-            "| {} | {} | {found} | {} | {:.1} | {latency} |",
-            row.name, figures.keywords, figures.taken_for_another, figures.false_alarms_an_hour
+            "| {} | {} | {} | {} | {:.1} | {} |",
+            row.name,
+            figures.keywords,
+            figures.found_text(),
+            figures.taken_for_another,
+            figures.false_alarms_an_hour,
+            figures.latency_text()
         );
     }
     rows

@@ -63,22 +63,10 @@ pub(super) fn trade_off(title: &str, acceptance: &Acceptance) -> Markup {
     let own = [acceptance.lost(), acceptance.false_alarms()].map(|share| 100.0 * share);
     let x = Axis { low: 0.0, high: own[0].max(MOST_LOST), start: LEFT, end: RIGHT };
     let y = Axis::around(series.points.iter().map(|point| point.1).chain([0.0, own[1]]), BOTTOM, TOP);
-    let body = html! {
-        (grid(&y, series.unit))
-        @for lost in x.ticks() { (below(x.at(lost), &format!("{} %", x.label(lost)))) }
-        (caption("keywords lost"))
-        (line(&series, &x, &y))
-        @for (point, &(lost, others)) in useful().zip(&series.points) {
-            (dot(
-                series.class,
-                false,
-                [x.at(lost), y.at(others)],
-                &format!("threshold {:.2}: {lost:.1} % lost, {others:.1} % false alarms", point.threshold),
-            ))
-        }
-        (dot(series.class, true, [x.at(own[0]), y.at(own[1])], "the model's threshold"))
-    };
-    figure(title, &body, &html! {})
+    let notes = useful().zip(&series.points).map(|(point, (lost, others))| {
+        format!("threshold {:.2}: {lost:.1} % lost, {others:.1} % false alarms", point.threshold)
+    });
+    figure(title, &by_threshold([&x, &y], ["keywords lost", " %"], &series, notes, own.into()), &html! {})
 }
 
 /// Draws the share of a stream's keywords that each threshold finds, and its false alarms.
@@ -90,22 +78,32 @@ pub(super) fn detections(row: &StreamRow) -> Markup {
     let most = all().map(|point| point.0).fold(1.0, f64::max);
     let x = Axis { low: 0.0, high: most, start: LEFT, end: RIGHT };
     let y = Axis::around(all().map(|point| point.1), BOTTOM, TOP);
-    let body = html! {
-        (grid(&y, series.unit))
-        @for alarms in x.ticks() { (below(x.at(alarms), &x.label(alarms))) }
-        (caption("false alarms an hour"))
-        (line(&series, &x, &y))
-        @for (figures, &(alarms, found)) in row.curve.iter().zip(&series.points) {
-            (dot(
-                series.class,
-                false,
-                [x.at(alarms), y.at(found)],
-                &format!("threshold {:.2}: {found:.1} % found, {alarms:.1} false alarms an hour", figures.threshold),
-            ))
+    let notes = row.curve.iter().zip(&series.points).map(|(figures, (alarms, found))| {
+        format!("threshold {:.2}: {found:.1} % found, {alarms:.1} false alarms an hour", figures.threshold)
+    });
+    let body = by_threshold([&x, &y], ["false alarms an hour", ""], &series, notes, own);
+    figure(&format!("Keywords found: {}", row.name), &body, &html! {})
+}
+
+/// Draws a line with a dot and a note for each threshold, and a large dot for the model's own. `x_name` and `x_unit` are
+/// written below.
+fn by_threshold(
+    [x, y]: [&Axis; 2],
+    [x_name, x_unit]: [&str; 2],
+    series: &Series,
+    notes: impl Iterator<Item = String>,
+    own: (f64, f64),
+) -> Markup {
+    html! {
+        (grid(y, series.unit))
+        @for tick in x.ticks() { (below(x.at(tick), &format!("{}{x_unit}", x.label(tick)))) }
+        (caption(x_name))
+        (line(series, x, y))
+        @for (point, note) in series.points.iter().zip(notes) {
+            (dot(series.class, false, [x.at(point.0), y.at(point.1)], &note))
         }
         (dot(series.class, true, [x.at(own.0), y.at(own.1)], "the model's threshold"))
-    };
-    figure(&format!("Keywords found: {}", row.name), &body, &html! {})
+    }
 }
 
 /// Draws accuracy by confidence: where the bars leave the diagonal, confidence misleads. Below them stand the

@@ -215,19 +215,16 @@ fn conditions(table_of: &ConditionTable) -> Markup {
 /// A row and a chart for each kind of stream; nothing if there is none.
 fn streams(table_of: Option<&StreamTable>) -> Markup {
     let Some(table_of) = table_of else { return html! {} };
-    let latency = |seconds: Option<f32>| seconds.map_or_else(String::new, |seconds| format!("{seconds:.2}"));
     let rows = html! {
         @for StreamRow { name, seconds, figures, .. } in &table_of.streams {
             tr {
                 th { (name) }
                 td { (format!("{:.0}", seconds / 60.0)) }
                 td { (figures.keywords) }
-                @if figures.keywords > 0 {
-                    td { (with_interval(figures.found, figures.found_interval)) }
-                } @else { td {} }
+                td { (figures.found_text()) }
                 td { (figures.taken_for_another) }
                 td { (format!("{:.1}", figures.false_alarms_an_hour)) }
-                td { (latency(figures.latency_median_s)) }
+                td { (figures.latency_text()) }
             }
         }
     };
