@@ -42,7 +42,7 @@ pub enum TeachersHear {
     /// The same augmented example that the network gets (Beyer et al., arXiv:2106.05237).
     #[default]
     Augmented,
-    /// The example before voices, room, noise and telephone (Li et al., arXiv:1708.05466).
+    /// The example before neighbours, voices, room, noise and telephone (Li et al., arXiv:1708.05466).
     Clean,
 }
 
@@ -68,6 +68,8 @@ pub struct SpeechRecipe {
     pub shift: Shift,
     /// Gain in dB.
     pub gain_db: Sometimes,
+    /// A word just before or after it.
+    pub neighbour: Neighbours,
     /// Other people who speak meanwhile.
     pub voices: Voices,
     /// The room.
@@ -86,6 +88,18 @@ pub struct Shift {
     pub probability: Probability,
     /// The most, in seconds, earlier or later.
     pub most_s: f32,
+}
+
+/// Words that follow each other: see [`sc_data::augment::Neighbour`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Neighbours {
+    /// Probability that there is one.
+    pub probability: Probability,
+    /// The silence between the two, in seconds.
+    pub pause_s: Span<f32>,
+    /// The other word's energy over the word's, in dB.
+    pub level_db: Span<f32>,
 }
 
 /// Speech behind speech.
@@ -234,6 +248,7 @@ impl Default for SpeechRecipe {
             tempo: Sometimes::new(0.0, 0.8, 1.25),
             shift: Shift::default(),
             gain_db: Sometimes::new(0.5, -15.0, 6.0),
+            neighbour: Neighbours::default(),
             voices: Voices::default(),
             room: RoomRecipe::default(),
             noise_snr_db: Sometimes::new(0.8, 0.0, 30.0),
@@ -245,6 +260,13 @@ impl Default for SpeechRecipe {
 impl Default for Shift {
     fn default() -> Self {
         Self { probability: Probability::new(0.8), most_s: 0.1 }
+    }
+}
+
+impl Default for Neighbours {
+    fn default() -> Self {
+        let (pause_s, level_db) = (Span::new(0.03, 0.4), Span::new(-6.0, 6.0));
+        Self { probability: Probability::NEVER, pause_s, level_db }
     }
 }
 

@@ -9,7 +9,8 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::span::Span;
-use crate::SAMPLE_RATE_HZ;
+use super::{add, advance, delay};
+use crate::{SAMPLE_RATE_HZ, Waveform};
 
 /// Samples over which two pieces of speech melt into each other: 10 ms.
 const CROSSFADE: usize = 160;
@@ -73,6 +74,37 @@ pub fn shuffle_thirds(word: &[f32], rng: &mut impl Rng) -> Vec<f32> {
     }
     shuffled.extend_from_slice(&word[3 * third..]);
     shuffled
+}
+
+/// A word that is said just before or after another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Neighbour {
+    /// Before the other word, not after it.
+    pub is_before: bool,
+    /// The silence between the two, in seconds.
+    pub pause_s: f32,
+    /// Its energy over that of the other word, in dB.
+    pub level_db: f32,
+}
+
+impl Neighbour {
+    /// Adds the word of `other` to the clip of a word. What is not within the second is cut off.
+    pub fn apply(&self, waveform: &mut Waveform, mut other: Waveform) {
+        let (word, neighbour) = (spoken(waveform.samples()), spoken(other.samples()));
+        let gain = (waveform.energy() / other.energy()).sqrt() * 10.0_f32.powf(self.level_db / 20.0);
+        let pause = (self.pause_s.max(0.0) * SAMPLE_RATE_HZ as f32) as usize;
+        let [to, from] = if self.is_before {
+            [word.start, neighbour.end + pause]
+        } else {
+            [word.end + pause, neighbour.start]
+        };
+        if to < from {
+            advance(&mut other, from - to);
+        } else {
+            delay(&mut other, to - from);
+        }
+        add(waveform, &other, gain);
+    }
 }
 
 /// The samples of a clip that hold its word: from the first 10 ms that are at most 20 dB softer than the loudest to
@@ -140,6 +172,25 @@ mod tests {
             assert!(piece.windows(2).all(|pair| (pair[1] - pair[0]).abs() < 0.01), "a click");
         }
         assert_eq!(crop(&[0.0; 320], length, &mut rng(1)), [0.0; 320]);
+    }
+
+    #[test]
+    fn a_neighbour_keeps_its_distance_and_leaves_the_word_alone() {
+        let said = Waveform::from_samples(&word(4000, 0.5));
+        let neighbour = Neighbour { is_before: true, pause_s: 0.1, level_db: -6.0 };
+        let mut before = said.clone();
+        neighbour.apply(&mut before, Waveform::from_samples(&word(6400, 0.1)));
+        let mut after = said.clone();
+        Neighbour { is_before: false, ..neighbour }.apply(&mut after, Waveform::from_samples(&word(0, 0.1)));
+        for (heard, edge, silence) in [(before, 0..2400, 2400..4000), (after, 13_600..16_000, 12_000..13_600)] {
+            let samples = heard.samples();
+            assert!(samples[edge].iter().all(|x| (x - 0.5 * 0.501).abs() < 1e-3));
+            assert!(samples[silence].iter().all(|x| *x == 0.0));
+            assert_eq!(samples[4000..12_000], said.samples()[4000..12_000]);
+        }
+        let mut alone = said.clone();
+        neighbour.apply(&mut alone, Waveform::silence());
+        assert_eq!(alone, said);
     }
 
     #[test]

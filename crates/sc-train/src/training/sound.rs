@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use rand::seq::{IndexedRandom, IteratorRandom};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sc_data::augment::{self, Room, Span, choose, mix, time_shift};
+use sc_data::augment::{self, Neighbour, Room, Span, choose, mix, time_shift};
 use sc_data::{
     DatasetError, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform,
 };
 
-use crate::recipe::{Recipe, SilenceWeights, UnknownWeights, Voices};
+use crate::recipe::{Neighbours, Recipe, SilenceWeights, UnknownWeights, Voices};
 
 /// Rooms do not change with a run's seed: they are a part of the recipe.
 const ROOMS_SEED: u64 = 1;
@@ -22,7 +22,7 @@ const MIN_CLIPS: usize = 3;
 pub struct Sound {
     /// With everything that the recipe does to it.
     pub augmented: Waveform,
-    /// The same word before voices, room, noise and telephone, if the teachers hear that.
+    /// The same word before neighbours, voices, room, noise and telephone, if the teachers hear that.
     pub clean: Option<Waveform>,
     /// The index of the word that is said, if it is whole and one of [`SoundMaker::n_words`].
     pub word: Option<usize>,
@@ -181,9 +181,17 @@ impl<'a> SoundMaker<'a> {
         Ok(Sound { augmented: waveform, clean, word })
     }
 
-    /// Lets other voices, a room, noise and a telephone come between a word and its listener.
+    /// Lets a word before or after it, other voices, a room, noise and a telephone come between a word and its listener.
     fn surround(&self, waveform: &mut Waveform, rng: &mut impl Rng) -> Made<()> {
         let recipe = &self.recipe.speech;
+        if recipe.neighbour.probability.draw(rng) {
+            let Neighbours { pause_s, level_db, .. } = recipe.neighbour;
+            let (other, _) = self.other_word(rng)?;
+            let is_before = rng.random();
+            let neighbour =
+                Neighbour { is_before, pause_s: pause_s.draw(rng), level_db: level_db.draw(rng) };
+            neighbour.apply(waveform, other);
+        }
         if recipe.voices.probability.draw(rng) {
             let Voices { count, snr_db, .. } = recipe.voices;
             mix(waveform, &self.voices(count.draw(rng), rng)?, snr_db.draw(rng));
