@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `features FILE` | number of clips; `FILE` gets their features as little-endian floats |
 //! | `logits FILE` | number of clips; `FILE` gets their logits |
-//! | `network N`, `log-mel N`, `wav N` | seconds per clip, over `N` clips |
+//! | `network N`, `network-int8 N`, `log-mel N`, `wav N` | seconds per clip, over `N` clips |
+//! | `furthest-int8` | largest difference of a logit in eight bits |
 //! | `stream N`, `recording N` | seconds per second of sound, heard in pieces of 80 ms or whole, over `N` clips in a row |
 //! | `multiply-adds` | multiply-adds of the network for one clip |
 //! | `fma` | most multiply-adds per second of this processor |
@@ -43,6 +44,7 @@ fn main() -> Result<()> {
 struct Side {
     record: Record,
     classifier: Arc<Classifier>,
+    in_eight_bits: Classifier,
     engine: Engine,
     log_mel: LogMel,
     recordings: Vec<Vec<u8>>,
@@ -65,6 +67,7 @@ impl Side {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             classifier: Arc::new(Classifier::new(&record, Backend::Native)?),
+            in_eight_bits: Classifier::new(&record, Backend::NativeInt8)?,
             engine: Engine::new(&record.header.network, &record.weights),
             features: waveforms.iter().map(|waveform| log_mel.compute(waveform).values().to_vec()).collect(),
             log_mel,
@@ -87,6 +90,8 @@ impl Side {
                 self.features.len() as f64
             }
             ["network", n] => self.network(n.parse()?),
+            ["network-int8", n] => self.network_int8(n.parse()?),
+            ["furthest-int8"] => f64::from(self.furthest_int8()),
             ["log-mel", n] => self.log_mel(n.parse()?),
             ["wav", n] => self.wav(n.parse()?),
             ["stream", n] => self.stream(n.parse()?, PIECE),
@@ -109,6 +114,19 @@ impl Side {
             self.engine.logits(features, &mut workspace, &mut logits);
             black_box(&logits);
         })
+    }
+
+    fn network_int8(&self, n: usize) -> f64 {
+        seconds_a_clip(n, &self.features, |features| _ = black_box(self.in_eight_bits.logits_of(features)))
+    }
+
+    fn furthest_int8(&self) -> f32 {
+        let furthest = self.features.iter().map(|features| {
+            let logits = self.classifier.logits_of(features).into_iter();
+            let in_eight_bits = self.in_eight_bits.logits_of(features);
+            logits.zip(in_eight_bits).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        });
+        furthest.fold(0.0, f32::max)
     }
 
     fn log_mel(&self, n: usize) -> f64 {

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy
 import onnxruntime
 import torch
+from onnxruntime import quantization
 
 import clips
 import network
@@ -33,7 +34,9 @@ class Peers:
         features = self.ours.array("features", folder / "features")
         self.features = torch.from_numpy(features.reshape(-1, config["n_frames"], config["n_mels"]))
         self.frozen = frozen(self.eager, self.features[:1])
-        self.onnx = onnx_session(self.eager, self.features[:1], folder / "network.onnx")
+        export(self.eager, self.features[:1], folder / "network.onnx")
+        self.onnx = onnx_session(folder / "network.onnx")
+        self.onnx_int8 = quickest_int8(folder / "network.onnx", self.features.numpy())
         self.check(self.ours.array("logits", folder / "logits"))
 
     def check(self, ours):
@@ -65,16 +68,47 @@ def frozen(model, example):
     return traced
 
 
-def onnx_session(model, example, path: Path):
-    """Exports the network to ONNX and loads it with full optimisation on one thread."""
+def export(model, example, path: Path):
+    """Exports the network to ONNX."""
     axes = {"log_mel": {0: "batch"}, "logits": {0: "batch"}}
     names = {"input_names": ["log_mel"], "output_names": ["logits"]}
     # This exporter needs no further package; the graph is the same.
     torch.onnx.export(model, (example,), path, dynamic_axes=axes, dynamo=False, **names)
+
+
+def onnx_session(path: Path):
+    """Loads a network with full optimisation on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+class Calibration(quantization.CalibrationDataReader):
+    """Gives the features of some clips, from which ranges are taken."""
+
+    def __init__(self, features):
+        self.inputs = iter([{"log_mel": features[i : i + 1]} for i in range(len(features))])
+
+    def get_next(self):
+        return next(self.inputs, None)
+
+
+def quickest_int8(path: Path, features):
+    """Rounds a network to eight bits, static and per channel, and returns the session of the quickest settings."""
+    prepared = path.with_suffix(".prepared.onnx")
+    quantization.shape_inference.quant_pre_process(path, prepared)
+    sessions = []
+    for activations in (quantization.QuantType.QUInt8, quantization.QuantType.QInt8):
+        for reduce_range in (False, True):
+            file = path.with_suffix(f".{activations}.{reduce_range}.onnx")
+            quantization.quantize_static(
+                prepared, file, Calibration(features), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
+                reduce_range=reduce_range, activation_type=activations, weight_type=quantization.QuantType.QInt8)
+            session = onnx_session(file)
+            measure = cpu_us(lambda: session.run(None, {"log_mel": features[:1]}), N_CLIPS)
+            sessions.append((min(measure() for _ in range(3)), len(sessions), session))
+    return min(sessions)[2]
 
 
 def run(table, rounds, data, wanted):
@@ -98,6 +132,9 @@ def network_rows(table, peers, rounds):
 
     measured = alternate(rounds, ours_us(peers, "network", N_CLIPS), cpu_us(run_onnx(one.numpy()), N_CLIPS))
     table.at_most(0.65, "network", "onnxruntime", *measured, peers=["onnxruntime"], **how)
+    theirs = cpu_us(lambda: peers.onnx_int8.run(None, {"log_mel": one.numpy()}), N_CLIPS)
+    measured = alternate(rounds, ours_us(peers, "network-int8", N_CLIPS), theirs)
+    table.at_most(0.8, "network, 8 bits", "onnxruntime, 8 bits", *measured, peers=["onnxruntime"], **how)
     # Our engine has no batches, so it takes 32 clips one after another.
     theirs = cpu_us(run_onnx(batch.numpy()), 6, BATCH)
     measured = alternate(rounds, ours_us(peers, "network", 6 * BATCH), theirs)

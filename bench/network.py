@@ -93,6 +93,8 @@ def load(path):
     with safe_open(path, "pt") as file:
         for name in file.keys():
             layer, part = name.rsplit(".", 1)
+            if layer == "words":
+                continue  # the space of words is no part of the network
             tensor = file.get_tensor(name)
             if layer == "head":
                 state[name] = tensor.T if part == "weight" else tensor

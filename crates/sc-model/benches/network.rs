@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use sc_data::LogMelConfig;
-use sc_model::{Engine, Kernel, KeywordCnnConfig, Weights};
+use sc_model::{Backend, Classifier, Engine, Kernel, KeywordCnnConfig, Weights};
 
 fn main() {
     divan::main();
@@ -24,6 +24,17 @@ fn engine(bencher: Bencher, kernel: Kernel) {
     bencher
         .counter(divan::counter::ItemsCount::new(config.multiply_adds()))
         .bench_local(|| engine.logits(&features, &mut workspace, &mut logits));
+}
+
+/// In eight bits, where the processor has an instruction for it.
+#[divan::bench]
+fn eight_bits(bencher: Bencher) {
+    let classifier = Classifier::shipped(Backend::NativeInt8).expect("the shipped record");
+    let config = &classifier.header().network;
+    let features = vec![-5.0; config.n_frames * config.n_mels];
+    bencher
+        .counter(divan::counter::ItemsCount::new(config.multiply_adds()))
+        .bench_local(|| classifier.logits_of(&features));
 }
 
 /// Hops of a stream, alone as live sound comes, and as many together as the engine takes.

@@ -11,6 +11,9 @@ pub enum Backend {
     /// This crate's own engine on the CPU.
     #[default]
     Native,
+    /// The same engine in eight bits, where the processor multiplies bytes: AVX-512 VNNI or AVX-VNNI. Elsewhere, and for
+    /// streams, it computes in floats, which are then the quicker way.
+    NativeInt8,
     /// Burn's default CPU backend.
     Flex,
     /// Burn's former CPU backend.
@@ -20,8 +23,9 @@ pub enum Backend {
 }
 
 /// Every backend, its name, and `true` if this build has it.
-const BACKENDS: [(Backend, &str, bool); 4] = [
+const BACKENDS: [(Backend, &str, bool); 5] = [
     (Backend::Native, "native", true),
+    (Backend::NativeInt8, "native-int8", true),
     (Backend::Flex, "flex", cfg!(feature = "flex")),
     (Backend::Ndarray, "ndarray", cfg!(feature = "ndarray")),
     (Backend::Wgpu, "wgpu", cfg!(feature = "wgpu")),

@@ -8,14 +8,11 @@ use sc_data::{LogMel, LogMelScratch, N_SAMPLES, Waveform};
 use serde::Serialize;
 
 use crate::clock::Instant;
-use crate::engine::{Engine, Workspace};
+use crate::engine::{EightBit, Engine, Workspace};
 use crate::record::{Header, Record, self_test_waveform};
 use crate::runner::{Output, Runner};
 use crate::words::{self, Embedding, WordSpace};
 use crate::{Backend, Error};
-
-/// Largest difference between a logit of the self-test and the record's.
-const SELF_TEST_TOLERANCE: f32 = 2e-3;
 
 /// A label and its probability.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -77,7 +74,11 @@ fn load_network(Record { header, weights, .. }: &Record, backend: Backend) -> Bo
     if let Some(device) = backend.device() {
         return Box::new(crate::network::OnDevice::new(&header.network, weights, device));
     }
-    assert_eq!(backend, Backend::Native, "this build has no such backend");
+    if backend == Backend::NativeInt8
+        && let Some(network) = EightBit::new(&header.network, weights)
+    {
+        return Box::new(network);
+    }
     Box::new(Engine::new(&header.network, weights))
 }
 
@@ -91,11 +92,12 @@ impl Classifier {
         let classifier = Self::untested(record, backend.check()?);
         let logits = classifier.logits(&self_test_waveform());
         let furthest = logits.iter().zip(&record.header.self_test).map(|(a, b)| (a - b).abs());
+        let most = classifier.network.tolerance();
         // `max` ignores NaN; a comparison with NaN fails.
-        if !furthest.clone().all(|distance| distance <= SELF_TEST_TOLERANCE) {
+        if !furthest.clone().all(|distance| distance <= most) {
             let furthest = furthest.fold(0.0, f32::max);
             return Err(Error::record(format!(
-                "its self-test is off by {furthest}: at most {SELF_TEST_TOLERANCE} is right"
+                "its self-test is off by {furthest}: at most {most} is right"
             )));
         }
         classifier.check_extremes()?;

@@ -22,7 +22,12 @@ pub trait Runner: Send + Sync {
     /// If the spectrogram has another size, or another network made `workspace`.
     fn run(&self, log_mel: &[f32], workspace: &mut Workspace, has_words: bool, output: &mut Output);
 
-    /// Returns the engine, if the network is one: it also runs over streams.
+    /// Returns the largest difference between a logit of the self-test and the record's.
+    fn tolerance(&self) -> f32 {
+        2e-3
+    }
+
+    /// Returns the engine, if the network has one: it also runs over streams.
     fn engine(&self) -> Option<&Engine> {
         None
     }

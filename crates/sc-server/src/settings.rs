@@ -73,7 +73,8 @@ pub struct Settings {
     #[arg(long, env = "SC_MODEL_NAME", value_name = "NAME", default_value_t = ModelName::default().0)]
     model_name: String,
 
-    /// Backend that runs the network
+    /// Backend that runs the network: native, native-int8 (eight bits, where the processor has instructions for it), or another
+    /// that is built in
     #[arg(long, env = "SC_BACKEND", default_value_t)]
     #[serde(serialize_with = "as_text")]
     backend: Backend,

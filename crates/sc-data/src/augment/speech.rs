@@ -182,7 +182,8 @@ mod tests {
         neighbour.apply(&mut before, Waveform::from_samples(&word(6400, 0.1)));
         let mut after = said.clone();
         Neighbour { is_before: false, ..neighbour }.apply(&mut after, Waveform::from_samples(&word(0, 0.1)));
-        for (heard, edge, silence) in [(before, 0..2400, 2400..4000), (after, 13_600..16_000, 12_000..13_600)] {
+        for (heard, edge, silence) in [(before, 0..2400, 2400..4000), (after, 13_600..16_000, 12_000..13_600)]
+        {
             let samples = heard.samples();
             assert!(samples[edge].iter().all(|x| (x - 0.5 * 0.501).abs() < 1e-3));
             assert!(samples[silence].iter().all(|x| *x == 0.0));

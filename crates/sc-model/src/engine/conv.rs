@@ -91,7 +91,7 @@ impl Conv {
 }
 
 /// Returns the positions in memory of each place's patch, result and skip.
-fn tiles(step: &Step, activations: &[Activation]) -> Tiles {
+pub fn tiles(step: &Step, activations: &[Activation]) -> Tiles {
     let shape = &step.layer.shape;
     let pf = shape.padding()[1] as isize;
     let (input, output) = (&activations[step.from], &activations[step.to]);

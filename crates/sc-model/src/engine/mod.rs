@@ -7,6 +7,7 @@
 //! their products.
 
 mod conv;
+mod eight;
 mod few;
 mod folded;
 mod kernel;
@@ -18,6 +19,7 @@ use aligned_vec::{AVec, avec};
 
 use crate::{KeywordCnnConfig, Weights};
 use conv::{Conv, ConvWeights};
+pub(crate) use eight::EightBit;
 pub use kernel::Kernel;
 use plan::{Activation, Plan};
 pub use stream::Stream;
@@ -48,6 +50,8 @@ struct Layers {
 /// Memory for the activations of one clip, or of one piece of a stream. It is reused for the next one.
 pub struct Workspace {
     activations: Vec<AVec<f32>>,
+    /// The activations of a network in eight bits, in place of those in floats.
+    eight: Vec<eight::Memory>,
     /// Scratch memory of one convolution.
     scratch: AVec<f32>,
 }
@@ -55,7 +59,7 @@ pub struct Workspace {
 impl Default for Workspace {
     /// Returns an empty workspace, for a network that keeps its own memory.
     fn default() -> Self {
-        Self { activations: Vec::new(), scratch: avec![] }
+        Self { activations: Vec::new(), eight: Vec::new(), scratch: avec![] }
     }
 }
 
@@ -74,13 +78,14 @@ impl Layers {
         let scratch_len = self.convolutions.iter().map(Conv::scratch_len).chain(head_len).max();
         Workspace {
             activations: self.activations.iter().map(|activation| avec![0.0; activation.len()]).collect(),
+            eight: Vec::new(),
             scratch: avec![0.0; scratch_len.unwrap_or_default()],
         }
     }
 
     /// Computes the first `share` of each activation, of `of` equal ones.
     fn run(&self, share: [usize; 2], workspace: &mut Workspace) {
-        let Workspace { activations, scratch } = workspace;
+        let Workspace { activations, scratch, .. } = workspace;
         for conv in &self.convolutions {
             // A convolution reads earlier activations and writes a later one.
             let (earlier, later) = activations.split_at_mut(conv.to);
@@ -103,7 +108,11 @@ impl Engine {
         let (clip, stream) = (Plan::clip(config), Plan::stream(config, max_hops * config.hop()));
         let packed: Vec<_> = clip.steps.iter().map(|step| ConvWeights::new(step, weights, kernel)).collect();
         Self {
-            word_block: stream.blocks.get(config.word_block()).copied().unwrap_or_default(),
+            word_block: stream
+                .blocks
+                .get(config.word_block())
+                .copied()
+                .unwrap_or(stream.activations.len() - 1),
             blocks: stream.blocks.clone(),
             max_hops,
             clip: Layers::new(clip, &packed),
@@ -130,7 +139,7 @@ impl Engine {
     pub fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
         self.clip.activations[0].fill(log_mel, &mut workspace.activations[0]);
         self.clip.run([1, 1], workspace);
-        let Workspace { activations, scratch } = workspace;
+        let Workspace { activations, scratch, .. } = workspace;
         if let Some(last) = activations.last() {
             self.head(last, scratch, logits);
         }
@@ -169,6 +178,7 @@ mod tests {
 
     use super::*;
     use crate::config::NORM_EPSILON;
+    use crate::runner::{Output, Runner};
     use crate::{BlockConfig, ConvConfig, ConvLayer, Values};
 
     /// Small enough for Miri, with every kind of layer: strides, a skip of either kind, and widths of
@@ -311,6 +321,23 @@ mod tests {
             engine.logits(&log_mel, &mut engine.workspace(), &mut logits);
             assert_close(&logits, &expected, &kernel.to_string());
         }
+    }
+
+    #[test]
+    fn every_kernel_gives_the_same_bits_in_eight_bits() {
+        let (config, mut rng) = (config(), ChaCha8Rng::seed_from_u64(3));
+        let weights = weights(&config, &mut rng);
+        let log_mel = log_mel(config.n_frames, &config, &mut rng);
+        let outputs = eight::Kernel::available().into_iter().map(|kernel| {
+            let network = EightBit::with_kernel(&config, &weights, kernel);
+            let (mut workspace, mut output) = (network.workspace(), Output::default());
+            // Twice, as a used workspace must not matter.
+            (0..2).for_each(|_| network.run(&log_mel, &mut workspace, true, &mut output));
+            output
+        });
+        let outputs: Vec<Output> = outputs.collect();
+        assert!(outputs.iter().all(|output| *output == outputs[0]), "{outputs:?}");
+        assert!(outputs[0].word_frames.iter().any(|value| *value > 0.0));
     }
 
     /// The logits and the rows of the first block after each of `n_hops` hops, taken `together` at a time.

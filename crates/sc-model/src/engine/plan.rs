@@ -29,6 +29,11 @@ impl Activation {
         [self.shape[0], self.shape[1] * self.shape[2]]
     }
 
+    /// Returns the channels of each frequency.
+    pub fn channels(&self) -> usize {
+        self.shape[2]
+    }
+
     /// Returns the frame that the last time stands for.
     pub fn last_frame(&self) -> isize {
         self.frame + ((self.shape[0] - 1) * self.frames) as isize

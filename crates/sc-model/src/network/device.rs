@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use crate::Backend;
 
 impl Backend {
-    /// Returns the Burn device that runs this backend, or `None` for [`Backend::Native`] and for a
+    /// Returns the Burn device that runs this backend, or `None` for this crate's own engines and for a
     /// backend that this build leaves out.
     #[allow(deprecated, reason = "ndarray stays a backend of this project while Burn has it")]
     pub fn device(self) -> Option<Device> {

@@ -64,7 +64,8 @@ pub struct ModelArgs {
     /// The model file [default: the one built into this program]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// The backend that runs the network: native, or flex, ndarray or wgpu if built in.
+    /// The backend that runs the network: native, native-int8 (eight bits, where the
+    /// processor has instructions for it), or flex, ndarray or wgpu if built in.
     #[arg(long, default_value_t)]
     backend: Backend,
     /// Accept a keyword from this confidence, instead of from the model's own threshold.

@@ -108,7 +108,7 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ex
     use crate::training::Job;
 
     // Training needs the gradients of a backend that Burn runs.
-    let first_trainable = || Backend::available().find(|backend| *backend != Backend::Native);
+    let first_trainable = || Backend::available().find(|backend| backend.device().is_some());
     let model = out.join("model.safetensors");
     if args.if_missing && Classifier::load(&model, Backend::Native).is_ok() {
         writeln!(io::stdout(), "{} is there and loads: nothing to train", model.display())?;

@@ -188,8 +188,7 @@ impl<'a> SoundMaker<'a> {
             let Neighbours { pause_s, level_db, .. } = recipe.neighbour;
             let (other, _) = self.other_word(rng)?;
             let is_before = rng.random();
-            let neighbour =
-                Neighbour { is_before, pause_s: pause_s.draw(rng), level_db: level_db.draw(rng) };
+            let neighbour = Neighbour { is_before, pause_s: pause_s.draw(rng), level_db: level_db.draw(rng) };
             neighbour.apply(waveform, other);
         }
         if recipe.voices.probability.draw(rng) {

@@ -1,0 +1,232 @@
+//! One convolution over eight-bit numbers.
+#![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
+
+use pulp::NullaryFnOnce;
+
+use super::dot::{self, Channels, DEPTH, Dot, LANES};
+use super::{Kernel, Memory};
+use crate::engine::conv::tiles;
+use crate::engine::folded::Folded;
+use crate::engine::kernel::Tiles;
+use crate::engine::plan::{Activation, Step};
+
+/// Vectors of channels that are computed together.
+const WIDTH: usize = 2;
+/// Largest eight-bit weight.
+const LARGEST: f32 = 127.0;
+
+/// A convolution with its norm folded in, from one activation to another.
+pub struct Conv {
+    from: usize,
+    to: usize,
+    skip: Option<usize>,
+    tiles: Tiles,
+    /// `[patch / DEPTH, vector]` of each panel of [`WIDTH`] vectors, one after another. The last may be narrower.
+    weights: Vec<dot::Weights>,
+    /// What a sum is multiplied by, and what is added then, in units of the output.
+    scale: Vec<Channels>,
+    bias: Vec<Channels>,
+    /// What one unit of the skip is, in units of the output.
+    skip_scale: Vec<Channels>,
+}
+
+impl Conv {
+    /// Rounds the weights. `units` holds, for each activation and channel, the number that one stands for.
+    pub fn new(step: &Step, activations: &[Activation], folded: &Folded, units: &[Vec<f32>]) -> Self {
+        let n_channels = folded.bias.len();
+        let (input, output) = (&units[step.from], &units[step.to]);
+        // Each row of weights takes one input channel: its unit becomes a part of the weight.
+        let rows = folded.weights.chunks_exact(n_channels).zip(input.iter().cycle());
+        let weights: Vec<f32> =
+            rows.flat_map(|(row, unit)| row.iter().map(move |weight| weight * unit)).collect();
+        let mut largest = vec![f32::MIN_POSITIVE; n_channels];
+        for row in weights.chunks_exact(n_channels) {
+            largest.iter_mut().zip(row).for_each(|(largest, weight)| *largest = largest.max(weight.abs()));
+        }
+        let steps: Vec<f32> = largest.iter().map(|largest| largest / LARGEST).collect();
+        let per_output = |values: &mut dyn Iterator<Item = f32>| -> Vec<Channels> {
+            let values: Vec<f32> = values.zip(output).map(|(value, unit)| value / unit).collect();
+            values.as_chunks().0.to_vec()
+        };
+        let skip_unit = |skip: usize| per_output(&mut units[skip].iter().copied());
+        Self {
+            from: step.from,
+            to: step.to,
+            skip: step.skip.map(|(skip, _)| skip),
+            tiles: tiles(step, activations),
+            weights: pack(&weights, &steps),
+            scale: per_output(&mut steps.iter().copied()),
+            bias: per_output(&mut folded.bias.iter().copied()),
+            skip_scale: step.skip.map_or_else(Vec::new, |(skip, _)| skip_unit(skip)),
+        }
+    }
+
+    /// Computes the output of all places.
+    pub fn run(&self, kernel: Kernel, memory: &mut [Memory]) {
+        let (earlier, later) = memory.split_at_mut(self.to);
+        let (input, skip) = (&earlier[self.from].bytes, self.skip.map(|skip| &earlier[skip]));
+        let output = &mut later[0];
+        let all = All { conv: self, input, skip, output };
+        match kernel {
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Vnni(dot) => dot.vectorize(Run::<_, 13> { dot, all }),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Vnni256(dot) => dot.vectorize(Run::<_, 3> { dot, all }),
+            #[cfg(test)]
+            Kernel::Portable => Run::<_, 2> { dot: dot::Portable, all }.call(),
+        }
+    }
+}
+
+/// Rounds weights, `[patch, channels]`, to multiples of each channel's step, in the order in which they are read.
+fn pack(weights: &[f32], steps: &[f32]) -> Vec<dot::Weights> {
+    let n_channels = steps.len();
+    let mut packed = Vec::with_capacity(weights.len() / (LANES * DEPTH));
+    for panel in (0..n_channels).step_by(WIDTH * LANES) {
+        let panel = panel..n_channels.min(panel + WIDTH * LANES);
+        for rows in weights.chunks_exact(DEPTH * n_channels) {
+            for first in panel.clone().step_by(LANES) {
+                packed.push(std::array::from_fn(|i| {
+                    let channel = first + i / DEPTH;
+                    (rows[i % DEPTH * n_channels + channel] / steps[channel]).round() as i8
+                }));
+            }
+        }
+    }
+    packed
+}
+
+/// All places and channels of a convolution.
+struct All<'a> {
+    conv: &'a Conv,
+    input: &'a [u8],
+    skip: Option<&'a Memory>,
+    output: &'a mut Memory,
+}
+
+/// A run over all places, `N` at a time.
+struct Run<'a, D, const N: usize> {
+    dot: D,
+    all: All<'a>,
+}
+
+impl<D: Dot, const N: usize> NullaryFnOnce for Run<'_, D, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(mut self) {
+        let conv = self.all.conv;
+        let mut weights = conv.weights.as_slice();
+        for first in (0..conv.bias.len()).step_by(WIDTH) {
+            let n_vectors = WIDTH.min(conv.bias.len() - first);
+            let (panel, rest) = weights.split_at(conv.tiles.patch_len() / DEPTH * n_vectors);
+            weights = rest;
+            if n_vectors == WIDTH {
+                self.panel::<WIDTH>(first, panel);
+            } else {
+                self.panel::<1>(first, panel);
+            }
+        }
+    }
+}
+
+impl<D: Dot, const N: usize> Run<'_, D, N> {
+    /// Computes `M` vectors of channels at all places. The last tile begins early enough to end with the last
+    /// place, so that no other code has to compute a remainder.
+    #[inline(always)]
+    fn panel<const M: usize>(&mut self, first: usize, weights: &[dot::Weights]) {
+        let n_places = self.all.conv.tiles.inputs.len();
+        for place in (0..n_places).step_by(N) {
+            let place = place.min(n_places.saturating_sub(N));
+            let mut places = [n_places - 1; N];
+            (0..N).for_each(|i| places[i] = places[i].min(place + i));
+            let sums = self.sum::<M>(&places, weights);
+            for (place, sums) in places.into_iter().zip(sums) {
+                for (m, sums) in sums.into_iter().enumerate() {
+                    self.write(place, first + m, sums);
+                }
+            }
+        }
+    }
+
+    /// Sums the products of a tile. The sums stay in registers.
+    #[inline(always)]
+    fn sum<const M: usize>(&self, places: &[usize; N], weights: &[dot::Weights]) -> [[D::Sums; M]; N] {
+        let Tiles { run_len, run_stride, inputs, .. } = &self.all.conv.tiles;
+        let mut sums = [[self.dot.zero(); M]; N];
+        for (run, weights) in weights.chunks_exact(run_len / DEPTH * M).enumerate() {
+            let weights = weights.as_chunks::<M>().0;
+            // A closure in `from_fn` would not be inlined.
+            let mut patches: [&[[u8; DEPTH]]; N] = [&[]; N];
+            for i in 0..N {
+                let patch = &self.all.input[inputs[places[i]] + run * run_stride..][..*run_len];
+                patches[i] = &patch.as_chunks().0[..weights.len()];
+            }
+            for (k, weights) in weights.iter().enumerate() {
+                // With iterators instead of indices the compiler does not keep the sums in registers.
+                for i in 0..N {
+                    for m in 0..M {
+                        sums[i][m] = self.dot.add(sums[i][m], patches[i][k], &weights[m]);
+                    }
+                }
+            }
+        }
+        sums
+    }
+}
+
+impl<D: Dot, const N: usize> Run<'_, D, N> {
+    /// Writes the channels of a place: in whole units where the next convolutions take them so.
+    #[inline(always)]
+    fn write(&mut self, place: usize, vector: usize, sums: D::Sums) {
+        let (dot, All { conv, skip, output, .. }) = (self.dot, &mut self.all);
+        let channel = vector * LANES;
+        let mut values = dot.scale(sums, &conv.scale[vector], &conv.bias[vector]);
+        if let Some(skip) = skip {
+            let (scale, from) = (&conv.skip_scale[vector], conv.tiles.skips[place] + channel);
+            values = match skip.bytes[..].get(from..).and_then(|bytes| bytes.first_chunk()) {
+                Some(bytes) => dot.add_bytes(values, bytes, scale),
+                None => dot.add_floats(values, &skip.floats[from..].as_chunks().0[0], scale),
+            };
+        }
+        let to = conv.tiles.outputs[place] + channel;
+        match output.bytes.get_mut(to..).and_then(|bytes| bytes.first_chunk_mut()) {
+            Some(bytes) => *bytes = dot.round(values),
+            None => output.floats[to..][..LANES].copy_from_slice(&dot.floats(values)),
+        }
+    }
+}
+
+/// A step from floats to whole units.
+struct Round<'a, D> {
+    dot: D,
+    /// What a float is multiplied by, for each channel.
+    scale: &'a [Channels],
+    floats: &'a [f32],
+    bytes: &'a mut [u8],
+}
+
+impl<D: Dot> NullaryFnOnce for Round<'_, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let values = self.floats.as_chunks().0.iter().zip(self.scale.iter().cycle());
+        for (bytes, (values, scale)) in self.bytes.as_chunks_mut().0.iter_mut().zip(values) {
+            let zero = self.dot.scale(self.dot.zero(), scale, &[0.0; LANES]);
+            *bytes = self.dot.round(self.dot.add_floats(zero, values, scale));
+        }
+    }
+}
+
+/// Rounds an activation, whose channels are multiplied by `scale`, to whole units.
+pub fn round(kernel: Kernel, scale: &[Channels], Memory { bytes, floats }: &mut Memory) {
+    match kernel {
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Vnni(dot) => dot.vectorize(Round { dot, scale, floats, bytes }),
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Vnni256(dot) => dot.vectorize(Round { dot, scale, floats, bytes }),
+        #[cfg(test)]
+        Kernel::Portable => Round { dot: dot::Portable, scale, floats, bytes }.call(),
+    }
+}
