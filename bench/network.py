@@ -93,9 +93,11 @@ def load(path):
     with safe_open(path, "pt") as file:
         for name in file.keys():
             layer, part = name.rsplit(".", 1)
-            if layer == "words":
+            if name.startswith("words.") or part == "units":
                 continue  # the space of words is no part of the network
             tensor = file.get_tensor(name)
+            if tensor.dtype == torch.int8:
+                tensor = tensor * file.get_tensor(f"{name}.units")
             if layer == "head":
                 state[name] = tensor.T if part == "weight" else tensor
             elif part == "weight":

@@ -15,10 +15,9 @@ use std::{
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use crate::{
-    DatasetError, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::is_noise, decode,
+    Aside, DatasetError, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::is_noise, decode,
 };
 
 /// The first bytes of the file. Change the version at their end with anything that changes the samples.
@@ -235,7 +234,7 @@ fn build(
     for batch in paths.chunks(BATCH) {
         let decoded: Vec<Decoded> = batch.par_iter().map(|path| decode_one(dataset, path)).collect();
         for samples in decoded {
-            builder.append(&samples.unwrap_or_default()).map_err(DatasetError::io(&builder.path))?;
+            builder.append(&samples.unwrap_or_default()).map_err(DatasetError::io(path))?;
         }
         progress(builder.ends.len(), paths.len());
     }
@@ -244,16 +243,15 @@ fn build(
 
 /// A cache being written.
 struct Builder {
-    path: PathBuf,
-    writer: BufWriter<NamedTempFile>,
+    writer: BufWriter<Aside>,
     ends: Vec<u64>,
 }
 
 impl Builder {
     fn create(path: &Path, key: &[u8; KEY_LEN], n_files: usize) -> io::Result<Self> {
-        let mut writer = BufWriter::with_capacity(1 << 20, create_aside(path)?);
+        let mut writer = BufWriter::with_capacity(1 << 20, Aside::create(path)?);
         write_header(&mut writer, key, &vec![0; n_files])?; // reserves the place; `finish` fills it in
-        Ok(Self { path: path.to_owned(), writer, ends: Vec::with_capacity(n_files) })
+        Ok(Self { writer, ends: Vec::with_capacity(n_files) })
     }
 
     fn append(&mut self, samples: &[i16]) -> io::Result<()> {
@@ -265,37 +263,8 @@ impl Builder {
     fn finish(mut self, key: &[u8; KEY_LEN]) -> io::Result<()> {
         self.writer.rewind()?;
         write_header(&mut self.writer, key, &self.ends)?;
-        self.writer.into_inner()?.persist(&self.path)?;
-        Ok(())
+        self.writer.into_inner()?.finish()
     }
-}
-
-/// Creates a temporary file beside `path` that others may read if the umask permits: datasets are shared. It is locked
-/// as long as it is written. Those that killed programs have left there are removed.
-fn create_aside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}.part-");
-    remove_left(folder, &prefix)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = builder.tempfile_in(folder)?;
-    let _ = file.as_file().lock(); // where files cannot be locked, none is removed either
-    Ok(file)
-}
-
-/// Removes the files in `folder` whose names begin so, unless a program writes them now.
-fn remove_left(folder: &Path, prefix: &str) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_aside = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
-        if is_aside && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            let _ = fs::remove_file(&path); // another program may have been faster
-        }
-    }
-    Ok(())
 }
 
 fn write_header(writer: &mut impl Write, key: &[u8; KEY_LEN], ends: &[u64]) -> io::Result<()> {

@@ -17,6 +17,7 @@
 
 #[cfg(feature = "fetch")]
 mod archive;
+mod aside;
 pub mod augment;
 mod cache;
 mod clip;
@@ -39,6 +40,7 @@ pub use archive::{
     ArchiveSource, Fetch, FetchError, FetchEvent, FetchStep, Outcome, SPEECH_COMMANDS_SHA256,
     SPEECH_COMMANDS_URL, UnpackLimits, unpack,
 };
+pub use aside::Aside;
 pub use cache::{SampleCache, Source};
 pub use clip::Clip;
 pub use conditions::{Condition, Subject, Surroundings};

@@ -26,6 +26,7 @@
 mod backend;
 mod classifier;
 mod clock;
+mod compact;
 mod config;
 mod detector;
 mod engine;
@@ -40,6 +41,7 @@ pub mod words;
 
 pub use backend::Backend;
 pub use classifier::{Classifier, Prediction, Scored, Timing, softmax};
+pub use compact::compact;
 pub use config::{
     BlockConfig, ConvConfig, ConvLayer, ConvShape, KeywordCnnConfig, NORM_EPSILON, NORM_TENSORS,
 };

@@ -5,16 +5,19 @@ use std::io::Write;
 use std::path::Path;
 
 use safetensors::SafeTensors;
-use sc_data::{Labels, LogMelConfig, N_SAMPLES, Sha256Digest, Waveform};
+use sc_data::{Aside, Labels, LogMelConfig, N_SAMPLES, Sha256Digest, Waveform};
 use serde::{Deserialize, Serialize};
 
 use crate::weights::not_safetensors;
 use crate::words::{TaughtWord, WordSpace};
 use crate::{Error, KeywordCnnConfig, Weights};
 
-/// Newest version of the record's format, that of records with a [`WordSpace`]. Version 1 has none. A record of a later
-/// version is refused.
-pub const FORMAT_VERSION: u32 = 2;
+/// Newest version of the record's format: weights may be stored in eight bits. Version 2 has floats, and version 1 no
+/// [`WordSpace`]. A record of a later version is refused.
+pub const FORMAT_VERSION: u32 = 3;
+
+/// The first version with a [`WordSpace`].
+const WITH_WORDS: u32 = 2;
 
 /// Key of the header in the metadata of the file.
 const HEADER_KEY: &str = "speech-commands";
@@ -42,6 +45,9 @@ pub struct Header {
     /// The words that were taught, in the order of their labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taught: Vec<TaughtWord>,
+    /// True if the file has weights of eight bits: see [`compact`](crate::compact).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_eight_bits: bool,
 }
 
 /// The training of a record.
@@ -87,7 +93,7 @@ pub struct Record {
 impl Record {
     /// Gives the record a space in which words are compared, so that words can be taught to it.
     pub fn give_words(&mut self, words: WordSpace) {
-        self.header.format_version = FORMAT_VERSION;
+        self.header.format_version = self.header.format_version.max(WITH_WORDS);
         self.words = Some(words);
     }
 
@@ -158,17 +164,33 @@ impl Record {
     /// [`Error::Write`], and as [`to_bytes`](Self::to_bytes).
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         let bytes = self.to_bytes()?;
-        let aside = path.with_extension("part");
         let write = || {
-            let mut file = std::fs::File::create(&aside)?;
+            let mut file = Aside::create(path)?;
             file.write_all(&bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&aside, path)
+            file.finish()
         };
-        write().map_err(|error| {
-            let _ = std::fs::remove_file(&aside); // half a file helps nobody
-            Error::write(path)(error)
-        })
+        write().map_err(Error::write(path))
+    }
+
+    /// Returns the tensors of the network and of the space in which words are compared.
+    fn tensors(&self) -> Weights {
+        let mut tensors = self.weights.clone();
+        if let Some(words) = &self.words {
+            words.put_into(&mut tensors);
+        }
+        tensors
+    }
+
+    /// Rounds the weights to what eight bits hold, and stores them so from now on. The self-test is then that of other
+    /// weights.
+    pub(crate) fn round(&mut self) -> Result<(), Error> {
+        let mut tensors = self.tensors();
+        tensors.round();
+        self.words = WordSpace::take_from(&mut tensors, &self.header.network)?;
+        self.weights = tensors;
+        self.header.in_eight_bits = true;
+        self.header.format_version = FORMAT_VERSION;
+        Ok(())
     }
 
     /// Returns the bytes of the record's file.
@@ -178,10 +200,7 @@ impl Record {
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let header = serde_json::to_string(&self.header).map_err(|error| Error::record(error.to_string()))?;
         let metadata = Some(HashMap::from([(HEADER_KEY.to_owned(), header)]));
-        let Some(words) = &self.words else { return self.weights.to_bytes_with(metadata) };
-        let mut tensors = self.weights.clone();
-        words.put_into(&mut tensors);
-        tensors.to_bytes_with(metadata)
+        self.tensors().to_bytes_with(metadata, self.header.in_eight_bits)
     }
 }
 
@@ -198,6 +217,7 @@ impl Header {
             training: Training::default(),
             self_test: Vec::new(),
             taught: Vec::new(),
+            in_eight_bits: false,
         }
     }
 

@@ -21,6 +21,12 @@ pub(crate) const WORD_BLOCK: usize = 1;
 /// The tensors of the space in which words are compared, see [`WordSpace`](crate::words::WordSpace).
 pub(crate) const WORD_SPACE: [&str; 4] = ["words.mean", "words.projection", "words.bank", "words.taught"];
 
+/// Suffix of the tensor that says, for each column of an eight-bit tensor, what a number stands for.
+const UNITS: &str = ".units";
+
+/// Largest eight-bit number.
+const LARGEST: f32 = 127.0;
+
 /// One tensor of 32-bit floats, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
@@ -28,6 +34,30 @@ pub struct Values {
     pub shape: Vec<usize>,
     /// The numbers, row-major: as many as `shape` says.
     pub values: Vec<f32>,
+}
+
+impl Values {
+    /// Returns, for each column, the number that one stands for in eight bits.
+    fn units(&self) -> Vec<f32> {
+        let n_columns = self.shape.last().copied().unwrap_or(1).max(1);
+        let mut largest = vec![f32::MIN_POSITIVE; n_columns];
+        for row in self.values.chunks_exact(n_columns) {
+            largest.iter_mut().zip(row).for_each(|(largest, value)| *largest = largest.max(value.abs()));
+        }
+        // With 16 bits, 127 of them are a float too: what is rounded once stays as it is.
+        let round_up = |unit: f32| f32::from_bits((unit.to_bits() + 0xff) & !0xff);
+        largest.into_iter().map(|largest| round_up(largest / LARGEST)).collect()
+    }
+
+    /// Rounds to multiples of each column's unit.
+    fn eight_bits(&self, units: &[f32]) -> impl Iterator<Item = i8> {
+        self.values.iter().zip(units.iter().cycle()).map(|(value, unit)| (value / unit).round() as i8)
+    }
+}
+
+/// True if a tensor is stored in eight bits where weights are: one number of it weighs little.
+fn is_large(name: &str) -> bool {
+    name.ends_with(".weight") || WORD_SPACE[1..3].contains(&name)
 }
 
 /// A network's tensors by name, as [`KeywordCnnConfig::tensors`] lists them.
@@ -129,21 +159,55 @@ impl Weights {
         self.0.values().map(|tensor| tensor.values.len()).sum()
     }
 
-    /// Parses the bytes of a safetensors file with tensors of 32-bit floats.
+    /// Rounds large tensors to what eight bits hold.
+    pub(crate) fn round(&mut self) {
+        for (_, tensor) in self.0.iter_mut().filter(|(name, _)| is_large(name)) {
+            let units = tensor.units();
+            let rounded = tensor.eight_bits(&units).zip(units.iter().cycle());
+            tensor.values = rounded.map(|(number, unit)| f32::from(number) * unit).collect();
+        }
+    }
+
+    /// Parses the bytes of a safetensors file with tensors of 32-bit floats, or of eight bits and their units.
     ///
     /// # Errors
     /// [`Error::Record`] if the bytes are no such file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| not_safetensors(&error))?;
         let mut weights = Self::default();
+        let mut in_eight_bits = Vec::new();
         for (name, tensor) in file.tensors() {
-            if tensor.dtype() != Dtype::F32 {
-                return Err(Error::record(format!("tensor `{name}` is {:?}: expected F32", tensor.dtype())));
-            }
-            let values = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            let values = match tensor.dtype() {
+                Dtype::F32 => {
+                    tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+                }
+                Dtype::I8 => {
+                    in_eight_bits.push(name.clone());
+                    tensor.data().iter().map(|byte| f32::from(byte.cast_signed())).collect()
+                }
+                other => {
+                    return Err(Error::record(format!("tensor `{name}` is {other:?}: expected F32 or I8")));
+                }
+            };
             weights.insert(name, Values { shape: tensor.shape().to_vec(), values });
         }
+        in_eight_bits.iter().try_for_each(|name| weights.multiply_by_units(name))?;
         Ok(weights)
+    }
+
+    /// Multiplies a tensor by its units, and removes them.
+    fn multiply_by_units(&mut self, name: &str) -> Result<(), Error> {
+        let units = self.remove(&format!("{name}{UNITS}"));
+        let Some(tensor) = self.0.get_mut(name) else { return Ok(()) };
+        let n_columns = tensor.shape.last().copied().unwrap_or_default();
+        let units = units.filter(|units| units.shape == [n_columns]).ok_or_else(|| {
+            Error::record(format!(
+                "tensor `{name}` is I8: expected a tensor `{name}{UNITS}` of {n_columns} numbers"
+            ))
+        })?;
+        let pairs = tensor.values.iter_mut().zip(units.values.iter().cycle());
+        pairs.for_each(|(value, unit)| *value *= unit);
+        Ok(())
     }
 
     /// Returns the bytes of a safetensors file.
@@ -151,19 +215,31 @@ impl Weights {
     /// # Errors
     /// [`Error::Record`] if a tensor's shape does not fit its numbers.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        self.to_bytes_with(None)
+        self.to_bytes_with(None, false)
     }
 
-    /// Returns the bytes of a safetensors file with metadata.
-    pub(crate) fn to_bytes_with(&self, metadata: Option<HashMap<String, String>>) -> Result<Vec<u8>, Error> {
-        let bytes: Vec<Vec<u8>> = self
-            .0
-            .values()
-            .map(|tensor| tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect())
-            .collect();
-        let views = self.0.iter().zip(&bytes).map(|((name, tensor), bytes)| {
-            Ok((name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?))
-        });
+    /// Returns the bytes of a safetensors file with metadata, with large tensors in eight bits if `in_eight_bits`.
+    pub(crate) fn to_bytes_with(
+        &self,
+        metadata: Option<HashMap<String, String>>,
+        in_eight_bits: bool,
+    ) -> Result<Vec<u8>, Error> {
+        let floats = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+        for (name, tensor) in &self.0 {
+            let shape = tensor.shape.clone();
+            if in_eight_bits && is_large(name) {
+                let units = tensor.units();
+                let bytes = tensor.eight_bits(&units).map(i8::cast_unsigned).collect();
+                tensors.push((name.clone(), Dtype::I8, shape, bytes));
+                tensors.push((format!("{name}{UNITS}"), Dtype::F32, vec![units.len()], floats(&units)));
+            } else {
+                tensors.push((name.clone(), Dtype::F32, shape, floats(&tensor.values)));
+            }
+        }
+        let views = tensors
+            .iter()
+            .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)));
         let views = views.collect::<Result<Vec<_>, _>>();
         views
             .and_then(|views| safetensors::serialize(views, metadata))

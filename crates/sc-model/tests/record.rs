@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sc_data::{LogMelConfig, Sha256Digest, Task, Waveform};
 use sc_model::{
     Backend, BlockConfig, Classifier, ConvConfig, Error, Header, KeywordCnnConfig, Record, Training, Values,
-    Weights, self_test_waveform,
+    Weights, compact, self_test_waveform,
 };
 
 /// A small network with random weights and a self-test that fits.
@@ -47,6 +47,31 @@ fn a_record_is_read_as_it_was_written() {
     record().save(&path).unwrap();
     assert_eq!(Record::load(&path).unwrap(), record());
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn a_record_in_eight_bits_is_smaller_answers_alike_and_stays_as_it_is() {
+    let shipped = Record::shipped().unwrap();
+    let compacted = compact(&shipped).unwrap();
+    let bytes = compacted.to_bytes().unwrap();
+    assert!(bytes.len() < 900_000, "{} bytes", bytes.len());
+    let read = Record::from_bytes(&bytes).unwrap();
+    assert_eq!(read, compacted);
+    assert_eq!(compact(&read).unwrap(), compacted);
+    let [before, after] = [&shipped, &read]
+        .map(|record| Classifier::new(record, Backend::Native).unwrap().logits(&self_test_waveform()));
+    assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 0.2), "{after:?}, in floats {before:?}");
+}
+
+#[test]
+fn eight_bits_without_their_units_are_refused() {
+    let bytes = compact(&record()).unwrap().to_bytes().unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let tensors = file.tensors().into_iter().filter(|(name, _)| name != "entry.weight.units");
+    let broken = safetensors::serialize(tensors, metadata.metadata().clone()).unwrap();
+    let error = Record::from_bytes(&broken).unwrap_err().to_string();
+    assert!(error.contains("expected a tensor `entry.weight.units` of 16 numbers"), "{error}");
 }
 
 #[test]
@@ -87,7 +112,7 @@ fn what_differs_is_named() {
         }
     };
     let cases: Vec<(String, &[&str])> = vec![
-        (refusal(|record| record.header.format_version = 9), &["format version 9", "versions 1 to 2"]),
+        (refusal(|record| record.header.format_version = 9), &["format version 9", "versions 1 to 3"]),
         (refusal(replace("surplus", vec![2], 0.0)), &["extra", "`surplus`"]),
         (refusal(replace("head.bias", vec![3], 0.0)), &["`head.bias`", "[3]", "[12]"]),
         (refusal(replace("head.bias", vec![12], f32::NAN)), &["`head.bias`", "cannot be"]),

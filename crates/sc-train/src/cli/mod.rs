@@ -2,6 +2,7 @@
 
 mod bank;
 mod classify;
+mod compact;
 mod evaluate;
 mod export;
 mod format;
@@ -18,6 +19,7 @@ use sc_model::{Backend, Classifier, Record};
 
 use bank::BankArgs;
 use classify::ClassifyArgs;
+use compact::CompactArgs;
 use evaluate::EvaluateArgs;
 use export::ExportArgs;
 use teach::TeachArgs;
@@ -39,6 +41,7 @@ enum Command {
     Export(ExportArgs),
     Teach(TeachArgs),
     Bank(BankArgs),
+    Compact(CompactArgs),
 }
 
 impl Cli {
@@ -54,6 +57,7 @@ impl Cli {
             Command::Export(args) => export::run(args).map(|()| ExitCode::SUCCESS),
             Command::Teach(args) => teach::run(args).map(|()| ExitCode::SUCCESS),
             Command::Bank(args) => bank::run(args).map(|()| ExitCode::SUCCESS),
+            Command::Compact(args) => compact::run(args).map(|()| ExitCode::SUCCESS),
         }
     }
 }

@@ -1,0 +1,31 @@
+//! `sc-train compact`: writes a model in a quarter of its size.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use sc_model::{Backend, Classifier, compact};
+
+use super::load_record;
+
+/// Write a model with weights of eight bits: a quarter of the size, for a page or a device.
+#[derive(Clone, Debug, Args)]
+pub struct CompactArgs {
+    /// The model file [default: the one built into this program]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The file for the smaller model.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+pub(super) fn run(args: &CompactArgs) -> Result<()> {
+    let record = load_record(args.model.as_deref())?;
+    Classifier::new(&record, Backend::Native)?; // its self-test
+    let compacted = compact(&record)?;
+    compacted.save(&args.out)?;
+    let size = |bytes: Vec<u8>| bytes.len() as f64 / 1e6;
+    let (before, after) = (size(record.to_bytes()?), size(compacted.to_bytes()?));
+    eprintln!("{}: {after:.2} MB instead of {before:.2} MB", args.out.display());
+    Ok(())
+}
