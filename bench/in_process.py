@@ -17,6 +17,7 @@ N_CLIPS = 200
 BATCH = 32
 PIECE = 1280  # samples: 80 ms, which openWakeWord asks for
 TOLERANCE = 1e-4
+TOLERANCE_INT8 = 0.5
 
 
 class Peers:
@@ -56,6 +57,8 @@ class Peers:
             mel = self.log_mel(self.waveforms).numpy()
         if not (furthest := abs(mel - features).max()) <= 1e-2:
             raise SystemExit(f"torchaudio: features are {furthest} from ours")
+        if not (furthest := self.ours.ask("furthest-int8")) <= TOLERANCE_INT8:
+            raise SystemExit(f"eight bits: logits are {furthest} from floats, at most {TOLERANCE_INT8} is right")
         progress(f"{len(ours)} clips: the same logits from all")
 
 
