@@ -43,21 +43,20 @@ impl Conv {
         for row in weights.chunks_exact(n_channels) {
             largest.iter_mut().zip(row).for_each(|(largest, weight)| *largest = largest.max(weight.abs()));
         }
-        let steps: Vec<f32> = largest.iter().map(|largest| largest / LARGEST).collect();
-        let per_output = |values: &mut dyn Iterator<Item = f32>| -> Vec<Channels> {
-            let values: Vec<f32> = values.zip(output).map(|(value, unit)| value / unit).collect();
+        let weight_units: Vec<f32> = largest.iter().map(|largest| largest / LARGEST).collect();
+        let in_output_units = |values: &[f32]| -> Vec<Channels> {
+            let values: Vec<f32> = values.iter().zip(output).map(|(value, unit)| value / unit).collect();
             values.as_chunks().0.to_vec()
         };
-        let skip_unit = |skip: usize| per_output(&mut units[skip].iter().copied());
         Self {
             from: step.from,
             to: step.to,
             skip: step.skip.map(|(skip, _)| skip),
             tiles: tiles(step, activations),
-            weights: pack(&weights, &steps),
-            scale: per_output(&mut steps.iter().copied()),
-            bias: per_output(&mut folded.bias.iter().copied()),
-            skip_scale: step.skip.map_or_else(Vec::new, |(skip, _)| skip_unit(skip)),
+            weights: pack(&weights, &weight_units),
+            scale: in_output_units(&weight_units),
+            bias: in_output_units(&folded.bias),
+            skip_scale: step.skip.map_or_else(Vec::new, |(skip, _)| in_output_units(&units[skip])),
         }
     }
 
@@ -78,9 +77,9 @@ impl Conv {
     }
 }
 
-/// Rounds weights, `[patch, channels]`, to multiples of each channel's step, in the order in which they are read.
-fn pack(weights: &[f32], steps: &[f32]) -> Vec<dot::Weights> {
-    let n_channels = steps.len();
+/// Rounds weights, `[patch, channels]`, to multiples of each channel's unit, in the order in which they are read.
+fn pack(weights: &[f32], units: &[f32]) -> Vec<dot::Weights> {
+    let n_channels = units.len();
     let mut packed = Vec::with_capacity(weights.len() / (LANES * DEPTH));
     for panel in (0..n_channels).step_by(WIDTH * LANES) {
         let panel = panel..n_channels.min(panel + WIDTH * LANES);
@@ -88,7 +87,7 @@ fn pack(weights: &[f32], steps: &[f32]) -> Vec<dot::Weights> {
             for first in panel.clone().step_by(LANES) {
                 packed.push(std::array::from_fn(|i| {
                     let channel = first + i / DEPTH;
-                    (rows[i % DEPTH * n_channels + channel] / steps[channel]).round() as i8
+                    (rows[i % DEPTH * n_channels + channel] / units[channel]).round() as i8
                 }));
             }
         }
