@@ -1,6 +1,6 @@
 //! The network as [`Classifier`](crate::Classifier) runs it, on any backend.
 
-use crate::engine::{Engine, Workspace};
+use crate::engine::{EightBit, Engine, Workspace};
 
 /// The network's output for one clip.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,5 +49,28 @@ impl Runner for Engine {
 
     fn engine(&self) -> Option<&Engine> {
         Some(self)
+    }
+}
+
+impl Runner for EightBit {
+    fn workspace(&self) -> Workspace {
+        EightBit::workspace(self)
+    }
+
+    fn run(&self, log_mel: &[f32], workspace: &mut Workspace, has_words: bool, output: &mut Output) {
+        output.logits.resize(self.floats().n_labels(), 0.0);
+        self.logits(log_mel, workspace, &mut output.logits);
+        output.word_frames.clear();
+        if has_words {
+            output.word_frames.extend(self.word_frames(workspace));
+        }
+    }
+
+    fn tolerance(&self) -> f32 {
+        0.3
+    }
+
+    fn engine(&self) -> Option<&Engine> {
+        Some(self.floats())
     }
 }

@@ -39,20 +39,25 @@ pub struct Values {
 impl Values {
     /// Returns, for each column, the number that one stands for in eight bits.
     fn units(&self) -> Vec<f32> {
-        let n_columns = self.shape.last().copied().unwrap_or(1).max(1);
-        let mut largest = vec![f32::MIN_POSITIVE; n_columns];
-        for row in self.values.chunks_exact(n_columns) {
-            largest.iter_mut().zip(row).for_each(|(largest, value)| *largest = largest.max(value.abs()));
-        }
         // With 16 bits, 127 of them are a float too: what is rounded once stays as it is.
         let round_up = |unit: f32| f32::from_bits((unit.to_bits() + 0xff) & !0xff);
-        largest.into_iter().map(|largest| round_up(largest / LARGEST)).collect()
+        let n_columns = self.shape.last().copied().unwrap_or(1).max(1);
+        column_units(&self.values, n_columns).into_iter().map(round_up).collect()
     }
 
     /// Rounds to multiples of each column's unit.
     fn eight_bits(&self, units: &[f32]) -> impl Iterator<Item = i8> {
         self.values.iter().zip(units.iter().cycle()).map(|(value, unit)| (value / unit).round() as i8)
     }
+}
+
+/// Returns, for each column, the number that one must stand for, so that no value is beyond [`LARGEST`].
+pub(crate) fn column_units(values: &[f32], n_columns: usize) -> Vec<f32> {
+    let mut largest = vec![f32::MIN_POSITIVE; n_columns];
+    for row in values.chunks_exact(n_columns) {
+        largest.iter_mut().zip(row).for_each(|(largest, value)| *largest = largest.max(value.abs()));
+    }
+    largest.into_iter().map(|largest| largest / LARGEST).collect()
 }
 
 /// True if a tensor is stored in eight bits where weights are: one number of it weighs little.

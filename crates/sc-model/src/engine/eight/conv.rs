@@ -9,11 +9,10 @@ use crate::engine::conv::tiles;
 use crate::engine::folded::Folded;
 use crate::engine::kernel::Tiles;
 use crate::engine::plan::{Activation, Step};
+use crate::weights::column_units;
 
 /// Vectors of channels that are computed together.
 const WIDTH: usize = 2;
-/// Largest eight-bit weight.
-const LARGEST: f32 = 127.0;
 
 /// A convolution with its norm folded in, from one activation to another.
 pub struct Conv {
@@ -39,11 +38,7 @@ impl Conv {
         let rows = folded.weights.chunks_exact(n_channels).zip(input.iter().cycle());
         let weights: Vec<f32> =
             rows.flat_map(|(row, unit)| row.iter().map(move |weight| weight * unit)).collect();
-        let mut largest = vec![f32::MIN_POSITIVE; n_channels];
-        for row in weights.chunks_exact(n_channels) {
-            largest.iter_mut().zip(row).for_each(|(largest, weight)| *largest = largest.max(weight.abs()));
-        }
-        let weight_units: Vec<f32> = largest.iter().map(|largest| largest / LARGEST).collect();
+        let weight_units = column_units(&weights, n_channels);
         let in_output_units = |values: &[f32]| -> Vec<Channels> {
             let values: Vec<f32> = values.iter().zip(output).map(|(value, unit)| value / unit).collect();
             values.as_chunks().0.to_vec()
@@ -183,10 +178,11 @@ impl<D: Dot, const N: usize> Run<'_, D, N> {
         let mut values = dot.scale(sums, &conv.scale[vector], &conv.bias[vector]);
         if let Some(skip) = skip {
             let (scale, from) = (&conv.skip_scale[vector], conv.tiles.skips[place] + channel);
-            values = match skip.bytes[..].get(from..).and_then(|bytes| bytes.first_chunk()) {
-                Some(bytes) => dot.add_bytes(values, bytes, scale),
-                None => dot.add_floats(values, &skip.floats[from..].as_chunks().0[0], scale),
+            let skip = match skip.bytes[..].get(from..).and_then(|bytes| bytes.first_chunk()) {
+                Some(bytes) => dot.multiply_bytes(bytes, scale),
+                None => dot.multiply(&skip.floats[from..].as_chunks().0[0], scale),
             };
+            values = dot.plus(values, skip);
         }
         let to = conv.tiles.outputs[place] + channel;
         match output.bytes.get_mut(to..).and_then(|bytes| bytes.first_chunk_mut()) {
@@ -212,8 +208,7 @@ impl<D: Dot> NullaryFnOnce for Round<'_, D> {
     fn call(self) {
         let values = self.floats.as_chunks().0.iter().zip(self.scale.iter().cycle());
         for (bytes, (values, scale)) in self.bytes.as_chunks_mut().0.iter_mut().zip(values) {
-            let zero = self.dot.scale(self.dot.zero(), scale, &[0.0; LANES]);
-            *bytes = self.dot.round(self.dot.add_floats(zero, values, scale));
+            *bytes = self.dot.round(self.dot.multiply(values, scale));
         }
     }
 }

@@ -27,11 +27,11 @@ pub trait Dot: Copy {
     /// Returns `sums * scale + offset`.
     fn scale(self, sums: Self::Sums, scale: &Channels, offset: &Channels) -> Self::Floats;
 
-    /// Returns `floats + values * scale`.
-    fn add_floats(self, floats: Self::Floats, values: &Channels, scale: &Channels) -> Self::Floats;
+    fn multiply(self, values: &Channels, scale: &Channels) -> Self::Floats;
 
-    /// Returns `floats + bytes * scale`.
-    fn add_bytes(self, floats: Self::Floats, bytes: &[u8; LANES], scale: &Channels) -> Self::Floats;
+    fn multiply_bytes(self, bytes: &[u8; LANES], scale: &Channels) -> Self::Floats;
+
+    fn plus(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
 
     fn floats(self, floats: Self::Floats) -> Channels;
 
@@ -70,13 +70,18 @@ impl Dot for Portable {
     }
 
     #[inline(always)]
-    fn add_floats(self, floats: Channels, values: &Channels, scale: &Channels) -> Channels {
-        std::array::from_fn(|i| floats[i] + values[i] * scale[i])
+    fn multiply(self, values: &Channels, scale: &Channels) -> Channels {
+        std::array::from_fn(|i| values[i] * scale[i])
     }
 
     #[inline(always)]
-    fn add_bytes(self, floats: Channels, bytes: &[u8; LANES], scale: &Channels) -> Channels {
-        self.add_floats(floats, &bytes.map(f32::from), scale)
+    fn multiply_bytes(self, bytes: &[u8; LANES], scale: &Channels) -> Channels {
+        self.multiply(&bytes.map(f32::from), scale)
+    }
+
+    #[inline(always)]
+    fn plus(self, a: Channels, b: Channels) -> Channels {
+        std::array::from_fn(|i| a[i] + b[i])
     }
 
     #[inline(always)]
@@ -137,23 +142,25 @@ mod x86 {
 
         #[inline(always)]
         fn scale(self, sums: __m512i, scale: &Channels, offset: &Channels) -> __m512 {
-            let (scale, offset) = (pulp::cast(*scale), pulp::cast(*offset));
             // Not fused: every way gives the same bits.
-            let avx = self.avx512f;
-            avx._mm512_add_ps(avx._mm512_mul_ps(avx._mm512_cvtepi32_ps(sums), scale), offset)
+            let product = self.multiply(&pulp::cast(self.avx512f._mm512_cvtepi32_ps(sums)), scale);
+            self.plus(product, pulp::cast(*offset))
         }
 
         #[inline(always)]
-        fn add_floats(self, floats: __m512, values: &Channels, scale: &Channels) -> __m512 {
-            let (values, scale) = (pulp::cast(*values), pulp::cast(*scale));
-            self.avx512f._mm512_add_ps(floats, self.avx512f._mm512_mul_ps(values, scale))
+        fn multiply(self, values: &Channels, scale: &Channels) -> __m512 {
+            self.avx512f._mm512_mul_ps(pulp::cast(*values), pulp::cast(*scale))
         }
 
         #[inline(always)]
-        fn add_bytes(self, floats: __m512, bytes: &[u8; LANES], scale: &Channels) -> __m512 {
-            let avx = self.avx512f;
-            let values = avx._mm512_cvtepi32_ps(avx._mm512_cvtepu8_epi32(pulp::cast(*bytes)));
-            avx._mm512_add_ps(floats, avx._mm512_mul_ps(values, pulp::cast(*scale)))
+        fn multiply_bytes(self, bytes: &[u8; LANES], scale: &Channels) -> __m512 {
+            let words = self.avx512f._mm512_cvtepu8_epi32(pulp::cast(*bytes));
+            self.multiply(&pulp::cast(self.avx512f._mm512_cvtepi32_ps(words)), scale)
+        }
+
+        #[inline(always)]
+        fn plus(self, a: __m512, b: __m512) -> __m512 {
+            self.avx512f._mm512_add_ps(a, b)
         }
 
         #[inline(always)]
@@ -189,11 +196,6 @@ mod x86 {
             }
             unsafe { run(work) }
         }
-
-        #[inline(always)]
-        fn add_product(self, floats: __m256, values: __m256, scale: __m256) -> __m256 {
-            self.0.avx._mm256_add_ps(floats, self.0.avx._mm256_mul_ps(values, scale))
-        }
     }
 
     impl Dot for Vnni256 {
@@ -219,24 +221,28 @@ mod x86 {
 
         #[inline(always)]
         fn scale(self, sums: Self::Sums, scale: &Channels, offset: &Channels) -> Self::Floats {
-            let (scale, offset): ([__m256; 2], [__m256; 2]) = (pulp::cast(*scale), pulp::cast(*offset));
             let sums = sums.map(|sums| self.0.avx._mm256_cvtepi32_ps(sums));
-            [self.add_product(offset[0], sums[0], scale[0]), self.add_product(offset[1], sums[1], scale[1])]
+            self.plus(self.multiply(&pulp::cast(sums), scale), pulp::cast(*offset))
         }
 
         #[inline(always)]
-        fn add_floats(self, [low, high]: Self::Floats, values: &Channels, scale: &Channels) -> Self::Floats {
+        fn multiply(self, values: &Channels, scale: &Channels) -> Self::Floats {
             let (values, scale): ([__m256; 2], [__m256; 2]) = (pulp::cast(*values), pulp::cast(*scale));
-            [self.add_product(low, values[0], scale[0]), self.add_product(high, values[1], scale[1])]
+            [0, 1].map(|half| self.0.avx._mm256_mul_ps(values[half], scale[half]))
         }
 
         #[inline(always)]
-        fn add_bytes(self, floats: Self::Floats, bytes: &[u8; LANES], scale: &Channels) -> Self::Floats {
-            let words = |half: usize| {
-                let bytes: __m128i = pulp::cast([pulp::cast::<_, [u64; 2]>(*bytes)[half], 0]);
-                self.0.avx._mm256_cvtepi32_ps(self.0.avx2._mm256_cvtepu8_epi32(bytes))
-            };
-            self.add_floats(floats, &pulp::cast([words(0), words(1)]), scale)
+        fn multiply_bytes(self, bytes: &[u8; LANES], scale: &Channels) -> Self::Floats {
+            let values = pulp::cast::<_, [u64; 2]>(*bytes).map(|half| {
+                let words = self.0.avx2._mm256_cvtepu8_epi32(pulp::cast([half, 0]));
+                self.0.avx._mm256_cvtepi32_ps(words)
+            });
+            self.multiply(&pulp::cast(values), scale)
+        }
+
+        #[inline(always)]
+        fn plus(self, a: Self::Floats, b: Self::Floats) -> Self::Floats {
+            [0, 1].map(|half| self.0.avx._mm256_add_ps(a[half], b[half]))
         }
 
         #[inline(always)]

@@ -14,7 +14,6 @@ use aligned_vec::{AVec, avec};
 use super::folded::Folded;
 use super::plan::{Plan, Step};
 use super::{Engine, Workspace};
-use crate::runner::{Output, Runner};
 use crate::{KeywordCnnConfig, Weights};
 use conv::Conv;
 use dot::Channels;
@@ -119,10 +118,14 @@ impl EightBit {
         let bytes = &memory[activation].bytes[first..][..self.n_values(activation)];
         bytes.iter().zip(self.units[activation].iter().cycle()).map(|(byte, unit)| f32::from(*byte) * unit)
     }
-}
 
-impl Runner for EightBit {
-    fn workspace(&self) -> Workspace {
+    /// Returns the same network in floats.
+    pub fn floats(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Returns memory for the activations of one clip.
+    pub fn workspace(&self) -> Workspace {
         let clip = &self.engine.clip;
         let memory =
             clip.activations.iter().zip(&self.in_bytes).enumerate().map(|(i, (activation, in_bytes))| {
@@ -134,7 +137,8 @@ impl Runner for EightBit {
         Workspace { eight: memory.collect(), scratch: avec![0.0; scratch_len], ..Workspace::default() }
     }
 
-    fn run(&self, log_mel: &[f32], workspace: &mut Workspace, has_words: bool, output: &mut Output) {
+    /// Does the same as [`Engine::logits`].
+    pub fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
         let clip = &self.engine.clip;
         let Workspace { eight: memory, scratch, .. } = workspace;
         let (input, rest) = memory.split_at_mut(1);
@@ -144,22 +148,14 @@ impl Runner for EightBit {
         for conv in &self.convolutions {
             conv.run(self.kernel, memory);
         }
-        output.logits.resize(self.engine.n_labels(), 0.0);
         let (values, sums) = scratch.split_at_mut(self.n_values(self.last()));
         values.iter_mut().zip(self.values(memory, self.last())).for_each(|(to, value)| *to = value);
-        self.engine.head(values, sums, &mut output.logits);
-        output.word_frames.clear();
-        if has_words {
-            output.word_frames.extend(self.values(memory, self.engine.word_block));
-        }
+        self.engine.head(values, sums, logits);
     }
 
-    fn tolerance(&self) -> f32 {
-        0.3
-    }
-
-    fn engine(&self) -> Option<&Engine> {
-        Some(&self.engine)
+    /// Does the same as [`Engine::word_frames`].
+    pub fn word_frames<'a>(&'a self, workspace: &'a Workspace) -> impl Iterator<Item = f32> + 'a {
+        self.values(&workspace.eight, self.engine.word_block)
     }
 }
 
@@ -213,10 +209,10 @@ mod tests {
             let mut floats = vec![0.0; engine.n_labels()];
             engine.logits(spectrogram.values(), &mut engine.workspace(), &mut floats);
             for network in &networks {
-                let mut output = Output::default();
-                network.run(spectrogram.values(), &mut network.workspace(), true, &mut output);
-                for (eight, float) in output.logits.iter().zip(&floats) {
-                    assert!((eight - float).abs() < 0.3, "{name}: {:?} for {floats:?}", output.logits);
+                let mut logits = vec![0.0; engine.n_labels()];
+                network.logits(spectrogram.values(), &mut network.workspace(), &mut logits);
+                for (eight, float) in logits.iter().zip(&floats) {
+                    assert!((eight - float).abs() < 0.3, "{name}: {logits:?} for {floats:?}");
                 }
             }
         }
