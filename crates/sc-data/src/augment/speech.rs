@@ -9,7 +9,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::span::Span;
-use super::{add, advance, delay};
+use super::{add, advance, delay, gain};
 use crate::{SAMPLE_RATE_HZ, Waveform};
 
 /// Samples over which two pieces of speech melt into each other: 10 ms.
@@ -91,7 +91,8 @@ impl Neighbour {
     /// Adds the word of `other` to the clip of a word. What is not within the second is cut off.
     pub fn apply(&self, waveform: &mut Waveform, mut other: Waveform) {
         let (word, neighbour) = (spoken(waveform.samples()), spoken(other.samples()));
-        let gain = (waveform.energy() / other.energy()).sqrt() * 10.0_f32.powf(self.level_db / 20.0);
+        // Of the whole word: what is cut off below is no reason to be louder.
+        let gain = gain(waveform, &other, -self.level_db);
         let pause = (self.pause_s.max(0.0) * SAMPLE_RATE_HZ as f32) as usize;
         let [to, from] = if self.is_before {
             [word.start, neighbour.end + pause]
