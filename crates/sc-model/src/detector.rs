@@ -23,6 +23,19 @@ const REFRACTORY_S: f32 = 0.4;
 /// Share of the threshold that a keyword's score must fall below before the keyword is detected again.
 const REARM_SHARE: f32 = 0.8;
 
+/// The score of a word that was said once has fallen after so long, in seconds. A score that is still up has heard the
+/// word again: in windows of a second, two of a word within a second leave no pause. With 0.95 s, 10 more of an hour's
+/// words that follow each other are heard twice; 1.03 to 1.27 s make no difference.
+const LONGEST_HOLD_S: f32 = 1.1;
+
+/// Share of the window before a detection in which its word is not looked for. When a word is detected, it has mostly
+/// ended 0.3 s ago, and the newest frame of the window is as old: what lies at the window's beginning is another word.
+const TOO_EARLY: f32 = 0.25;
+
+/// Time over which power is averaged to find the loudest sound, in seconds: a click lasts a frame or two. With these two,
+/// half as many words in loud noise are placed where no word is.
+const LOUDNESS_S: f32 = 0.09;
+
 /// Longest pause within a word, as in *stop* or *eight*, in seconds.
 const LONGEST_PAUSE_S: f32 = 0.1;
 
@@ -115,8 +128,8 @@ pub struct Detector {
     /// Probabilities of the last answers, each `[n_labels]`; at most `n_smoothed` of them.
     answers: VecDeque<Vec<f32>>,
     n_smoothed: usize,
-    /// For each label, true if it may be detected.
-    armed: Vec<bool>,
+    /// For each label, the frame of its last detection if its score has not fallen since.
+    held: Vec<Option<usize>>,
     /// The end of the last detection, and the time at which it was made, in frames.
     last: Option<(usize, usize)>,
     latest: Option<Score>,
@@ -143,7 +156,7 @@ impl Detector {
             n_passed: 0,
             answers: VecDeque::new(),
             n_smoothed: smoothing.div_ceil(listener.hop()),
-            armed: vec![true; n_labels],
+            held: vec![None; n_labels],
             last: None,
             latest: None,
             timing: Timing::default(),
@@ -239,7 +252,7 @@ impl Detector {
             let sum: f32 = self.answers.iter().map(|answer| answer[label]).sum();
             sum / self.n_smoothed as f32
         };
-        (0..self.armed.len()).map(mean).collect()
+        (0..self.held.len()).map(mean).collect()
     }
 
     /// Returns the detection that an answer leads to, if there is one.
@@ -248,19 +261,22 @@ impl Detector {
         let scores = self.smooth(probabilities);
         let (best, confidence) =
             scores.iter().copied().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        for (armed, score) in self.armed.iter_mut().zip(&scores) {
-            *armed |= *score < REARM_SHARE * self.threshold;
+        for (held, _) in
+            self.held.iter_mut().zip(&scores).filter(|(_, score)| **score < REARM_SHARE * self.threshold)
+        {
+            *held = None;
         }
         let labels = &self.header().labels;
         let (label, is_keyword) = (labels.names()[best].clone(), labels.is_keyword(best));
         self.latest = Some(Score { time_s: self.seconds(now), label: label.clone(), confidence });
-        let is_free =
-            self.last.is_none_or(|(_, when)| self.seconds(now) - self.seconds(when) >= REFRACTORY_S);
-        if !(is_keyword && confidence >= self.threshold && self.armed[best] && is_free) {
+        let has_passed = |seconds, when| self.seconds(now) - self.seconds(when) >= seconds;
+        let is_free = self.last.is_none_or(|(_, when)| has_passed(REFRACTORY_S, when))
+            && self.held[best].is_none_or(|when| has_passed(LONGEST_HOLD_S, when));
+        if !(is_keyword && confidence >= self.threshold && is_free) {
             return None;
         }
         let (start, end) = self.place(now);
-        self.armed[best] = false;
+        self.held[best] = Some(now);
         self.last = Some((end, now));
         Some(Detection {
             label,
@@ -278,13 +294,13 @@ impl Detector {
         let first = now - self.listener.lag() - n_frames;
         let frames =
             &self.frames[(first - self.n_passed) * self.n_mels()..(now - self.n_passed) * self.n_mels()];
-        let earliest = self.last.map_or(0, |(end, _)| end.saturating_sub(first).min(n_frames - 1));
-        let (start, end) = loudest_sound(frames, self.n_mels(), earliest..n_frames, self.frames_in_pause());
+        let free_from = self.last.map_or(0, |(end, _)| end.saturating_sub(first).min(n_frames - 1));
+        let candidates = free_from.max((TOO_EARLY * n_frames as f32) as usize)..n_frames;
+        let frames_in =
+            |seconds| (seconds * SAMPLE_RATE_HZ as f32 / self.header().log_mel.hop_length as f32) as usize;
+        let loudness = Loudness::new(frames, self.n_mels(), frames_in(LOUDNESS_S));
+        let (start, end) = loudness.sound(free_from, candidates, frames_in(LONGEST_PAUSE_S));
         (first + start, first + end)
-    }
-
-    fn frames_in_pause(&self) -> usize {
-        (LONGEST_PAUSE_S * SAMPLE_RATE_HZ as f32 / self.header().log_mel.hop_length as f32) as usize
     }
 
     /// Returns the time of a frame that is counted from the beginning of the margin, in seconds from the first
@@ -298,28 +314,51 @@ fn margin() -> usize {
     (MARGIN_S * SAMPLE_RATE_HZ as f32) as usize
 }
 
-/// Returns the first frame of the sound around the loudest of the frames `among`, and the frame after its last
-/// one. It begins in `among` and may end later. The sound is louder than half-way between the quietest and the loudest frame, in the logarithm of
-/// power. It may have pauses of at most `longest_pause` frames.
-fn loudest_sound(frames: &[f32], n_mels: usize, among: Range<usize>, longest_pause: usize) -> (usize, usize) {
-    let power = |frame: &[f32]| frame.iter().map(|band| band.exp()).sum::<f32>().ln();
-    let loudness: Vec<f32> = frames.chunks_exact(n_mels).map(power).collect();
-    let candidates = loudness.iter().enumerate().take(among.end).skip(among.start);
-    let Some((peak, loudest)) = candidates.max_by(|(_, a), (_, b)| a.total_cmp(b)) else { return (0, 0) };
-    let quietest = loudness.iter().copied().fold(f32::INFINITY, f32::min);
-    let is_loud = |frame: &usize| loudness[*frame] >= f32::midpoint(quietest, *loudest);
-    let reach = |frames: &mut dyn Iterator<Item = usize>| {
-        let mut last = peak;
-        for frame in frames {
-            if is_loud(&frame) {
-                last = frame;
-            } else if frame.abs_diff(last) > longest_pause {
-                break;
-            }
+/// The logarithm of the power of frames.
+struct Loudness {
+    /// Of each frame.
+    frames: Vec<f32>,
+    /// Of the mean power around each.
+    around: Vec<f32>,
+}
+
+impl Loudness {
+    /// Takes log-mel frames, `[n, n_mels]`, and averages over `span` of them around each, or those that there are.
+    fn new(frames: &[f32], n_mels: usize, span: usize) -> Self {
+        let powers: Vec<f32> =
+            frames.chunks_exact(n_mels).map(|frame| frame.iter().map(|band| band.exp()).sum()).collect();
+        let mean = |frame: usize| {
+            let near = &powers[frame.saturating_sub(span / 2)..(frame + span / 2 + 1).min(powers.len())];
+            near.iter().sum::<f32>() / near.len() as f32
+        };
+        Self {
+            around: (0..powers.len()).map(|frame| mean(frame).ln()).collect(),
+            frames: powers.iter().map(|power| power.ln()).collect(),
         }
-        last
-    };
-    (reach(&mut (among.start..peak).rev()), reach(&mut (peak..loudness.len())) + 1)
+    }
+
+    /// Returns the first frame of the sound around the loudest of the `candidates`, and the frame after its last one. It
+    /// does not begin before `earliest`, and may end after the candidates. The sound is louder than half-way between the
+    /// quietest frame and the mean around the loudest, in the logarithm of power. It may have pauses of at most
+    /// `longest_pause` frames.
+    fn sound(&self, earliest: usize, candidates: Range<usize>, longest_pause: usize) -> (usize, usize) {
+        let loudest = self.around.iter().enumerate().take(candidates.end).skip(candidates.start);
+        let Some((peak, loudest)) = loudest.max_by(|(_, a), (_, b)| a.total_cmp(b)) else { return (0, 0) };
+        let quietest = self.frames.iter().copied().fold(f32::INFINITY, f32::min);
+        let is_loud = |frame: &usize| self.frames[*frame] >= f32::midpoint(quietest, *loudest);
+        let reach = |frames: &mut dyn Iterator<Item = usize>| {
+            let mut last = peak;
+            for frame in frames {
+                if is_loud(&frame) {
+                    last = frame;
+                } else if frame.abs_diff(last) > longest_pause {
+                    break;
+                }
+            }
+            last
+        };
+        (reach(&mut (earliest..peak).rev()), reach(&mut (peak..self.frames.len())) + 1)
+    }
 }
 
 #[cfg(test)]
@@ -338,7 +377,7 @@ mod tests {
 
     /// Frames of one band, as loud as given.
     fn sound(loudness: &[f32]) -> (usize, usize) {
-        loudest_sound(loudness, 1, 0..loudness.len(), 2)
+        Loudness::new(loudness, 1, 1).sound(0, 0..loudness.len(), 2)
     }
 
     #[test]
@@ -346,7 +385,14 @@ mod tests {
         assert_eq!(sound(&[-9.0, -9.0, -2.0, -1.0, -3.0, -9.0, -9.0]), (2, 5));
         assert_eq!(sound(&[-9.0, -2.0, -9.0, -9.0, -1.0, -9.0, -9.0, -9.0, -2.0]), (1, 5));
         assert_eq!(sound(&[-5.0]), (0, 1));
-        assert_eq!(loudest_sound(&[-1.0, -9.0, -2.0, -9.0], 1, 1..4, 0), (2, 3));
+        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1).sound(1, 1..4, 0), (2, 3));
+    }
+
+    #[test]
+    fn a_sound_begins_before_the_candidates_and_a_click_is_none() {
+        let loudness = [-9.0, -3.0, -3.0, -3.0, -3.0, -9.0, -9.0, -9.0, -2.5, -9.0, -9.0];
+        assert_eq!(Loudness::new(&loudness, 1, 3).sound(0, 3..11, 0), (1, 5));
+        assert_eq!(Loudness::new(&loudness, 1, 1).sound(0, 3..11, 0), (8, 9), "the loudest frame is a click");
     }
 
     proptest! {
@@ -375,6 +421,21 @@ mod tests {
             found.extend(pieces.finish());
             prop_assert_eq!(detections, found);
         }
+    }
+
+    #[test]
+    fn a_word_said_again_at_once_is_detected_again() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/web/examples/yes.mp3");
+        let samples = sc_data::decode(&std::fs::read(file).unwrap(), &sc_data::Limits::default()).unwrap();
+        let again: Vec<f32> = samples[800..19_200].repeat(3);
+        let mut detector = detector();
+        let mut heard = detector.push(&again);
+        heard.extend(detector.finish());
+
+        let starts: Vec<f32> = heard.iter().map(|detection| detection.start_s).collect();
+        assert!(heard.iter().all(|detection| detection.label == "yes"), "{heard:?}");
+        assert_eq!(starts.len(), 3, "{heard:?}");
+        assert!(starts.windows(2).all(|pair| (pair[1] - pair[0] - 1.15).abs() < 0.02), "{starts:?}");
     }
 
     #[test]
