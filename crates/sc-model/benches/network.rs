@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use sc_data::LogMelConfig;
-use sc_model::{Backend, Classifier, Engine, Kernel, KeywordCnnConfig, Weights};
+use sc_model::{Backend, Classifier, Engine, Kernel, KeywordCnnConfig, Piece, Weights};
 
 fn main() {
     divan::main();
@@ -48,6 +48,21 @@ fn stream(bencher: Bencher, n_hops: usize) {
     bencher
         .counter(divan::counter::ItemsCount::new(n_hops))
         .bench_local(|| engine.advance(&mut stream, &frames, &mut workspace, &mut logits));
+}
+
+/// A hop of each of several streams, as live sound of many comes.
+#[divan::bench(args = [1, 2, 13])]
+fn streams(bencher: Bencher, n_streams: usize) {
+    let (config, weights) = network();
+    let engine = Engine::new(&config, &weights);
+    let frames = vec![-5.0; config.hop() * config.n_mels];
+    let (mut streams, mut workspace) = (vec![engine.stream(None); n_streams], engine.streams_workspace());
+    let mut logits = vec![0.0; n_streams * config.n_labels];
+    bencher.counter(divan::counter::ItemsCount::new(n_streams)).bench_local(|| {
+        let pieces = streams.iter_mut().zip(logits.chunks_exact_mut(config.n_labels));
+        let pieces = pieces.map(|(stream, logits)| Piece { stream, frames: &frames, logits });
+        engine.advance_together(&mut pieces.collect::<Vec<_>>(), &mut workspace);
+    });
 }
 
 #[divan::bench(args = [1, 32])]

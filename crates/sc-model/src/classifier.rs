@@ -65,6 +65,8 @@ pub(crate) struct Buffers {
     workspace: Workspace,
     /// For a piece of a stream, once there is one.
     pub stream: Option<Workspace>,
+    /// For pieces of several streams, once there are some.
+    pub streams: Option<Workspace>,
     output: Output,
 }
 
@@ -262,6 +264,7 @@ impl Classifier {
             features: vec![0.0; self.header.network.n_frames * self.header.network.n_mels],
             workspace: self.network.workspace(),
             stream: None,
+            streams: None,
             output: Output::default(),
         })
     }

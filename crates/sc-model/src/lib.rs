@@ -46,7 +46,7 @@ pub use config::{
     BlockConfig, ConvConfig, ConvLayer, ConvShape, KeywordCnnConfig, NORM_EPSILON, NORM_TENSORS,
 };
 pub use detector::{Detection, Detector, DetectorConfig, Score};
-pub use engine::{Engine, Kernel, Stream, Workspace};
+pub use engine::{Engine, Kernel, Piece, Stream, Workspace};
 pub use error::Error;
 #[cfg(feature = "flex")]
 pub use network::KeywordCnn;

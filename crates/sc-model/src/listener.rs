@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::Stream;
+use crate::engine::{Piece, Stream};
 use crate::{Classifier, Output};
 
 /// The network's answer to a second of sound.
@@ -64,6 +64,46 @@ impl Listener {
     pub fn hear(&mut self, frames: &[f32], n_hops: usize) -> Vec<Answer> {
         let outputs =
             if self.stream.is_some() { self.advance(frames, n_hops) } else { self.windows(frames, n_hops) };
+        self.answers(outputs, n_hops)
+    }
+
+    /// True if it may hear `n_hops` hops by [`hear_together`](Self::hear_together), with `other` if there is one.
+    pub fn goes_with(&self, other: Option<&Self>, n_hops: usize) -> bool {
+        let is_same = |other: &Self| Arc::ptr_eq(&self.classifier, &other.classifier);
+        self.stream.is_some() && n_hops * self.n_units == 1 && other.is_none_or(is_same)
+    }
+
+    /// Hears the last hop of the frames of each of several streams. The answers are those of [`hear`](Self::hear), for
+    /// less work: the engine reads its weights once for all of them.
+    pub fn hear_together(turns: &mut [(&mut Self, &[f32])]) -> Vec<Vec<Answer>> {
+        let Some(classifier) = turns.first().map(|(listener, _)| Arc::clone(&listener.classifier)) else {
+            return Vec::new();
+        };
+        let Some(engine) = classifier.network.engine() else { return Vec::new() };
+        let network = &classifier.header().network;
+        let mut logits = vec![0.0; turns.len() * network.n_labels];
+        let pieces = turns.iter_mut().zip(logits.chunks_exact_mut(network.n_labels));
+        let pieces = pieces.filter_map(|((listener, frames), logits)| {
+            let frames = &frames[frames.len() - network.hop() * network.n_mels..];
+            listener.stream.as_mut().map(|stream| Piece { stream, frames, logits })
+        });
+        let mut pieces: Vec<_> = pieces.collect();
+        classifier.with_buffers(|buffers| {
+            let workspace = buffers.streams.get_or_insert_with(|| engine.streams_workspace());
+            for pieces in pieces.chunks_mut(engine.max_hops()) {
+                engine.advance_together(pieces, workspace);
+            }
+        });
+        let answers = turns.iter_mut().zip(logits.chunks_exact(network.n_labels));
+        let answers = answers.map(|((listener, _), logits)| {
+            let outputs = listener.stream.iter().flat_map(|stream| outputs(stream, logits, network.n_labels));
+            listener.answers(outputs.collect(), 1)
+        });
+        answers.collect()
+    }
+
+    /// Counts hops, and returns their answers to whole seconds.
+    fn answers(&mut self, outputs: Vec<Output>, n_hops: usize) -> Vec<Answer> {
         let first = self.n_heard;
         self.n_heard += n_hops * self.hop();
         let least = self.lag() + self.classifier.header().network.n_frames;
@@ -81,21 +121,17 @@ impl Listener {
         let unit_len = network.hop() * network.n_mels;
         let new = &frames[frames.len() - n_hops * self.n_units * unit_len..];
         let mut logits = vec![0.0; engine.max_hops() * network.n_labels];
-        let mut outputs = Vec::with_capacity(n_hops * self.n_units);
+        let mut heard = Vec::with_capacity(n_hops * self.n_units);
         self.classifier.with_buffers(|buffers| {
             let workspace = buffers.stream.get_or_insert_with(|| engine.stream_workspace());
             for frames in new.chunks(engine.max_hops() * unit_len) {
                 let n_units = frames.len() / unit_len;
                 let logits = &mut logits[..n_units * network.n_labels];
                 engine.advance(stream, frames, workspace, logits);
-                let units = logits.chunks_exact(network.n_labels).enumerate();
-                outputs.extend(units.map(|(unit, logits)| Output {
-                    logits: logits.to_vec(),
-                    word_frames: stream.block(unit).to_vec(),
-                }));
+                heard.extend(outputs(stream, logits, network.n_labels));
             }
         });
-        outputs.into_iter().skip(self.n_units - 1).step_by(self.n_units).collect()
+        heard.into_iter().skip(self.n_units - 1).step_by(self.n_units).collect()
     }
 
     /// Answers for the window that ends with each new hop.
@@ -107,4 +143,10 @@ impl Listener {
         ends.map(|end| window(end).map_or_else(Output::default, |window| self.classifier.listen_to(window)))
             .collect()
     }
+}
+
+/// Returns the outputs of the hops of a stream's last piece.
+fn outputs<'a>(stream: &'a Stream, logits: &'a [f32], n_labels: usize) -> impl Iterator<Item = Output> + 'a {
+    let hops = logits.chunks_exact(n_labels).enumerate();
+    hops.map(|(hop, logits)| Output { logits: logits.to_vec(), word_frames: stream.block(hop).to_vec() })
 }

@@ -122,6 +122,21 @@ impl Pool {
         hand_over(job, self.worker(Instant::now()).await?).await
     }
 
+    /// Does the same for a job that is known when a worker is free, if there still is one.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub async fn wait_for<J: FnOnce() + Send + 'static>(
+        &self,
+        next: impl FnOnce() -> Option<J>,
+    ) -> Result<(), ApiError> {
+        let worker = self.worker(Instant::now()).await?;
+        match next() {
+            Some(job) => hand_over(job, worker).await,
+            None => Ok(()),
+        }
+    }
+
     /// Returns the places for jobs. A job takes one before its work is begun, and keeps it to its end.
     pub fn places(&self) -> &Arc<Places> {
         &self.places
@@ -262,8 +277,9 @@ mod tests {
         pool.run(place(&pool), |_| ()).await.unwrap();
         pool.run_short(place(&pool), || ()).await.unwrap();
         pool.wait(|| ()).await.unwrap();
+        pool.wait_for(|| None::<fn()>).await.unwrap();
 
-        assert_eq!(waits.try_iter().count(), 3);
+        assert_eq!(waits.try_iter().count(), 4);
     }
 
     #[actix_web::test]

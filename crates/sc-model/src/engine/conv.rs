@@ -13,7 +13,7 @@ pub struct Conv {
     pub from: usize,
     pub to: usize,
     pub skip: Option<usize>,
-    /// Times of the whole output.
+    /// Times of the whole output, of all tracks.
     n_times: usize,
     method: Method,
 }
@@ -47,18 +47,20 @@ pub struct Direct {
 }
 
 impl Conv {
-    pub fn new(step: &Step, activations: &[Activation], weights: &ConvWeights) -> Self {
+    /// Prepares a step for `n_tracks` activations of each kind, one behind the other in memory.
+    pub fn new(step: &Step, activations: &[Activation], weights: &ConvWeights, n_tracks: usize) -> Self {
         let method = match weights {
             ConvWeights::Direct(weights) => {
-                Method::Direct { weights: Arc::clone(weights), tiles: tiles(step, activations) }
+                Method::Direct { weights: Arc::clone(weights), tiles: tiles(step, activations, n_tracks) }
             }
             ConvWeights::Winograd(weights) => Method::Winograd {
                 weights: Arc::clone(weights),
-                places: Box::new(Places::new(step, activations)),
+                places: Box::new(Places::new(step, activations, n_tracks)),
             },
         };
         let skip = step.skip.map(|(skip, _)| skip);
-        Self { from: step.from, to: step.to, skip, n_times: step.layer.shape.output()[0], method }
+        let n_times = n_tracks * step.layer.shape.output()[0];
+        Self { from: step.from, to: step.to, skip, n_times, method }
     }
 
     /// Returns the size of the scratch memory that [`Conv::run`] takes.
@@ -91,12 +93,17 @@ impl Conv {
 }
 
 /// Returns the positions in memory of each place's patch, result and skip.
-pub fn tiles(step: &Step, activations: &[Activation]) -> Tiles {
+pub fn tiles(step: &Step, activations: &[Activation], n_tracks: usize) -> Tiles {
     let shape = &step.layer.shape;
     let pf = shape.padding()[1] as isize;
     let (input, output) = (&activations[step.from], &activations[step.to]);
     let [time, frequency, _] = shape.output();
-    let places = || (0..time as isize).flat_map(|t| (0..frequency as isize).map(move |f| [t, f]));
+    let places = || {
+        let of_track = move |track| {
+            (0..time as isize).flat_map(move |t| (0..frequency as isize).map(move |f| (track, [t, f])))
+        };
+        (0..n_tracks).flat_map(of_track)
+    };
     let [st, sf] = shape.stride.map(|stride| stride as isize);
     let (row_len, run_len) = (input.row_len(), shape.kernel[1] * shape.input[2]);
     // Rows that follow each other without a gap are one long run.
@@ -107,12 +114,18 @@ pub fn tiles(step: &Step, activations: &[Activation]) -> Tiles {
         run_len,
         run_stride: row_len,
         inputs: places()
-            .map(|[t, f]| input.offset([t * st + step.start, f * sf - pf], shape.input[2]))
+            .map(|(track, [t, f])| {
+                track * input.len() + input.offset([t * st + step.start, f * sf - pf], shape.input[2])
+            })
             .collect(),
-        outputs: places().map(|place| output.offset(place, shape.channels)).collect(),
+        outputs: places()
+            .map(|(track, place)| track * output.len() + output.offset(place, shape.channels))
+            .collect(),
         skips: step.skip.map_or_else(Vec::new, |(skip, first)| {
-            let offset = |[t, f]: [isize; 2]| activations[skip].offset([t + first, f], shape.channels);
-            places().map(offset).collect()
+            let skip = &activations[skip];
+            places()
+                .map(|(track, [t, f])| track * skip.len() + skip.offset([t + first, f], shape.channels))
+                .collect()
         }),
     }
 }

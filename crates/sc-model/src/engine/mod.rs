@@ -22,12 +22,15 @@ use conv::{Conv, ConvWeights};
 pub(crate) use eight::EightBit;
 pub use kernel::Kernel;
 use plan::{Activation, Plan};
-pub use stream::Stream;
+pub use stream::{Piece, Stream};
 
 /// A network for this machine's processor. Threads share it.
 pub struct Engine {
     clip: Layers,
+    /// Many hops of one stream.
     stream: Layers,
+    /// A hop of each of many streams: the weights of a layer are then read once for all of them.
+    streams: Layers,
     /// The activation after each block of a stream.
     blocks: Vec<usize>,
     /// The activation after the block that tells words apart.
@@ -45,6 +48,10 @@ struct Layers {
     convolutions: Vec<Conv>,
     /// The first is the spectrogram, the last is the input of the head.
     activations: Vec<Activation>,
+    /// Activations of each kind, one behind the other in memory.
+    n_tracks: usize,
+    /// Hops of each of them; a clip is one.
+    n_hops: usize,
 }
 
 /// Memory for the activations of one clip, or of one piece of a stream. It is reused for the next one.
@@ -64,12 +71,12 @@ impl Default for Workspace {
 }
 
 impl Layers {
-    fn new(plan: Plan, weights: &[ConvWeights]) -> Self {
+    fn new(plan: Plan, weights: &[ConvWeights], [n_tracks, n_hops]: [usize; 2]) -> Self {
         let Plan { steps, activations, .. } = plan;
         let convolutions = steps.iter().zip(weights);
         let convolutions =
-            convolutions.map(|(step, weights)| Conv::new(step, &activations, weights)).collect();
-        Self { convolutions, activations }
+            convolutions.map(|(step, weights)| Conv::new(step, &activations, weights, n_tracks)).collect();
+        Self { convolutions, activations, n_tracks, n_hops }
     }
 
     fn workspace(&self) -> Workspace {
@@ -77,14 +84,19 @@ impl Layers {
         let head_len = self.activations.last().map(Activation::row_len);
         let scratch_len = self.convolutions.iter().map(Conv::scratch_len).chain(head_len).max();
         Workspace {
-            activations: self.activations.iter().map(|activation| avec![0.0; activation.len()]).collect(),
+            activations: self
+                .activations
+                .iter()
+                .map(|activation| avec![0.0; self.n_tracks * activation.len()])
+                .collect(),
             eight: Vec::new(),
             scratch: avec![0.0; scratch_len.unwrap_or_default()],
         }
     }
 
-    /// Computes the first `share` of each activation, of `of` equal ones.
-    fn run(&self, share: [usize; 2], workspace: &mut Workspace) {
+    /// Computes the first `n_hops` of all hops of all tracks.
+    fn run(&self, n_hops: usize, workspace: &mut Workspace) {
+        let share = [n_hops, self.n_tracks * self.n_hops];
         let Workspace { activations, scratch, .. } = workspace;
         for conv in &self.convolutions {
             // A convolution reads earlier activations and writes a later one.
@@ -115,8 +127,9 @@ impl Engine {
                 .unwrap_or(stream.activations.len() - 1),
             blocks: stream.blocks.clone(),
             max_hops,
-            clip: Layers::new(clip, &packed),
-            stream: Layers::new(stream, &packed),
+            clip: Layers::new(clip, &packed, [1, 1]),
+            stream: Layers::new(stream, &packed, [1, max_hops]),
+            streams: Layers::new(Plan::stream(config, config.hop()), &packed, [max_hops, 1]),
             head_weight: weights.get("head.weight").values.clone(),
             head_bias: weights.get("head.bias").values.clone(),
         }
@@ -138,7 +151,7 @@ impl Engine {
     /// If a slice has another size, or another engine made `workspace`.
     pub fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
         self.clip.activations[0].fill(log_mel, &mut workspace.activations[0]);
-        self.clip.run([1, 1], workspace);
+        self.clip.run(1, workspace);
         let Workspace { activations, scratch, .. } = workspace;
         if let Some(last) = activations.last() {
             self.head(last, scratch, logits);
@@ -352,6 +365,34 @@ mod tests {
         answers
     }
 
+    /// The same of each of `n_streams` streams, a hop of all at a time. Each begins a hop later than the one before it.
+    fn listen_together(
+        engine: &Engine,
+        log_mel: &[f32],
+        n_hops: usize,
+        n_streams: usize,
+    ) -> Vec<Vec<(Vec<f32>, Vec<f32>)>> {
+        let (mut streams, mut workspace) =
+            (vec![engine.stream(Some(0)); n_streams], engine.streams_workspace());
+        let mut answers = vec![Vec::new(); n_streams];
+        let hops: Vec<&[f32]> = log_mel.chunks(log_mel.len() / n_hops).collect();
+        for time in 0..n_hops + n_streams - 1 {
+            let now = |index: &usize| time.checked_sub(*index).is_some_and(|hop| hop < n_hops);
+            let now: Vec<usize> = (0..n_streams).filter(now).collect();
+            let mut logits = vec![0.0; now.len() * engine.n_labels()];
+            let streaming = streams.iter_mut().enumerate().filter(|(index, _)| now.contains(index));
+            let mut pieces: Vec<Piece> = streaming
+                .zip(logits.chunks_exact_mut(engine.n_labels()))
+                .map(|((index, stream), logits)| Piece { stream, frames: hops[time - index], logits })
+                .collect();
+            engine.advance_together(&mut pieces, &mut workspace);
+            for (index, logits) in now.into_iter().zip(logits.chunks_exact(engine.n_labels())) {
+                answers[index].push((logits.to_vec(), streams[index].block(0).to_vec()));
+            }
+        }
+        answers
+    }
+
     #[test]
     fn every_kernel_hears_a_stream_as_plain_loops_hear_the_whole() {
         const N_HOPS: usize = 6;
@@ -364,6 +405,10 @@ mod tests {
             let engine = Engine::with_kernel(&config, &weights, kernel);
             let answers = listen(&engine, &log_mel, N_HOPS, 1);
             assert_eq!(answers, listen(&engine, &log_mel, N_HOPS, 2), "{kernel}: two hops together");
+            for n_streams in [1, 2, engine.max_hops()] {
+                let streams = listen_together(&engine, &log_mel, N_HOPS, n_streams);
+                assert!(streams.iter().all(|stream| *stream == answers), "{kernel}: {n_streams} streams");
+            }
 
             let (logits, block) = answers.last().unwrap();
             let second = (N_HOPS * config.hop() - engine.lag() - config.n_frames - REACH) * config.n_mels;

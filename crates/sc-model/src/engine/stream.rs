@@ -6,7 +6,7 @@
 //! what was there.
 
 use super::plan::Activation;
-use super::{Engine, Workspace};
+use super::{Engine, Layers, Workspace};
 
 /// One stream between two pieces.
 #[derive(Clone, Debug)]
@@ -85,7 +85,13 @@ impl Engine {
         self.stream.workspace()
     }
 
-    /// Returns the most hops that [`advance`](Self::advance) takes together.
+    /// Returns memory for [`advance_together`](Self::advance_together).
+    pub fn streams_workspace(&self) -> Workspace {
+        self.streams.workspace()
+    }
+
+    /// Returns the most hops that [`advance`](Self::advance) takes together, and the most streams that
+    /// [`advance_together`](Self::advance_together) takes.
     pub fn max_hops(&self) -> usize {
         self.max_hops
     }
@@ -110,35 +116,70 @@ impl Engine {
         workspace: &mut Workspace,
         logits: &mut [f32],
     ) {
-        let n_labels = self.head_bias.len();
-        let n_hops = logits.len() / n_labels;
-        self.restore(stream, workspace);
-        self.stream.activations[0].fill(frames, &mut workspace.activations[0]);
-        self.stream.run([n_hops, self.max_hops], workspace);
-        self.keep(stream, workspace, n_hops);
-        for (hop, logits) in logits.chunks_exact_mut(n_labels).enumerate() {
-            self.head(stream.features.second(n_hops - 1 - hop), &mut workspace.scratch, logits);
+        let n_hops = logits.len() / self.head_bias.len();
+        self.stream.begin(0, stream, frames, workspace);
+        self.stream.run(n_hops, workspace);
+        self.stream.end(0, stream, n_hops, workspace);
+        self.answer(stream, workspace, logits);
+    }
+
+    /// Does the same for the frames of one hop of each of several streams, which reads the weights once for all of them.
+    /// The logits have the same bits.
+    ///
+    /// # Panics
+    /// As [`advance`](Self::advance), with [`streams_workspace`](Self::streams_workspace).
+    pub fn advance_together(&self, pieces: &mut [Piece], workspace: &mut Workspace) {
+        for (track, piece) in pieces.iter_mut().enumerate() {
+            self.streams.begin(track, piece.stream, piece.frames, workspace);
+        }
+        self.streams.run(pieces.len(), workspace);
+        for (track, piece) in pieces.iter_mut().enumerate() {
+            self.streams.end(track, piece.stream, 1, workspace);
+            self.answer(piece.stream, workspace, piece.logits);
         }
     }
 
-    /// Puts the rows that `stream` keeps before those to come.
-    fn restore(&self, stream: &Stream, workspace: &mut Workspace) {
-        let activations = self.stream.activations.iter().zip(&mut workspace.activations);
+    /// Writes the logits of the hops of a stream's last piece.
+    fn answer(&self, stream: &Stream, workspace: &mut Workspace, logits: &mut [f32]) {
+        for (hop, logits) in logits.chunks_exact_mut(self.head_bias.len()).enumerate() {
+            self.head(stream.features.second(stream.n_hops - 1 - hop), &mut workspace.scratch, logits);
+        }
+    }
+}
+
+/// A hop of one of several streams.
+pub struct Piece<'a> {
+    /// The stream that goes on.
+    pub stream: &'a mut Stream,
+    /// `[hop, n_mels]`.
+    pub frames: &'a [f32],
+    /// `[n_labels]`, to be written.
+    pub logits: &'a mut [f32],
+}
+
+impl Layers {
+    /// Puts the rows that `stream` keeps, and its new frames, into a track of the memory.
+    fn begin(&self, track: usize, stream: &Stream, frames: &[f32], workspace: &mut Workspace) {
+        let activations = self.activations.iter().zip(&mut workspace.activations);
         for ((activation, memory), kept) in activations.zip(&stream.kept) {
-            memory[activation.row(0) - kept.len()..][..kept.len()].copy_from_slice(kept);
+            let start = track * activation.len() + activation.row(0) - kept.len();
+            memory[start..][..kept.len()].copy_from_slice(kept);
         }
+        let input = &self.activations[0];
+        input.fill(frames, &mut workspace.activations[0][track * input.len()..]);
     }
 
-    /// Keeps in `stream` what its next hops and its answers need.
-    fn keep(&self, stream: &mut Stream, workspace: &Workspace, n_hops: usize) {
-        let activations = self.stream.activations.iter().zip(&workspace.activations);
+    /// Keeps in `stream` what its next hops and its answers need, of the `n_hops` hops that are computed.
+    fn end(&self, track: usize, stream: &mut Stream, n_hops: usize, workspace: &Workspace) {
+        let row = |activation: &Activation, row| track * activation.len() + activation.row(row);
+        let activations = self.activations.iter().zip(&workspace.activations);
         for ((activation, memory), kept) in activations.zip(&mut stream.kept) {
-            let end = activation.row((activation.rows()[0] / self.max_hops * n_hops) as isize);
+            let end = row(activation, (activation.rows()[0] / self.n_hops * n_hops) as isize);
             let start = end - kept.len();
             kept.copy_from_slice(&memory[start..end]);
         }
         for rows in [Some(&mut stream.features), stream.block.as_mut()].into_iter().flatten() {
-            let start = self.stream.activations[rows.activation].row(0);
+            let start = row(&self.activations[rows.activation], 0);
             rows.take(&workspace.activations[rows.activation][start..], n_hops);
         }
         stream.n_hops = n_hops;

@@ -39,9 +39,10 @@ pub struct WinogradWeights {
 pub struct Places {
     /// The places of each product.
     tiles: Tiles,
-    n_pairs: usize,
-    /// Position of the first row under the kernel.
-    input: usize,
+    /// Times of a track.
+    n_times: usize,
+    /// For each pair of times, the position of the first row under the kernel.
+    inputs: Vec<usize>,
     /// Length of an input row.
     input_len: usize,
     /// For each time, the position of its output.
@@ -53,19 +54,25 @@ pub struct Places {
 }
 
 impl Places {
-    pub fn new(step: &Step, activations: &[Activation]) -> Self {
+    pub fn new(step: &Step, activations: &[Activation], n_tracks: usize) -> Self {
         let shape = &step.layer.shape;
         let input = &activations[step.from];
         let [n_times, n_bands, channels] = shape.output();
-        let n_pairs = n_times.div_ceil(TIMES);
         let offsets = |activation: usize, first: isize| {
-            let offset = |time| activations[activation].offset([time + first, 0], channels);
-            (0..n_times as isize).map(offset).collect()
+            let activation = &activations[activation];
+            let places = (0..n_tracks).flat_map(|track| (0..n_times as isize).map(move |time| (track, time)));
+            let offset =
+                |(track, time)| track * activation.len() + activation.offset([time + first, 0], channels);
+            places.map(offset).collect()
         };
+        let pairs =
+            (0..n_tracks).flat_map(|track| (0..n_times).step_by(TIMES).map(move |time| (track, time)));
+        let inputs: Vec<usize> =
+            pairs.map(|(track, time)| track * input.len() + input.row(step.start + time as isize)).collect();
         Self {
-            tiles: tiles(shape, n_pairs, input),
-            n_pairs,
-            input: input.row(step.start),
+            tiles: tiles(shape, inputs.len(), input),
+            n_times,
+            inputs,
             input_len: input.row_len(),
             outputs: offsets(step.to, 0),
             skips: step.skip.map_or_else(Vec::new, |(skip, first)| offsets(skip, first)),
@@ -75,7 +82,12 @@ impl Places {
 
     /// Returns the size of the scratch memory of all times: for factors and products.
     pub fn scratch_len(&self) -> usize {
-        PRODUCTS * self.n_pairs * (self.input_len + self.output_len)
+        PRODUCTS * self.inputs.len() * (self.input_len + self.output_len)
+    }
+
+    /// Returns the number of pairs of the first `n_times` times.
+    fn n_pairs(&self, n_times: usize) -> usize {
+        n_times / self.n_times * self.n_times.div_ceil(TIMES) + (n_times % self.n_times).div_ceil(TIMES)
     }
 }
 
@@ -101,13 +113,13 @@ impl WinogradWeights {
         output: &mut [f32],
         scratch: &mut [f32],
     ) {
-        let n_pairs = n_times.div_ceil(TIMES);
+        let n_pairs = places.n_pairs(n_times);
         let (factors_len, products_len) = (n_pairs * places.input_len, n_pairs * places.output_len);
         let (factors, rest) = scratch.split_at_mut(PRODUCTS * factors_len);
         let products = &mut rest[..PRODUCTS * products_len];
         self.kernel.vectorize(Prepare { places, n_pairs, input, factors });
         let each = factors.chunks_exact(factors_len).zip(products.chunks_exact_mut(products_len));
-        let n_places = places.tiles.inputs.len() / places.n_pairs * n_pairs;
+        let n_places = places.tiles.inputs.len() / places.inputs.len() * n_pairs;
         for (weights, (factors, products)) in self.products.iter().zip(each) {
             weights.multiply(&places.tiles, n_places, f32::NEG_INFINITY, factors, None, products);
         }
@@ -157,15 +169,15 @@ impl WithSimd for Prepare<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Places { input, input_len, .. } = *self.places;
+        let Places { input_len, ref inputs, .. } = *self.places;
         let n_pairs = self.n_pairs;
-        let rows = self.input[input..].chunks_exact(input_len);
         // After an odd number of times the last row is missing. Only a time that is not there needs it.
-        let row = |i: usize| S::as_simd_f32s(rows.clone().nth(i.min(rows.len() - 1)).unwrap_or_default()).0;
+        let last = self.input.len() - input_len;
+        let row = |start: usize| S::as_simd_f32s(&self.input[start.min(last)..][..input_len]).0;
         let mut products = self.factors.chunks_exact_mut(n_pairs * input_len);
         let [f0, f1, f2, f3] = std::array::from_fn(|_| products.next().unwrap_or_default());
-        for pair in 0..n_pairs {
-            let [d0, d1, d2, d3] = std::array::from_fn(|i| row(TIMES * pair + i));
+        for (pair, input) in inputs[..n_pairs].iter().enumerate() {
+            let [d0, d1, d2, d3] = std::array::from_fn(|i| row(input + i * input_len));
             let range = pair * input_len..(pair + 1) * input_len;
             let f0 = S::as_mut_simd_f32s(&mut f0[range.clone()]).0;
             let f1 = S::as_mut_simd_f32s(&mut f1[range.clone()]).0;
@@ -200,11 +212,12 @@ impl WithSimd for Finish<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Places { output_len, ref outputs, ref skips, .. } = *self.places;
-        let n_pairs = self.n_times.div_ceil(TIMES);
+        let n_pairs = self.places.n_pairs(self.n_times);
         let floor = simd.splat_f32s(self.of.floor);
         let bias = S::as_simd_f32s(&self.of.bias).0;
         for (time, to) in outputs[..self.n_times].iter().enumerate() {
-            let (pair, is_second) = (time / TIMES, time % TIMES == 1);
+            let (pair, is_second) =
+                (self.places.n_pairs(time + 1) - 1, time % self.places.n_times % TIMES == 1);
             let product = |i: usize| {
                 S::as_simd_f32s(&self.products[(i * n_pairs + pair) * output_len..][..output_len]).0
             };

@@ -1,13 +1,21 @@
 //! Keywords in live sound.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use actix_web::web::Bytes;
 use sc_data::StreamResampler;
 use sc_model::{Detection, Detector, Score};
+use tokio::sync::oneshot;
 
 use super::Recogniser;
 use crate::{error::ApiError, metrics::Phase, places::Place};
+
+/// Most pieces that a worker takes at once: about two milliseconds of work.
+const MOST_TOGETHER: usize = 26;
 
 /// The results of one piece of a stream.
 pub struct Found {
@@ -15,6 +23,31 @@ pub struct Found {
     pub detections: Vec<Detection>,
     /// The newest window's likeliest label, if a window ends in the piece.
     pub score: Option<Score>,
+}
+
+/// The pieces of all streams that wait for a worker. One that gets free hears many of them together, which is less work.
+#[derive(Default)]
+pub struct Pieces(Mutex<VecDeque<Piece>>);
+
+impl Pieces {
+    fn push(&self, piece: Piece) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(piece);
+    }
+
+    /// Returns the first of them, or `None` if there is none.
+    fn take(&self) -> Option<Vec<Piece>> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = waiting.len().min(MOST_TOGETHER);
+        (n > 0).then(|| waiting.drain(..n).collect())
+    }
+}
+
+/// A piece of a stream.
+struct Piece {
+    stream: LiveStream,
+    samples: Bytes,
+    /// Takes the stream back, and the results.
+    heard: oneshot::Sender<(LiveStream, Found)>,
 }
 
 /// A live stream between two pieces of sound. It holds its place among the streams until it is dropped.
@@ -39,13 +72,21 @@ impl LiveStream {
     ///
     /// # Errors
     /// As [`Pool::wait`](crate::pool::Pool::wait).
-    pub async fn push(mut self, samples: Bytes) -> Result<(Self, Found), ApiError> {
+    pub async fn push(self, samples: Bytes) -> Result<(Self, Found), ApiError> {
         let recogniser = Arc::clone(&self.recogniser);
-        let job = move || {
-            let found = self.push_now(&samples);
-            (self, found)
-        };
-        recogniser.pool.wait(job).await
+        let (heard, mut result) = oneshot::channel();
+        recogniser.pieces.push(Piece { stream: self, samples, heard });
+        let hear_waiting = recogniser.pool.wait_for(|| {
+            let (recogniser, pieces) = (Arc::clone(&recogniser), recogniser.pieces.take()?);
+            Some(move || recogniser.hear(pieces))
+        });
+        // Each piece asks for a worker, so that none is left; another piece's worker may hear this one before.
+        tokio::select! {
+            biased;
+            result = &mut result => return result.map_err(ApiError::internal),
+            heard = hear_waiting => heard?,
+        }
+        result.await.map_err(ApiError::internal)
     }
 
     /// Ends the sound, and returns the last detections and the length of the whole, in seconds.
@@ -57,19 +98,15 @@ impl LiveStream {
         recogniser.pool.wait(move || self.finish_now()).await
     }
 
-    fn push_now(&mut self, samples: &[u8]) -> Found {
+    /// Returns a piece's samples at 16 kHz.
+    fn decode(&mut self, samples: &[u8]) -> Vec<f32> {
         let start = Instant::now();
         let pairs = samples.as_chunks::<2>().0.iter();
         let samples: Vec<f32> = pairs.map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect();
         self.n_samples += samples.len() as u64;
         let samples = self.resampler.push(&samples);
         self.recogniser.metrics.took(Phase::Decode, start.elapsed());
-
-        let before = self.detector.latest().cloned();
-        let detections = self.detector.push(&samples);
-        self.recogniser.note_piece(&mut self.detector, &detections);
-        let score = self.detector.latest().filter(|&latest| before.as_ref() != Some(latest)).cloned();
-        Found { detections, score }
+        samples
     }
 
     fn finish_now(mut self) -> (Vec<Detection>, f64) {
@@ -78,5 +115,25 @@ impl LiveStream {
         detections.extend(self.detector.finish());
         self.recogniser.note_piece(&mut self.detector, &detections);
         (detections, self.n_samples as f64 / f64::from(self.rate_hz))
+    }
+}
+
+impl Recogniser {
+    /// Hears pieces together, and gives each its results.
+    fn hear(&self, mut pieces: Vec<Piece>) {
+        let samples: Vec<Vec<f32>> =
+            pieces.iter_mut().map(|piece| piece.stream.decode(&piece.samples)).collect();
+        let before: Vec<Option<Score>> =
+            pieces.iter().map(|piece| piece.stream.detector.latest().cloned()).collect();
+        let detectors = pieces.iter_mut().map(|piece| &mut piece.stream.detector);
+        let mut turns: Vec<(&mut Detector, &[f32])> =
+            detectors.zip(samples.iter().map(Vec::as_slice)).collect();
+        let found = Detector::push_together(&mut turns);
+        for ((mut piece, detections), before) in pieces.into_iter().zip(found).zip(before) {
+            let detector = &mut piece.stream.detector;
+            self.note_piece(detector, &detections);
+            let score = detector.latest().filter(|&latest| before.as_ref() != Some(latest)).cloned();
+            let _ = piece.heard.send((piece.stream, Found { detections, score })); // fails if nobody waits any more
+        }
     }
 }

@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub use live::LiveStream;
+use live::Pieces;
 
 /// Audio that a client sends.
 pub enum Audio {
@@ -97,12 +98,14 @@ pub struct Recogniser {
     limits: Limits,
     pool: Pool,
     metrics: Arc<Metrics>,
+    /// Live sound that waits for a worker.
+    pieces: Pieces,
 }
 
 impl Recogniser {
     /// Answers with `model` what is within `limits`, on `pool`, and counts it in `metrics`.
     pub fn new(model: Arc<Model>, limits: Limits, pool: Pool, metrics: Arc<Metrics>) -> Self {
-        Self { model, limits, pool, metrics }
+        Self { model, limits, pool, metrics, pieces: Pieces::default() }
     }
 
     /// The pool that runs the work.

@@ -47,7 +47,7 @@ impl Conv {
             from: step.from,
             to: step.to,
             skip: step.skip.map(|(skip, _)| skip),
-            tiles: tiles(step, activations),
+            tiles: tiles(step, activations, 1),
             weights: pack(&weights, &weight_units),
             scale: in_output_units(&weight_units),
             bias: in_output_units(&folded.bias),
