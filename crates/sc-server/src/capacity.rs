@@ -4,8 +4,8 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 
 use sc_data::Limits;
 
-/// Streams that keep a worker busy for less than half of the time, at 2 ms for a second of sound.
-const STREAMS_A_WORKER: usize = 200;
+/// Half of the streams that a worker hears in time (`just bench-peers --only streams`).
+const STREAMS_A_WORKER: usize = 250;
 
 /// Limits for one request, and for all of them together.
 #[derive(Clone, Debug)]
