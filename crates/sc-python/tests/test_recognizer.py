@@ -76,6 +76,22 @@ def test_other_threads_run_while_many_files_are_classified(recognizer):
     assert during > 1000
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_does_not_grow_with_the_calls(recognizer):
+    samples, rate = read(GOLDEN / "speech-16000-1.wav")
+
+    def resident_after(n_calls):
+        for _ in range(n_calls):
+            recognizer.classify(samples, sample_rate=rate)
+            with pytest.raises(sc.Error):
+                recognizer.classify(samples, sample_rate=0)
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+    before = resident_after(300)
+    assert resident_after(1_000) - before < 4_000, "kB"
+
+
 def test_live_pieces_of_any_size_have_the_detections_of_the_whole(recognizer):
     audio, rate = read(GOLDEN / "speech-16000-1.wav")
     audio = np.tile(audio, 3)

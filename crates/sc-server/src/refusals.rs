@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::rt::{spawn, time::sleep};
+use tokio::{spawn, time::sleep};
 
 /// Counts refusals for the log, where a line for each would cost more than the refusals.
 #[derive(Debug, Default)]

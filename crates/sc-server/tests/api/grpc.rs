@@ -1,7 +1,15 @@
 //! The Open Inference Protocol over gRPC, with tonic as the client.
 
-use std::{collections::HashMap, net::TcpListener, num::NonZeroUsize};
+use std::{
+    collections::HashMap,
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    num::NonZeroUsize,
+    thread,
+    time::Duration,
+};
 
+use futures_util::StreamExt;
 use prost::Message;
 use sc_server::{
     Access, Capacity, Service,
@@ -14,11 +22,15 @@ use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuer
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
 
-use crate::helpers::{TestServer, answer, classifier, service, wav};
+use crate::{
+    helpers::{TestServer, answer, classifier, service, wav},
+    program::Program,
+};
 
 /// A server with a port for gRPC, and a client of it.
 struct Pair {
     _server: TestServer,
+    address: SocketAddr,
     runtime: tokio::runtime::Runtime,
     client: Grpc<Channel>,
 }
@@ -26,11 +38,12 @@ struct Pair {
 impl Pair {
     fn start(service: Service) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{address}");
         let server = TestServer::serving(Service { grpc: Some(listener), ..service });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = runtime();
         let channel = runtime.block_on(Channel::from_shared(url).unwrap().connect()).unwrap();
-        Self { _server: server, runtime, client: Grpc::new(channel) }
+        Self { _server: server, address, runtime, client: Grpc::new(channel) }
     }
 
     fn ask<Q, R>(&mut self, path: &'static str, request: impl tonic::IntoRequest<Q>) -> Result<R, Status>
@@ -49,6 +62,10 @@ impl Pair {
     fn infer(&mut self, request: impl tonic::IntoRequest<InferRequest>) -> Result<InferResponse, Status> {
         self.ask("/inference.GRPCInferenceService/ModelInfer", request)
     }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 fn files(clips: &[Vec<u8>]) -> InferRequest {
@@ -200,4 +217,102 @@ fn a_message_over_the_limit_is_refused() {
     let mut pair = Pair::start(Service { capacity, ..service() });
 
     assert_eq!(pair.infer(files(&[vec![0; 1 << 20]])).unwrap_err().code(), Code::OutOfRange);
+}
+
+#[test]
+fn connections_of_broken_frames_end_and_others_are_answered() {
+    let mut pair = Pair::start(service());
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let noise: Vec<u8> = (0..1_u32 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let frames: [&[u8]; 6] = [
+        b"",
+        &[0, 0, 1, 4, 0, 0, 0, 0, 0, 9],              // settings of one byte
+        &[0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1],        // data of 16 MB, of no request
+        &[0, 0, 3, 1, 4, 0, 0, 0, 1, 0xff, 0xff, 12], // headers that are none
+        &[0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0],     // a window that grows by nothing
+        &noise,
+    ];
+    let broken = frames.map(|frame| [PREFACE, frame].concat());
+    let others = [Vec::new(), b"GET / HTTP/1.1\r\nHost: test\r\n\r\n".to_vec(), noise.clone()];
+    for bytes in broken.iter().chain(&others) {
+        let mut connection = TcpStream::connect(pair.address).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let _ = connection.write_all(bytes); // it may end before all is sent
+        let _ = connection.shutdown(Shutdown::Write);
+        let ended = connection.read_to_end(&mut Vec::new());
+        let waits = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!waits, "a connection of {} bytes stays open", bytes.len());
+    }
+    assert!(pair.infer(files(&[wav(200.0, 1.0, 16_000)])).is_ok());
+}
+
+#[test]
+fn a_client_that_goes_within_a_stream_leaves_its_place() {
+    let capacity = Capacity { workers: NonZeroUsize::MIN, queue: 3, ..Capacity::default() };
+    let mut pair = Pair::start(Service { capacity, ..service() });
+    let request = files(&[wav(200.0, 1.0, 16_000)]);
+    let url = format!("http://{}", pair.address);
+    let is_heard = || async {
+        let channel = Channel::from_shared(url.clone()).unwrap().connect().await.unwrap();
+        let mut client = Grpc::new(channel);
+        client.ready().await.unwrap();
+        let path = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelStreamInfer");
+        let one = futures_util::stream::once(std::future::ready(request.clone()));
+        let unended = Request::new(one.chain(futures_util::stream::pending()));
+        let answers = client.streaming(unended, path, ProstCodec::default()).await.unwrap();
+        let first: StreamInferResponse = answers.into_inner().message().await.unwrap().unwrap();
+        first.infer_response.is_some()
+    };
+    // The client, its connection and its stream end with its runtime.
+    assert!((0..20).all(|_| runtime().block_on(is_heard())));
+    assert!(pair.infer(request).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_answers_what_has_begun() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let program = Program::start(&["--grpc-port".as_ref(), free.as_ref()]);
+    let runtime = runtime();
+    let request = Request::new(files(&vec![wav(200.0, 1.0, 16_000); 200]));
+
+    let response: InferResponse = runtime.block_on(async {
+        let channel = Channel::from_shared(format!("http://127.0.0.1:{free}")).unwrap();
+        let mut client = Grpc::new(channel.connect().await.unwrap());
+        client.ready().await.unwrap();
+        let path = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelInfer");
+        let answer = client.unary(request, path, ProstCodec::default());
+        let stop = async {
+            tokio::time::sleep(Duration::from_millis(50)).await; // until it has begun
+            program.signal("TERM");
+        };
+        tokio::join!(answer, stop).0.unwrap().into_inner()
+    });
+
+    assert_eq!(response.outputs[0].shape[0], 200);
+    drop(runtime);
+    assert!(program.join().success());
+}
+
+#[test]
+fn a_refusal_is_an_answer() {
+    let capacity = Capacity { workers: NonZeroUsize::MIN, queue: 0, ..Capacity::default() };
+    let mut pair = Pair::start(Service { capacity, ..service() });
+    let long = files(&vec![wav(200.0, 1.0, 16_000); 200]);
+    let answers = pair.runtime.block_on(async {
+        let ask = |request: InferRequest| {
+            let mut client = pair.client.clone();
+            async move {
+                client.ready().await.unwrap();
+                let path = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelInfer");
+                client.unary::<_, InferResponse, _>(Request::new(request), path, ProstCodec::default()).await
+            }
+        };
+        futures_util::future::join_all((0..8).map(|_| ask(long.clone()))).await
+    });
+
+    let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
+    assert!(!refused.is_empty() && refused.len() < answers.len(), "{} refused", refused.len());
+    assert!(refused.iter().all(|status| status.code() == Code::Unavailable), "{refused:?}");
+    assert!(pair.infer(files(&[wav(200.0, 1.0, 16_000)])).is_ok());
 }
