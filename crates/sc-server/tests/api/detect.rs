@@ -1,14 +1,14 @@
 //! Keywords in longer audio and in live sound: they are the same, whichever way the sound comes.
 
-use std::{io::Write, sync::Arc, time::Duration};
+use std::{io::Write, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use sc_data::{Limits, decode};
 use sc_model::{Detection, Detector, DetectorConfig};
-use sc_server::Capacity;
+use sc_server::{Capacity, Service};
 use serde_json::{Value, json};
 use tungstenite::{Message, connect, error::Error as SocketError, stream::MaybeTlsStream};
 
-use crate::helpers::{TestServer, classifier, error, read, wav_of, word};
+use crate::helpers::{TestServer, classifier, error, read, service, wav_of, word};
 
 /// Four seconds: silence, *yes*, silence, *yes* and half a second more.
 pub fn sound(rate_hz: u32) -> Vec<i16> {
@@ -99,6 +99,23 @@ fn live_sound_in_pieces_of_any_size_gives_what_the_whole_file_gives() {
             assert_eq!(events, expected, "{rate_hz} Hz in pieces of {size}");
         }
     }
+}
+
+#[test]
+fn streams_that_are_heard_together_have_the_events_of_each_alone() {
+    let capacity = Capacity { workers: NonZeroUsize::MIN, streams: 64, ..Capacity::default() };
+    let server = TestServer::serving(Service { capacity, ..service() });
+    let samples = sound(16_000);
+    let alone = |start: usize| listen(&server, "?scores=true", &samples[start..], 1_280);
+    let expected: Vec<_> = (0..3).map(|i| alone(1_000 * i)).collect();
+    assert!(expected.iter().all(|events| events.iter().any(|event| event["type"] == "detection")));
+
+    thread::scope(|scope| {
+        let streams: Vec<_> = (0..30).map(|i| (i % 3, scope.spawn(move || alone(1_000 * (i % 3))))).collect();
+        for (i, stream) in streams {
+            assert_eq!(stream.join().unwrap(), expected[i]);
+        }
+    });
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     num::NonZeroUsize,
-    thread,
     time::Duration,
 };
 
@@ -26,6 +25,9 @@ use crate::{
     helpers::{TestServer, answer, classifier, service, wav},
     program::Program,
 };
+
+/// What a connection of HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A server with a port for gRPC, and a client of it.
 struct Pair {
@@ -222,7 +224,6 @@ fn a_message_over_the_limit_is_refused() {
 #[test]
 fn connections_of_broken_frames_end_and_others_are_answered() {
     let mut pair = Pair::start(service());
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let noise: Vec<u8> = (0..1_u32 << 20).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let frames: [&[u8]; 6] = [
         b"",
