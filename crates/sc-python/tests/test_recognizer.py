@@ -163,8 +163,9 @@ def test_a_closed_detector_says_so(recognizer):
 def test_a_damaged_model_is_refused(recognizer, tmp_path):
     recognizer.save(tmp_path / "model.safetensors")
     whole = (tmp_path / "model.safetensors").read_bytes()
-    other_weights = whole[:-4_000] + b"\0" * 4_000
-    other_version = whole.replace(b'format_version\\":1', b'format_version\\":9')
+    other_weights = whole[:1_000_000] + b"\0" * 4_000 + whole[1_004_000:]  # of the network
+    other_version = re.sub(rb'(format_version\\":)\d', rb"\g<1>9", whole)
+    assert whole != other_version
     for damaged in [b"", b"no model", whole[:9_000], whole[:-1], other_weights, other_version]:
         (tmp_path / "damaged.safetensors").write_bytes(damaged)
         with pytest.raises(sc.Error, match="not a usable model"):
