@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use sc_data::LogMelConfig;
-use sc_model::{Backend, Classifier, Engine, Kernel, KeywordCnnConfig, Piece, Weights};
+use sc_model::{Engine, Kernel, KeywordCnnConfig, Piece, Weights};
 
 fn main() {
     divan::main();
@@ -29,19 +29,32 @@ fn engine(bencher: Bencher, kernel: Kernel) {
 /// In eight bits, where the processor has an instruction for it.
 #[divan::bench]
 fn eight_bits(bencher: Bencher) {
-    let classifier = Classifier::shipped(Backend::NativeInt8).expect("the shipped record");
-    let config = &classifier.header().network;
+    let (config, weights) = network();
+    let Some(engine) = Engine::in_eight_bits(&config, &weights) else { return };
     let features = vec![-5.0; config.n_frames * config.n_mels];
+    let (mut workspace, mut logits) = (engine.workspace(), vec![0.0; config.n_labels]);
     bencher
         .counter(divan::counter::ItemsCount::new(config.multiply_adds()))
-        .bench_local(|| classifier.logits_of(&features));
+        .bench_local(|| engine.logits(&features, &mut workspace, &mut logits));
 }
 
 /// Hops of a stream, alone as live sound comes, and as many together as the engine takes.
 #[divan::bench(args = [1, 2, 13])]
 fn stream(bencher: Bencher, n_hops: usize) {
     let (config, weights) = network();
-    let engine = Engine::new(&config, &weights);
+    advance(bencher, &config, &Engine::new(&config, &weights), n_hops);
+}
+
+/// The same in eight bits.
+#[divan::bench(args = [1, 2, 13])]
+fn stream_in_eight_bits(bencher: Bencher, n_hops: usize) {
+    let (config, weights) = network();
+    if let Some(engine) = Engine::in_eight_bits(&config, &weights) {
+        advance(bencher, &config, &engine, n_hops);
+    }
+}
+
+fn advance(bencher: Bencher, config: &KeywordCnnConfig, engine: &Engine, n_hops: usize) {
     let frames = vec![-5.0; n_hops * config.hop() * config.n_mels];
     let (mut stream, mut workspace) = (engine.stream(None), engine.stream_workspace());
     let mut logits = vec![0.0; n_hops * config.n_labels];

@@ -8,7 +8,7 @@ use sc_data::{LogMel, LogMelScratch, N_SAMPLES, Waveform};
 use serde::Serialize;
 
 use crate::clock::Instant;
-use crate::engine::{EightBit, Engine, Workspace};
+use crate::engine::{Engine, Workspace};
 use crate::record::{Header, Record, self_test_waveform};
 use crate::runner::{Output, Runner};
 use crate::words::{self, Embedding, WordSpace};
@@ -77,7 +77,7 @@ fn load_network(Record { header, weights, .. }: &Record, backend: Backend) -> Bo
         return Box::new(crate::network::OnDevice::new(&header.network, weights, device));
     }
     if backend == Backend::NativeInt8
-        && let Some(network) = EightBit::new(&header.network, weights)
+        && let Some(network) = Engine::in_eight_bits(&header.network, weights)
     {
         return Box::new(network);
     }

@@ -32,6 +32,7 @@ mod detector;
 mod engine;
 mod error;
 mod listener;
+mod loudness;
 #[cfg(feature = "flex")]
 mod network;
 mod record;

@@ -1,6 +1,6 @@
 //! The network as [`Classifier`](crate::Classifier) runs it, on any backend.
 
-use crate::engine::{EightBit, Engine, Workspace};
+use crate::engine::{Engine, Workspace};
 
 /// The network's output for one clip.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,6 +10,9 @@ pub struct Output {
     /// The output of the block that tells words apart, `[n_frames, n_channels]`, if it was asked for.
     pub word_frames: Vec<f32>,
 }
+
+/// Floats differ by their order of addition.
+const FLOAT_TOLERANCE: f32 = 2e-3;
 
 /// A loaded network. Threads share it; each brings a workspace of its own.
 pub trait Runner: Send + Sync {
@@ -24,7 +27,7 @@ pub trait Runner: Send + Sync {
 
     /// Returns the largest difference between a logit of the self-test and the record's.
     fn tolerance(&self) -> f32 {
-        2e-3
+        FLOAT_TOLERANCE
     }
 
     /// Returns the engine, if the network has one: it also runs over streams.
@@ -43,34 +46,15 @@ impl Runner for Engine {
         self.logits(log_mel, workspace, &mut output.logits);
         output.word_frames.clear();
         if has_words {
-            output.word_frames.extend_from_slice(self.word_frames(workspace));
-        }
-    }
-
-    fn engine(&self) -> Option<&Engine> {
-        Some(self)
-    }
-}
-
-impl Runner for EightBit {
-    fn workspace(&self) -> Workspace {
-        EightBit::workspace(self)
-    }
-
-    fn run(&self, log_mel: &[f32], workspace: &mut Workspace, has_words: bool, output: &mut Output) {
-        output.logits.resize(self.floats().n_labels(), 0.0);
-        self.logits(log_mel, workspace, &mut output.logits);
-        output.word_frames.clear();
-        if has_words {
             output.word_frames.extend(self.word_frames(workspace));
         }
     }
 
     fn tolerance(&self) -> f32 {
-        0.3
+        if self.is_in_eight_bits() { 0.3 } else { FLOAT_TOLERANCE }
     }
 
     fn engine(&self) -> Option<&Engine> {
-        Some(self.floats())
+        Some(self)
     }
 }

@@ -64,6 +64,8 @@ fn every_kernel_gives_the_logits_of_flex_on_a_thousand_clips() {
     }
 }
 
+/// Takes the feature `ndarray`, which doubles the time in which Burn is compiled.
+#[cfg(feature = "ndarray")]
 #[test]
 #[allow(deprecated, reason = "ndarray stays a backend of this project while Burn has it")]
 fn ndarray_gives_the_logits_of_flex() {

@@ -4,13 +4,14 @@
 //! once. A clip then needs no allocation. Its activations lie in a [`Workspace`], channels last and with
 //! their padding around them, so that a kernel row is one contiguous run of memory and no patch is copied.
 //! Convolutions over three times, most of the network, use Winograd's algorithm, which saves a third of
-//! their products.
+//! their products. On a processor that multiplies bytes, all but the first may be in eight bits.
 
 mod conv;
 mod eight;
 mod few;
 mod folded;
 mod kernel;
+mod memory;
 mod plan;
 mod stream;
 mod winograd;
@@ -19,8 +20,8 @@ use aligned_vec::{AVec, avec};
 
 use crate::{KeywordCnnConfig, Weights};
 use conv::{Conv, ConvWeights};
-pub(crate) use eight::EightBit;
 pub use kernel::Kernel;
+use memory::{Form, Memory};
 use plan::{Activation, Plan};
 pub use stream::{Piece, Stream};
 
@@ -37,6 +38,8 @@ pub struct Engine {
     word_block: usize,
     /// Most hops of a stream that are computed together.
     max_hops: usize,
+    /// For each activation and channel, the number that one stands for in eight bits. Empty in floats.
+    units: Vec<Vec<f32>>,
     /// `[n_features, n_labels]`.
     head_weight: Vec<f32>,
     /// `[n_labels]`.
@@ -48,6 +51,8 @@ struct Layers {
     convolutions: Vec<Conv>,
     /// The first is the spectrogram, the last is the input of the head.
     activations: Vec<Activation>,
+    /// The form of each.
+    forms: Vec<Form>,
     /// Activations of each kind, one behind the other in memory.
     n_tracks: usize,
     /// Hops of each of them; a clip is one.
@@ -56,17 +61,15 @@ struct Layers {
 
 /// Memory for the activations of one clip, or of one piece of a stream. It is reused for the next one.
 pub struct Workspace {
-    activations: Vec<AVec<f32>>,
-    /// The activations of a network in eight bits, in place of those in floats.
-    eight: Vec<eight::Memory>,
-    /// Scratch memory of one convolution.
+    activations: Vec<Memory>,
+    /// Scratch memory of one convolution, or of the head.
     scratch: AVec<f32>,
 }
 
 impl Default for Workspace {
     /// Returns an empty workspace, for a network that keeps its own memory.
     fn default() -> Self {
-        Self { activations: Vec::new(), eight: Vec::new(), scratch: avec![] }
+        Self { activations: Vec::new(), scratch: avec![] }
     }
 }
 
@@ -76,20 +79,19 @@ impl Layers {
         let convolutions = steps.iter().zip(weights);
         let convolutions =
             convolutions.map(|(step, weights)| Conv::new(step, &activations, weights, n_tracks)).collect();
-        Self { convolutions, activations, n_tracks, n_hops }
+        let forms = [Form::Floats].into_iter().chain(weights.iter().map(ConvWeights::form)).collect();
+        Self { convolutions, activations, forms, n_tracks, n_hops }
     }
 
     fn workspace(&self) -> Workspace {
-        // The head takes one row of the last activation.
-        let head_len = self.activations.last().map(Activation::row_len);
+        let activations = self.activations.iter().zip(&self.forms);
+        // The head takes the values of the last activation, and one row of sums.
+        let head_len = self.activations.last().map(|last| last.len() + last.row_len());
         let scratch_len = self.convolutions.iter().map(Conv::scratch_len).chain(head_len).max();
         Workspace {
-            activations: self
-                .activations
-                .iter()
-                .map(|activation| avec![0.0; self.n_tracks * activation.len()])
+            activations: activations
+                .map(|(activation, form)| Memory::new(self.n_tracks * activation.len(), *form))
                 .collect(),
-            eight: Vec::new(),
             scratch: avec![0.0; scratch_len.unwrap_or_default()],
         }
     }
@@ -97,13 +99,8 @@ impl Layers {
     /// Computes the first `n_hops` of all hops of all tracks.
     fn run(&self, n_hops: usize, workspace: &mut Workspace) {
         let share = [n_hops, self.n_tracks * self.n_hops];
-        let Workspace { activations, scratch, .. } = workspace;
-        for conv in &self.convolutions {
-            // A convolution reads earlier activations and writes a later one.
-            let (earlier, later) = activations.split_at_mut(conv.to);
-            let skip = conv.skip.map(|skip| earlier[skip].as_slice());
-            conv.run(share, &earlier[conv.from], skip, &mut later[0], scratch);
-        }
+        let Workspace { activations, scratch } = workspace;
+        self.convolutions.iter().for_each(|conv| conv.run(share, activations, scratch));
     }
 }
 
@@ -115,11 +112,38 @@ impl Engine {
 
     /// Does the same as [`Engine::new`] for a kernel of [`Kernel::available`].
     pub fn with_kernel(config: &KeywordCnnConfig, weights: &Weights, kernel: Kernel) -> Self {
+        let plan = Plan::clip(config);
+        let packed: Vec<_> = plan.steps.iter().map(|step| ConvWeights::new(step, weights, kernel)).collect();
+        Self::with_packed(config, weights, plan, &packed, Vec::new())
+    }
+
+    /// Rounds `weights`, which must be those of `config`, to eight bits. `None` if this processor has no instruction for
+    /// it, so that floats are quicker.
+    pub fn in_eight_bits(config: &KeywordCnnConfig, weights: &Weights) -> Option<Self> {
+        let kernel = eight::Kernel::available().first().copied()?;
+        Some(Self::in_eight_bits_with(config, weights, kernel))
+    }
+
+    fn in_eight_bits_with(config: &KeywordCnnConfig, weights: &Weights, kernel: eight::Kernel) -> Self {
+        let plan = Plan::clip(config);
+        let units = eight::units(&plan, weights);
+        let pack = |step| ConvWeights::in_eight_bits(step, weights, &units, kernel);
+        let packed: Vec<_> = plan.steps.iter().map(pack).collect();
+        Self::with_packed(config, weights, plan, &packed, units)
+    }
+
+    fn with_packed(
+        config: &KeywordCnnConfig,
+        weights: &Weights,
+        clip: Plan,
+        packed: &[ConvWeights],
+        units: Vec<Vec<f32>>,
+    ) -> Self {
         // As many hops together as a clip has: the kernels then run as they do there.
         let max_hops = config.n_frames.div_ceil(config.hop());
-        let (clip, stream) = (Plan::clip(config), Plan::stream(config, max_hops * config.hop()));
-        let packed: Vec<_> = clip.steps.iter().map(|step| ConvWeights::new(step, weights, kernel)).collect();
+        let stream = Plan::stream(config, max_hops * config.hop());
         Self {
+            units,
             word_block: stream
                 .blocks
                 .get(config.word_block())
@@ -127,12 +151,17 @@ impl Engine {
                 .unwrap_or(stream.activations.len() - 1),
             blocks: stream.blocks.clone(),
             max_hops,
-            clip: Layers::new(clip, &packed, [1, 1]),
-            stream: Layers::new(stream, &packed, [1, max_hops]),
-            streams: Layers::new(Plan::stream(config, config.hop()), &packed, [max_hops, 1]),
+            clip: Layers::new(clip, packed, [1, 1]),
+            stream: Layers::new(stream, packed, [1, max_hops]),
+            streams: Layers::new(Plan::stream(config, config.hop()), packed, [max_hops, 1]),
             head_weight: weights.get("head.weight").values.clone(),
             head_bias: weights.get("head.bias").values.clone(),
         }
+    }
+
+    /// True if its convolutions are in eight bits.
+    pub fn is_in_eight_bits(&self) -> bool {
+        !self.units.is_empty()
     }
 
     /// Returns the number of logits.
@@ -150,21 +179,33 @@ impl Engine {
     /// # Panics
     /// If a slice has another size, or another engine made `workspace`.
     pub fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
-        self.clip.activations[0].fill(log_mel, &mut workspace.activations[0]);
+        let last = self.clip.activations.len() - 1;
+        self.clip.activations[0].fill(log_mel, &mut workspace.activations[0].floats);
         self.clip.run(1, workspace);
-        let Workspace { activations, scratch, .. } = workspace;
-        if let Some(last) = activations.last() {
-            self.head(last, scratch, logits);
+        let Workspace { activations, scratch } = workspace;
+        let memory = &activations[last];
+        let (sums, values) = scratch.split_at_mut(self.clip.activations[last].row_len());
+        if self.clip.forms[last] == Form::Floats {
+            return self.head(&memory.floats, sums, logits);
         }
+        let values = &mut values[..memory.len()];
+        let computed = memory.values(0..memory.len(), self.units_of(last));
+        values.iter_mut().zip(computed).for_each(|(to, value)| *to = value);
+        self.head(values, sums, logits);
     }
 
     /// Returns the output of the block that tells words apart, `[n_frames, channels]`, of the clip that
     /// [`logits`](Self::logits) was called with last.
-    pub fn word_frames<'a>(&self, workspace: &'a Workspace) -> &'a [f32] {
+    pub fn word_frames<'a>(&'a self, workspace: &'a Workspace) -> impl Iterator<Item = f32> + 'a {
         let (activation, memory) =
             (&self.clip.activations[self.word_block], &workspace.activations[self.word_block]);
         let [n_rows, row_len] = activation.rows();
-        &memory[activation.row(0)..][..n_rows * row_len]
+        let first = activation.row(0);
+        memory.values(first..first + n_rows * row_len, self.units_of(self.word_block))
+    }
+
+    fn units_of(&self, activation: usize) -> &[f32] {
+        self.units.get(activation).map_or(&[], Vec::as_slice)
     }
 
     /// Takes the mean over time, then runs the linear layer. `sums` is scratch memory.
@@ -335,23 +376,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_kernel_gives_the_same_bits_in_eight_bits() {
-        let (config, mut rng) = (config(), ChaCha8Rng::seed_from_u64(3));
-        let weights = weights(&config, &mut rng);
-        let log_mel = log_mel(config.n_frames, &config, &mut rng);
-        let outputs = eight::Kernel::available().into_iter().map(|kernel| {
-            let network = EightBit::with_kernel(&config, &weights, kernel);
-            let (mut workspace, mut logits) = (network.workspace(), vec![0.0; config.n_labels]);
-            // Twice, as a used workspace must not matter.
-            (0..2).for_each(|_| network.logits(&log_mel, &mut workspace, &mut logits));
-            (logits, network.word_frames(&workspace).collect())
-        });
-        let outputs: Vec<(Vec<f32>, Vec<f32>)> = outputs.collect();
-        assert!(outputs.iter().all(|output| *output == outputs[0]), "{outputs:?}");
-        assert!(outputs[0].1.iter().any(|value| *value > 0.0));
-    }
-
     /// The logits and the rows of the first block after each of `n_hops` hops, taken `together` at a time.
     fn listen(engine: &Engine, log_mel: &[f32], n_hops: usize, together: usize) -> Vec<(Vec<f32>, Vec<f32>)> {
         let (mut stream, mut workspace) = (engine.stream(Some(0)), engine.stream_workspace());
@@ -423,5 +447,30 @@ mod tests {
             let values = &plain.values[REACH / 2 * plain.shape[2]..][..block.len()];
             assert_close(block, values, &format!("block 0, {kernel}"));
         }
+    }
+
+    #[test]
+    fn every_kernel_gives_the_same_bits_in_eight_bits_to_clips_and_streams() {
+        const N_HOPS: usize = 6;
+        let (config, mut rng) = (config(), ChaCha8Rng::seed_from_u64(3));
+        let weights = weights(&config, &mut rng);
+        let log_mel = log_mel(N_HOPS * config.hop(), &config, &mut rng);
+        let clip = &log_mel[..config.n_frames * config.n_mels];
+        let outputs = eight::Kernel::available().into_iter().map(|kernel| {
+            let engine = Engine::in_eight_bits_with(&config, &weights, kernel);
+            let (mut workspace, mut logits) = (engine.workspace(), vec![0.0; config.n_labels]);
+            // Twice, as a used workspace must not matter.
+            (0..2).for_each(|_| engine.logits(clip, &mut workspace, &mut logits));
+            let answers = listen(&engine, &log_mel, N_HOPS, 1);
+            assert_eq!(answers, listen(&engine, &log_mel, N_HOPS, 2), "two hops together");
+            for n_streams in [1, 2, engine.max_hops()] {
+                let streams = listen_together(&engine, &log_mel, N_HOPS, n_streams);
+                assert!(streams.iter().all(|stream| *stream == answers), "{n_streams} streams");
+            }
+            (logits, engine.word_frames(&workspace).collect(), answers)
+        });
+        let outputs: Vec<(Vec<f32>, Vec<f32>, _)> = outputs.collect();
+        assert!(outputs.iter().all(|output| *output == outputs[0]), "{outputs:?}");
+        assert!(outputs[0].1.iter().any(|value| *value > 0.0));
     }
 }

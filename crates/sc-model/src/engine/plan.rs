@@ -72,10 +72,35 @@ impl Activation {
         }
     }
 
+    /// Returns the positions of the `channels` of places, in each of `n_tracks` such activations one behind the other.
+    pub fn positions(&self, n_tracks: usize, grid: &Grid, channels: usize) -> Vec<usize> {
+        let Grid { first, stride, count: [n_times, n_bands] } = *grid;
+        let mut positions = Vec::with_capacity(n_tracks * n_times * n_bands);
+        for track in 0..n_tracks {
+            for time in 0..n_times {
+                for band in 0..n_bands {
+                    let place =
+                        [first[0] + (time * stride[0]) as isize, first[1] + (band * stride[1]) as isize];
+                    positions.push(track * self.len() + self.offset(place, channels));
+                }
+            }
+        }
+        positions
+    }
+
     /// Returns the position of the `channels` of a place. Negative places lie in what is around.
     pub fn offset(&self, [time, frequency]: [isize; 2], channels: usize) -> usize {
         (self.row(time) as isize + (frequency + self.padding as isize) * channels as isize) as usize
     }
+}
+
+/// Places in an activation: times by frequencies.
+pub struct Grid {
+    /// Time and frequency of the first place. Negative ones lie in what is around.
+    pub first: [isize; 2],
+    /// From one place to the next.
+    pub stride: [usize; 2],
+    pub count: [usize; 2],
 }
 
 /// One convolution, from one activation to another.

@@ -5,6 +5,7 @@
 //! ago: [`Engine::lag`]. A window over the same second has zeros around each of its activations; a stream has
 //! what was there.
 
+use super::memory::Memory;
 use super::plan::Activation;
 use super::{Engine, Layers, Workspace};
 
@@ -12,7 +13,7 @@ use super::{Engine, Layers, Workspace};
 #[derive(Clone, Debug)]
 pub struct Stream {
     /// For each activation, the rows before the next piece.
-    kept: Vec<Vec<f32>>,
+    kept: Vec<Memory>,
     /// The input of the head.
     features: Rows,
     /// The output of another block, if it is asked for.
@@ -34,10 +35,10 @@ struct Rows {
 }
 
 impl Rows {
-    /// Drops what is older than a second, and takes the rows of `n_hops` hops.
-    fn take(&mut self, rows: &[f32], n_hops: usize) {
+    /// Drops what is older than a second, and takes new rows.
+    fn take(&mut self, rows: impl Iterator<Item = f32>) {
         self.values.drain(..self.values.len() - self.second_len);
-        self.values.extend_from_slice(&rows[..n_hops * self.hop_len]);
+        self.values.extend(rows);
     }
 
     /// Returns the second that ends before the last `n_later` hops.
@@ -58,7 +59,8 @@ impl Stream {
 impl Engine {
     /// Begins a stream. `block` is the index of a block whose output [`Stream::block`] gives.
     pub fn stream(&self, block: Option<usize>) -> Stream {
-        let kept = self.stream.activations.iter().map(|activation| vec![0.0; activation.kept_len()]);
+        let kept = self.stream.activations.iter().zip(&self.stream.forms);
+        let kept = kept.map(|(activation, form)| Memory::to_keep(activation.kept_len(), *form));
         let block = block.and_then(|block| self.blocks.get(block).copied());
         Stream {
             kept: kept.collect(),
@@ -119,7 +121,7 @@ impl Engine {
         let n_hops = logits.len() / self.head_bias.len();
         self.stream.begin(0, stream, frames, workspace);
         self.stream.run(n_hops, workspace);
-        self.stream.end(0, stream, n_hops, workspace);
+        self.end(&self.stream, 0, stream, n_hops, workspace);
         self.answer(stream, workspace, logits);
     }
 
@@ -134,9 +136,26 @@ impl Engine {
         }
         self.streams.run(pieces.len(), workspace);
         for (track, piece) in pieces.iter_mut().enumerate() {
-            self.streams.end(track, piece.stream, 1, workspace);
+            self.end(&self.streams, track, piece.stream, 1, workspace);
             self.answer(piece.stream, workspace, piece.logits);
         }
+    }
+
+    /// Keeps in `stream` what its next hops and its answers need, of the `n_hops` hops that `layers` have computed.
+    fn end(&self, layers: &Layers, track: usize, stream: &mut Stream, n_hops: usize, workspace: &Workspace) {
+        let row = |activation: &Activation, row| track * activation.len() + activation.row(row);
+        let activations = layers.activations.iter().zip(&workspace.activations);
+        for ((activation, memory), kept) in activations.zip(&mut stream.kept) {
+            let end = row(activation, (activation.rows()[0] / layers.n_hops * n_hops) as isize);
+            kept.copy(0, memory, end - kept.len()..end);
+        }
+        for rows in [Some(&mut stream.features), stream.block.as_mut()].into_iter().flatten() {
+            let start = row(&layers.activations[rows.activation], 0);
+            let memory = &workspace.activations[rows.activation];
+            let range = start..start + n_hops * rows.hop_len;
+            rows.take(memory.values(range, self.units_of(rows.activation)));
+        }
+        stream.n_hops = n_hops;
     }
 
     /// Writes the logits of the hops of a stream's last piece.
@@ -163,25 +182,9 @@ impl Layers {
         let activations = self.activations.iter().zip(&mut workspace.activations);
         for ((activation, memory), kept) in activations.zip(&stream.kept) {
             let start = track * activation.len() + activation.row(0) - kept.len();
-            memory[start..][..kept.len()].copy_from_slice(kept);
+            memory.copy(start, kept, 0..kept.len());
         }
         let input = &self.activations[0];
-        input.fill(frames, &mut workspace.activations[0][track * input.len()..]);
-    }
-
-    /// Keeps in `stream` what its next hops and its answers need, of the `n_hops` hops that are computed.
-    fn end(&self, track: usize, stream: &mut Stream, n_hops: usize, workspace: &Workspace) {
-        let row = |activation: &Activation, row| track * activation.len() + activation.row(row);
-        let activations = self.activations.iter().zip(&workspace.activations);
-        for ((activation, memory), kept) in activations.zip(&mut stream.kept) {
-            let end = row(activation, (activation.rows()[0] / self.n_hops * n_hops) as isize);
-            let start = end - kept.len();
-            kept.copy_from_slice(&memory[start..end]);
-        }
-        for rows in [Some(&mut stream.features), stream.block.as_mut()].into_iter().flatten() {
-            let start = row(&self.activations[rows.activation], 0);
-            rows.take(&workspace.activations[rows.activation][start..], n_hops);
-        }
-        stream.n_hops = n_hops;
+        input.fill(frames, &mut workspace.activations[0].floats[track * input.len()..]);
     }
 }

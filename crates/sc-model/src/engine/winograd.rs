@@ -14,7 +14,7 @@ use pulp::{Simd, WithSimd};
 
 use super::folded::{Folded, PackedWeights};
 use super::kernel::{Kernel, LANES, Tiles};
-use super::plan::{Activation, Step};
+use super::plan::{Activation, Grid, Step};
 use crate::config::ConvShape;
 
 /// Number of times that are computed together.
@@ -58,24 +58,22 @@ impl Places {
         let shape = &step.layer.shape;
         let input = &activations[step.from];
         let [n_times, n_bands, channels] = shape.output();
-        let offsets = |activation: usize, first: isize| {
-            let activation = &activations[activation];
-            let places = (0..n_tracks).flat_map(|track| (0..n_times as isize).map(move |time| (track, time)));
-            let offset =
-                |(track, time)| track * activation.len() + activation.offset([time + first, 0], channels);
-            places.map(offset).collect()
+        let rows = |first| Grid { first: [first, 0], stride: [1, 1], count: [n_times, 1] };
+        let pairs = Grid {
+            first: [step.start, -(shape.padding()[1] as isize)],
+            stride: [TIMES, 1],
+            count: [n_times.div_ceil(TIMES), 1],
         };
-        let pairs =
-            (0..n_tracks).flat_map(|track| (0..n_times).step_by(TIMES).map(move |time| (track, time)));
-        let inputs: Vec<usize> =
-            pairs.map(|(track, time)| track * input.len() + input.row(step.start + time as isize)).collect();
+        let inputs = input.positions(n_tracks, &pairs, shape.input[2]);
         Self {
             tiles: tiles(shape, inputs.len(), input),
             n_times,
             inputs,
             input_len: input.row_len(),
-            outputs: offsets(step.to, 0),
-            skips: step.skip.map_or_else(Vec::new, |(skip, first)| offsets(skip, first)),
+            outputs: activations[step.to].positions(n_tracks, &rows(0), channels),
+            skips: step.skip.map_or_else(Vec::new, |(skip, first)| {
+                activations[skip].positions(n_tracks, &rows(first), channels)
+            }),
             output_len: n_bands * channels,
         }
     }

@@ -4,22 +4,18 @@
 use pulp::NullaryFnOnce;
 
 use super::dot::{self, Channels, DEPTH, Dot, LANES};
-use super::{Kernel, Memory};
-use crate::engine::conv::tiles;
+use super::{Kernel, ends_in_relu};
 use crate::engine::folded::Folded;
 use crate::engine::kernel::Tiles;
-use crate::engine::plan::{Activation, Step};
+use crate::engine::memory::{Form, Memory};
+use crate::engine::plan::Step;
 use crate::weights::column_units;
 
 /// Vectors of channels that are computed together.
 const WIDTH: usize = 2;
 
-/// A convolution with its norm folded in, from one activation to another.
-pub struct Conv {
-    from: usize,
-    to: usize,
-    skip: Option<usize>,
-    tiles: Tiles,
+/// The weights of a convolution, with its norm folded in, as whole numbers.
+pub struct EightBitWeights {
     /// `[patch / DEPTH, vector]` of each panel of [`WIDTH`] vectors, one after another. The last may be narrower.
     weights: Vec<dot::Weights>,
     /// What a sum is multiplied by, and what is added then, in units of the output.
@@ -27,11 +23,13 @@ pub struct Conv {
     bias: Vec<Channels>,
     /// What one unit of the skip is, in units of the output.
     skip_scale: Vec<Channels>,
+    form: Form,
+    kernel: Kernel,
 }
 
-impl Conv {
+impl EightBitWeights {
     /// Rounds the weights. `units` holds, for each activation and channel, the number that one stands for.
-    pub fn new(step: &Step, activations: &[Activation], folded: &Folded, units: &[Vec<f32>]) -> Self {
+    pub fn new(step: &Step, folded: &Folded, units: &[Vec<f32>], kernel: Kernel) -> Self {
         let n_channels = folded.bias.len();
         let (input, output) = (&units[step.from], &units[step.to]);
         // Each row of weights takes one input channel: its unit becomes a part of the weight.
@@ -44,24 +42,34 @@ impl Conv {
             values.as_chunks().0.to_vec()
         };
         Self {
-            from: step.from,
-            to: step.to,
-            skip: step.skip.map(|(skip, _)| skip),
-            tiles: tiles(step, activations, 1),
             weights: pack(&weights, &weight_units),
             scale: in_output_units(&weight_units),
             bias: in_output_units(&folded.bias),
             skip_scale: step.skip.map_or_else(Vec::new, |(skip, _)| in_output_units(&units[skip])),
+            form: if ends_in_relu(step) { Form::Bytes } else { Form::Floats },
+            kernel,
         }
     }
 
-    /// Computes the output of all places.
-    pub fn run(&self, kernel: Kernel, memory: &mut [Memory]) {
-        let (earlier, later) = memory.split_at_mut(self.to);
-        let (input, skip) = (&earlier[self.from].bytes, self.skip.map(|skip| &earlier[skip]));
-        let output = &mut later[0];
-        let all = All { conv: self, input, skip, output };
-        match kernel {
+    /// Returns the form of the result: what convolutions take is in bytes, what is only added in floats.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Computes the output of the first `n_places` places.
+    pub fn run(
+        &self,
+        tiles: &Tiles,
+        n_places: usize,
+        input: &[u8],
+        skip: Option<&Memory>,
+        output: &mut Memory,
+    ) {
+        let all = All { weights: self, tiles, n_places, input, skip, output };
+        match self.kernel {
+            // The sums of 13 places fill the registers. Those of 4 hide the delay of a product.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Vnni(dot) if n_places <= 4 => dot.vectorize(Run::<_, 4> { dot, all }),
             #[cfg(target_arch = "x86_64")]
             Kernel::Vnni(dot) => dot.vectorize(Run::<_, 13> { dot, all }),
             #[cfg(target_arch = "x86_64")]
@@ -92,7 +100,9 @@ fn pack(weights: &[f32], units: &[f32]) -> Vec<dot::Weights> {
 
 /// All places and channels of a convolution.
 struct All<'a> {
-    conv: &'a Conv,
+    weights: &'a EightBitWeights,
+    tiles: &'a Tiles,
+    n_places: usize,
     input: &'a [u8],
     skip: Option<&'a Memory>,
     output: &'a mut Memory,
@@ -109,11 +119,11 @@ impl<D: Dot, const N: usize> NullaryFnOnce for Run<'_, D, N> {
 
     #[inline(always)]
     fn call(mut self) {
-        let conv = self.all.conv;
-        let mut weights = conv.weights.as_slice();
-        for first in (0..conv.bias.len()).step_by(WIDTH) {
-            let n_vectors = WIDTH.min(conv.bias.len() - first);
-            let (panel, rest) = weights.split_at(conv.tiles.patch_len() / DEPTH * n_vectors);
+        let All { weights: EightBitWeights { weights, bias, .. }, tiles, .. } = self.all;
+        let mut weights = weights.as_slice();
+        for first in (0..bias.len()).step_by(WIDTH) {
+            let n_vectors = WIDTH.min(bias.len() - first);
+            let (panel, rest) = weights.split_at(tiles.patch_len() / DEPTH * n_vectors);
             weights = rest;
             if n_vectors == WIDTH {
                 self.panel::<WIDTH>(first, panel);
@@ -129,7 +139,7 @@ impl<D: Dot, const N: usize> Run<'_, D, N> {
     /// place, so that no other code has to compute a remainder.
     #[inline(always)]
     fn panel<const M: usize>(&mut self, first: usize, weights: &[dot::Weights]) {
-        let n_places = self.all.conv.tiles.inputs.len();
+        let n_places = self.all.n_places;
         for place in (0..n_places).step_by(N) {
             let place = place.min(n_places.saturating_sub(N));
             let mut places = [n_places - 1; N];
@@ -146,7 +156,7 @@ impl<D: Dot, const N: usize> Run<'_, D, N> {
     /// Sums the products of a tile. The sums stay in registers.
     #[inline(always)]
     fn sum<const M: usize>(&self, places: &[usize; N], weights: &[dot::Weights]) -> [[D::Sums; M]; N] {
-        let Tiles { run_len, run_stride, inputs, .. } = &self.all.conv.tiles;
+        let Tiles { run_len, run_stride, inputs, .. } = &self.all.tiles;
         let mut sums = [[self.dot.zero(); M]; N];
         for (run, weights) in weights.chunks_exact(run_len / DEPTH * M).enumerate() {
             let weights = weights.as_chunks::<M>().0;
@@ -173,54 +183,21 @@ impl<D: Dot, const N: usize> Run<'_, D, N> {
     /// Writes the channels of a place: in whole units where the next convolutions take them so.
     #[inline(always)]
     fn write(&mut self, place: usize, vector: usize, sums: D::Sums) {
-        let (dot, All { conv, skip, output, .. }) = (self.dot, &mut self.all);
+        let (dot, All { weights, tiles, skip, output, .. }) = (self.dot, &mut self.all);
         let channel = vector * LANES;
-        let mut values = dot.scale(sums, &conv.scale[vector], &conv.bias[vector]);
+        let mut values = dot.scale(sums, &weights.scale[vector], &weights.bias[vector]);
         if let Some(skip) = skip {
-            let (scale, from) = (&conv.skip_scale[vector], conv.tiles.skips[place] + channel);
+            let (scale, from) = (&weights.skip_scale[vector], tiles.skips[place] + channel);
             let skip = match skip.bytes[..].get(from..).and_then(|bytes| bytes.first_chunk()) {
                 Some(bytes) => dot.multiply_bytes(bytes, scale),
                 None => dot.multiply(&skip.floats[from..].as_chunks().0[0], scale),
             };
             values = dot.plus(values, skip);
         }
-        let to = conv.tiles.outputs[place] + channel;
+        let to = tiles.outputs[place] + channel;
         match output.bytes.get_mut(to..).and_then(|bytes| bytes.first_chunk_mut()) {
             Some(bytes) => *bytes = dot.round(values),
             None => output.floats[to..][..LANES].copy_from_slice(&dot.floats(values)),
         }
-    }
-}
-
-/// A step from floats to whole units.
-struct Round<'a, D> {
-    dot: D,
-    /// What a float is multiplied by, for each channel.
-    scale: &'a [Channels],
-    floats: &'a [f32],
-    bytes: &'a mut [u8],
-}
-
-impl<D: Dot> NullaryFnOnce for Round<'_, D> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let values = self.floats.as_chunks().0.iter().zip(self.scale.iter().cycle());
-        for (bytes, (values, scale)) in self.bytes.as_chunks_mut().0.iter_mut().zip(values) {
-            *bytes = self.dot.round(self.dot.multiply(values, scale));
-        }
-    }
-}
-
-/// Rounds an activation, whose channels are multiplied by `scale`, to whole units.
-pub fn round(kernel: Kernel, scale: &[Channels], Memory { bytes, floats }: &mut Memory) {
-    match kernel {
-        #[cfg(target_arch = "x86_64")]
-        Kernel::Vnni(dot) => dot.vectorize(Round { dot, scale, floats, bytes }),
-        #[cfg(target_arch = "x86_64")]
-        Kernel::Vnni256(dot) => dot.vectorize(Round { dot, scale, floats, bytes }),
-        #[cfg(test)]
-        Kernel::Portable => Round { dot: dot::Portable, scale, floats, bytes }.call(),
     }
 }

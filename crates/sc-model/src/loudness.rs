@@ -1,0 +1,75 @@
+//! Finds the loudest sound among frames.
+
+use std::ops::Range;
+
+/// The logarithm of the power of frames.
+pub struct Loudness {
+    /// Of each frame.
+    frames: Vec<f32>,
+    /// Of the mean power around each.
+    around: Vec<f32>,
+}
+
+impl Loudness {
+    /// Takes log-mel frames, `[n, n_mels]`, and averages over `span` of them around each, or those that there are.
+    pub fn new(frames: &[f32], n_mels: usize, span: usize) -> Self {
+        let powers: Vec<f32> =
+            frames.chunks_exact(n_mels).map(|frame| frame.iter().map(|band| band.exp()).sum()).collect();
+        let mean = |frame: usize| {
+            let near = &powers[frame.saturating_sub(span / 2)..(frame + span / 2 + 1).min(powers.len())];
+            near.iter().sum::<f32>() / near.len() as f32
+        };
+        Self {
+            around: (0..powers.len()).map(|frame| mean(frame).ln()).collect(),
+            frames: powers.iter().map(|power| power.ln()).collect(),
+        }
+    }
+
+    /// Returns the first frame of the sound around the loudest of the `candidates`, and the frame after its last one. It
+    /// does not begin before `earliest`, and may end after the candidates. The sound is louder than half-way between the
+    /// quietest frame and the mean around the loudest, in the logarithm of power. It may have pauses of at most
+    /// `longest_pause` frames.
+    pub fn sound(&self, earliest: usize, candidates: Range<usize>, longest_pause: usize) -> (usize, usize) {
+        let loudest = self.around.iter().enumerate().take(candidates.end).skip(candidates.start);
+        let Some((peak, loudest)) = loudest.max_by(|(_, a), (_, b)| a.total_cmp(b)) else { return (0, 0) };
+        let quietest = self.frames.iter().copied().fold(f32::INFINITY, f32::min);
+        let is_loud = |frame: &usize| self.frames[*frame] >= f32::midpoint(quietest, *loudest);
+        let reach = |frames: &mut dyn Iterator<Item = usize>| {
+            let mut last = peak;
+            for frame in frames {
+                if is_loud(&frame) {
+                    last = frame;
+                } else if frame.abs_diff(last) > longest_pause {
+                    break;
+                }
+            }
+            last
+        };
+        (reach(&mut (earliest..peak).rev()), reach(&mut (peak..self.frames.len())) + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of one band, as loud as given.
+    fn sound(loudness: &[f32]) -> (usize, usize) {
+        Loudness::new(loudness, 1, 1).sound(0, 0..loudness.len(), 2)
+    }
+
+    #[test]
+    fn a_sound_reaches_as_far_as_it_is_loud_over_short_pauses() {
+        assert_eq!(sound(&[-9.0, -9.0, -2.0, -1.0, -3.0, -9.0, -9.0]), (2, 5));
+        assert_eq!(sound(&[-9.0, -2.0, -9.0, -9.0, -1.0, -9.0, -9.0, -9.0, -2.0]), (1, 5));
+        assert_eq!(sound(&[-5.0]), (0, 1));
+        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1).sound(1, 1..4, 0), (2, 3));
+    }
+
+    #[test]
+    fn a_sound_begins_before_the_candidates_and_a_click_is_none() {
+        let loudness = [-9.0, -3.0, -3.0, -3.0, -3.0, -9.0, -9.0, -9.0, -2.5, -9.0, -9.0];
+        assert_eq!(Loudness::new(&loudness, 1, 3).sound(0, 3..11, 0), (1, 5));
+        assert_eq!(Loudness::new(&loudness, 1, 1).sound(0, 3..11, 0), (8, 9), "the loudest frame is a click");
+    }
+}
