@@ -52,6 +52,7 @@ pub struct Classifier {
     header: Header,
     pub(crate) log_mel: LogMel,
     pub(crate) network: Box<dyn Runner>,
+    backend: Backend,
     words: Option<WordSpace>,
     /// Buffers that no clip uses: at most one for each of the threads that classify at the same time.
     free: Mutex<Vec<Buffers>>,
@@ -70,18 +71,18 @@ pub(crate) struct Buffers {
     output: Output,
 }
 
-/// Loads the network on `backend`, which is one of this build's.
-fn load_network(Record { header, weights, .. }: &Record, backend: Backend) -> Box<dyn Runner> {
+/// Loads the network on `backend`, which is one of this build's. Returns the one that it runs on.
+fn load_network(Record { header, weights, .. }: &Record, backend: Backend) -> (Box<dyn Runner>, Backend) {
     #[cfg(feature = "flex")]
     if let Some(device) = backend.device() {
-        return Box::new(crate::network::OnDevice::new(&header.network, weights, device));
+        return (Box::new(crate::network::OnDevice::new(&header.network, weights, device)), backend);
     }
     if backend == Backend::NativeInt8
         && let Some(network) = Engine::in_eight_bits(&header.network, weights)
     {
-        return Box::new(network);
+        return (Box::new(network), backend);
     }
-    Box::new(Engine::new(&header.network, weights))
+    (Box::new(Engine::new(&header.network, weights)), Backend::Native)
 }
 
 impl Classifier {
@@ -138,9 +139,10 @@ impl Classifier {
     /// # Panics
     /// If this build leaves `backend` out.
     pub fn untested(record: &Record, backend: Backend) -> Self {
-        let (header, network) = (record.header.clone(), load_network(record, backend));
-        let words = record.words.clone();
-        Self { log_mel: header.log_mel.init(), header, network, words, free: Mutex::default() }
+        let header = record.header.clone();
+        let (network, backend) = load_network(record, backend);
+        let (log_mel, words) = (header.log_mel.init(), record.words.clone());
+        Self { header, log_mel, network, backend, words, free: Mutex::default() }
     }
 
     /// Replaces the threshold: the least confidence at which a keyword is accepted.
@@ -153,6 +155,12 @@ impl Classifier {
     /// The record's header.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The backend that runs the network. It is [`Backend::Native`] where [`Backend::NativeInt8`] was asked for and the
+    /// processor has no instruction for it.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Classifies a waveform on the calling thread.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{Layer, Registry, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::settings::LogFormat;
 
@@ -24,7 +24,7 @@ type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 /// If `RUST_LOG` cannot be parsed, or if the collector cannot be used.
 pub fn start(format: LogFormat) -> anyhow::Result<impl Drop> {
     let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn,symphonia=off".into());
-    let filter = EnvFilter::try_new(&levels).with_context(|| {
+    let filter: Targets = levels.parse().with_context(|| {
         format!("RUST_LOG={levels}: expected levels such as `warn` or `info,sc_server=debug`")
     })?;
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);

@@ -5,7 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sc_train::cli::Cli;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::{Layer, SubscriberExt},
+    util::SubscriberInitExt,
+};
 
 // Each step of a training frees the memory that the next one asks for. The C library's allocator returns it to
 // the system in between, and this one keeps it.
@@ -26,13 +30,13 @@ fn main() -> ExitCode {
 
 /// Shows warnings on standard error, but not those of the decoder, which come as errors of their files.
 fn log_warnings() {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("warn,symphonia=off"))
+    let levels = Targets::new().with_default(LevelFilter::WARN).with_target("symphonia", LevelFilter::OFF);
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .without_time()
-        .with_target(false)
-        .init();
+        .with_target(false);
+    tracing_subscriber::registry().with(lines.with_filter(levels)).init();
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

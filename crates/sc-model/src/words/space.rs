@@ -13,6 +13,9 @@ use super::vector::{dot, normalise};
 /// Most directions of a space: the shipped one has 128.
 const MOST_DIRECTIONS: usize = 1024;
 
+/// Most by which a direction's length may differ from 1: eight bits change those of the shipped bank by 0.003.
+const MOST_OFF: f32 = 0.02;
+
 /// Most embeddings in a bank: the shipped one has 580.
 const MOST_IN_BANK: usize = 10_000;
 
@@ -119,8 +122,8 @@ impl WordSpace {
     /// Takes the space's tensors out of `weights`, if there are any.
     ///
     /// # Errors
-    /// [`Error::Record`] names a tensor that is missing, that does not fit the others or the network, or that holds a
-    /// number that is not finite.
+    /// [`Error::Record`] names a tensor that is missing, that does not fit the others or the network, that holds a
+    /// number that is not finite, or directions that have not the length 1.
     pub(crate) fn take_from(weights: &mut Weights, config: &KeywordCnnConfig) -> Result<Option<Self>, Error> {
         let tensors = WORD_SPACE.map(|name| weights.remove(name));
         if tensors.iter().all(Option::is_none) {
@@ -142,11 +145,13 @@ impl WordSpace {
         Ok(Some(Self {
             mean: checked(mean, 0, |shape| shape == [n_pooled])?,
             projection: checked(projection, 1, |shape| shape == [n_pooled, directions])?,
-            bank: checked(bank, 2, |shape| {
+            bank: checked_directions(bank, 2, |shape| {
                 shape.len() == 2 && (COHORT + 1..=MOST_IN_BANK).contains(&shape[0]) && shape[1] == directions
             })?,
             words: match words {
-                Some(words) => checked(Some(words), 3, |shape| shape.len() == 2 && shape[1] == directions)?,
+                Some(words) => {
+                    checked_directions(Some(words), 3, |shape| shape.len() == 2 && shape[1] == directions)?
+                }
                 None => Vec::new(),
             },
         }))
@@ -200,6 +205,24 @@ fn checked(tensor: Option<Values>, index: usize, fits: impl Fn(&[usize]) -> bool
     Ok(tensor.values)
 }
 
+/// Does the same for directions, `[n, n_directions]`, each of which must have a length of about 1.
+fn checked_directions(
+    tensor: Option<Values>,
+    index: usize,
+    fits: impl Fn(&[usize]) -> bool,
+) -> Result<Vec<f32>, Error> {
+    let n = tensor.as_ref().and_then(|tensor| tensor.shape.last()).copied().unwrap_or_default().max(1);
+    let values = checked(tensor, index, fits)?;
+    let is_off = |direction: &[f32]| (dot(direction, direction).sqrt() - 1.0).abs() > MOST_OFF;
+    if values.chunks_exact(n).any(is_off) {
+        return Err(Error::record(format!(
+            "tensor `{}` is damaged: a direction of it has not the length 1",
+            WORD_SPACE[index]
+        )));
+    }
+    Ok(values)
+}
+
 /// The mean of the [`COHORT`] largest.
 fn mean_of_largest(mut values: Vec<f32>) -> f32 {
     let n = COHORT.min(values.len());
@@ -208,4 +231,45 @@ fn mean_of_largest(mut values: Vec<f32>) -> f32 {
     }
     values.select_nth_unstable_by(n - 1, |a, b| b.total_cmp(a));
     values[..n].iter().sum::<f32>() / n as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Record;
+
+    /// What is said of the shipped record's space after `damage`.
+    fn refusal(damage: impl Fn(&mut Weights)) -> String {
+        let Record { header, words, .. } = Record::shipped().unwrap();
+        let mut weights = Weights::default();
+        words.unwrap().put_into(&mut weights);
+        damage(&mut weights);
+        match WordSpace::take_from(&mut weights, &header.network) {
+            Ok(_) => "none".into(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn change(name: &str, change: impl Fn(&mut Values)) -> impl Fn(&mut Weights) {
+        move |weights| {
+            let mut tensor = weights.remove(name).unwrap();
+            change(&mut tensor);
+            weights.insert(name.into(), tensor);
+        }
+    }
+
+    #[test]
+    fn a_damaged_space_is_refused_and_the_tensor_named() {
+        let cases = [
+            (refusal(change("words.bank", |bank| bank.values[7] = -3.0)), "`words.bank` is damaged"),
+            (refusal(change("words.bank", |bank| bank.values[7] = f32::NAN)), "`words.bank` holds a number"),
+            (refusal(change("words.mean", |mean| mean.shape = vec![1])), "`words.mean` is [1]"),
+            (refusal(|weights| drop(weights.remove("words.mean"))), "no tensor `words.mean`"),
+            (refusal(|weights| drop(weights.remove("words.projection"))), "of 0 directions"),
+            (refusal(|_| ()), "none"),
+        ];
+        for (said, expected) in cases {
+            assert!(said.contains(expected), "{said}: expected {expected}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::{Capacity, paths::INFO, state::AppState};
 
 /// Describes the model and the limits
 ///
-/// The answer holds the model's labels, front end, network and its cost, training with its figures, and
+/// The answer holds the model's labels, backend, front end, network and its cost, training with its figures, and
 /// threshold; the limits on audio; and the program's version.
 #[utoipa::path(get, path = INFO, tag = "keywords", responses((status = 200, description = "the figures of the model", body = Value)))]
 pub async fn info(state: Data<AppState>) -> Json<Value> {
@@ -21,6 +21,7 @@ pub fn describe(classifier: &Classifier, capacity: &Capacity) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "labels": header.labels,
+        "backend": classifier.backend().to_string(),
         "threshold": header.threshold,
         "temperature": header.temperature,
         "log_mel": header.log_mel,

@@ -64,6 +64,7 @@ fn info_says_what_the_model_is_and_what_is_accepted() {
         "log_mel": header.log_mel,
         "network": header.network,
         "multiply_adds": header.network.multiply_adds(),
+        "backend": "native",
         "training": header.training,
         "limits": {
             "max_bytes": 25 << 20,
