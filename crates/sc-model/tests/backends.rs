@@ -64,7 +64,7 @@ fn every_kernel_gives_the_logits_of_flex_on_a_thousand_clips() {
     }
 }
 
-/// Takes the feature `ndarray`, which doubles the time in which Burn is compiled.
+/// Takes the feature `ndarray`: without it, Burn's former backend is not built.
 #[cfg(feature = "ndarray")]
 #[test]
 #[allow(deprecated, reason = "ndarray stays a backend of this project while Burn has it")]
