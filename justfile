@@ -112,7 +112,7 @@ bench-peers *args:
 
 # Run the engine's portable path under Miri (needs `rustup toolchain install nightly --component miri`)
 miri:
-    cargo +nightly miri test -p sc-model --lib engine
+    cargo +nightly miri test -p sc-model --no-default-features --lib engine
 
 # Fuzz a target of fuzz/ for so many seconds (needs a nightly toolchain and `cargo install cargo-fuzz`)
 fuzz target seconds *args:
