@@ -1,5 +1,7 @@
 //! Times one second of audio on one thread, from its bytes to its features.
 
+use std::fs;
+
 use divan::Bencher;
 use divan::black_box;
 use sc_data::{Limits, LogMelConfig, Waveform, decode};
@@ -22,6 +24,14 @@ fn wav(rate_hz: u32) -> Vec<u8> {
 #[divan::bench(args = [16_000, 44_100, 48_000, 44_101])]
 fn decode_wav(bencher: Bencher, rate_hz: u32) {
     let bytes = wav(rate_hz);
+    bencher.bench(|| decode(black_box(&bytes), &Limits::default()));
+}
+
+/// The same word in every codec.
+#[divan::bench(args = ["aac", "flac", "m4a", "mp2", "mp3", "ogg", "opus"])]
+fn decode_codec(bencher: Bencher, format: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/media/word.");
+    let bytes = fs::read(format!("{path}{format}")).expect("a file of the tests");
     bencher.bench(|| decode(black_box(&bytes), &Limits::default()));
 }
 

@@ -156,13 +156,18 @@ MANY = 50_000
 def soak(server, n_requests, n_clients):
     clients = [Client(server.port, seed) for seed in range(n_clients)]
     threads = [threading.Thread(target=client.run, args=[n_requests // n_clients]) for client in clients]
-    start, half = time.time(), None
+    start, half, told = time.time(), None, 0
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         time.sleep(0.2)
-        if half is None and sum(client.n_done for client in clients) >= n_requests // 2:
+        n_done = sum(client.n_done for client in clients)
+        if half is None and n_done >= n_requests // 2:
             half = server.use()
+        if n_done - told >= n_requests // 20:
+            told = n_done
+            n_wrong = sum(len(client.wrong) for client in clients)
+            print(f"{n_done} of {n_requests} requests, {n_wrong} wrong, {server.use()}", file=sys.stderr, flush=True)
     seconds = time.time() - start
     for client in clients:
         if client.connection:

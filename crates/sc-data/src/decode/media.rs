@@ -1,10 +1,10 @@
-//! Decodes all formats but plain WAV with `symphonia`, and Opus with `opus-decoder`.
+//! Decodes all formats but plain WAV with `symphonia`, and Opus with `opus-pure`.
 
 use std::io::Cursor;
 use std::ops::Range;
 use std::panic;
 
-use opus_decoder::OpusDecoder;
+use opus_pure::OpusDecoder;
 use symphonia::core::{
     audio::Channels,
     codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS},
@@ -19,7 +19,8 @@ use super::limits::Limits;
 use super::mono::{Downmix, Mono};
 use crate::Error;
 
-/// Sample rate of decoded Opus, whatever the input's was (RFC 6716, section 2).
+/// Sample rate of decoded Opus, whatever the input's was (RFC 6716, section 2). A decoder can also decode to 16 kHz, by
+/// another filter, which gives other samples than other decoders' resampled to 16 kHz (13.6 dB).
 const OPUS_RATE_HZ: u32 = 48_000;
 /// The longest Opus packet: 120 ms (RFC 6716, section 3.2.5).
 const OPUS_MAX_FRAMES: usize = OPUS_RATE_HZ as usize * 120 / 1000;
@@ -169,7 +170,7 @@ impl Decoder {
     fn new(parameters: &AudioCodecParameters) -> Result<Self, MediaError> {
         let codec = if parameters.codec == CODEC_ID_OPUS {
             let channels = parameters.channels.as_ref().map_or(2, Channels::count);
-            let decoder = OpusDecoder::new(OPUS_RATE_HZ, channels)
+            let decoder = OpusDecoder::new(OPUS_RATE_HZ as i32, channels)
                 .map_err(|_| unsupported("Opus of more than two channels"))?;
             Codec::Opus { decoder: Box::new(decoder), channels, pre_skip: pre_skip(parameters) }
         } else {
@@ -189,7 +190,7 @@ impl Decoder {
                 self.channels = *channels;
                 self.samples.resize(OPUS_MAX_FRAMES * self.channels, 0.0);
                 let n_frames = decoder
-                    .decode_float(&packet.data, &mut self.samples, false)
+                    .decode(&packet.data, OPUS_MAX_FRAMES, &mut self.samples)
                     .map_err(|_| MediaError::DecodeError("a damaged Opus packet"))?;
                 // What the encoder put before the beginning and after the end.
                 let begin = n_frames.min(*pre_skip);

@@ -59,12 +59,11 @@ impl Places {
         let input = &activations[step.from];
         let [n_times, n_bands, channels] = shape.output();
         let rows = |first| Grid { first: [first, 0], stride: [1, 1], count: [n_times, 1] };
-        let pairs = Grid {
-            first: [step.start, -(shape.padding()[1] as isize)],
-            stride: [TIMES, 1],
-            count: [n_times.div_ceil(TIMES), 1],
+        let first_rows = |track: usize| {
+            let times = (0..n_times).step_by(TIMES).map(|time| step.start + time as isize);
+            times.map(move |time| track * input.len() + input.row(time))
         };
-        let inputs = input.positions(n_tracks, &pairs, shape.input[2]);
+        let inputs: Vec<usize> = (0..n_tracks).flat_map(first_rows).collect();
         Self {
             tiles: tiles(shape, inputs.len(), input),
             n_times,

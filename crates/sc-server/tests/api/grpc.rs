@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, stream};
 use prost::Message;
 use sc_server::{
     Access, Capacity, Service,
@@ -17,7 +17,10 @@ use sc_server::{
         StreamInferResponse, Tensor, Value, Wanted, Yes,
     },
 };
-use tonic::{Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use tonic::{
+    Code, Request, Response, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery,
+    transport::Channel,
+};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
 
@@ -28,6 +31,9 @@ use crate::{
 
 /// What a connection of HTTP/2 begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+const INFER: &str = "/inference.GRPCInferenceService/ModelInfer";
+const STREAM_INFER: &str = "/inference.GRPCInferenceService/ModelStreamInfer";
 
 /// A server with a port for gRPC, and a client of it.
 struct Pair {
@@ -41,11 +47,10 @@ impl Pair {
     fn start(service: Service) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let url = format!("http://{address}");
         let server = TestServer::serving(Service { grpc: Some(listener), ..service });
         let runtime = runtime();
-        let channel = runtime.block_on(Channel::from_shared(url).unwrap().connect()).unwrap();
-        Self { _server: server, address, runtime, client: Grpc::new(channel) }
+        let client = runtime.block_on(connect(address));
+        Self { _server: server, address, runtime, client }
     }
 
     fn ask<Q, R>(&mut self, path: &'static str, request: impl tonic::IntoRequest<Q>) -> Result<R, Status>
@@ -53,17 +58,40 @@ impl Pair {
         Q: Message + Default + 'static,
         R: Message + Default + 'static,
     {
-        let request = request.into_request();
-        self.runtime.block_on(async {
-            self.client.ready().await.unwrap();
-            let path = PathAndQuery::from_static(path);
-            self.client.unary(request, path, ProstCodec::default()).await.map(tonic::Response::into_inner)
-        })
+        self.runtime.block_on(ask(&mut self.client, path, request))
     }
 
     fn infer(&mut self, request: impl tonic::IntoRequest<InferRequest>) -> Result<InferResponse, Status> {
-        self.ask("/inference.GRPCInferenceService/ModelInfer", request)
+        self.ask(INFER, request)
     }
+}
+
+async fn connect(address: SocketAddr) -> Grpc<Channel> {
+    Grpc::new(Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap())
+}
+
+async fn ask<Q, R>(
+    client: &mut Grpc<Channel>,
+    path: &'static str,
+    request: impl tonic::IntoRequest<Q>,
+) -> Result<R, Status>
+where
+    Q: Message + Default + 'static,
+    R: Message + Default + 'static,
+{
+    client.ready().await.unwrap();
+    let path = PathAndQuery::from_static(path);
+    client.unary(request.into_request(), path, ProstCodec::default()).await.map(Response::into_inner)
+}
+
+/// Sends a stream of requests, and returns that of their answers.
+async fn stream_infer(
+    client: &mut Grpc<Channel>,
+    requests: impl Stream<Item = InferRequest> + Send + 'static,
+) -> Streaming<StreamInferResponse> {
+    client.ready().await.unwrap();
+    let path = PathAndQuery::from_static(STREAM_INFER);
+    client.streaming(Request::new(requests), path, ProstCodec::default()).await.unwrap().into_inner()
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -158,18 +186,14 @@ fn a_mistake_is_told_with_its_code() {
 
 #[test]
 fn a_stream_answers_each_message_and_goes_on_after_a_mistake() {
-    let pair = Pair::start(service());
+    let mut pair = Pair::start(service());
     let clip = wav(200.0, 1.0, 16_000);
     let [good, bad] = [files(&[clip]), files(&[b"text".to_vec()])];
     let messages = vec![good.clone(), bad, good];
 
     let answers = pair.runtime.block_on(async {
-        let mut client = pair.client.clone();
-        client.ready().await.unwrap();
-        let path = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelStreamInfer");
-        let request = Request::new(futures_util::stream::iter(messages));
-        let mut stream = client.streaming(request, path, ProstCodec::default()).await.unwrap().into_inner();
-        let mut answers: Vec<StreamInferResponse> = Vec::new();
+        let mut stream = stream_infer(&mut pair.client, stream::iter(messages)).await;
+        let mut answers = Vec::new();
         while let Some(answer) = stream.message().await.unwrap() {
             answers.push(answer);
         }
@@ -252,17 +276,10 @@ fn a_client_that_goes_within_a_stream_leaves_its_place() {
     let capacity = Capacity { workers: NonZeroUsize::MIN, queue: 3, ..Capacity::default() };
     let mut pair = Pair::start(Service { capacity, ..service() });
     let request = files(&[wav(200.0, 1.0, 16_000)]);
-    let url = format!("http://{}", pair.address);
     let is_heard = || async {
-        let channel = Channel::from_shared(url.clone()).unwrap().connect().await.unwrap();
-        let mut client = Grpc::new(channel);
-        client.ready().await.unwrap();
-        let path = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelStreamInfer");
-        let one = futures_util::stream::once(std::future::ready(request.clone()));
-        let unended = Request::new(one.chain(futures_util::stream::pending()));
-        let answers = client.streaming(unended, path, ProstCodec::default()).await.unwrap();
-        let first: StreamInferResponse = answers.into_inner().message().await.unwrap().unwrap();
-        first.infer_response.is_some()
+        let unended = stream::iter([request.clone()]).chain(stream::pending());
+        let mut answers = stream_infer(&mut connect(pair.address).await, unended).await;
+        answers.message().await.unwrap().unwrap().infer_response.is_some()
     };
     // The client, its connection and its stream end with its runtime.
     assert!((0..20).all(|_| runtime().block_on(is_heard())));
@@ -272,22 +289,19 @@ fn a_client_that_goes_within_a_stream_leaves_its_place() {
 #[cfg(unix)]
 #[test]
 fn a_stop_answers_what_has_begun() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let program = Program::start(&["--grpc-port".as_ref(), free.as_ref()]);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let program = Program::start(&["--grpc-port".as_ref(), free.port().to_string().as_ref()]);
     let runtime = runtime();
-    let request = Request::new(files(&vec![wav(200.0, 1.0, 16_000); 200]));
+    let request = files(&vec![wav(200.0, 1.0, 16_000); 200]);
 
     let response: InferResponse = runtime.block_on(async {
-        let channel = Channel::from_shared(format!("http://127.0.0.1:{free}")).unwrap();
-        let mut client = Grpc::new(channel.connect().await.unwrap());
-        client.ready().await.unwrap();
-        let path = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelInfer");
-        let answer = client.unary(request, path, ProstCodec::default());
+        let mut client = connect(free).await;
+        let answer = ask(&mut client, INFER, request);
         let stop = async {
             tokio::time::sleep(Duration::from_millis(50)).await; // until it has begun
             program.signal("TERM");
         };
-        tokio::join!(answer, stop).0.unwrap().into_inner()
+        tokio::join!(answer, stop).0.unwrap()
     });
 
     assert_eq!(response.outputs[0].shape[0], 200);
@@ -301,15 +315,11 @@ fn a_refusal_is_an_answer() {
     let mut pair = Pair::start(Service { capacity, ..service() });
     let long = files(&vec![wav(200.0, 1.0, 16_000); 200]);
     let answers = pair.runtime.block_on(async {
-        let ask = |request: InferRequest| {
-            let mut client = pair.client.clone();
-            async move {
-                client.ready().await.unwrap();
-                let path = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelInfer");
-                client.unary::<_, InferResponse, _>(Request::new(request), path, ProstCodec::default()).await
-            }
+        let infer = || {
+            let (mut client, request) = (pair.client.clone(), long.clone());
+            async move { ask::<_, InferResponse>(&mut client, INFER, request).await }
         };
-        futures_util::future::join_all((0..8).map(|_| ask(long.clone()))).await
+        futures_util::future::join_all((0..8).map(|_| infer())).await
     });
 
     let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
