@@ -27,7 +27,7 @@ fn decode_wav(bencher: Bencher, rate_hz: u32) {
     bencher.bench(|| decode(black_box(&bytes), &Limits::default()));
 }
 
-/// The same word in every codec.
+/// The same word in the codecs that compress it.
 #[divan::bench(args = ["aac", "flac", "m4a", "mp2", "mp3", "ogg", "opus"])]
 fn decode_codec(bencher: Bencher, format: &str) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/media/word.");

@@ -164,7 +164,7 @@ def soak(server, n_requests, n_clients):
         n_done = sum(client.n_done for client in clients)
         if half is None and n_done >= n_requests // 2:
             half = server.use()
-        if n_done - told >= n_requests // 20:
+        if n_done - told >= max(1, n_requests // 20):
             told = n_done
             n_wrong = sum(len(client.wrong) for client in clients)
             print(f"{n_done} of {n_requests} requests, {n_wrong} wrong, {server.use()}", file=sys.stderr, flush=True)
