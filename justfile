@@ -15,6 +15,11 @@ fetch *args:
 speak *args:
     crates/sc-train/scripts/speak.py {{ data }} {{ args }}
 
+# Add speech of people to the data set, as for the shipped model (on Debian; needs ffmpeg)
+people:
+    cargo build --release -p sc-train
+    crates/sc-train/scripts/people.py {{ data }} --classify "${CARGO_TARGET_DIR:-target}/release/sc-train classify"
+
 # Train on the data set; a second call continues an interrupted training
 train *args:
     cargo run --release -p sc-train -- train --data {{ data }} --out {{ run }} --resume {{ args }}

@@ -33,13 +33,13 @@ impl Clip {
         Some(Self { word: normal_form(word), speaker: speaker.to_owned(), path: path.to_owned() })
     }
 
-    /// The word that was said: the folder's, or in a folder `spoken_…` of `scripts/speak.py`, which holds many words,
-    /// the end of the speaker's name, `<synthesiser>-<number>-<word>`.
-    pub fn said(&self) -> &str {
-        match self.speaker.splitn(3, '-').nth(2) {
-            Some(word) if !word.is_empty() && self.word.starts_with("spoken_") => word,
-            _ => &self.word,
+    /// The word that was said: the folder's, or in a folder `spoken_…`, which holds many words, the end of the speaker's
+    /// name, `<synthesiser>-<number>-<word>`. Running speech is there too, and says no word: `<source>-<number>`.
+    pub fn said(&self) -> Option<&str> {
+        if !self.word.starts_with("spoken_") {
+            return Some(&self.word);
         }
+        self.speaker.splitn(3, '-').nth(2).filter(|word| !word.is_empty())
     }
 
     /// Returns true if the clip is named as in the published archive: its speaker is eight hexadecimal
@@ -62,11 +62,12 @@ mod tests {
     }
 
     #[test]
-    fn a_synthetic_clip_names_its_word() {
-        let said = |path: &str| Clip::parse(Path::new(path)).unwrap().said().to_owned();
-        assert_eq!(said("spoken_other/espeak-17-lamp_nohash_0.wav"), "lamp");
-        assert_eq!(said("yes/0a7c2a8d_nohash_3.wav"), "yes");
-        assert_eq!(said("lamp/2026-11-27-kitchen.wav"), "lamp");
+    fn a_synthetic_clip_names_its_word_and_running_speech_has_none() {
+        let said = |path: &str| Clip::parse(Path::new(path)).unwrap().said().map(str::to_owned);
+        assert_eq!(said("spoken_other/espeak-17-lamp_nohash_0.wav").as_deref(), Some("lamp"));
+        assert_eq!(said("yes/0a7c2a8d_nohash_3.wav").as_deref(), Some("yes"));
+        assert_eq!(said("lamp/2026-11-27-kitchen.wav").as_deref(), Some("lamp"));
+        assert_eq!(said("spoken_queen/queen-17_nohash_0.wav"), None);
     }
 
     #[test]

@@ -182,6 +182,11 @@ impl KeywordCnnConfig {
                 return Err(format!("a stride of {stride}: expected 1 to 8"));
             }
         }
+        self.validate_sizes()
+    }
+
+    /// Checks what all layers together take and make.
+    fn validate_sizes(&self) -> Result<(), String> {
         let sizes = [(self.n_frames, "frames", 1000), (self.n_mels, "mel bands", 256)];
         for (size, what, most) in sizes.into_iter().chain([(self.n_labels, "labels", 1000)]) {
             if !(1..=most).contains(&size) {

@@ -94,6 +94,26 @@ impl Weights {
         weights
     }
 
+    /// Returns the mean of several weights of one network. It is often better than each of them, if they come from trainings
+    /// that began alike (Wortsman et al., arXiv:2203.05482).
+    ///
+    /// # Errors
+    /// The text names a tensor that the others do not have in the same shape.
+    pub fn mean(first: &Self, others: &[&Self]) -> Result<Self, String> {
+        let mut mean = first.clone();
+        let share = (1.0 + others.len() as f32).recip();
+        for (name, tensor) in &mut mean.0 {
+            for other in others {
+                let same = other.0.get(name).filter(|other| other.shape == tensor.shape);
+                let same =
+                    same.ok_or_else(|| format!("`{name}` is not in all of them, or of another shape"))?;
+                tensor.values.iter_mut().zip(&same.values).for_each(|(sum, value)| *sum += value);
+            }
+            tensor.values.iter_mut().for_each(|sum| *sum *= share);
+        }
+        Ok(mean)
+    }
+
     /// Adds a head that tells `n_words` words apart during training, or begins it anew.
     pub fn add_word_head(&mut self, config: &KeywordCnnConfig, n_words: usize, seed: u64) {
         let Some(block) = config.blocks.get(WORD_BLOCK) else { return };
@@ -315,6 +335,19 @@ mod tests {
         let values = &weights.get("blocks.0.conv1.weight").values;
         let variance = values.iter().map(|value| value * value).sum::<f32>() / values.len() as f32;
         assert!((variance * 384.0 / 2.0 - 1.0).abs() < 0.05, "2 / 384 expected, got {variance}");
+    }
+
+    #[test]
+    fn a_mean_lies_between_weights_of_one_network_and_there_is_none_of_two() {
+        let config = KeywordCnnConfig::new(101, 40, 3);
+        let [first, second] = [1, 2].map(|seed| Weights::random(&config, seed));
+        assert_eq!(Weights::mean(&first, &[]), Ok(first.clone()));
+        let mean = Weights::mean(&first, &[&second]).unwrap();
+        mean.check(&config).unwrap();
+        let value = |weights: &Weights| weights.get("head.weight").values[7];
+        assert!((value(&mean) - f32::midpoint(value(&first), value(&second))).abs() < 1e-6);
+        let other = Weights::random(&KeywordCnnConfig::new(101, 40, 4), 1);
+        assert!(Weights::mean(&first, &[&other]).unwrap_err().contains("`head.bias`"));
     }
 
     #[test]

@@ -29,8 +29,8 @@ pub struct TrainConfig {
     pub weight_decay: f32,
     /// Factor of the network's usual channels.
     pub width: usize,
-    /// SHA-256 of the record whose weights the training begins with; random ones without it.
-    pub init: Option<String>,
+    /// SHA-256 of each record whose weights' mean the training begins with; random ones without any.
+    pub init: Vec<String>,
     /// SHA-256 of each record whose answers are learnt, if any teaches.
     pub teachers: Vec<String>,
     /// Share of the teachers' mean answer in a target; the rest is the label (Hinton et al., arXiv:1503.02531).
@@ -78,7 +78,7 @@ impl Default for TrainConfig {
             warmup_epochs: 1.0,
             weight_decay: 0.05,
             width: 1,
-            init: None,
+            init: Vec::new(),
             teachers: Vec::new(),
             teacher_share: 0.8,
             label_smoothing: 0.1,

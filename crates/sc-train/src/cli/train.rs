@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+#[cfg(feature = "flex")]
+use anyhow::{anyhow, ensure};
 use clap::Args;
 #[cfg(feature = "flex")]
 use sc_data::{Labels, Sha256Digest, Split};
 use sc_data::{Task, Words};
 use sc_model::Backend;
 #[cfg(feature = "flex")]
-use sc_model::Record;
+use sc_model::{Record, Weights};
 
 use super::{parse_count, parse_minutes, parse_probability, parse_rate, parse_width};
 use crate::config::TrainConfig;
@@ -62,9 +64,9 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().width, value_parser = parse_width)]
     pub width: usize,
     /// A model whose weights the training begins with, instead of random ones. Labels that it does not know begin anew.
-    /// Use a tenth of the usual --learning-rate, so that it keeps what it knows.
+    /// Use a tenth of the usual --learning-rate, so that it keeps what it knows. Of several models, it is the mean.
     #[arg(long, value_name = "FILE")]
-    pub init: Option<PathBuf>,
+    pub init: Vec<PathBuf>,
     /// A model whose answers are learnt along with the labels. The answers of several are averaged.
     #[arg(long, value_name = "FILE")]
     pub teacher: Vec<PathBuf>,
@@ -119,8 +121,9 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ex
     let labels = words.unwrap_or_else(|| args.task.labels());
     let dataset = dataset.split_for(&labels, &cache)?;
     let mut config = config(args, recipe, labels, dataset.clips_in(Split::Train).count());
-    let (init, digest) = first_record(args, &config)?.unzip();
-    config.init = digest.map(|digest| digest.to_string());
+    let (init, digests): (Vec<_>, Vec<_>) = first_records(args, &config)?.into_iter().unzip();
+    config.init = digests.iter().map(Sha256Digest::to_string).collect();
+    let init = mean(&init)?;
     let mut teachers = Vec::new();
     for path in &args.teacher {
         let (record, digest) = Record::load_with_digest(path)?;
@@ -161,16 +164,33 @@ fn config(args: &TrainArgs, recipe: Recipe, labels: Labels, n_clips: usize) -> T
     TrainConfig { seed, epochs, batch_size, learning_rate, width, label_smoothing, recipe, ..usual }
 }
 
-/// The record to begin with, and its digest: that of `--init`, or for words of one's own the one that is built in, if it
-/// is as wide.
+/// The records to begin with, and their digests: those of `--init`, or for words of one's own the one that is built in, if
+/// it is as wide.
 #[cfg(feature = "flex")]
-fn first_record(args: &TrainArgs, config: &TrainConfig) -> Result<Option<(Record, Sha256Digest)>> {
-    if let Some(path) = &args.init {
-        return Ok(Some(Record::load_with_digest(path)?));
+fn first_records(args: &TrainArgs, config: &TrainConfig) -> Result<Vec<(Record, Sha256Digest)>> {
+    if !args.init.is_empty() {
+        return Ok(args.init.iter().map(|path| Record::load_with_digest(path)).collect::<Result<_, _>>()?);
     }
     let usual = TrainConfig::default().width;
     let shipped = Record::shipped_bytes().filter(|_| args.words.is_some() && args.width == usual);
-    let Some(bytes) = shipped else { return Ok(None) };
+    let Some(bytes) = shipped else { return Ok(Vec::new()) };
     eprintln!("begins with the model that is built in, and new labels: {}", config.labels.names().join(", "));
-    Ok(Some((Record::from_bytes(bytes)?, Sha256Digest::of(bytes))))
+    Ok(vec![(Record::from_bytes(bytes)?, Sha256Digest::of(bytes))])
+}
+
+/// Returns the first record with the mean of all weights.
+#[cfg(feature = "flex")]
+fn mean(records: &[Record]) -> Result<Option<Record>> {
+    let Some((first, others)) = records.split_first() else { return Ok(None) };
+    let is_alike = |other: &Record| {
+        let names = |record: &Record| record.header.labels.names()[..record.header.network.n_labels].to_vec();
+        other.header.network == first.header.network && names(other) == names(first)
+    };
+    ensure!(
+        others.iter().all(is_alike),
+        "the models of --init have other labels or networks: expected the same"
+    );
+    let others: Vec<_> = others.iter().map(|record| &record.weights).collect();
+    let weights = Weights::mean(&first.weights, &others).map_err(|reason| anyhow!("--init: {reason}"))?;
+    Ok(Some(Record { weights, ..first.clone() }))
 }

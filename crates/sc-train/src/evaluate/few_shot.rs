@@ -161,7 +161,8 @@ fn listen_to_split<'a>(
     let recordings = recordings.collect::<Result<_>>()?;
     bar.finish_and_clear();
     let labels = &classifier.header().labels;
-    let mut words = by_word(clips.iter().map(|clip| dataset.clips()[*clip].said().to_owned()));
+    // As in a folder, what begins with `_` is no word: so running speech is.
+    let mut words = by_word(clips.iter().map(|clip| dataset.clips()[*clip].said().unwrap_or("_").to_owned()));
     words.retain(|word, _| !labels.has_keyword(word) && !word.starts_with('_'));
     let samples = move |recording: usize| {
         let waveform = cache.waveform(Source::Clip(clips[recording]))?;

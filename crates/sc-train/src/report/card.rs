@@ -148,10 +148,11 @@ fn digests(settings: &Value) -> String {
 
 /// Lists the records that a training began with and learnt from: name, option and digest.
 fn records(settings: &Value) -> impl Iterator<Item = (String, &'static str, &str)> {
-    let init = settings["init"].as_str().map(|digest| ("INIT".to_owned(), "--init", digest));
-    let teachers = settings["teachers"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let named = |(i, digest)| (format!("TEACHER-{}", i + 1), "--teacher", digest);
-    init.into_iter().chain(teachers.enumerate().map(named))
+    let kinds = [("init", "INIT", "--init"), ("teachers", "TEACHER", "--teacher")];
+    kinds.into_iter().flat_map(|(setting, name, option)| {
+        let digests = settings[setting].as_array().into_iter().flatten().filter_map(Value::as_str);
+        digests.enumerate().map(move |(i, digest)| (format!("{name}-{}", i + 1), option, digest))
+    })
 }
 
 /// Names the clips of the published archive, and their split.
@@ -183,8 +184,8 @@ fn added(n_clips: usize) -> String {
         return String::new();
     }
     format!(
-        " {n_clips} clips more are not the archive's: words spoken by synthesisers (`crates/sc-train/scripts/speak.py`), \
-         or recordings of one's own."
+        " {n_clips} clips more are not the archive's: words spoken by synthesisers and speech of people from Debian's \
+         packages (`speak.py` and `people.py` in `crates/sc-train/scripts`), or recordings of one's own."
     )
 }
 
@@ -377,15 +378,15 @@ mod tests {
         let settings = TrainConfig {
             seed: 7,
             label_smoothing: 0.02,
-            init: Some("cd34".into()),
+            init: vec!["cd34".into()],
             teachers: vec!["ab12".into()],
             ..TrainConfig::default()
         };
         let mut report = report();
         report.training["settings"] = serde_json::to_value(settings).unwrap();
         let card = render(&report, &header());
-        let command = "train --data DIR --out OUT --seed 7 --label-smoothing 0.02 --init INIT --teacher TEACHER-1\n\n\
-                       INIT is";
+        let command = "train --data DIR --out OUT --seed 7 --label-smoothing 0.02 --init INIT-1 --teacher TEACHER-1\n\n\
+                       INIT-1 is";
         assert!(
             card.contains(command) && card.contains("\nTEACHER-1 is the record of SHA-256 `ab12`"),
             "{card}"

@@ -277,11 +277,13 @@ impl<'a> SoundMaker<'a> {
 fn words(dataset: &SpeechCommands) -> (Vec<Option<usize>>, usize) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for clip in dataset.clips_in(Split::Train) {
-        *counts.entry(dataset.clips()[clip].said()).or_default() += 1;
+        if let Some(word) = dataset.clips()[clip].said() {
+            *counts.entry(word).or_default() += 1;
+        }
     }
     counts.retain(|_, count| *count >= MIN_CLIPS);
     let indices: BTreeMap<&str, usize> = counts.into_keys().zip(0..).collect();
-    let of_clips = dataset.clips().iter().map(|clip| indices.get(clip.said()).copied());
+    let of_clips = dataset.clips().iter().map(|clip| indices.get(clip.said()?).copied());
     (of_clips.collect(), indices.len())
 }
 

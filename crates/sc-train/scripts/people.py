@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Adds what people say to a data set: other words, and pieces of running speech, from recordings that Debian packages.
+
+    apt-get install ffmpeg
+    crates/sc-train/scripts/people.py data/speech_commands_v0.02
+
+The data set has single words by volunteers at their computers. A network trained on it alone takes pieces of running
+speech for a command, so this script adds actors, announcers and players, in many languages. The clips
+belong to the training split, because the lists of the other splits do not name them. A second run replaces them.
+
+A command may be said among them, so what the shipped model surely takes for a word that the language has is left out: it is
+asked by `sc-train classify`, which has to be on the PATH, or `--classify COMMAND` says how to run it.
+"""
+
+import argparse
+import array
+import json
+import random
+import shlex
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import wave
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+RATE_HZ = 16_000
+EVERY = set("yes no up down left right on off stop go".split())
+# For each folder of clips: the Debian packages, their recordings, and how many clips are taken at most.
+SOURCES = {
+    "spoken_queen": (["flight-of-the-amazon-queen"], "usr/share/scummvm/*/queen.1c", 4000),
+    "spoken_fillets": (["fillets-ng-data", "fillets-ng-data-cs", "fillets-ng-data-nl"],
+                       "usr/share/games/fillets-ng/sound/**/*.ogg", 5000),
+    "spoken_asterisk": (["asterisk-core-sounds-it-wav", "asterisk-core-sounds-ru-wav", "asterisk-prompt-es-co",
+                         "asterisk-prompt-fr-armelle"], "usr/share/asterisk/sounds/**/*.*", 4000),
+    "spoken_tuxpaint": (["tuxpaint-stamps-default"], "usr/share/tuxpaint/stamps/**/*_desc*.ogg", 8000),
+    "spoken_hedgewars": (["hedgewars-data"], "usr/share/games/hedgewars/Data/Sounds/voices/**/*.ogg", 1200),
+}
+# Commands that are said in them, and are left out where the model hears one: *no* and *stop* are words of many languages.
+SAID = {"spoken_queen": EVERY, "spoken_hedgewars": EVERY}
+SAID_ELSEWHERE = {"no", "stop"}
+LEAST_CONFIDENCE = 0.9
+# Recordings are cut into seconds that overlap by a quarter; of a long one, two that are drawn by chance are taken.
+STEP = RATE_HZ * 3 // 4
+MOST_OF_ONE = 2
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="the data set, as `sc-data fetch` leaves it")
+    parser.add_argument("--classify", default="sc-train classify", metavar="COMMAND",
+                        help="the command that names a word [%(default)s]")
+    arguments = parser.parse_args()
+    for split in "validation_list.txt", "testing_list.txt":
+        if not (arguments.data / split).exists():
+            sys.exit(f"error: {arguments.data} has no {split}: expected a data set that `sc-data fetch` left")
+    for program in "apt-get", "dpkg", "ffmpeg", shlex.split(arguments.classify)[0]:
+        if not shutil.which(program):
+            sys.exit(f"error: {program} is missing; see --help")
+    for folder, source in SOURCES.items():
+        folder = arguments.data / folder
+        folder.mkdir(exist_ok=True)
+        for earlier in folder.glob("*.wav"):
+            earlier.unlink()
+        with tempfile.TemporaryDirectory() as scratch:
+            cut(folder, Path(scratch), *source)
+        n_left_out = leave_out_commands(folder, arguments.classify)
+        print(f"{folder.name}: {len(list(folder.glob('*.wav')))} clips, {n_left_out} left out", file=sys.stderr)
+
+
+def cut(folder, scratch, packages, pattern, most):
+    """Writes the seconds of the packages' recordings, each by a speaker of its own: nobody knows whose voice it is."""
+    for package in packages:
+        run(["apt-get", "download", package], cwd=scratch)
+        archive, = scratch.glob(f"{package}_*.deb")
+        run(["dpkg", "-x", archive.name, package], cwd=scratch)
+    recordings = sorted(path for path in scratch.glob(f"*/{pattern}") if path.is_file())
+    if pattern.endswith(".1c"):
+        recordings = unpack_queen(recordings[0], scratch)
+    rng = random.Random(1)
+    rng.shuffle(recordings)
+    name = folder.name.removeprefix("spoken_")
+    n_clips = 0
+    with ThreadPoolExecutor() as pool:
+        for seconds in pool.map(lambda path: list(cut_one(path)), recordings[:most]):
+            rng.shuffle(seconds)
+            for second in seconds[:min(MOST_OF_ONE, most - n_clips)]:
+                with wave.open(str(folder / f"{name}-{n_clips}_nohash_0.wav"), "wb") as file:
+                    file.setparams((1, 2, RATE_HZ, 0, "NONE", None))
+                    file.writeframes(second.tobytes())
+                n_clips += 1
+
+
+def unpack_queen(path, scratch):
+    """Writes the speech of *Flight of the Amazon Queen*, files `.SB` in an archive that ScummVM describes, as MP3."""
+    recordings = []
+    with path.open("rb") as archive:
+        archive.seek(13)  # the magic number, the version and the codec
+        n_files, = struct.unpack(">H", archive.read(2))
+        files = [struct.unpack(">12sxII", archive.read(21)) for _ in range(n_files)]
+        for name, offset, length in files:
+            if name.rstrip(b"\0 ").endswith(b".SB"):
+                archive.seek(offset)
+                recordings.append(scratch / f"{name.rstrip(bytes(1)).decode()}.mp3")
+                recordings[-1].write_bytes(archive.read(length))
+    return sorted(recordings)
+
+
+def cut_one(path):
+    """Yields the seconds of a recording that are not much quieter than its loudest; one that is shorter, amid silence."""
+    wav = run(["ffmpeg", "-v", "quiet", "-i", path, "-ac", "1", "-ar", str(RATE_HZ), "-f", "s16le", "-"], check=False)
+    samples = array.array("h", wav[:len(wav) // 2 * 2])
+    loudest = max(map(abs, samples), default=0)
+    loud = [i for i in range(0, len(samples), 160) if max(map(abs, samples[i:i + 160])) > 0.05 * loudest]
+    if loudest < 300 or not loud:
+        return
+    samples = samples[max(0, loud[0] - RATE_HZ // 20):loud[-1] + RATE_HZ * 6 // 100]
+    if len(samples) < RATE_HZ // 8:
+        return
+    if len(samples) <= RATE_HZ:
+        before = (RATE_HZ - len(samples)) // 2
+        yield array.array("h", bytes(2 * before)) + samples + array.array("h", bytes(2 * (RATE_HZ - len(samples) - before)))
+        return
+    seconds = [samples[i:i + RATE_HZ] for i in range(0, len(samples) - RATE_HZ + 1, STEP)]
+    energies = [sum(sample * sample for sample in second[::7]) for second in seconds]
+    yield from (second for second, energy in zip(seconds, energies) if energy > 0.03 * max(energies))
+
+
+def leave_out_commands(folder, classify):
+    """Removes the clips in which the model surely hears a command that is said in them."""
+    said = SAID.get(folder.name, SAID_ELSEWHERE)
+    heard = [json.loads(line) for line in run([*shlex.split(classify), "--json", folder]).splitlines()]
+    commands = [answer["path"] for answer in heard
+                if answer.get("label") in said and answer["confidence"] >= LEAST_CONFIDENCE]
+    for path in commands:
+        Path(path).unlink()
+    return len(commands)
+
+
+def run(command, check=True, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, check=check, **options).stdout
+
+
+if __name__ == "__main__":
+    main()
