@@ -22,12 +22,12 @@ import struct
 import subprocess
 import sys
 import tempfile
-import wave
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from speak import COMMANDS, check_data, write
+
 RATE_HZ = 16_000
-EVERY = set("yes no up down left right on off stop go".split())
 # For each folder of clips: the Debian packages, their recordings, and how many clips are taken at most.
 SOURCES = {
     "spoken_queen": (["flight-of-the-amazon-queen"], "usr/share/scummvm/*/queen.1c", 4000),
@@ -39,7 +39,7 @@ SOURCES = {
     "spoken_hedgewars": (["hedgewars-data"], "usr/share/games/hedgewars/Data/Sounds/voices/**/*.ogg", 1200),
 }
 # Commands that are said in them, and are left out where the model hears one: *no* and *stop* are words of many languages.
-SAID = {"spoken_queen": EVERY, "spoken_hedgewars": EVERY}
+SAID = {"spoken_queen": COMMANDS, "spoken_hedgewars": COMMANDS}
 SAID_ELSEWHERE = {"no", "stop"}
 LEAST_CONFIDENCE = 0.9
 # Recordings are cut into seconds that overlap by a quarter; of a long one, two that are drawn by chance are taken.
@@ -53,9 +53,7 @@ def main():
     parser.add_argument("--classify", default="sc-train classify", metavar="COMMAND",
                         help="the command that names a word [%(default)s]")
     arguments = parser.parse_args()
-    for split in "validation_list.txt", "testing_list.txt":
-        if not (arguments.data / split).exists():
-            sys.exit(f"error: {arguments.data} has no {split}: expected a data set that `sc-data fetch` left")
+    check_data(arguments.data)
     for program in "apt-get", "dpkg", "ffmpeg", shlex.split(arguments.classify)[0]:
         if not shutil.which(program):
             sys.exit(f"error: {program} is missing; see --help")
@@ -87,9 +85,7 @@ def cut(folder, scratch, packages, pattern, most):
         for seconds in pool.map(lambda path: list(cut_one(path)), recordings[:most]):
             rng.shuffle(seconds)
             for second in seconds[:min(MOST_OF_ONE, most - n_clips)]:
-                with wave.open(str(folder / f"{name}-{n_clips}_nohash_0.wav"), "wb") as file:
-                    file.setparams((1, 2, RATE_HZ, 0, "NONE", None))
-                    file.writeframes(second.tobytes())
+                write(folder / f"{name}-{n_clips}_nohash_0.wav", RATE_HZ, second)
                 n_clips += 1
 
 

@@ -67,9 +67,7 @@ def main():
     parser.add_argument("--words", type=Path, default="/usr/share/dict/american-english-small", metavar="FILE",
                         help="file with one word per line")
     arguments = parser.parse_args()
-    for split in "validation_list.txt", "testing_list.txt":
-        if not (arguments.data / split).exists():
-            sys.exit(f"error: {arguments.data} has no {split}: expected a data set that `sc-data fetch` left")
+    check_data(arguments.data)
 
     for engine in "espeak", "flite", "festival":
         for earlier in arguments.data.glob(f"*/{engine}-*.wav"):
@@ -79,6 +77,12 @@ def main():
         for done, _ in enumerate(pool.map(lambda clip: speak(arguments.data, *clip), clips), 1):
             if done % 1000 == 0:
                 print(f"{done} of {len(clips)} clips", file=sys.stderr)
+
+
+def check_data(data):
+    for split in "validation_list.txt", "testing_list.txt":
+        if not (data / split).exists():
+            sys.exit(f"error: {data} has no {split}: expected a data set that `sc-data fetch` left")
 
 
 def plan(arguments):
@@ -119,9 +123,7 @@ def speak(data, number, folder, text, language):
     if samples:
         path = data / folder / f"{engine}-{number}-{text}_nohash_0.wav"
         path.parent.mkdir(exist_ok=True)
-        with wave.open(str(path), "wb") as file:
-            file.setparams((1, 2, rate, 0, "NONE", None))
-            file.writeframes(samples.tobytes())
+        write(path, rate, samples)
 
 
 def sounds(text, language):
@@ -156,6 +158,12 @@ def read(wav):
     """Returns the rate and the samples of a streamed 16-bit mono WAV file, whose header has wrong sizes."""
     at = wav.index(b"data") + 8
     return int.from_bytes(wav[24:28], "little"), array.array("h", wav[at:at + (len(wav) - at) // 2 * 2])
+
+
+def write(path, rate, samples):
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", None))
+        file.writeframes(samples.tobytes())
 
 
 def one_second(samples, rate, rng):

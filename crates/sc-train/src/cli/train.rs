@@ -184,13 +184,45 @@ fn mean(records: &[Record]) -> Result<Option<Record>> {
     let Some((first, others)) = records.split_first() else { return Ok(None) };
     let is_alike = |other: &Record| {
         let names = |record: &Record| record.header.labels.names()[..record.header.network.n_labels].to_vec();
-        other.header.network == first.header.network && names(other) == names(first)
+        let (other_header, header) = (&other.header, &first.header);
+        other_header.network == header.network
+            && other_header.log_mel == header.log_mel
+            && names(other) == names(first)
     };
     ensure!(
         others.iter().all(is_alike),
-        "the models of --init have other labels or networks: expected the same"
+        "the models of --init differ in labels, front end or network: expected the same"
     );
     let others: Vec<_> = others.iter().map(|record| &record.weights).collect();
     let weights = Weights::mean(&first.weights, &others).map_err(|reason| anyhow!("--init: {reason}"))?;
     Ok(Some(Record { weights, ..first.clone() }))
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use sc_data::LogMelConfig;
+    use sc_model::{Header, KeywordCnnConfig};
+
+    use super::*;
+
+    fn record(log_mel: LogMelConfig, task: Task, seed: u64) -> Record {
+        let labels = task.labels();
+        let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
+        let weights = Weights::random(&network, seed);
+        Record { header: Header::untrained(labels, log_mel, network), weights, words: None }
+    }
+
+    #[test]
+    fn models_that_differ_have_no_mean() {
+        let usual = |task, seed| record(LogMelConfig::default(), task, seed);
+        let first = usual(Task::Commands, 1);
+        let other_offset = LogMelConfig { log_offset: 1e-3, ..LogMelConfig::default() };
+        assert_eq!(mean(&[]).unwrap(), None);
+        assert_eq!(mean(std::slice::from_ref(&first)).unwrap(), Some(first.clone()));
+        assert!(mean(&[first.clone(), usual(Task::Commands, 2)]).unwrap().is_some());
+        for other in [usual(Task::Words, 1), record(other_offset, Task::Commands, 1)] {
+            let refusal = mean(&[first.clone(), other]).unwrap_err().to_string();
+            assert!(refusal.contains("differ in labels, front end or network"), "{refusal}");
+        }
+    }
 }
