@@ -1,11 +1,12 @@
 //! Every way of running the network gives the same logits.
 #![allow(clippy::unwrap_used)] // in what the tests share, too
 
+use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sc_data::LogMelConfig;
-use sc_model::{Engine, Kernel, KeywordCnnConfig, Weights};
+use sc_model::{Backend, Engine, Kernel, KeywordCnnConfig, Weights};
 
 /// Weights as training leaves them: no norm is neutral.
 fn trained_looking(config: &KeywordCnnConfig) -> Weights {
@@ -34,15 +35,37 @@ fn config() -> KeywordCnnConfig {
     KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, 12)
 }
 
-fn burn_logits(config: &KeywordCnnConfig, weights: &Weights, x: &[Vec<f32>], device: &Device) -> Vec<f32> {
+fn batch(config: &KeywordCnnConfig, x: &[Vec<f32>], device: &Device) -> Tensor<3> {
     let data = TensorData::new(x.concat(), [x.len(), config.n_frames, config.n_mels]);
-    let logits = config.init(weights, device).forward(Tensor::from_data(data, device));
+    Tensor::from_data(data, device)
+}
+
+fn burn_logits(config: &KeywordCnnConfig, weights: &Weights, x: &[Vec<f32>], device: &Device) -> Vec<f32> {
+    let logits = config.init(weights, device).forward(batch(config, x, device));
     logits.into_data().try_to_vec().unwrap()
+}
+
+/// The weights after a step down the slope of the logits' squares.
+fn trained(config: &KeywordCnnConfig, weights: &Weights, x: &[Vec<f32>], device: &Device) -> Weights {
+    let device = device.clone().autodiff();
+    let network = config.init(weights, &device);
+    let loss = network.forward(batch(config, x, &device)).square().mean();
+    let gradients = GradientsParams::from_grads(loss.backward(), &network);
+    SgdConfig::new().init().step(1.0, network, gradients).weights()
+}
+
+/// The devices of this build: with the feature `ndarray` or `wgpu`, of that backend too.
+fn devices() -> impl Iterator<Item = (Backend, Device)> {
+    Backend::available().filter_map(|backend| Some((backend, backend.device()?)))
+}
+
+fn furthest(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 fn assert_close(a: &[f32], b: &[f32], tolerance: f32, what: &str) {
     assert_eq!(a.len(), b.len(), "{what}");
-    let furthest = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let furthest = furthest(a, b);
     assert!(furthest <= tolerance, "{what}: furthest apart {furthest}, expected at most {tolerance}");
 }
 
@@ -64,16 +87,32 @@ fn every_kernel_gives_the_logits_of_flex_on_a_thousand_clips() {
     }
 }
 
-/// Takes the feature `ndarray`: without it, Burn's former backend is not built.
-#[cfg(feature = "ndarray")]
 #[test]
-#[allow(deprecated, reason = "ndarray stays a backend of this project while Burn has it")]
-fn ndarray_gives_the_logits_of_flex() {
+fn every_backend_gives_the_logits_of_flex() {
     let config = config();
     let weights = trained_looking(&config);
     let x = spectrograms(4, config.n_frames * config.n_mels);
     let expected = burn_logits(&config, &weights, &x, &Device::flex());
-    assert_close(&burn_logits(&config, &weights, &x, &Device::ndarray()), &expected, 1e-4, "ndarray");
+    for (backend, device) in devices() {
+        assert_close(&burn_logits(&config, &weights, &x, &device), &expected, 1e-4, &backend.to_string());
+    }
+}
+
+/// To a fiftieth: a sum that rounds to the other side of zero lets another gradient through `ReLU`.
+#[test]
+fn every_backend_learns_what_flex_learns() {
+    let config = config();
+    let weights = trained_looking(&config);
+    let x = spectrograms(4, config.n_frames * config.n_mels);
+    let expected = trained(&config, &weights, &x, &Device::flex());
+    for (backend, device) in devices() {
+        let learnt = trained(&config, &weights, &x, &device);
+        for (name, values) in expected.iter() {
+            let moved = furthest(&values.values, &weights.get(name).values);
+            let what = format!("{name} on {backend}, moved by {moved}");
+            assert_close(&learnt.get(name).values, &values.values, 0.02 * moved, &what);
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! It multiplies patches by weights, a few clips at a time, so that the patches are still in the cache when
 //! the product reads them. Burn's own convolution has channels first and takes three to eight times as
-//! long. Only training on flex uses this one; elsewhere [`conv`] is Burn's own `conv2d`.
+//! long. Only flex uses this one. On another backend [`conv`] is one product of all patches by Burn's own
+//! operations: a product is what every backend does best, forward and backward.
 
 use burn::backend::{
     Autodiff, Flex,
@@ -12,7 +13,7 @@ use burn::backend::{
         ops::{Backward, Ops, OpsKind},
     },
 };
-use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
+use burn::tensor::{Slice, Tensor};
 use rayon::prelude::*;
 
 use super::flex::{Primitive, new_tensor, values};
@@ -23,37 +24,62 @@ use crate::ConvShape;
 /// `[time, frequency, input channel, output channel]`, padded with `(kernel - 1) / 2` zeros a side.
 pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: [usize; 2]) -> Tensor<4> {
     type Training = Autodiff<Flex>;
-    if !x.device().is_autodiff() {
-        return stock_conv(x, weight, stride);
+    let in_training = |tensor: &Tensor<4>| tensor.clone().try_into_primitive::<Training>().ok();
+    if let (Some(x), Some(weight)) = (in_training(&x), in_training(&weight)) {
+        return Tensor::from_primitive::<Training>(trained_conv(x, weight, stride));
     }
-    match (x.clone().try_into_primitive::<Training>(), weight.clone().try_into_primitive::<Training>()) {
-        (Ok(x), Ok(weight)) => Tensor::from_primitive::<Training>(own_conv(x, weight, stride)),
-        _ => stock_conv(x, weight, stride),
+    let in_use = |tensor: &Tensor<4>| tensor.clone().try_into_primitive::<Flex>().ok();
+    if let (Some(x), Some(weight)) = (in_use(&x), in_use(&weight)) {
+        return Tensor::from_primitive::<Flex>(own_conv(x, weight, stride).y);
     }
+    product_conv(x, weight, stride)
 }
 
-/// Does the same with Burn's `conv2d`, which takes channels before time and frequency.
-fn stock_conv(x: Tensor<4>, weight: Tensor<4>, stride: [usize; 2]) -> Tensor<4> {
-    let [kt, kf, _, _] = weight.dims();
-    let options = ConvOptions::new(stride, [(kt - 1) / 2, (kf - 1) / 2], [1, 1], 1);
-    let y = conv2d(x.permute([0, 3, 1, 2]), weight.permute([3, 2, 0, 1]), None, options);
-    y.permute([0, 2, 3, 1])
+/// Does the same by one product of the patches, `[batch, time', frequency', kernel time, kernel frequency, input channel]`.
+fn product_conv(x: Tensor<4>, weight: Tensor<4>, stride: [usize; 2]) -> Tensor<4> {
+    let [batch, time, frequency, channel] = x.dims();
+    let [kt, kf, _, channels] = weight.dims();
+    let shape = ConvShape { input: [time, frequency, channel], channels, kernel: [kt, kf], stride };
+    let ([pt, pf], [time, frequency, _]) = (shape.padding(), shape.output());
+    let x = x.pad([(pt, pt), (pf, pf), (0, 0)], 0.0);
+    let along = |first: usize, n: usize, step: usize| {
+        Slice::new(first as isize, Some((first + (n - 1) * step + 1) as isize), step as isize)
+    };
+    let places = (0..kt).flat_map(|t| (0..kf).map(move |f| (t, f)));
+    let values = places.map(|(t, f)| {
+        let [t, f] = [along(t, time, stride[0]), along(f, frequency, stride[1])];
+        x.clone().slice([Slice::full(), t, f, Slice::full()])
+    });
+    let patches = Tensor::cat(values.collect(), 3).reshape([batch * time * frequency, shape.patch_len()]);
+    let y = patches.matmul(weight.reshape([shape.patch_len(), channels]));
+    y.reshape([batch, time, frequency, channels])
 }
 
-fn own_conv(
+/// A convolution, with what its gradients need.
+struct Convolved {
+    shape: ConvShape,
+    x: Primitive<Flex>,
+    weight: Primitive<Flex>,
+    y: Primitive<Flex>,
+}
+
+fn own_conv(x: Primitive<Flex>, weight: Primitive<Flex>, stride: [usize; 2]) -> Convolved {
+    let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
+    let [batch, time, frequency, channel] = x.layout().shape().dims();
+    let [kt, kf, _, channels] = weight.layout().shape().dims();
+    let shape = ConvShape { input: [time, frequency, channel], channels, kernel: [kt, kf], stride };
+    let [time, frequency, _] = shape.output();
+    let y = new_tensor(forward(&shape, values(&x), values(&weight)), &[batch, time, frequency, channels]);
+    Convolved { shape, x, weight, y }
+}
+
+fn trained_conv(
     x: Primitive<Autodiff<Flex>>,
     weight: Primitive<Autodiff<Flex>>,
     stride: [usize; 2],
 ) -> Primitive<Autodiff<Flex>> {
     let prepared = ConvBackward.prepare::<NoCheckpointing>([x.node(), weight.node()]).compute_bound();
-    let (x, weight) = (x.into_primitive().to_contiguous(), weight.into_primitive().to_contiguous());
-    let [_, time, frequency, channel] = x.layout().shape().dims();
-    let [kt, kf, _, channels] = weight.layout().shape().dims();
-    let shape = ConvShape { input: [time, frequency, channel], channels, kernel: [kt, kf], stride };
-    let y = forward(&shape, values(&x), values(&weight));
-    let [time, frequency, _] = shape.output();
-    let batch = y.len() / (time * frequency * channels);
-    let y = new_tensor(y, &[batch, time, frequency, channels]);
+    let Convolved { shape, x, weight, y } = own_conv(x.into_primitive(), weight.into_primitive(), stride);
     match prepared.stateful() {
         OpsKind::Tracked(prepared) => prepared.finish((shape, x, weight), y),
         OpsKind::UnTracked(prepared) => prepared.finish(y),
@@ -256,10 +282,18 @@ fn overlaps(shape: &ConvShape) -> impl Iterator<Item = Overlap> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Tolerance};
+    use burn::tensor::{Device, Tolerance, module::conv2d, ops::ConvOptions};
 
     use super::*;
     use crate::network::slope::{assert_is_slope, random, weighted_sum};
+
+    /// Burn's own convolution, which takes channels before time and frequency.
+    fn stock_conv(x: Tensor<4>, weight: Tensor<4>, stride: [usize; 2]) -> Tensor<4> {
+        let [kt, kf, _, _] = weight.dims();
+        let options = ConvOptions::new(stride, [(kt - 1) / 2, (kf - 1) / 2], [1, 1], 1);
+        let y = conv2d(x.permute([0, 3, 1, 2]), weight.permute([3, 2, 0, 1]), None, options);
+        y.permute([0, 2, 3, 1])
+    }
 
     /// Output and both gradients of `f`, for an output weighted at random.
     fn with_gradients(
@@ -294,10 +328,12 @@ mod tests {
     #[test]
     fn output_and_gradients_are_those_of_stock_burn() {
         for case in CASES {
-            let own = with_gradients(conv, &x_and_weight(case), case.2);
-            let stock = with_gradients(stock_conv, &x_and_weight(case), case.2);
-            for (own, stock) in own.into_iter().zip(stock) {
-                own.into_data().assert_approx_eq::<f32>(&stock.into_data(), Tolerance::absolute(2e-3));
+            for conv in [conv, product_conv] {
+                let ours = with_gradients(conv, &x_and_weight(case), case.2);
+                let stock = with_gradients(stock_conv, &x_and_weight(case), case.2);
+                for (ours, stock) in ours.into_iter().zip(stock) {
+                    ours.into_data().assert_approx_eq::<f32>(&stock.into_data(), Tolerance::absolute(2e-3));
+                }
             }
         }
     }
