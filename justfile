@@ -103,9 +103,10 @@ export-onnx file="model.onnx" *args:
 check:
     .ci/run
 
-# Check the GPU backend for errors and warnings; not part of `check`, because it builds for half an hour
+# Check the GPU backend, which needs a GPU or Vulkan in software; not part of `check`, because it builds for half an hour
 check-wgpu:
     cargo clippy --locked -p sc-train -p sc-server --features wgpu -- -D warnings
+    cargo test --release --locked -p sc-model --features wgpu --test backends
 
 # Measure speed
 bench *args:
@@ -114,6 +115,11 @@ bench *args:
 # Compare with PyTorch, torchaudio, onnxruntime and Flask (needs wrk; --data DIR for training too)
 bench-peers *args:
     bench/run.sh {{ args }}
+
+# Compare training on the GPU with two cores (DATA as `just fetch` writes it)
+bench-gpu dir=data:
+    cargo build --release --locked -p sc-train --features wgpu
+    bench/gpu.py --data {{ dir }} --program "${CARGO_TARGET_DIR:-target}/release/sc-train"
 
 # Run the engine's portable path under Miri (needs `rustup toolchain install nightly --component miri`)
 miri:

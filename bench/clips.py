@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy
 import soundfile
+from subset import words
 
 RATE_HZ = 16_000
 SEED = 1
@@ -31,8 +32,3 @@ def write(folder: Path, n_clips, data: Path | None):
 def read_all(folder: Path):
     """Returns all clips of a folder, [clip, sample]."""
     return numpy.stack([soundfile.read(path, dtype="float32")[0] for path in sorted(folder.iterdir())])
-
-
-def words(data: Path):
-    """Returns the paths of the data set's clips of words."""
-    return [path for path in data.glob("*/*.wav") if not path.parent.name.startswith("_")]

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import clips
+import subset
 from our_side import OurSide, target_folder
 from timing import alternate, progress
 
@@ -35,7 +36,7 @@ def run(table, data):
 
 def link(data, full):
     """Links every clip under several speakers' names, until there are enough clips."""
-    paths = sorted(clips.words(data))
+    paths = sorted(subset.words(data))
     for i in range(N_CLIPS):
         path = paths[i % len(paths)]
         speaker, rest = path.name.split("_", 1)

@@ -13,6 +13,7 @@ import torch
 
 import clips
 import network
+import subset
 from our_side import MODEL
 
 BATCH = 64
@@ -53,7 +54,7 @@ def main():
 
 def read(data, n_clips):
     """Returns clips [clip, sample], their labels, and background noise, all in memory."""
-    paths = clips.words(data)[:n_clips]
+    paths = subset.words(data)[:n_clips]
     samples = numpy.zeros((len(paths), clips.RATE_HZ), "int16")
     for row, path in zip(samples, paths):
         clip = soundfile.read(path, dtype="int16")[0][: clips.RATE_HZ]

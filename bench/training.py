@@ -7,12 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import clips
+import subset
 from our_side import target_folder
 from timing import alternate, progress
 
 HERE = Path(__file__).parent
-N_CLIPS = 6400
 TRIAL_STEPS, STEPS = 30, 100
 ROUNDS = 5
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
@@ -28,12 +27,12 @@ SETTINGS = [
 def run(table, data):
     """Adds the row of the whole loop. PyTorch first chooses its best setting."""
     with tempfile.TemporaryDirectory(dir=data.parent) as folder:
-        subset = Path(folder) / "data"
-        link_subset(data, subset)
-        best = max(SETTINGS, key=lambda setting: torch_clips_per_s(subset, TRIAL_STEPS, setting))
+        part = Path(folder) / "data"
+        subset.link(data, part)
+        best = max(SETTINGS, key=lambda setting: torch_clips_per_s(part, TRIAL_STEPS, setting))
         progress(f"PyTorch's best setting: {name(best)}")
-        theirs = lambda: torch_clips_per_s(subset, STEPS, best)
-        measured = alternate(ROUNDS, lambda: our_clips_per_s(subset, Path(folder)), theirs)
+        theirs = lambda: torch_clips_per_s(part, STEPS, best)
+        measured = alternate(ROUNDS, lambda: our_clips_per_s(part, Path(folder)), theirs)
     how = {"unit": "clips/s", "threads": 2, "peers": ["torch", "torchaudio"]}
     table.at_least(1.3, "training", f"PyTorch, {name(best)}", *measured, **how)
 
@@ -45,28 +44,18 @@ def name(setting):
     )
 
 
-def link_subset(data, subset):
-    """Links some clips of each word, and all noise. Without lists, the published rule splits them."""
-    paths = sorted(clips.words(data))
-    chosen = paths[:: max(1, len(paths) // N_CLIPS)][:N_CLIPS]
-    for path in [*chosen, *data.glob("_background_noise_/*.wav")]:
-        link = subset / path.relative_to(data)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        os.link(path, link)
-
-
-def our_clips_per_s(subset, folder):
+def our_clips_per_s(part, folder):
     """Returns the speed of `sc-train`, which augments its examples in more ways than the PyTorch side."""
     with tempfile.TemporaryDirectory(dir=folder) as out:
         train = [target_folder() / "release/sc-train", "train", "--epochs=1"]
-        subprocess.run([*train, "--data", subset, "--out", out], check=True, capture_output=True)
+        subprocess.run([*train, "--data", part, "--out", out], check=True, capture_output=True)
         return json.loads((Path(out) / "metrics.jsonl").read_text().splitlines()[-1])["clips_per_s"]
 
 
-def torch_clips_per_s(subset, steps, setting):
+def torch_clips_per_s(part, steps, setting):
     """Returns the speed of one PyTorch process, or 0 if the setting does not work."""
     layout, compiled, allocator = setting
-    command = [sys.executable, "torch_training.py", subset, str(N_CLIPS), str(steps), *layout, *compiled]
+    command = [sys.executable, "torch_training.py", part, str(subset.N_CLIPS), str(steps), *layout, *compiled]
     environment = os.environ | allocator | {"OMP_NUM_THREADS": "2"}
     ended = subprocess.run(command, cwd=HERE, env=environment, text=True, capture_output=True)
     if ended.returncode:

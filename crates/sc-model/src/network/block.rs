@@ -5,8 +5,7 @@ use burn::tensor::{Tensor, activation::relu};
 
 use super::conv::conv;
 use super::norm;
-use super::parameters::{Reader, write};
-use crate::Weights;
+use super::parameters::{Reader, Writer};
 
 /// Weight of a batch's mean and variance in the running ones.
 const MOMENTUM: f32 = 0.1;
@@ -47,12 +46,12 @@ impl ConvNorm {
         if self.relu { relu(y) } else { y }
     }
 
-    pub(super) fn write(&self, weights: &mut Weights, name: &str) {
-        write(weights, format!("{name}.weight"), self.weight.val());
-        write(weights, format!("{name}.gamma"), self.gamma.val());
-        write(weights, format!("{name}.beta"), self.beta.val());
-        write(weights, format!("{name}.mean"), self.mean.value_sync());
-        write(weights, format!("{name}.variance"), self.variance.value_sync());
+    pub(super) fn write(&self, writer: &mut Writer, name: &str) {
+        writer.add(format!("{name}.weight"), self.weight.val());
+        writer.add(format!("{name}.gamma"), self.gamma.val());
+        writer.add(format!("{name}.beta"), self.beta.val());
+        writer.add(format!("{name}.mean"), self.mean.value_sync());
+        writer.add(format!("{name}.variance"), self.variance.value_sync());
     }
 }
 
@@ -75,11 +74,11 @@ impl Residual {
         relu(y + skip)
     }
 
-    pub(super) fn write(&self, weights: &mut Weights, name: &str) {
-        self.conv1.write(weights, &format!("{name}.conv1"));
-        self.conv2.write(weights, &format!("{name}.conv2"));
+    pub(super) fn write(&self, writer: &mut Writer, name: &str) {
+        self.conv1.write(writer, &format!("{name}.conv1"));
+        self.conv2.write(writer, &format!("{name}.conv2"));
         if let Some(skip) = &self.skip {
-            skip.write(weights, &format!("{name}.skip"));
+            skip.write(writer, &format!("{name}.skip"));
         }
     }
 }

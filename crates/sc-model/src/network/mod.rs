@@ -21,7 +21,7 @@ use crate::runner::{Output, Runner};
 use crate::weights::{WORD_BLOCK, WORD_HEAD};
 use crate::{KeywordCnnConfig, Weights};
 use block::{ConvNorm, Residual};
-use parameters::{Reader, to_vec, write};
+use parameters::{Reader, Writer, to_vec};
 
 /// The network that [`KeywordCnnConfig`] describes.
 #[derive(Module, Debug)]
@@ -110,21 +110,21 @@ impl KeywordCnn {
 
     /// Returns the network's weights, as [`KeywordCnnConfig::init`] takes them.
     pub fn weights(&self) -> Weights {
-        let mut weights = Weights::default();
+        let mut writer = Writer::default();
         for (i, conv) in self.stem.iter().enumerate() {
-            conv.write(&mut weights, &format!("stem.{i}"));
+            conv.write(&mut writer, &format!("stem.{i}"));
         }
-        self.entry.write(&mut weights, "entry");
+        self.entry.write(&mut writer, "entry");
         for (i, block) in self.blocks.iter().enumerate() {
-            block.write(&mut weights, &format!("blocks.{i}"));
+            block.write(&mut writer, &format!("blocks.{i}"));
         }
-        write(&mut weights, "head.weight".into(), self.head_weight.val());
-        write(&mut weights, "head.bias".into(), self.head_bias.val());
+        writer.add("head.weight".into(), self.head_weight.val());
+        writer.add("head.bias".into(), self.head_bias.val());
         if let Some(words) = &self.words {
-            write(&mut weights, WORD_HEAD[0].into(), words.weight.val());
-            write(&mut weights, WORD_HEAD[1].into(), words.bias.val());
+            writer.add(WORD_HEAD[0].into(), words.weight.val());
+            writer.add(WORD_HEAD[1].into(), words.bias.val());
         }
-        weights
+        writer.weights()
     }
 }
 

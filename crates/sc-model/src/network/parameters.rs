@@ -1,7 +1,9 @@
 //! Converts between [`Weights`] and the parameters of a Burn module.
 
+use std::mem;
+
 use burn::module::{Param, ParamId};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, Transaction};
 
 use crate::{Values, Weights};
 
@@ -31,11 +33,33 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub fn write<const D: usize>(weights: &mut Weights, name: String, tensor: Tensor<D>) {
-    let shape = tensor.dims().to_vec();
-    weights.insert(name, Values { shape, values: to_vec(tensor) });
+/// Collects a module's parameters and reads them at once: a GPU is waited for a single time.
+#[derive(Default)]
+pub struct Writer {
+    /// The name and shape of each tensor of the transaction.
+    tensors: Vec<(String, Vec<usize>)>,
+    transaction: Transaction,
+}
+
+impl Writer {
+    pub fn add<const D: usize>(&mut self, name: String, tensor: Tensor<D>) {
+        self.tensors.push((name, tensor.dims().to_vec()));
+        self.transaction = mem::take(&mut self.transaction).register(tensor);
+    }
+
+    pub fn weights(self) -> Weights {
+        let mut weights = Weights::default();
+        for ((name, shape), data) in self.tensors.into_iter().zip(self.transaction.execute()) {
+            weights.insert(name, Values { shape, values: floats(data) });
+        }
+        weights
+    }
 }
 
 pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().expect("a network of 32-bit floats")
+    floats(tensor.into_data())
+}
+
+fn floats(data: TensorData) -> Vec<f32> {
+    data.try_to_vec().expect("a network of 32-bit floats")
 }
