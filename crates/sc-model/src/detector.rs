@@ -21,8 +21,11 @@ const MARGIN_S: f32 = 0.5;
 /// Time after a detection without another one, in seconds: shorter than any two keywords.
 const REFRACTORY_S: f32 = 0.4;
 
+/// Share of the threshold that a keyword's score must reach before the network takes a second look.
+const LOOK_SHARE: f32 = 0.8;
+
 /// Share of the threshold that a keyword's score must fall below before the keyword is detected again.
-const REARM_SHARE: f32 = 0.8;
+const REARM_SHARE: f32 = 0.6;
 
 /// The score of a word that was said once has fallen after so long, in seconds. A score that is still up has heard the
 /// word again: in windows of a second, two of a word within a second leave no pause. With 1.1 s and a threshold of 0.5,
@@ -48,7 +51,7 @@ pub struct DetectorConfig {
     pub hop_s: f32,
     /// Time over which the probabilities of answers are averaged, in seconds.
     pub smoothing_s: f32,
-    /// Least smoothed probability of a detected keyword. `None` takes the record's threshold.
+    /// Least confidence of a detected keyword. `None` takes the record's threshold.
     pub threshold: Option<f32>,
 }
 
@@ -56,8 +59,8 @@ pub struct DetectorConfig {
 ///
 /// The smoothing is chosen on 64 to 84 minutes of streams of validation clips, by a prototype of this rule over the same
 /// network; `sc-train evaluate --stream` makes such streams. With 0.16 s, 8 false alarms an hour come where words follow
-/// each other, with 0.24 or 0.32 s 6. Words are named after 0.25 s with 0.24 s and after 0.33 s with 0.32 s, which also
-/// does not imagine a word in the page's example of several.
+/// each other, with 0.24 or 0.32 s 6. That was before the second look, and with K, an earlier model. Words are named 0.08 s
+/// sooner with 0.24 s than with 0.32 s, which does not imagine a word in the page's example of several.
 impl Default for DetectorConfig {
     fn default() -> Self {
         Self { hop_s: 0.08, smoothing_s: 0.32, threshold: None }
@@ -74,7 +77,8 @@ pub struct Detection {
     pub start_s: f32,
     /// End of the keyword, in seconds from the first sample.
     pub end_s: f32,
-    /// The keyword's smoothed probability when it was detected.
+    /// How sure the detector is, by the keyword's smoothed probability when it was detected and by its probability in
+    /// the second around it.
     pub confidence: f32,
     /// The time up to which sound was heard when it was detected, in seconds from the first sample.
     #[serde(skip)]
@@ -96,7 +100,8 @@ pub struct Score {
 /// Detects keywords in 16 kHz mono samples, which come in pieces of any size.
 ///
 /// At every hop the network answers for a second. The probabilities of each label are averaged over a few
-/// answers, and a keyword is detected when its average reaches the threshold. The average must then fall
+/// answers. Where a keyword's average may be enough, the network takes a second look, at the second around the loudest
+/// sound, and the keyword is detected when both together reach the threshold. The average must then fall
 /// before the same keyword is detected again. (`RecognizeCommands` of TensorFlow's example waits for a
 /// fixed time instead.) The detections depend on the samples alone, not on the pieces they come in.
 ///
@@ -142,8 +147,8 @@ impl Detector {
     /// Makes a detector for a new stream.
     pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig) -> Self {
         let header = classifier.header();
-        let (threshold, n_labels) =
-            (config.threshold.unwrap_or(header.threshold), header.labels.names().len());
+        let n_labels = header.labels.names().len();
+        let threshold = config.threshold.unwrap_or(header.threshold);
         let frames_in = |seconds: f32| {
             let frames = seconds * SAMPLE_RATE_HZ as f32 / header.log_mel.hop_length as f32;
             (frames.round() as usize).max(1)
@@ -320,32 +325,57 @@ impl Detector {
     fn decide(&mut self, Answer { n_heard: now, output }: Answer) -> Option<Detection> {
         let probabilities = self.listener.classifier().probabilities(&output, self.threshold);
         let scores = self.smooth(probabilities);
-        let (best, confidence) =
-            scores.iter().copied().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        let (best, score) = scores.iter().copied().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
         for (held, score) in self.held.iter_mut().zip(&scores) {
             if *score < REARM_SHARE * self.threshold {
                 *held = None;
             }
         }
-        let labels = &self.header().labels;
-        let (label, is_keyword) = (labels.names()[best].clone(), labels.is_keyword(best));
-        self.latest = Some(Score { time_s: self.seconds(now), label: label.clone(), confidence });
+        let label = self.header().labels.names()[best].clone();
+        self.latest = Some(Score { time_s: self.seconds(now), label, confidence: score });
+        if self.may_detect(best, now) { self.detect(best, score, now) } else { None }
+    }
+
+    /// True if a label is a keyword that may be detected at frame `now`, as far as other detections go.
+    fn may_detect(&self, label: usize, now: usize) -> bool {
         let has_passed = |seconds, when| self.seconds(now) - self.seconds(when) >= seconds;
-        let is_free = self.last.is_none_or(|(_, when)| has_passed(REFRACTORY_S, when))
-            && self.held[best].is_none_or(|when| has_passed(LONGEST_HOLD_S, when));
-        if !(is_keyword && confidence >= self.threshold && is_free) {
+        self.header().labels.is_keyword(label)
+            && self.last.is_none_or(|(_, when)| has_passed(REFRACTORY_S, when))
+            && self.held[label].is_none_or(|when| has_passed(LONGEST_HOLD_S, when))
+    }
+
+    /// Returns the detection of a keyword with this smoothed probability at frame `now`, if a second look agrees.
+    fn detect(&mut self, keyword: usize, score: f32, now: usize) -> Option<Detection> {
+        if score < LOOK_SHARE * self.threshold {
             return None;
         }
         let (start, end) = self.place(now);
-        self.held[best] = Some(now);
-        self.last = Some((end, now));
-        Some(Detection {
-            label,
-            start_s: self.seconds(start).max(0.0),
-            end_s: self.seconds(end),
-            confidence,
-            detected_s: self.seconds(now),
+        let clock = Instant::now();
+        let confidence = confidence(score, self.look_at(start, end, now)[keyword]);
+        self.timing.network += clock.elapsed();
+        (confidence >= self.threshold).then(|| {
+            self.held[keyword] = Some(now);
+            self.last = Some((end, now));
+            Detection {
+                label: self.header().labels.names()[keyword].clone(),
+                start_s: self.seconds(start).max(0.0),
+                end_s: self.seconds(end),
+                confidence,
+                detected_s: self.seconds(now),
+            }
         })
+    }
+
+    /// Returns the probability of each label in the second around a sound, of what was heard up to frame `now`.
+    fn look_at(&self, start: usize, end: usize, now: usize) -> Vec<f32> {
+        let Header { network, .. } = self.header();
+        let latest = now - network.n_frames;
+        let first = usize::midpoint(start, end).saturating_sub(network.n_frames / 2);
+        let first = first.clamp(latest - self.listener.lag(), latest);
+        let frames = &self.frames[(first - self.n_passed) * network.n_mels..];
+        let classifier = self.listener.classifier();
+        let output = classifier.listen_to(&frames[..network.n_frames * network.n_mels]);
+        classifier.probabilities(&output, self.threshold)
     }
 
     /// Returns the first frame of the loudest sound in the second that the answer at frame `now` stands for, and
@@ -369,6 +399,16 @@ impl Detector {
     fn seconds(&self, frame: usize) -> f32 {
         (frame * self.header().log_mel.hop_length) as f32 / SAMPLE_RATE_HZ as f32 - MARGIN_S
     }
+}
+
+/// Returns how sure a detector is of a keyword with this smoothed probability in the stream, and this one in a second
+/// look: their mean, with its odds doubled, because two looks agree.
+///
+/// At the record's threshold an hour each of five kinds of streams of validation clips then has as many false alarms as
+/// by the first look alone, and 0.7 to 2.8 points more of the words are found, 0.06 s sooner.
+fn confidence(score: f32, second_look: f32) -> f32 {
+    let mean = f32::midpoint(score, second_look);
+    2.0 * mean / (1.0 + mean)
 }
 
 fn margin() -> usize {
@@ -413,6 +453,13 @@ mod tests {
             found.extend(pieces.finish());
             prop_assert_eq!(detections, found);
         }
+    }
+
+    #[test]
+    fn two_looks_that_agree_are_surer_than_each_and_one_alone_is_not() {
+        assert!((confidence(0.9, 0.9) - 18.0 / 19.0).abs() < 1e-6, "odds of 9 become 18");
+        assert!(confidence(0.9, 0.2) < 0.9);
+        assert!(confidence(1.0, 1.0) <= 1.0);
     }
 
     #[test]

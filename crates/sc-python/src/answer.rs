@@ -42,7 +42,7 @@ pub struct Detection {
     start_s: f32,
     /// Its end, in seconds from the first sample.
     end_s: f32,
-    /// Its smoothed probability when it was detected.
+    /// How sure the detector is: by the stream, and by a second look at the second around the word.
     confidence: f32,
 }
 

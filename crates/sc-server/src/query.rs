@@ -51,7 +51,7 @@ pub struct DetectQuery {
     /// shipped model.
     #[param(minimum = 10, maximum = 1000, default = 80)]
     pub hop_ms: Option<u32>,
-    /// Least smoothed probability at which a keyword is detected, instead of the model's own threshold.
+    /// Least confidence at which a keyword is detected, instead of the model's own threshold.
     #[param(minimum = 0, maximum = 1)]
     pub threshold: Option<f32>,
 }
@@ -83,7 +83,7 @@ pub struct StreamQuery {
     /// shipped model.
     #[param(minimum = 10, maximum = 1000, default = 80)]
     pub hop_ms: Option<u32>,
-    /// Least smoothed probability at which a keyword is detected, instead of the model's own threshold.
+    /// Least confidence at which a keyword is detected, instead of the model's own threshold.
     #[param(minimum = 0, maximum = 1)]
     pub threshold: Option<f32>,
 }

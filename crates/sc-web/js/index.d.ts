@@ -22,7 +22,7 @@ export interface Detection {
   label: string;
   start_s: number;
   end_s: number;
-  /** Its smoothed probability when it was detected. */
+  /** How sure the detector is: by the stream, and by a second look at the second around the word. */
   confidence: number;
 }
 
@@ -38,7 +38,7 @@ export interface Score {
 export interface DetectorOptions {
   /** Samples a second: 4,000 to 192,000, or 16,000 if it is left out. */
   sampleRate?: number;
-  /** Least smoothed probability of a detected keyword, 0 to 1. The model's own if it is left out. */
+  /** Least confidence of a detected keyword, 0 to 1. The model's own if it is left out. */
   threshold?: number;
   /** Distance between the seconds that are classified, in seconds: 0.01 to 1, or 0.08 if it is left out. */
   hop_s?: number;

@@ -35,7 +35,7 @@ class Detection:
     end_s: float
     """Its end, in seconds from the first sample."""
     confidence: float
-    """Its smoothed probability when it was detected."""
+    """How sure the detector is: by the stream, and by a second look at the second around the word."""
 
 @final
 class Score:
@@ -108,7 +108,7 @@ class Recognizer:
     ) -> Detector:
         """Makes a detector for live samples.
 
-        `threshold` is the least smoothed probability of a detected keyword, `hop_s` the distance between the
+        `threshold` is the least confidence of a detected keyword, `hop_s` the distance between the
         seconds that are classified, and `smoothing_s` the time over which their probabilities are averaged.
 
         Raises `Error` if the sample rate or a setting is out of range.

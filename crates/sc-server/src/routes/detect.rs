@@ -25,8 +25,8 @@ const EVENT_STREAM: &str = "text/event-stream";
 
 /// Finds the keywords in a recording, up to the longest that is taken
 ///
-/// A window of a second moves over the recording. Its probabilities are averaged over 300 ms, and a keyword
-/// is detected when its average reaches the threshold. With `Accept: text/event-stream` each detection is sent
+/// The network answers every 80 ms for a second, and its probabilities are averaged over 320 ms. Where a keyword
+/// comes near the threshold, a second look at the second around it decides. With `Accept: text/event-stream` each detection is sent
 /// as a server-sent event `detection` as soon as it is found, and `end` with `duration_s` follows the last.
 #[utoipa::path(
     post, path = DETECT, tag = "keywords", params(DetectQuery),

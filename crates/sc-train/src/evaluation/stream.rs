@@ -75,7 +75,7 @@ impl Tally {
 /// Figures of streams at one threshold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StreamFigures {
-    /// Least smoothed probability of a detection.
+    /// Least confidence of a detection.
     pub threshold: f32,
     /// Keywords said.
     pub keywords: usize,
