@@ -30,7 +30,7 @@ pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: [usize; 2]) -> Tensor<4> {
     }
     let in_use = |tensor: &Tensor<4>| tensor.clone().try_into_primitive::<Flex>().ok();
     if let (Some(x), Some(weight)) = (in_use(&x), in_use(&weight)) {
-        return Tensor::from_primitive::<Flex>(own_conv(x, weight, stride).y);
+        return Tensor::from_primitive::<Flex>(own_conv(&x, &weight, stride).y);
     }
     product_conv(x, weight, stride)
 }
@@ -63,7 +63,7 @@ struct Convolved {
     y: Primitive<Flex>,
 }
 
-fn own_conv(x: Primitive<Flex>, weight: Primitive<Flex>, stride: [usize; 2]) -> Convolved {
+fn own_conv(x: &Primitive<Flex>, weight: &Primitive<Flex>, stride: [usize; 2]) -> Convolved {
     let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
     let [batch, time, frequency, channel] = x.layout().shape().dims();
     let [kt, kf, _, channels] = weight.layout().shape().dims();
@@ -79,7 +79,7 @@ fn trained_conv(
     stride: [usize; 2],
 ) -> Primitive<Autodiff<Flex>> {
     let prepared = ConvBackward.prepare::<NoCheckpointing>([x.node(), weight.node()]).compute_bound();
-    let Convolved { shape, x, weight, y } = own_conv(x.into_primitive(), weight.into_primitive(), stride);
+    let Convolved { shape, x, weight, y } = own_conv(&x.into_primitive(), &weight.into_primitive(), stride);
     match prepared.stateful() {
         OpsKind::Tracked(prepared) => prepared.finish((shape, x, weight), y),
         OpsKind::UnTracked(prepared) => prepared.finish(y),

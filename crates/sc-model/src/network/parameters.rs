@@ -50,16 +50,16 @@ impl Writer {
     pub fn weights(self) -> Weights {
         let mut weights = Weights::default();
         for ((name, shape), data) in self.tensors.into_iter().zip(self.transaction.execute()) {
-            weights.insert(name, Values { shape, values: floats(data) });
+            weights.insert(name, Values { shape, values: floats(&data) });
         }
         weights
     }
 }
 
 pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    floats(tensor.into_data())
+    floats(&tensor.into_data())
 }
 
-fn floats(data: TensorData) -> Vec<f32> {
+fn floats(data: &TensorData) -> Vec<f32> {
     data.try_to_vec().expect("a network of 32-bit floats")
 }
