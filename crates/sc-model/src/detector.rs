@@ -21,10 +21,12 @@ const MARGIN_S: f32 = 0.5;
 /// Time after a detection without another one, in seconds: shorter than any two keywords.
 const REFRACTORY_S: f32 = 0.4;
 
-/// Share of the threshold that a keyword's score must reach before the network takes a second look.
+/// Share of the threshold that a keyword's score must reach before the network takes a second look. A lower one finds no
+/// more.
 const LOOK_SHARE: f32 = 0.8;
 
-/// Share of the threshold that a keyword's score must fall below before the keyword is detected again.
+/// Share of the threshold that a keyword's score must fall below before the keyword is detected again. It is lower than
+/// the one above: a score that sinks and rises a little is still the same word.
 const REARM_SHARE: f32 = 0.6;
 
 /// The score of a word that was said once has fallen after so long, in seconds. A score that is still up has heard the
