@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy
 import soundfile
-from subset import words
+
+import subset
 
 RATE_HZ = 16_000
 SEED = 1
@@ -16,7 +17,7 @@ def write(folder: Path, n_clips, data: Path | None):
     """Writes one-second clips to `folder`: from the data set if there is one, else tones in noise."""
     folder.mkdir()
     if data:
-        spoken = sorted(path for path in words(data) if soundfile.info(path).frames == RATE_HZ)
+        spoken = sorted(path for path in subset.words(data) if soundfile.info(path).frames == RATE_HZ)
         for i, path in enumerate(random.Random(SEED).sample(spoken, n_clips)):
             shutil.copy(path, folder / f"{i:04}.wav")
         return

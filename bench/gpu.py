@@ -4,8 +4,6 @@ model's recipe does to a clip. On a GPU that is worth its name it takes less tha
 builds the program and runs it."""
 
 import argparse
-import json
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -30,10 +28,10 @@ def main():
         subset.link(arguments.data, data)
         for width in WIDTHS:
             train = [arguments.program, "train", "--data", data, "--recipe", RECIPE, f"--width={width}"]
-            cpu = last_epoch([*TWO_CORES, *train, "--backend=flex", "--epochs=1"], folder)
+            cpu = subset.last_epoch([*TWO_CORES, *train, "--backend=flex", "--epochs=1"], folder)
             for batch in BATCHES:
                 # The first epoch on a GPU compiles its programs and tries them.
-                gpu = last_epoch([*train, "--backend=wgpu", "--epochs=3", f"--batch-size={batch}"], folder)
+                gpu = subset.last_epoch([*train, "--backend=wgpu", "--epochs=3", f"--batch-size={batch}"], folder)
                 print(row(width, batch, gpu, cpu), flush=True)
 
 
@@ -42,13 +40,6 @@ def row(width, batch, gpu, cpu):
     speeds = gpu["clips_per_s"], cpu["clips_per_s"]
     ratio = speeds[0] / speeds[1]
     return f"| {width} | {batch} | {speeds[0]:,.0f} clips/s | {waits:.0%} | {speeds[1]:,.0f} clips/s | {ratio:.1f} |"
-
-
-def last_epoch(train, folder):
-    """Returns what `sc-train` tells of the last epoch of a training."""
-    with tempfile.TemporaryDirectory(dir=folder) as out:
-        subprocess.run([*train, "--out", out], check=True, stdout=subprocess.DEVNULL)
-        return json.loads((Path(out) / "metrics.jsonl").read_text().splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
-"""A part of the data set, for a quick training."""
+"""A part of the data set, and short trainings on it."""
 
+import json
 import os
+import subprocess
+import tempfile
 from pathlib import Path
 
 N_CLIPS = 6400
@@ -19,3 +22,10 @@ def link(data: Path, subset: Path):
         link = subset / path.relative_to(data)
         link.parent.mkdir(parents=True, exist_ok=True)
         os.link(path, link)
+
+
+def last_epoch(train, folder):
+    """Runs the command `train` of `sc-train`, and returns what it tells of its last epoch."""
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        subprocess.run([*train, "--out", out], check=True, stdout=subprocess.DEVNULL)
+        return json.loads((Path(out) / "metrics.jsonl").read_text().splitlines()[-1])

@@ -25,14 +25,15 @@ fn trained_looking(config: &KeywordCnnConfig) -> Weights {
     weights
 }
 
-fn spectrograms(n: usize, len: usize) -> Vec<Vec<f32>> {
-    let mut rng = ChaCha8Rng::seed_from_u64(3);
-    (0..n).map(|_| (0..len).map(|_| rng.random_range(-13.0..3.0)).collect()).collect()
-}
-
-fn config() -> KeywordCnnConfig {
+/// The usual network with such weights, and as many spectrograms, each `[n_frames, n_mels]`.
+fn network_and_spectrograms(n: usize) -> (KeywordCnnConfig, Weights, Vec<Vec<f32>>) {
     let log_mel = LogMelConfig::default();
-    KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, 12)
+    let config = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, 12);
+    let weights = trained_looking(&config);
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let len = config.n_frames * config.n_mels;
+    let x = (0..n).map(|_| (0..len).map(|_| rng.random_range(-13.0..3.0)).collect()).collect();
+    (config, weights, x)
 }
 
 fn batch(config: &KeywordCnnConfig, x: &[Vec<f32>], device: &Device) -> Tensor<3> {
@@ -71,9 +72,7 @@ fn assert_close(a: &[f32], b: &[f32], tolerance: f32, what: &str) {
 
 #[test]
 fn every_kernel_gives_the_logits_of_flex_on_a_thousand_clips() {
-    let config = config();
-    let weights = trained_looking(&config);
-    let x = spectrograms(1000, config.n_frames * config.n_mels);
+    let (config, weights, x) = network_and_spectrograms(1000);
     let in_batches = x.chunks(50).flat_map(|x| burn_logits(&config, &weights, x, &Device::flex()));
     let expected: Vec<f32> = in_batches.collect();
     for kernel in Kernel::available() {
@@ -89,9 +88,7 @@ fn every_kernel_gives_the_logits_of_flex_on_a_thousand_clips() {
 
 #[test]
 fn every_backend_gives_the_logits_of_flex() {
-    let config = config();
-    let weights = trained_looking(&config);
-    let x = spectrograms(4, config.n_frames * config.n_mels);
+    let (config, weights, x) = network_and_spectrograms(4);
     let expected = burn_logits(&config, &weights, &x, &Device::flex());
     for (backend, device) in devices() {
         assert_close(&burn_logits(&config, &weights, &x, &device), &expected, 1e-4, &backend.to_string());
@@ -101,9 +98,7 @@ fn every_backend_gives_the_logits_of_flex() {
 /// To a fiftieth: a sum that rounds to the other side of zero lets another gradient through `ReLU`.
 #[test]
 fn every_backend_learns_what_flex_learns() {
-    let config = config();
-    let weights = trained_looking(&config);
-    let x = spectrograms(4, config.n_frames * config.n_mels);
+    let (config, weights, x) = network_and_spectrograms(4);
     let expected = trained(&config, &weights, &x, &Device::flex());
     for (backend, device) in devices() {
         let learnt = trained(&config, &weights, &x, &device);
@@ -117,9 +112,7 @@ fn every_backend_learns_what_flex_learns() {
 
 #[test]
 fn a_batch_gives_each_clip_the_logits_it_has_alone() {
-    let config = config();
-    let weights = trained_looking(&config);
-    let x = spectrograms(3, config.n_frames * config.n_mels);
+    let (config, weights, x) = network_and_spectrograms(3);
     let together = burn_logits(&config, &weights, &x, &Device::flex());
     let alone: Vec<f32> = x
         .iter()
