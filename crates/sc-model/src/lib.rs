@@ -31,8 +31,6 @@ mod config;
 mod detector;
 mod engine;
 mod error;
-mod listener;
-mod loudness;
 #[cfg(feature = "flex")]
 mod network;
 mod record;

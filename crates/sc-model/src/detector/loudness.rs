@@ -25,13 +25,12 @@ impl Loudness {
         }
     }
 
-    /// Returns the first frame of the sound around the loudest of the `candidates`, and the frame after its last one. It
-    /// does not begin before `earliest`, and may end after the candidates. The sound is louder than half-way between the
-    /// quietest frame and the mean around the loudest, in the logarithm of power. It may have pauses of at most
-    /// `longest_pause` frames.
-    pub fn sound(&self, earliest: usize, candidates: Range<usize>, longest_pause: usize) -> (usize, usize) {
+    /// Returns the frames of the sound around the loudest of the `candidates`. It does not begin before `earliest`, and may
+    /// end after the candidates. The sound is louder than half-way between the quietest frame and the mean around the
+    /// loudest, in the logarithm of power. It may have pauses of at most `longest_pause` frames.
+    pub fn sound(&self, earliest: usize, candidates: Range<usize>, longest_pause: usize) -> Range<usize> {
         let loudest = self.around.iter().enumerate().take(candidates.end).skip(candidates.start);
-        let Some((peak, loudest)) = loudest.max_by(|(_, a), (_, b)| a.total_cmp(b)) else { return (0, 0) };
+        let Some((peak, loudest)) = loudest.max_by(|(_, a), (_, b)| a.total_cmp(b)) else { return 0..0 };
         let quietest = self.frames.iter().copied().fold(f32::INFINITY, f32::min);
         let is_loud = |frame: &usize| self.frames[*frame] >= f32::midpoint(quietest, *loudest);
         let reach = |frames: &mut dyn Iterator<Item = usize>| {
@@ -45,7 +44,7 @@ impl Loudness {
             }
             last
         };
-        (reach(&mut (earliest..peak).rev()), reach(&mut (peak..self.frames.len())) + 1)
+        reach(&mut (earliest..peak).rev())..reach(&mut (peak..self.frames.len())) + 1
     }
 }
 
@@ -54,22 +53,22 @@ mod tests {
     use super::*;
 
     /// Frames of one band, as loud as given.
-    fn sound(loudness: &[f32]) -> (usize, usize) {
+    fn sound(loudness: &[f32]) -> Range<usize> {
         Loudness::new(loudness, 1, 1).sound(0, 0..loudness.len(), 2)
     }
 
     #[test]
     fn a_sound_reaches_as_far_as_it_is_loud_over_short_pauses() {
-        assert_eq!(sound(&[-9.0, -9.0, -2.0, -1.0, -3.0, -9.0, -9.0]), (2, 5));
-        assert_eq!(sound(&[-9.0, -2.0, -9.0, -9.0, -1.0, -9.0, -9.0, -9.0, -2.0]), (1, 5));
-        assert_eq!(sound(&[-5.0]), (0, 1));
-        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1).sound(1, 1..4, 0), (2, 3));
+        assert_eq!(sound(&[-9.0, -9.0, -2.0, -1.0, -3.0, -9.0, -9.0]), 2..5);
+        assert_eq!(sound(&[-9.0, -2.0, -9.0, -9.0, -1.0, -9.0, -9.0, -9.0, -2.0]), 1..5);
+        assert_eq!(sound(&[-5.0]), 0..1);
+        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1).sound(1, 1..4, 0), 2..3);
     }
 
     #[test]
     fn a_sound_begins_before_the_candidates_and_a_click_is_none() {
         let loudness = [-9.0, -3.0, -3.0, -3.0, -3.0, -9.0, -9.0, -9.0, -2.5, -9.0, -9.0];
-        assert_eq!(Loudness::new(&loudness, 1, 3).sound(0, 3..11, 0), (1, 5));
-        assert_eq!(Loudness::new(&loudness, 1, 1).sound(0, 3..11, 0), (8, 9), "the loudest frame is a click");
+        assert_eq!(Loudness::new(&loudness, 1, 3).sound(0, 3..11, 0), 1..5);
+        assert_eq!(Loudness::new(&loudness, 1, 1).sound(0, 3..11, 0), 8..9, "the loudest frame is a click");
     }
 }
