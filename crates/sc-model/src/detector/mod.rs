@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sc_data::SAMPLE_RATE_HZ;
+use sc_data::{LogMelConfig, SAMPLE_RATE_HZ};
 use serde::Serialize;
 
 use crate::clock::Instant;
@@ -130,15 +130,16 @@ pub struct Detector {
 impl Detector {
     /// Makes a detector for a new stream.
     pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig) -> Self {
-        let Header { labels, log_mel, threshold, .. } = classifier.header();
-        let (n_labels, threshold) = (labels.names().len(), config.threshold.unwrap_or(*threshold));
-        let (n_mels, frame_s) = (log_mel.n_mels, log_mel.hop_length as f32 / SAMPLE_RATE_HZ as f32);
-        let frames_in = |seconds: f32| ((seconds / frame_s).round() as usize).max(1);
-        let listener = Listener::new(classifier, frames_in(config.hop_s));
-        let n_smoothed = frames_in(config.smoothing_s).div_ceil(listener.hop());
+        let hop = frames_in(config.hop_s, &classifier.header().log_mel);
+        let listener = Listener::new(classifier, hop);
+        let Header { labels, log_mel, threshold, .. } = listener.classifier().header();
+        let threshold = config.threshold.unwrap_or(*threshold);
+        let n_smoothed = frames_in(config.smoothing_s, log_mel).div_ceil(listener.hop());
         Self {
-            frames: Frames::after_silence(margin(), n_mels),
-            rule: Rule::new(n_labels, n_smoothed, threshold, frame_s),
+            frames: Frames::after_silence(margin(), log_mel.n_mels),
+            rule: Rule::new(labels.names().len(), n_smoothed, threshold, |seconds| {
+                frames_in(seconds, log_mel)
+            }),
             listener,
             latest: None,
             timing: Timing::default(),
@@ -281,9 +282,9 @@ impl Detector {
         let free_from =
             self.rule.last_end().map_or(0, |end| end.saturating_sub(first).min(network.n_frames - 1));
         let candidates = free_from.max((TOO_EARLY * network.n_frames as f32) as usize)..network.n_frames;
-        let frames_in = |seconds| (seconds * SAMPLE_RATE_HZ as f32 / log_mel.hop_length as f32) as usize;
-        let loudness = Loudness::new(self.frames.range(first..now), log_mel.n_mels, frames_in(LOUDNESS_S));
-        let sound = loudness.sound(free_from, candidates, frames_in(LONGEST_PAUSE_S));
+        let loudness =
+            Loudness::new(self.frames.range(first..now), log_mel.n_mels, frames_in(LOUDNESS_S, log_mel));
+        let sound = loudness.sound(free_from, candidates, frames_in(LONGEST_PAUSE_S, log_mel));
         first + sound.start..first + sound.end
     }
 
@@ -303,6 +304,12 @@ impl Detector {
     fn seconds(&self, frame: usize) -> f32 {
         (frame * self.header().log_mel.hop_length) as f32 / SAMPLE_RATE_HZ as f32 - MARGIN_S
     }
+}
+
+/// Returns the frames in a time: one or more.
+fn frames_in(seconds: f32, log_mel: &LogMelConfig) -> usize {
+    let frames = seconds * SAMPLE_RATE_HZ as f32 / log_mel.hop_length as f32;
+    (frames.round() as usize).max(1)
 }
 
 fn margin() -> usize {

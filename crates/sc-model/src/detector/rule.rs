@@ -42,9 +42,8 @@ struct Last {
 
 impl Rule {
     /// Makes the rule for a new stream: detections are at least as sure as `threshold`, scores are means of `n_smoothed`
-    /// answers, and a frame is `frame_s` long.
-    pub fn new(n_labels: usize, n_smoothed: usize, threshold: f32, frame_s: f32) -> Self {
-        let frames_in = |seconds: f32| (seconds / frame_s).round() as usize;
+    /// answers, and `frames_in` tells the frames in a time in seconds.
+    pub fn new(n_labels: usize, n_smoothed: usize, threshold: f32, frames_in: impl Fn(f32) -> usize) -> Self {
         Self {
             threshold,
             answers: VecDeque::new(),
@@ -126,9 +125,13 @@ mod tests {
         assert!(confidence([1.0, 1.0]) <= 1.0);
     }
 
+    fn in_frames_of_10_ms(seconds: f32) -> usize {
+        (seconds * 100.0).round() as usize
+    }
+
     /// The times of the detections of label 0 among answers of two labels, which come every 10 frames of 10 ms.
     fn detected(probabilities: &[f32]) -> Vec<usize> {
-        let mut rule = Rule::new(2, 1, 0.5, 0.01);
+        let mut rule = Rule::new(2, 1, 0.5, in_frames_of_10_ms);
         let times = (1..).map(|i| 10 * i).zip(probabilities);
         let detected = times.filter(|(now, p)| {
             let (best, score) = rule.hear(vec![**p, 1.0 - **p]).unwrap();
@@ -152,8 +155,8 @@ mod tests {
 
     #[test]
     fn scores_are_means_over_as_many_answers() {
-        let mut rule = Rule::new(2, 4, 0.5, 0.01);
+        let mut rule = Rule::new(2, 4, 0.5, in_frames_of_10_ms);
         let scores: Vec<f32> = (0..5).map(|_| rule.hear(vec![0.8, 0.0]).unwrap().1).collect();
-        assert_eq!(scores, [0.2, 0.4, 0.6, 0.8, 0.8].map(|score: f32| score));
+        assert_eq!(scores, [0.2, 0.4, 0.6, 0.8, 0.8]);
     }
 }
