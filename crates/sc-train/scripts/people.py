@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Adds what people say to a data set: other words, and pieces of running speech, from recordings that Debian packages.
 
-    apt-get install ffmpeg
+    apt-get install ancient ffmpeg
     crates/sc-train/scripts/people.py data/speech_commands_v0.02
 
 The data set has single words by volunteers at their computers. A network trained on it alone takes pieces of running
@@ -28,23 +28,27 @@ from pathlib import Path
 from speak import COMMANDS, check_data, write
 
 RATE_HZ = 16_000
+RAW = ".ALS"  # the suffix of bare unsigned bytes at 11,025 Hz, as two of the games have them
 # For each folder of clips: the Debian packages, their recordings, and how many clips are taken at most.
 SOURCES = {
-    "spoken_queen": (["flight-of-the-amazon-queen"], "usr/share/scummvm/*/queen.1c", 4000),
+    "spoken_queen": (["flight-of-the-amazon-queen"], "usr/share/scummvm/*/queen.1c", 8000),
+    "spoken_sky": (["beneath-a-steel-sky"], "usr/share/scummvm/*/sky.dnr", 8000),
+    "spoken_drascula": (["drascula"], "usr/share/scummvm/*/en/*.ALS", 2000),
     "spoken_fillets": (["fillets-ng-data", "fillets-ng-data-cs", "fillets-ng-data-nl"],
-                       "usr/share/games/fillets-ng/sound/**/*.ogg", 5000),
+                       "usr/share/games/fillets-ng/sound/**/*.ogg", 6000),
     "spoken_asterisk": (["asterisk-core-sounds-it-wav", "asterisk-core-sounds-ru-wav", "asterisk-prompt-es-co",
-                         "asterisk-prompt-fr-armelle"], "usr/share/asterisk/sounds/**/*.*", 4000),
+                         "asterisk-prompt-fr-armelle", "asterisk-prompt-it-menardi-wav"],
+                        "usr/share/asterisk/sounds/**/*.*", 5000),
     "spoken_tuxpaint": (["tuxpaint-stamps-default"], "usr/share/tuxpaint/stamps/**/*_desc*.ogg", 8000),
     "spoken_hedgewars": (["hedgewars-data"], "usr/share/games/hedgewars/Data/Sounds/voices/**/*.ogg", 1200),
 }
 # Commands that are said in them, and are left out where the model hears one: *no* and *stop* are words of many languages.
-SAID = {"spoken_queen": COMMANDS, "spoken_hedgewars": COMMANDS}
+SAID = dict.fromkeys(["spoken_queen", "spoken_sky", "spoken_drascula", "spoken_hedgewars"], COMMANDS)
 SAID_ELSEWHERE = {"no", "stop"}
 LEAST_CONFIDENCE = 0.9
-# Recordings are cut into seconds that overlap by a quarter; of a long one, two that are drawn by chance are taken.
+# Recordings are cut into seconds that overlap by a quarter; of a long one, three that are drawn by chance are taken.
 STEP = RATE_HZ * 3 // 4
-MOST_OF_ONE = 2
+MOST_OF_ONE = 3
 
 
 def main():
@@ -54,7 +58,7 @@ def main():
                         help="the command that names a word [%(default)s]")
     arguments = parser.parse_args()
     check_data(arguments.data)
-    for program in "apt-get", "dpkg", "ffmpeg", shlex.split(arguments.classify)[0]:
+    for program in "apt-get", "dpkg", "ancient", "ffmpeg", shlex.split(arguments.classify)[0]:
         if not shutil.which(program):
             sys.exit(f"error: {program} is missing; see --help")
     for folder, source in SOURCES.items():
@@ -75,8 +79,9 @@ def cut(folder, scratch, packages, pattern, most):
         archive, = scratch.glob(f"{package}_*.deb")
         run(["dpkg", "-x", archive.name, package], cwd=scratch)
     recordings = sorted(path for path in scratch.glob(f"*/{pattern}") if path.is_file())
-    if pattern.endswith(".1c"):
-        recordings = unpack_queen(recordings[0], scratch)
+    unpack = UNPACK.get(recordings[0].suffix)
+    if unpack:
+        recordings = unpack(recordings[0], scratch)
     rng = random.Random(1)
     rng.shuffle(recordings)
     name = folder.name.removeprefix("spoken_")
@@ -104,9 +109,29 @@ def unpack_queen(path, scratch):
     return sorted(recordings)
 
 
+def unpack_sky(table, scratch):
+    """Writes the speech of *Beneath a Steel Sky*: files from number 50,000 on, packed behind a header of 22 bytes."""
+    recordings = []
+    entries = table.read_bytes()[4:]  # behind their number
+    with table.with_suffix(".dsk").open("rb") as archive:
+        for entry in (entries[i:i + 8] for i in range(0, len(entries), 8)):
+            number, offset, size = (int.from_bytes(field, "little") for field in (entry[:2], entry[2:5], entry[5:]))
+            if 50_000 <= number < 56_000:
+                archive.seek((offset & 0x7FFFFF) * (16 if offset >> 23 else 1))
+                packed = scratch / f"{number}.rnc"
+                packed.write_bytes(archive.read(size & 0x3FFFFF)[22:])
+                recordings.append(packed.with_suffix(RAW))
+                run(["ancient", "decompress", packed, recordings[-1]])
+    return sorted(recordings)
+
+
+UNPACK = {".1c": unpack_queen, ".dnr": unpack_sky}
+
+
 def cut_one(path):
     """Yields the seconds of a recording that are not much quieter than its loudest; one that is shorter, amid silence."""
-    wav = run(["ffmpeg", "-v", "quiet", "-i", path, "-ac", "1", "-ar", str(RATE_HZ), "-f", "s16le", "-"], check=False)
+    raw = ["-f", "u8", "-ar", "11025"] if path.suffix == RAW else []
+    wav = run(["ffmpeg", "-v", "quiet", *raw, "-i", path, "-ac", "1", "-ar", str(RATE_HZ), "-f", "s16le", "-"], check=False)
     samples = array.array("h", wav[:len(wav) // 2 * 2])
     loudest = max(map(abs, samples), default=0)
     loud = [i for i in range(0, len(samples), 160) if max(map(abs, samples[i:i + 160])) > 0.05 * loudest]

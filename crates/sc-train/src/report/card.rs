@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sc_data::{Labels, Task};
-use sc_model::Header;
+use sc_model::{Header, Training};
 use serde_json::Value;
 
 use super::{FEW_SPEAKERS, Report, few_shot_note, streams_note};
@@ -63,8 +63,7 @@ the official test is: every clip of a keyword, other words and silence a tenth a
 
     {command}
 {digests}
-{recipe}Two runs of one program on the same recordings give the same weights; here, epoch {kept_epoch} of {done} was kept, the last within a \
-standard error of the best on the development half.
+{recipe}Two runs of one program on the same recordings give the same weights{kept}.
 ",
         n_labels = names.len(),
         keywords = keywords.join(", "),
@@ -87,9 +86,19 @@ standard error of the best on the development half.
         command = command(&report.training["settings"]),
         recipe = recipe(&report.training["settings"]["recipe"]),
         digests = digests(&report.training["settings"]),
-        kept_epoch = training.kept_epoch,
-        done = training.epochs,
+        kept = kept(training),
     )
+}
+
+/// Says which epoch was kept, behind the sentence on weights; nothing of a record that was made without training.
+fn kept(training: &Training) -> String {
+    match training.epochs {
+        0 => String::new(),
+        epochs => format!(
+            "; here, epoch {} of {epochs} was kept, the last within a standard error of the best on the development half",
+            training.kept_epoch
+        ),
+    }
 }
 
 /// Returns the command that trains the same again, with every option that is not the default.

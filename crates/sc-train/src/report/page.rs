@@ -69,7 +69,7 @@ fn header(report: &Report) -> Markup {
                         "epoch " (kept.epoch) " of " (report.epochs.len())
                         ", the last within a standard error of the best on the development half of the validation split."
                     }
-                    None => { "not trained." }
+                    None => { "made of other records without training." }
                 }
                 " The figures are of the held-out half, whose "
                 @if report.has_few_speakers() { "recordings took no part in a choice. " (FEW_SPEAKERS) " " }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use sc_model::Record;
 use sc_test::dataset;
 
 const THREE_EPOCHS: &[&str] = &["--epochs", "3"];
@@ -98,6 +99,17 @@ fn a_run_begins_with_another_models_weights() {
     };
     let (first, second) = (losses(&first), losses(&second));
     assert!(second[0] < f64::midpoint(first[0], first[5]), "{second:?} after {first:?}");
+
+    let mean = dir.path().join("mean");
+    succeed(train(&data, &mean, &[&init[..], &init, &["--epochs", "0"]].concat()));
+    let [first, mean] = [&model, &mean.join("model.safetensors")].map(|path| Record::load(path).unwrap());
+    assert_eq!(mean.weights, first.weights, "without training, the mean of twice the same is the same");
+    assert_eq!(mean.header.training.epochs, 0);
+
+    let out = dir.path().join("untrained");
+    let refused = train(&data, &out, &["--epochs", "0"]).output().unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && error.contains("by --init"), "{error}");
 
     let out = dir.path().join("wider");
     let refused = train(&data, &out, &[&init[..], &["--width", "2"]].concat()).output().unwrap();

@@ -1,19 +1,20 @@
 //! The settings, from flags, environment and one file, typed and with defaults.
 
+mod file;
+
 use std::{
     ffi::OsString,
-    fs,
     io::ErrorKind,
     net::TcpListener,
     num::{NonZeroU32, NonZeroUsize},
-    path::{Path, PathBuf},
+    path::PathBuf,
     str::FromStr,
     sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sc_model::Backend;
 use sc_server::{
     Access, ApiKey, Capacity, Certificate, Model, ModelName, ModelSource, RateLimit, Service, paths,
@@ -21,6 +22,7 @@ use sc_server::{
 use serde::{Serialize, Serializer};
 
 use crate::healthcheck::Target;
+use file::{config_file, with_defaults_of, with_port};
 
 /// Recognises spoken keywords: it takes a recording and answers with the word.
 #[derive(Debug, Parser, Serialize)]
@@ -326,66 +328,6 @@ fn listen(host: &str, port: u16, setting: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Returns the file that the arguments or the environment name. It is read before the arguments are parsed.
-/// Takes `PORT` as the port unless a flag or `SC_PORT` says otherwise: Cloud Run, Heroku and `KServe` set it.
-fn with_port(command: Command, port: Option<String>) -> Command {
-    match port {
-        Some(port) if !port.is_empty() => command.mut_arg("port", |arg| arg.default_value(port)),
-        _ => command,
-    }
-}
-
-fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        if argument == "--config" {
-            return arguments.next().map(PathBuf::from);
-        }
-        if let Some(file) = argument.to_str().and_then(|argument| argument.strip_prefix("--config=")) {
-            return Some(file.into());
-        }
-    }
-    std::env::var_os("SC_CONFIG").map(PathBuf::from)
-}
-
-/// Makes the settings of a file the defaults of the command.
-fn with_defaults_of(mut command: Command, file: &Path) -> anyhow::Result<Command> {
-    let explain = || format!("cannot use --config (SC_CONFIG) {}", file.display());
-    let text = fs::read_to_string(file).with_context(explain)?;
-    let table: toml::Table = toml::from_str(&text).with_context(explain)?;
-    for (name, value) in table {
-        command = with_default(command, &name, &value).with_context(explain)?;
-    }
-    Ok(command)
-}
-
-fn with_default(command: Command, name: &str, value: &toml::Value) -> anyhow::Result<Command> {
-    let settings = || command.get_arguments().filter(|arg| is_setting(arg));
-    let id = settings().find(|arg| arg.get_long() == Some(name)).map(|arg| arg.get_id().clone());
-    let Some(id) = id else {
-        let names: Vec<&str> = settings().filter_map(Arg::get_long).collect();
-        bail!("no setting `{name}`: expected one of {}", names.join(", "));
-    };
-    let values = match value {
-        toml::Value::Array(values) => values.iter().map(plain).collect::<anyhow::Result<Vec<_>>>(),
-        value => plain(value).map(|value| vec![value]),
-    };
-    let values = values.with_context(|| format!("`{name}`"))?;
-    Ok(command.mut_arg(id, |arg| arg.default_values(values)))
-}
-
-fn is_setting(arg: &Arg) -> bool {
-    !["config", "print-config"].contains(&arg.get_long().unwrap_or_default())
-}
-
-fn plain(value: &toml::Value) -> anyhow::Result<String> {
-    match value {
-        toml::Value::String(text) => Ok(text.clone()),
-        toml::Value::Integer(number) => Ok(number.to_string()),
-        other => bail!("expected a string or a whole number, got {}", other.type_str()),
-    }
-}
-
 /// Makes a parser of numbers whose error says what was expected: "invalid digit found in string" does not help.
 fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| text.parse().map_err(|_| format!("expected {expected}"))
@@ -407,21 +349,12 @@ fn as_texts<S: Serializer>(values: &[impl ToString], serializer: S) -> Result<S:
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
+    use super::file::tests::parse_with;
     use super::*;
 
-    fn parse(arguments: &[&str]) -> Result<Settings, String> {
+    pub fn parse(arguments: &[&str]) -> Result<Settings, String> {
         Settings::try_parse_from([&["sc-server"], arguments].concat()).map_err(|error| error.to_string())
-    }
-
-    /// Settings of a file, and arguments.
-    fn parse_with(file: &str, arguments: &[&str]) -> anyhow::Result<Settings> {
-        let dir = tempfile::tempdir()?;
-        let path = dir.path().join("sc-server.toml");
-        fs::write(&path, file)?;
-        let command = with_defaults_of(Settings::command(), &path)?;
-        let matches = command.try_get_matches_from([&["sc-server"], arguments].concat())?;
-        Ok(Settings::from_arg_matches(&matches)?)
     }
 
     #[test]
@@ -449,54 +382,6 @@ mod tests {
         assert_eq!(capacity.workers.get(), 3);
         assert_eq!(capacity.queue, 0);
         assert_eq!(capacity.deadline, Duration::from_secs(2));
-    }
-
-    #[test]
-    fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
-        let settings =
-            parse_with("port = 1\nqueue = 2\nallow-origin = [\"http://a\", \"http://b\"]", &["--port=3"])
-                .unwrap();
-
-        assert_eq!((settings.port, settings.queue), (3, 2));
-        assert_eq!(settings.allow_origins, ["http://a", "http://b"]);
-        assert_eq!(settings.host, "127.0.0.1");
-    }
-
-    #[test]
-    fn a_platform_may_set_the_port_unless_a_flag_does() {
-        let port = |platform: Option<&str>, arguments: &[&str]| {
-            let command = with_port(Settings::command(), platform.map(Into::into));
-            let matches = command.try_get_matches_from([&["sc-server"], arguments].concat())?;
-            Ok::<_, anyhow::Error>(Settings::from_arg_matches(&matches)?.port)
-        };
-        assert_eq!(port(Some("8080"), &[]).unwrap(), 8080);
-        assert_eq!(port(Some("8080"), &["--port=81"]).unwrap(), 81);
-        assert_eq!(port(Some(""), &[]).unwrap(), 8000);
-        assert_eq!(port(None, &[]).unwrap(), 8000);
-        let error = port(Some("http"), &[]).unwrap_err().to_string();
-        assert!(error.contains("expected a port, 0 to 65535"), "{error}");
-    }
-
-    #[test]
-    fn a_wrong_file_is_refused_with_the_name_of_the_setting() {
-        for (file, expected) in [
-            ("prt = 1", "no setting `prt`: expected one of host, port"),
-            ("port = \"x\"", "expected a port, 0 to 65535"),
-            ("port = [[1]]", "`port`: expected a string or a whole number, got array"),
-            ("port", "cannot use --config"),
-        ] {
-            let error = format!("{:#}", parse_with(file, &[]).unwrap_err());
-            assert!(error.contains(expected), "{file}: {error}");
-        }
-    }
-
-    #[test]
-    fn what_is_printed_gives_the_same_settings() {
-        let arguments = ["--port=3", "--rate-limit=5", "--log-format=json", "--allow-origin=http://a"];
-        let settings = Settings { config: Some("earlier.toml".into()), ..parse(&arguments).unwrap() };
-        let printed = settings.to_toml().unwrap();
-
-        assert_eq!(parse_with(&printed, &[]).unwrap().to_toml().unwrap(), printed);
     }
 
     #[test]
