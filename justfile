@@ -15,7 +15,7 @@ fetch *args:
 speak *args:
     crates/sc-train/scripts/speak.py {{ data }} {{ args }}
 
-# Add speech of people to the data set, as for the shipped model (on Debian; needs ffmpeg)
+# Add speech of people to the data set, as for the shipped model (on Debian; needs ancient and ffmpeg)
 people:
     cargo build --release -p sc-train
     crates/sc-train/scripts/people.py {{ data }} --classify "${CARGO_TARGET_DIR:-target}/release/sc-train classify"

@@ -20,7 +20,8 @@ export function showModel(info, report) {
     report && ['factSize', say('weights', number(report.training.weights))],
     multiply_adds && ['factWork', say('megaMultiplyAdds', number(multiply_adds / 1e6, 1))],
     training && ['factTraining',
-      say('clipsEpochs', number(training.n_clips), number(training.n_added), number(training.epochs))],
+      // A mean of other models has no epochs of its own.
+      say('clipsEpochs', number(training.n_clips), number(training.n_added), training.epochs ? number(training.epochs) : '')],
     figures && ['factAccuracy', say('onClips', percent(figures.accuracy, 2), number(figures.clips))],
     figures && ['factLost', percent(figures.keywords_lost)],
     figures && ['factTaken', percent(figures.others_accepted)],

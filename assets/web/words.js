@@ -139,7 +139,7 @@ export const words = {
     factThreshold: 'Sure from',
     megaMultiplyAdds: (n) => `${n} million multiply-adds for a second of sound`,
     weights: (n) => `${n} weights`,
-    clipsEpochs: (clips, added, epochs) => `${clips} recordings, ${added} of them by synthesisers, ${epochs} times each`,
+    clipsEpochs: (clips, added, epochs) => `${clips} recordings, ${added} of them added to the data set${epochs && `, ${epochs} times each`}`,
     measuredApart: (share, clips) =>
       `on half of the speakers kept for tests; its best state and its threshold were chosen on the other half. On both halves together: ${share} of ${clips} recordings`,
     measuredTogether: 'on the same recordings that its best state and its threshold were chosen on, which flatters it a little',
@@ -303,7 +303,7 @@ export const words = {
     factThreshold: 'Певна від',
     megaMultiplyAdds: (n) => `${n} млн множень із додаванням на секунду звуку`,
     weights: (n) => `Ваг: ${n}`,
-    clipsEpochs: (clips, added, epochs) => `Записів: ${clips}, із них синтезованих ${added}; кожен пройдено разів: ${epochs}`,
+    clipsEpochs: (clips, added, epochs) => `Записів: ${clips}, із них додано до набору ${added}${epochs && `; кожен пройдено разів: ${epochs}`}`,
     measuredApart: (share, clips) =>
       `на записах половини людей, відібраних для перевірки; найкращий стан моделі та її поріг обрано на записах другої половини. На обох половинах разом: ${share} із ${clips} записів`,
     measuredTogether: 'на тих самих записах, на яких обрано найкращий стан моделі та її поріг, тож показники трохи завищені',

@@ -59,6 +59,11 @@ impl Listener {
         self.n_heard
     }
 
+    /// Returns the frames heard after as many hops more.
+    pub fn n_heard_after(&self, n_hops: usize) -> usize {
+        self.n_heard + n_hops * self.hop()
+    }
+
     /// Hears the last `n_hops` hops of `frames`, `[n, n_mels]`. There is an answer to each, once the second that
     /// it stands for is whole; then `frames` reach back to its beginning.
     pub fn hear(&mut self, frames: &[f32], n_hops: usize) -> Vec<Answer> {
@@ -104,12 +109,12 @@ impl Listener {
 
     /// Counts hops, and returns their answers to whole seconds.
     fn answers(&mut self, outputs: Vec<Output>, n_hops: usize) -> Vec<Answer> {
-        let first = self.n_heard;
-        self.n_heard += n_hops * self.hop();
         let least = self.lag() + self.classifier.header().network.n_frames;
-        let answers = outputs.into_iter().enumerate();
-        let answers = answers.map(|(i, output)| Answer { n_heard: first + (i + 1) * self.hop(), output });
-        answers.filter(|answer| answer.n_heard >= least).collect()
+        let answers = (1..).zip(outputs);
+        let answers = answers.map(|(i, output)| Answer { n_heard: self.n_heard_after(i), output });
+        let answers = answers.filter(|answer| answer.n_heard >= least).collect();
+        self.n_heard = self.n_heard_after(n_hops);
+        answers
     }
 
     /// Runs the engine over the new frames.

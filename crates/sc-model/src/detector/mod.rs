@@ -198,8 +198,8 @@ impl Detector {
             return Vec::new();
         }
         let start = Instant::now();
-        let end = self.listener.n_heard() + n_hops * self.listener.hop();
-        let answers = self.listener.hear(self.frames.before(end), n_hops);
+        let frames = self.frames.before(self.listener.n_heard_after(n_hops));
+        let answers = self.listener.hear(frames, n_hops);
         self.conclude(answers, start.elapsed())
     }
 
@@ -207,8 +207,8 @@ impl Detector {
     fn hear_together(turns: &mut [(&mut Self, &mut Vec<Detection>)]) {
         let start = Instant::now();
         let listeners = turns.iter_mut().map(|(detector, _)| {
-            let end = detector.listener.n_heard() + detector.listener.hop();
-            (&mut detector.listener, detector.frames.before(end))
+            let frames = detector.frames.before(detector.listener.n_heard_after(1));
+            (&mut detector.listener, frames)
         });
         let answers = Listener::hear_together(&mut listeners.collect::<Vec<_>>());
         let share = start.elapsed().checked_div(turns.len() as u32).unwrap_or_default();
@@ -248,7 +248,7 @@ impl Detector {
     /// Drops the frames that no later answer stands for.
     fn forget(&mut self) {
         let reach = self.header().network.n_frames + self.listener.lag();
-        let next = self.listener.n_heard() + self.listener.hop();
+        let next = self.listener.n_heard_after(1);
         self.frames.forget(next.saturating_sub(reach).min(self.listener.n_heard()));
     }
 

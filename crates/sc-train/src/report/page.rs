@@ -29,7 +29,9 @@ pub(super) fn render(report: &Report) -> Markup {
             body {
                 (header(report))
                 (tiles(evaluation))
-                (section("Training", TRAINING_NOTE, &curves(&report.epochs)))
+                @if !report.epochs.is_empty() {
+                    (section("Training", TRAINING_NOTE, &curves(&report.epochs)))
+                }
                 (section("Confusion", CONFUSION_NOTE, &matrix::heat_map(&evaluation.confusion)))
                 (section("By label", "", &by_label(&evaluation.confusion.per_label)))
                 (section("Most confused", CONFUSED_NOTE, &confused(&evaluation.confusion.confused)))
