@@ -27,7 +27,7 @@ word stop en-gb+m3 stop
 word banana en-us+f2 banana
 # A command now and then in a tale, for `/detect`.
 espeak-ng -v en-gb+m7 -s 140 -w "$work/several.wav" -m \
-    '<speak>go <break time="900ms"/> left <break time="900ms"/> window <break time="900ms"/> right <break time="900ms"/> stop</speak>'
+    '<speak>go <break time="900ms"/> left <break time="900ms"/> kitchen <break time="900ms"/> right <break time="900ms"/> stop</speak>'
 clip several 7 16k 'adelay=400,apad' -i "$work/several.wav"
 # Nobody speaks: the noise of a fan, more or less.
 clip noise 1.2 24k 'volume=0.05' -f lavfi -i 'anoisesrc=color=brown:seed=1'
