@@ -79,6 +79,8 @@ def cut(folder, scratch, packages, pattern, most):
         archive, = scratch.glob(f"{package}_*.deb")
         run(["dpkg", "-x", archive.name, package], cwd=scratch)
     recordings = sorted(path for path in scratch.glob(f"*/{pattern}") if path.is_file())
+    if not recordings:
+        sys.exit(f"error: no {pattern} in {', '.join(packages)}: the packages' layout has changed; mend SOURCES")
     unpack = UNPACK.get(recordings[0].suffix)
     if unpack:
         recordings = unpack(recordings[0], scratch)

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use rand::Rng;
 use sc_data::augment::{NoiseRecipe, Probability, Span, SpecAugment, Splice};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 use std::path::Path;
 
 /// The examples of an epoch, and the augmentation of each.
@@ -134,6 +135,10 @@ pub struct RoomRecipe {
 pub struct UnknownRecipe {
     /// Weights of the kinds.
     pub weights: UnknownWeights,
+    /// Of so many other words, the one in which the teachers hear most of a keyword is taken (hard example mining,
+    /// arXiv:1604.03540). No word comes more than so many times as often as by chance, so that a keyword among them,
+    /// or a bad recording, does little harm.
+    pub hardest_of: NonZeroU32,
     /// Speeds of [`UnknownWeights::fast_or_slow`].
     pub fast_or_slow: Span<f32>,
     /// Length of [`UnknownWeights::cropped`], as a share of the word.
@@ -291,6 +296,7 @@ impl Default for UnknownRecipe {
     fn default() -> Self {
         Self {
             weights: UnknownWeights::default(),
+            hardest_of: NonZeroU32::MIN,
             fast_or_slow: Span::new(0.65, 1.5),
             crop: Span::new(0.3, 0.6),
             splice: Splice::default(),

@@ -67,8 +67,14 @@ pub fn train(config: &TrainConfig, job: &Job) -> Result<Evaluation> {
     trainer.finish()
 }
 
-/// Refuses teachers that tell other labels apart than this training, or have another front end.
+/// Refuses teachers that tell other labels apart than this training, or have another front end, and a recipe that needs
+/// teachers where there are none.
 fn check_teachers(config: &TrainConfig, job: &Job) -> Result<()> {
+    let needs_teacher = config.recipe.unknown.hardest_of.get() > 1 && config.epochs > 0;
+    ensure!(
+        !needs_teacher || !job.teachers.is_empty(),
+        "the recipe's unknown.hardest_of needs a --teacher, which says how hard a word is"
+    );
     job.teachers.iter().map(Classifier::header).try_for_each(|header| {
         ensure!(
             header.labels == config.labels && header.log_mel == config.log_mel,

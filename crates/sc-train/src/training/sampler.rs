@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
     DatasetError, Labels, LogMel, LogMelConfig, SILENCE, SampleCache, SpeechCommands, Split, UNKNOWN,
+    Waveform,
 };
 
 use sc_model::{Classifier, softmax};
@@ -158,12 +159,7 @@ impl<'a> Sampler<'a> {
         target[label] += 1.0 - smoothing;
         if !self.teachers.is_empty() {
             let share = self.config.teacher_share;
-            let weight = 1.0 / self.teachers.len() as f32;
-            let mut heard = vec![0.0; target.len()];
-            for teacher in self.teachers {
-                let answer = softmax(&teacher.logits_of(features), 1.0);
-                heard.iter_mut().zip(answer).for_each(|(heard, p)| *heard += weight * p);
-            }
+            let heard = self.heard(features);
             let is_fooled = !self.labels.is_keyword(label)
                 && (0..heard.len()).any(|i| self.labels.is_keyword(i) && heard[i] > heard[label]);
             if !is_fooled {
@@ -212,8 +208,26 @@ impl<'a> Sampler<'a> {
         match draw.clip {
             Some(clip) => self.sounds.keyword(clip, rng),
             None if self.labels.names()[draw.label] == SILENCE => self.sounds.silence(rng),
-            None => self.sounds.unknown(rng),
+            None => self.sounds.unknown(|waveform| self.likeness(waveform), rng),
         }
+    }
+
+    /// The probability that a sound is a keyword, by the teachers.
+    fn likeness(&self, waveform: &Waveform) -> f32 {
+        let heard = self.heard(self.log_mel.compute(waveform).values());
+        let keywords = heard.iter().enumerate().filter(|(label, _)| self.labels.is_keyword(*label));
+        keywords.map(|(_, p)| p).sum()
+    }
+
+    /// The mean of the teachers' answers.
+    fn heard(&self, features: &[f32]) -> Vec<f32> {
+        let weight = 1.0 / self.teachers.len() as f32;
+        let mut heard = vec![0.0; self.labels.names().len()];
+        for teacher in self.teachers {
+            let answer = softmax(&teacher.logits_of(features), 1.0);
+            heard.iter_mut().zip(answer).for_each(|(heard, p)| *heard += weight * p);
+        }
+        heard
     }
 
     /// Changes a spectrogram as other microphones and lines do, and hides parts of it.

@@ -100,11 +100,12 @@ impl<'a> SoundMaker<'a> {
 
     /// A keyword's clip, augmented.
     pub fn keyword(&self, clip: usize, rng: &mut impl Rng) -> Made {
-        self.spoken(self.load(clip)?, self.words[clip], None, rng)
+        self.spoken(self.load(clip)?, self.words[clip], rng)
     }
 
-    /// A word that is no keyword, or speech that is no word, augmented.
-    pub fn unknown(&self, rng: &mut impl Rng) -> Made {
+    /// A word that is no keyword, or speech that is no word, augmented. `likeness` rates words for
+    /// [`UnknownRecipe::hardest_of`](crate::recipe::UnknownRecipe::hardest_of).
+    pub fn unknown(&self, likeness: impl Fn(&Waveform) -> f32, rng: &mut impl Rng) -> Made {
         let recipe = &self.recipe.unknown;
         let UnknownWeights { word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned } =
             recipe.weights;
@@ -113,8 +114,9 @@ impl<'a> SoundMaker<'a> {
         let kinds = [word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned];
         let waveform = match choose(&kinds, rng) {
             kind @ (0 | 1) => {
-                let (waveform, word) = self.other_word(rng)?;
-                return self.spoken(waveform, word, (kind == 1).then_some(recipe.fast_or_slow), rng);
+                let speeds = (kind == 1).then_some(recipe.fast_or_slow);
+                let (said, word) = self.hardest_word(speeds, likeness, rng)?;
+                return self.heard(said, word, rng);
             }
             2 => {
                 let (word, _) = self.other_word(rng)?;
@@ -136,7 +138,7 @@ impl<'a> SoundMaker<'a> {
             6 => self.voices(recipe.voices.draw(rng), rng)?,
             _ => self.drowned(rng)?,
         };
-        self.spoken(waveform, None, None, rng)
+        self.spoken(waveform, None, rng)
     }
 
     /// Background noise at any level. The teachers hear the same.
@@ -153,14 +155,14 @@ impl<'a> SoundMaker<'a> {
         Ok(Sound { clean: None, augmented: waveform, word: None })
     }
 
-    /// Augments speech: another speed, another moment, another distance, then what else is in the room.
-    fn spoken(
-        &self,
-        mut waveform: Waveform,
-        word: Option<usize>,
-        speeds: Option<Span<f32>>,
-        rng: &mut impl Rng,
-    ) -> Made {
+    /// Augments speech: as it is said, then what else is in the room.
+    fn spoken(&self, waveform: Waveform, word: Option<usize>, rng: &mut impl Rng) -> Made {
+        let said = self.said(waveform, None, rng);
+        self.heard(said, word, rng)
+    }
+
+    /// Speech at another speed, at another moment, at another distance.
+    fn said(&self, mut waveform: Waveform, speeds: Option<Span<f32>>, rng: &mut impl Rng) -> Waveform {
         let recipe = &self.recipe.speech;
         if recipe.speed.probability.draw(rng) {
             let factor = speeds.unwrap_or(recipe.speed.range).draw(rng);
@@ -175,6 +177,11 @@ impl<'a> SoundMaker<'a> {
         if let Some(gain_db) = recipe.gain_db.draw(rng) {
             waveform.amplify(gain_db);
         }
+        waveform
+    }
+
+    /// Speech with what else is in the room.
+    fn heard(&self, mut waveform: Waveform, word: Option<usize>, rng: &mut impl Rng) -> Made {
         let clean = self.keeps_clean.then(|| waveform.clone());
         self.surround(&mut waveform, rng)?;
         waveform.clip();
@@ -229,6 +236,33 @@ impl<'a> SoundMaker<'a> {
             Some(clip) => Ok((self.load(*clip)?, self.words[*clip])),
             None => Ok((Waveform::silence(), None)),
         }
+    }
+
+    /// Another word as it is said; of several, the one that `likeness` rates highest.
+    fn hardest_word(
+        &self,
+        speeds: Option<Span<f32>>,
+        likeness: impl Fn(&Waveform) -> f32,
+        rng: &mut impl Rng,
+    ) -> Made<(Waveform, Option<usize>)> {
+        let mut word = || {
+            let (waveform, word) = self.other_word(rng)?;
+            Ok((self.said(waveform, speeds, rng), word))
+        };
+        let mut hardest = word()?;
+        let n_others = self.recipe.unknown.hardest_of.get() - 1;
+        if n_others == 0 {
+            return Ok(hardest);
+        }
+        let mut highest = likeness(&hardest.0);
+        for _ in 0..n_others {
+            let other = word()?;
+            let rating = likeness(&other.0);
+            if rating > highest {
+                (hardest, highest) = (other, rating);
+            }
+        }
+        Ok(hardest)
     }
 
     /// Clips of two different words, keywords or not.
@@ -297,4 +331,50 @@ fn rooms(recipe: &Recipe) -> std::sync::Arc<[Room]> {
         Room::new(rt60_s, recipe.direct_db.draw(&mut rng), &mut rng)
     });
     rooms.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::num::NonZeroU32;
+
+    use sc_data::Task;
+
+    use super::*;
+
+    #[test]
+    fn of_several_other_words_the_one_that_is_rated_highest_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        sc_test::dataset::write(&dir.path().join("data"));
+        let dataset = SpeechCommands::open(dir.path().join("data")).unwrap();
+        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+        let mut recipe = Recipe::default();
+        recipe.unknown.hardest_of = NonZeroU32::new(5).unwrap();
+        let UnknownWeights { word, fast_or_slow, .. } = recipe.unknown.weights;
+        recipe.unknown.weights = UnknownWeights {
+            word,
+            fast_or_slow,
+            cropped: 0,
+            spliced: 0,
+            shuffled: 0,
+            reversed: 0,
+            voices: 0,
+            drowned: 0,
+        };
+        let sounds = SoundMaker::new(&dataset, &Task::Commands.labels(), &cache, &recipe, true);
+        let loudness = |waveform: &Waveform| waveform.samples().iter().map(|x| x.abs()).sum::<f32>();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for _ in 0..10 {
+            let ratings = RefCell::new(Vec::new());
+            let rate = |waveform: &Waveform| {
+                ratings.borrow_mut().push(loudness(waveform));
+                loudness(waveform)
+            };
+            let sound = sounds.unknown(rate, &mut rng).unwrap();
+            let ratings = ratings.into_inner();
+            let highest = ratings.iter().copied().fold(0.0, f32::max);
+            assert_eq!(ratings.len(), 5);
+            assert_eq!(loudness(&sound.clean.unwrap()).to_bits(), highest.to_bits(), "{ratings:?}");
+        }
+    }
 }
