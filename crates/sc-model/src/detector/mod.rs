@@ -302,7 +302,9 @@ impl Detector {
     /// Returns the time of a frame that is counted from the beginning of the margin, in seconds from the first
     /// sample.
     fn seconds(&self, frame: usize) -> f32 {
-        (frame * self.header().log_mel.hop_length) as f32 / SAMPLE_RATE_HZ as f32 - MARGIN_S
+        // In whole samples, so that 0.46 s is not 0.45999998.
+        let n_samples = (frame * self.header().log_mel.hop_length) as i64 - margin() as i64;
+        n_samples as f32 / SAMPLE_RATE_HZ as f32
     }
 }
 
@@ -428,6 +430,12 @@ mod tests {
 
         assert!(timing.features > Duration::ZERO && timing.network > Duration::ZERO, "{timing:?}");
         assert_eq!(detector.take_timing(), Timing::default());
+    }
+
+    #[test]
+    fn times_are_the_nearest_numbers() {
+        let times = [0, 96, 215].map(|frame| detector().seconds(frame).to_string());
+        assert_eq!(times, ["-0.5", "0.46", "1.65"]);
     }
 
     #[test]
