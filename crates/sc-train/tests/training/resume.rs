@@ -116,3 +116,23 @@ fn a_run_begins_with_another_models_weights() {
     let error = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && error.contains("--init is another network"), "{error}");
 }
+
+#[test]
+fn a_recipe_of_the_hardest_words_takes_a_teacher() {
+    let dir = tempfile::tempdir().unwrap();
+    let [data, teacher, out] = ["data", "teacher", "out"].map(|name| dir.path().join(name));
+    dataset::write(&data);
+    let recipe = dir.path().join("recipe.toml");
+    fs::write(&recipe, "[unknown]\nhardest_of = 3\n").unwrap();
+    let recipe = ["--epochs", "1", "--recipe", recipe.to_str().unwrap()];
+
+    let refused = train(&data, &out, &recipe).output().unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && error.contains("hardest_of needs a --teacher"), "{error}");
+
+    succeed(train(&data, &teacher, &["--epochs", "1"]));
+    let teacher = teacher.join("model.safetensors");
+    succeed(train(&data, &out, &[&recipe[..], &["--teacher", teacher.to_str().unwrap()]].concat()));
+    let trained = Record::load(&out.join("model.safetensors")).unwrap();
+    assert_eq!(trained.header.training.recipe.unwrap()["unknown"]["hardest_of"], 3);
+}
