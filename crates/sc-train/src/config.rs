@@ -51,6 +51,13 @@ pub struct TrainConfig {
 const LEAST_EXAMPLES: usize = 2000;
 
 impl TrainConfig {
+    /// The usual settings for a training of some minutes: twice the learning rate, as few epochs must go far
+    /// (`assets/RUNS.md`).
+    pub fn of_minutes(labels: Labels) -> Self {
+        let usual = Self::default();
+        Self { labels, learning_rate: 2.0 * usual.learning_rate, ..usual }
+    }
+
     /// The usual settings for words of one's own with so many clips to train on: half the learning rate, as the training
     /// begins with another model, and epochs of some length however few clips there are.
     pub fn of_words(labels: Labels, n_clips: usize) -> Self {

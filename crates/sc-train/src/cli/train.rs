@@ -55,7 +55,8 @@ pub struct TrainArgs {
     /// Clips in one step.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().batch_size, value_parser = parse_count)]
     pub batch_size: usize,
-    /// The highest learning rate of the schedule [default: 0.002, or 0.001 with --words]
+    /// The highest learning rate of the schedule [default: 0.002; 0.004 with --minutes; 0.001 with
+    /// --words]
     #[arg(long, value_name = "X", value_parser = parse_rate)]
     pub learning_rate: Option<f64>,
     /// Share of each target that is spread over all labels.
@@ -160,9 +161,10 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ex
 /// The settings that the arguments ask for, for so many clips to train on.
 #[cfg(feature = "flex")]
 fn config(args: &TrainArgs, recipe: Recipe, labels: Labels, n_clips: usize) -> TrainConfig {
-    let usual = match &args.words {
-        Some(_) => TrainConfig::of_words(labels, n_clips),
-        None => TrainConfig { labels, ..TrainConfig::default() },
+    let usual = match (&args.words, args.minutes) {
+        (Some(_), _) => TrainConfig::of_words(labels, n_clips),
+        (None, Some(_)) => TrainConfig::of_minutes(labels),
+        (None, None) => TrainConfig { labels, ..TrainConfig::default() },
     };
     let TrainArgs { seed, epochs, batch_size, label_smoothing, width, .. } = *args;
     let learning_rate = args.learning_rate.unwrap_or(usual.learning_rate);
