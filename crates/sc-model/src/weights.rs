@@ -25,7 +25,7 @@ pub(crate) const WORD_SPACE: [&str; 4] = ["words.mean", "words.projection", "wor
 const UNITS: &str = ".units";
 
 /// Largest eight-bit number.
-const LARGEST: f32 = 127.0;
+const LARGEST: i8 = 127;
 
 /// One tensor of 32-bit floats, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,7 @@ impl Values {
         // With 16 bits, 127 of them are a float too: what is rounded once stays as it is.
         let round_up = |unit: f32| f32::from_bits((unit.to_bits() + 0xff) & !0xff);
         let n_columns = self.shape.last().copied().unwrap_or(1).max(1);
-        column_units(&self.values, n_columns).into_iter().map(round_up).collect()
+        column_units(&self.values, n_columns, LARGEST).into_iter().map(round_up).collect()
     }
 
     /// Rounds to multiples of each column's unit.
@@ -51,13 +51,13 @@ impl Values {
     }
 }
 
-/// Returns, for each column, the number that one must stand for, so that no value is beyond [`LARGEST`].
-pub(crate) fn column_units(values: &[f32], n_columns: usize) -> Vec<f32> {
+/// Returns, for each column, the number that one must stand for, so that no value is beyond `most`.
+pub(crate) fn column_units(values: &[f32], n_columns: usize, most: i8) -> Vec<f32> {
     let mut largest = vec![f32::MIN_POSITIVE; n_columns];
     for row in values.chunks_exact(n_columns) {
         largest.iter_mut().zip(row).for_each(|(largest, value)| *largest = largest.max(value.abs()));
     }
-    largest.into_iter().map(|largest| largest / LARGEST).collect()
+    largest.into_iter().map(|largest| largest / f32::from(most)).collect()
 }
 
 /// True if a tensor is stored in eight bits where weights are: one number of it weighs little.

@@ -3,7 +3,7 @@
 
 use pulp::NullaryFnOnce;
 
-use super::dot::{self, Channels, DEPTH, Dot, LANES};
+use super::dot::{self, Channels, Dot, LANES, MAX_WEIGHT, QUAD};
 use super::{Kernel, ends_in_relu};
 use crate::engine::folded::Folded;
 use crate::engine::kernel::Tiles;
@@ -16,7 +16,7 @@ const WIDTH: usize = 2;
 
 /// The weights of a convolution, with its norm folded in, as whole numbers.
 pub struct EightBitWeights {
-    /// `[patch / DEPTH, vector]` of each panel of [`WIDTH`] vectors, one after another. The last may be narrower.
+    /// `[patch / QUAD, vector]` of each panel of [`WIDTH`] vectors, one after another. The last may be narrower.
     weights: Vec<dot::Weights>,
     /// What a sum is multiplied by, and what is added then, in units of the output.
     scale: Vec<Channels>,
@@ -36,7 +36,7 @@ impl EightBitWeights {
         let rows = folded.weights.chunks_exact(n_channels).zip(input.iter().cycle());
         let weights: Vec<f32> =
             rows.flat_map(|(row, unit)| row.iter().map(move |weight| weight * unit)).collect();
-        let weight_units = column_units(&weights, n_channels);
+        let weight_units = column_units(&weights, n_channels, MAX_WEIGHT);
         let in_output_units = |values: &[f32]| -> Vec<Channels> {
             let values: Vec<f32> = values.iter().zip(output).map(|(value, unit)| value / unit).collect();
             values.as_chunks().0.to_vec()
@@ -69,13 +69,15 @@ impl EightBitWeights {
         match self.kernel {
             // The sums of 13 places fill the registers. Those of 4 hide the delay of a product.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Vnni(dot) if n_places <= 4 => dot.vectorize(Run::<_, 4> { dot, all }),
+            Kernel::Vnni(dot) if n_places <= 4 => dot.vectorize(Run::<_, 4, 1> { dot, all }),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Vnni(dot) => dot.vectorize(Run::<_, 13> { dot, all }),
+            Kernel::Vnni(dot) => dot.vectorize(Run::<_, 13, 1> { dot, all }),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Vnni256(dot) => dot.vectorize(Run::<_, 3> { dot, all }),
+            Kernel::Vnni256(dot) => dot.vectorize(Run::<_, 3, 1> { dot, all }),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(dot) => dot.vectorize(Run::<_, 2, 2> { dot, all }),
             #[cfg(test)]
-            Kernel::Portable => Run::<_, 2> { dot: dot::Portable, all }.call(),
+            Kernel::Portable => Run::<_, 2, 1> { dot: dot::Portable, all }.call(),
         }
     }
 }
@@ -83,14 +85,14 @@ impl EightBitWeights {
 /// Rounds weights, `[patch, channels]`, to multiples of each channel's unit, in the order in which they are read.
 fn pack(weights: &[f32], units: &[f32]) -> Vec<dot::Weights> {
     let n_channels = units.len();
-    let mut packed = Vec::with_capacity(weights.len() / (LANES * DEPTH));
+    let mut packed = Vec::with_capacity(weights.len() / (LANES * QUAD));
     for panel in (0..n_channels).step_by(WIDTH * LANES) {
         let panel = panel..n_channels.min(panel + WIDTH * LANES);
-        for rows in weights.chunks_exact(DEPTH * n_channels) {
+        for rows in weights.chunks_exact(QUAD * n_channels) {
             for first in panel.clone().step_by(LANES) {
                 packed.push(std::array::from_fn(|i| {
-                    let channel = first + i / DEPTH;
-                    (rows[i % DEPTH * n_channels + channel] / units[channel]).round() as i8
+                    let channel = first + i / QUAD;
+                    (rows[i % QUAD * n_channels + channel] / units[channel]).round() as i8
                 }));
             }
         }
@@ -108,13 +110,13 @@ struct All<'a> {
     output: &'a mut Memory,
 }
 
-/// A run over all places, `N` at a time.
-struct Run<'a, D, const N: usize> {
+/// A run over all places, `N` at a time, and `QUADS` times four inputs of each.
+struct Run<'a, D, const N: usize, const QUADS: usize> {
     dot: D,
     all: All<'a>,
 }
 
-impl<D: Dot, const N: usize> NullaryFnOnce for Run<'_, D, N> {
+impl<D: Dot<QUADS>, const N: usize, const QUADS: usize> NullaryFnOnce for Run<'_, D, N, QUADS> {
     type Output = ();
 
     #[inline(always)]
@@ -123,7 +125,7 @@ impl<D: Dot, const N: usize> NullaryFnOnce for Run<'_, D, N> {
         let mut weights = weights.as_slice();
         for first in (0..bias.len()).step_by(WIDTH) {
             let n_vectors = WIDTH.min(bias.len() - first);
-            let (panel, rest) = weights.split_at(tiles.patch_len() / DEPTH * n_vectors);
+            let (panel, rest) = weights.split_at(tiles.patch_len() / QUAD * n_vectors);
             weights = rest;
             if n_vectors == WIDTH {
                 self.panel::<WIDTH>(first, panel);
@@ -134,7 +136,7 @@ impl<D: Dot, const N: usize> NullaryFnOnce for Run<'_, D, N> {
     }
 }
 
-impl<D: Dot, const N: usize> Run<'_, D, N> {
+impl<D: Dot<QUADS>, const N: usize, const QUADS: usize> Run<'_, D, N, QUADS> {
     /// Computes `M` vectors of channels at all places. The last tile begins early enough to end with the last
     /// place, so that no other code has to compute a remainder.
     #[inline(always)]
@@ -158,20 +160,18 @@ impl<D: Dot, const N: usize> Run<'_, D, N> {
     fn sum<const M: usize>(&self, places: &[usize; N], weights: &[dot::Weights]) -> [[D::Sums; M]; N] {
         let Tiles { run_len, run_stride, inputs, .. } = &self.all.tiles;
         let mut sums = [[self.dot.zero(); M]; N];
-        for (run, weights) in weights.chunks_exact(run_len / DEPTH * M).enumerate() {
-            let weights = weights.as_chunks::<M>().0;
+        for (run, weights) in weights.chunks_exact(run_len / QUAD * M).enumerate() {
+            let weights = weights.as_chunks::<M>().0.as_chunks::<QUADS>().0;
             // A closure in `from_fn` would not be inlined.
-            let mut patches: [&[[u8; DEPTH]]; N] = [&[]; N];
+            let mut patches: [&[[[u8; QUAD]; QUADS]]; N] = [&[]; N];
             for i in 0..N {
                 let patch = &self.all.input[inputs[places[i]] + run * run_stride..][..*run_len];
-                patches[i] = &patch.as_chunks().0[..weights.len()];
+                patches[i] = &patch.as_chunks().0.as_chunks().0[..weights.len()];
             }
             for (k, weights) in weights.iter().enumerate() {
                 // With iterators instead of indices the compiler does not keep the sums in registers.
                 for i in 0..N {
-                    for m in 0..M {
-                        sums[i][m] = self.dot.add(sums[i][m], patches[i][k], &weights[m]);
-                    }
+                    self.dot.add(&mut sums[i], &patches[i][k], weights);
                 }
             }
         }
@@ -179,7 +179,7 @@ impl<D: Dot, const N: usize> Run<'_, D, N> {
     }
 }
 
-impl<D: Dot, const N: usize> Run<'_, D, N> {
+impl<D: Dot<QUADS>, const N: usize, const QUADS: usize> Run<'_, D, N, QUADS> {
     /// Writes the channels of a place: in whole units where the next convolutions take them so.
     #[inline(always)]
     fn write(&mut self, place: usize, vector: usize, sums: D::Sums) {

@@ -1,28 +1,42 @@
-//! The instructions that multiply eight-bit numbers: four products added to each of sixteen sums at once.
+//! The instructions that multiply eight-bit numbers: four products, or eight, are added to each of sixteen sums at once.
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 /// Sums that are computed together.
 pub const LANES: usize = 16;
-/// Inputs that each of them takes at once.
-pub const DEPTH: usize = 4;
+/// Inputs whose products are added together.
+pub const QUAD: usize = 4;
 
-/// The weights of one step: for each sum, those of its inputs.
-pub type Weights = [i8; LANES * DEPTH];
+/// Largest input.
+pub const MAX_INPUT: i8 = 127;
+/// Largest weight, by amount. AVX2 adds the products of four inputs in 16 bits, which they must not leave.
+pub const MAX_WEIGHT: i8 = 64;
+const _: () = assert!(QUAD as i32 * MAX_INPUT as i32 * MAX_WEIGHT as i32 <= i16::MAX as i32);
+
+/// The weights of four inputs, for each of sixteen sums.
+pub type Weights = [i8; LANES * QUAD];
 
 /// A number for each of some channels.
 pub type Channels = [f32; LANES];
 
-/// A way to multiply. Every way gives the same sums.
-pub trait Dot: Copy {
+/// A way to multiply, `QUADS` times four inputs at once. Every way gives the same sums.
+pub trait Dot<const QUADS: usize>: Vectors {
+    /// Adds to each sum, in each of `M` vectors, the products of the inputs with its weights.
+    fn add<const M: usize>(
+        self,
+        sums: &mut [Self::Sums; M],
+        inputs: &[[u8; QUAD]; QUADS],
+        weights: &[[Weights; M]; QUADS],
+    );
+}
+
+/// What else is done with sixteen numbers at once.
+pub trait Vectors: Copy {
     /// Sixteen sums of 32 bits.
     type Sums: Copy;
     /// Sixteen floats.
     type Floats: Copy;
 
     fn zero(self) -> Self::Sums;
-
-    /// Adds to each sum the products of the inputs with its weights.
-    fn add(self, sums: Self::Sums, inputs: [u8; DEPTH], weights: &Weights) -> Self::Sums;
 
     /// Returns `sums * scale + offset`.
     fn scale(self, sums: Self::Sums, scale: &Channels, offset: &Channels) -> Self::Floats;
@@ -35,7 +49,7 @@ pub trait Dot: Copy {
 
     fn floats(self, floats: Self::Floats) -> Channels;
 
-    /// Rounds to whole numbers from 0 to 255.
+    /// Rounds to whole numbers from 0 to [`MAX_INPUT`].
     fn round(self, floats: Self::Floats) -> [u8; LANES];
 }
 
@@ -45,23 +59,30 @@ pub trait Dot: Copy {
 pub struct Portable;
 
 #[cfg(test)]
-impl Dot for Portable {
+impl Dot<1> for Portable {
+    #[inline(always)]
+    fn add<const M: usize>(
+        self,
+        sums: &mut [Self::Sums; M],
+        [inputs]: &[[u8; QUAD]; 1],
+        [weights]: &[[Weights; M]; 1],
+    ) {
+        let weights = weights.as_flattened().as_chunks::<QUAD>().0;
+        for (sum, weights) in sums.as_flattened_mut().iter_mut().zip(weights) {
+            let pairs = inputs.iter().zip(weights);
+            *sum += pairs.map(|(input, weight)| i32::from(*input) * i32::from(*weight)).sum::<i32>();
+        }
+    }
+}
+
+#[cfg(test)]
+impl Vectors for Portable {
     type Sums = [i32; LANES];
     type Floats = Channels;
 
     #[inline(always)]
     fn zero(self) -> Self::Sums {
         [0; LANES]
-    }
-
-    #[inline(always)]
-    fn add(self, mut sums: Self::Sums, inputs: [u8; DEPTH], weights: &Weights) -> Self::Sums {
-        for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<DEPTH>().0) {
-            for (input, weight) in inputs.iter().zip(weights) {
-                *sum += i32::from(*input) * i32::from(*weight);
-            }
-        }
-        sums
     }
 
     #[inline(always)]
@@ -91,17 +112,17 @@ impl Dot for Portable {
 
     #[inline(always)]
     fn round(self, floats: Channels) -> [u8; LANES] {
-        floats.map(|float| float.round_ties_even() as u8)
+        floats.map(|float| float.round_ties_even().min(MAX_INPUT.into()) as u8)
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-pub use x86::{Vnni, Vnni256};
+pub use x86::{Avx2, Vnni};
 
 #[cfg(target_arch = "x86_64")]
 #[allow(
     unsafe_code,
-    reason = "a `Vnni` or `Vnni256` proves that the processor has the instructions, none of which reads memory"
+    reason = "a `Vnni` or `Avx2` proves that the processor has the instructions, none of which reads memory"
 )]
 mod x86 {
     use std::arch::x86_64::{
@@ -111,7 +132,7 @@ mod x86 {
     use pulp::NullaryFnOnce;
     use pulp::x86::V3;
 
-    use super::{Channels, DEPTH, Dot, LANES, Weights};
+    use super::{Channels, Dot, LANES, MAX_INPUT, QUAD, Vectors, Weights};
 
     pulp::simd_type! {
         /// AVX-512 and its Vector Neural Network Instructions: 64 products in one instruction.
@@ -125,19 +146,28 @@ mod x86 {
         }
     }
 
-    impl Dot for Vnni {
+    impl Dot<1> for Vnni {
+        #[inline(always)]
+        fn add<const M: usize>(
+            self,
+            sums: &mut [__m512i; M],
+            [inputs]: &[[u8; QUAD]; 1],
+            [weights]: &[[Weights; M]; 1],
+        ) {
+            let inputs = pulp::cast([i32::from_ne_bytes(*inputs); LANES]);
+            for m in 0..M {
+                sums[m] = unsafe { _mm512_dpbusd_epi32(sums[m], inputs, pulp::cast(weights[m])) };
+            }
+        }
+    }
+
+    impl Vectors for Vnni {
         type Sums = __m512i;
         type Floats = __m512;
 
         #[inline(always)]
         fn zero(self) -> __m512i {
             pulp::cast([0_i32; LANES])
-        }
-
-        #[inline(always)]
-        fn add(self, sums: __m512i, inputs: [u8; DEPTH], weights: &Weights) -> __m512i {
-            let inputs = pulp::cast([i32::from_ne_bytes(inputs); LANES]);
-            unsafe { _mm512_dpbusd_epi32(sums, inputs, pulp::cast(*weights)) }
         }
 
         #[inline(always)]
@@ -171,52 +201,84 @@ mod x86 {
         #[inline(always)]
         fn round(self, floats: __m512) -> [u8; LANES] {
             let avx = self.avx512f;
-            // The conversion to bytes takes what is negative for a large number.
             let floats = avx._mm512_max_ps(floats, avx._mm512_setzero_ps());
-            pulp::cast(avx._mm512_cvtusepi32_epi8(avx._mm512_cvtps_epi32(floats)))
+            // The conversion to bytes keeps within their range, which ends at `MAX_INPUT`.
+            pulp::cast(avx._mm512_cvtsepi32_epi8(avx._mm512_cvtps_epi32(floats)))
         }
     }
 
-    /// The same instructions for vectors of 256 bits, on processors without AVX-512.
+    /// AVX2, with AVX-VNNI if `VNNI`: 32 products in one instruction.
     #[derive(Clone, Copy)]
-    pub struct Vnni256(V3);
+    pub struct Avx2<const VNNI: bool>(V3);
 
-    impl Vnni256 {
+    impl<const VNNI: bool> Avx2<VNNI> {
         pub fn try_new() -> Option<Self> {
             let simd = V3::try_new()?;
-            is_x86_feature_detected!("avxvnni").then_some(Self(simd))
+            (!VNNI || is_x86_feature_detected!("avxvnni")).then_some(Self(simd))
         }
 
         /// Runs `work` with these instructions.
-        #[allow(clippy::unused_self, reason = "it is the proof that they are there")]
-        pub fn vectorize(self, work: impl NullaryFnOnce) {
+        pub fn vectorize(self, work: impl NullaryFnOnce<Output = ()>) {
             #[target_feature(enable = "avx2,fma,avxvnni")]
             fn run(work: impl NullaryFnOnce) {
                 work.call();
             }
-            unsafe { run(work) }
+            if VNNI { unsafe { run(work) } } else { self.0.vectorize(work) }
         }
     }
 
-    impl Dot for Vnni256 {
+    impl Dot<1> for Avx2<true> {
+        #[inline(always)]
+        fn add<const M: usize>(
+            self,
+            sums: &mut [Self::Sums; M],
+            [inputs]: &[[u8; QUAD]; 1],
+            [weights]: &[[Weights; M]; 1],
+        ) {
+            let inputs = pulp::cast([i32::from_ne_bytes(*inputs); LANES / 2]);
+            for m in 0..M {
+                let weights: [__m256i; 2] = pulp::cast(weights[m]);
+                for half in 0..2 {
+                    sums[m][half] = unsafe { _mm256_dpbusd_avx_epi32(sums[m][half], inputs, weights[half]) };
+                }
+            }
+        }
+    }
+
+    /// The products of two quads are added in 16 bits, and then to the sums: five instructions for 64 of them. Alone,
+    /// each quad would take three for 32.
+    impl Dot<2> for Avx2<false> {
+        #[inline(always)]
+        fn add<const M: usize>(
+            self,
+            sums: &mut [Self::Sums; M],
+            inputs: &[[u8; QUAD]; 2],
+            weights: &[[Weights; M]; 2],
+        ) {
+            let avx2 = self.0.avx2;
+            let first = pulp::cast([i32::from_ne_bytes(inputs[0]); LANES / 2]);
+            let last = pulp::cast([i32::from_ne_bytes(inputs[1]); LANES / 2]);
+            for m in 0..M {
+                let [a, b]: [[__m256i; 2]; 2] = [pulp::cast(weights[0][m]), pulp::cast(weights[1][m])];
+                for half in 0..2 {
+                    let pairs = avx2._mm256_add_epi16(
+                        avx2._mm256_maddubs_epi16(first, a[half]),
+                        avx2._mm256_maddubs_epi16(last, b[half]),
+                    );
+                    let quads = avx2._mm256_madd_epi16(pairs, pulp::cast([1_i16; LANES]));
+                    sums[m][half] = avx2._mm256_add_epi32(sums[m][half], quads);
+                }
+            }
+        }
+    }
+
+    impl<const VNNI: bool> Vectors for Avx2<VNNI> {
         type Sums = [__m256i; 2];
         type Floats = [__m256; 2];
 
         #[inline(always)]
         fn zero(self) -> Self::Sums {
             pulp::cast([0_i32; LANES])
-        }
-
-        #[inline(always)]
-        fn add(self, [low, high]: Self::Sums, inputs: [u8; DEPTH], weights: &Weights) -> Self::Sums {
-            let inputs = pulp::cast([i32::from_ne_bytes(inputs); LANES / 2]);
-            let weights: [__m256i; 2] = pulp::cast(*weights);
-            unsafe {
-                [
-                    _mm256_dpbusd_avx_epi32(low, inputs, weights[0]),
-                    _mm256_dpbusd_avx_epi32(high, inputs, weights[1]),
-                ]
-            }
         }
 
         #[inline(always)]
@@ -253,9 +315,9 @@ mod x86 {
         #[inline(always)]
         fn round(self, floats: Self::Floats) -> [u8; LANES] {
             let (avx, avx2) = (self.0.avx, self.0.avx2);
-            let most = pulp::cast([255.0_f32; LANES / 2]);
+            let most = pulp::cast([f32::from(MAX_INPUT); LANES / 2]);
             let [low, high] = floats.map(|floats| avx._mm256_cvtps_epi32(avx._mm256_min_ps(floats, most)));
-            // The conversions to fewer bits keep within their range.
+            // The conversion to bytes takes what is negative for zero.
             let words = avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(avx2._mm256_packs_epi32(low, high));
             let [low, high]: [__m128i; 2] = pulp::cast(words);
             pulp::cast(self.0.sse2._mm_packus_epi16(low, high))

@@ -4,7 +4,7 @@
 use pulp::NullaryFnOnce;
 
 use super::Kernel;
-use super::dot::{Channels, Dot, LANES};
+use super::dot::{Channels, LANES, Vectors};
 use crate::engine::memory::Memory;
 
 /// How the floats of an activation become whole units.
@@ -30,6 +30,8 @@ impl Rounding {
             Kernel::Vnni(dot) => dot.vectorize(Round { dot, scale, starts, floats, bytes }),
             #[cfg(target_arch = "x86_64")]
             Kernel::Vnni256(dot) => dot.vectorize(Round { dot, scale, starts, floats, bytes }),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(dot) => dot.vectorize(Round { dot, scale, starts, floats, bytes }),
             #[cfg(test)]
             Kernel::Portable => Round { dot: super::dot::Portable, scale, starts, floats, bytes }.call(),
         }
@@ -44,7 +46,7 @@ struct Round<'a, D> {
     bytes: &'a mut [u8],
 }
 
-impl<D: Dot> NullaryFnOnce for Round<'_, D> {
+impl<D: Vectors> NullaryFnOnce for Round<'_, D> {
     type Output = ();
 
     #[inline(always)]
