@@ -11,8 +11,8 @@ pub enum Backend {
     /// This crate's own engine on the CPU.
     #[default]
     Native,
-    /// The same engine in eight bits, where the processor multiplies bytes: AVX2, and still quicker with AVX-VNNI or
-    /// AVX-512 VNNI. Elsewhere it computes in floats, which are then the quicker way.
+    /// The same engine in eight bits, where the processor multiplies bytes: by AVX2, still quicker by AVX-VNNI or
+    /// AVX-512 VNNI, or by ARM's dot products. Elsewhere it computes in floats, which are then the quicker way.
     NativeInt8,
     /// Burn's default CPU backend.
     Flex,

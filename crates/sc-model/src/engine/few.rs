@@ -13,6 +13,7 @@ use super::kernel::{Kernel, Panel};
 /// Computes as many channels as it is the quicker way for, and returns their number. `all` are all panels of a
 /// layer.
 pub fn run(kernel: Kernel, all: &Panel, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) -> usize {
+    #[cfg(target_arch = "x86_64")]
     let n_panels = all.bias.len() / kernel.width();
     let mut few = Few { all, input, skip, output };
     match (kernel, all.n_places) {

@@ -52,6 +52,13 @@ pub struct TrainArgs {
     /// Minutes to train, instead of a number of epochs: as many as fit follow from the speed of the first steps.
     #[arg(long, value_name = "N", conflicts_with = "epochs", value_parser = parse_minutes)]
     pub minutes: Option<u32>,
+    /// Clips in one epoch, drawn anew for each [default: as many as there are to train on; 2000 with --words, if
+    /// there are fewer]
+    #[arg(long, value_name = "N", conflicts_with = "minutes", value_parser = parse_count)]
+    pub epoch_clips: Option<usize>,
+    /// Epochs over which the learning rate rises, at most 1.
+    #[arg(long, value_name = "X", default_value_t = TrainConfig::default().warmup_epochs, conflicts_with = "minutes", value_parser = parse_rate)]
+    pub warmup_epochs: f64,
     /// Clips in one step.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().batch_size, value_parser = parse_count)]
     pub batch_size: usize,
@@ -166,9 +173,21 @@ fn config(args: &TrainArgs, recipe: Recipe, labels: Labels, n_clips: usize) -> T
         (None, Some(_)) => TrainConfig::of_minutes(labels),
         (None, None) => TrainConfig { labels, ..TrainConfig::default() },
     };
-    let TrainArgs { seed, epochs, batch_size, label_smoothing, width, .. } = *args;
+    let TrainArgs { seed, epochs, warmup_epochs, batch_size, label_smoothing, width, .. } = *args;
+    let epoch_examples = args.epoch_clips.or(usual.epoch_examples);
     let learning_rate = args.learning_rate.unwrap_or(usual.learning_rate);
-    TrainConfig { seed, epochs, batch_size, learning_rate, width, label_smoothing, recipe, ..usual }
+    TrainConfig {
+        seed,
+        epochs,
+        epoch_examples,
+        batch_size,
+        learning_rate,
+        warmup_epochs,
+        width,
+        label_smoothing,
+        recipe,
+        ..usual
+    }
 }
 
 /// The records to begin with, and their digests: those of `--init`, or for words of one's own the one that is built in, if

@@ -12,9 +12,11 @@ use crate::evaluation::with_interval;
 use crate::{ConditionTable, FewShot, Recipe, StreamTable, TrainConfig, wilson_interval};
 
 /// Settings, and the options that set them.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 8] = [
     ("seed", "--seed"),
     ("epochs", "--epochs"),
+    ("epoch_examples", "--epoch-clips"),
+    ("warmup_epochs", "--warmup-epochs"),
     ("batch_size", "--batch-size"),
     ("learning_rate", "--learning-rate"),
     ("label_smoothing", "--label-smoothing"),
@@ -357,7 +359,7 @@ mod tests {
         let card = render(&report, &header);
         for part in [
             "90 recordings of one's own",
-            "--words 'lights,open it' --seed 7 --learning-rate",
+            "--words 'lights,open it' --seed 7 --epoch-clips 2000 --learning-rate",
             "too few speakers",
         ] {
             assert!(card.contains(part), "no {part:?} in\n{card}");
@@ -386,6 +388,10 @@ mod tests {
     fn the_command_has_every_option_that_is_not_the_usual_one() {
         let settings = TrainConfig {
             seed: 7,
+            epochs: 6,
+            // As a training of some minutes plans them.
+            epoch_examples: Some(36_596),
+            warmup_epochs: 0.6,
             label_smoothing: 0.02,
             init: vec!["cd34".into()],
             teachers: vec!["ab12".into()],
@@ -394,8 +400,8 @@ mod tests {
         let mut report = report();
         report.training["settings"] = serde_json::to_value(settings).unwrap();
         let card = render(&report, &header());
-        let command = "train --data DIR --out OUT --seed 7 --label-smoothing 0.02 --init INIT-1 --teacher TEACHER-1\n\n\
-                       INIT-1 is";
+        let command = "train --data DIR --out OUT --seed 7 --epochs 6 --epoch-clips 36596 --warmup-epochs 0.6 \
+                       --label-smoothing 0.02 --init INIT-1 --teacher TEACHER-1\n\nINIT-1 is";
         assert!(
             card.contains(command) && card.contains("\nTEACHER-1 is the record of SHA-256 `ab12`"),
             "{card}"

@@ -18,8 +18,8 @@ const USED_SHARE: f64 = 0.9;
 /// Temperature, threshold and all that the report shows take about as long at the end as so many validations.
 const VALIDATIONS_AT_END: f64 = 125.0;
 
-/// Share of the epochs over which the learning rate rises, at most one of them.
-const WARMUP_SHARE: f64 = 0.1;
+/// The learning rate rises over one of so many epochs, but no longer than usual.
+const EPOCHS_A_WARMUP: f64 = 10.0;
 
 /// Sets the epochs so that the training ends within the job's minutes, by the speed of a few steps; without minutes
 /// they stay as they are.
@@ -68,7 +68,7 @@ fn planned(
     TrainConfig {
         epochs: epochs as usize,
         epoch_examples: Some(n_examples),
-        warmup_epochs: config.warmup_epochs.min(WARMUP_SHARE * epochs),
+        warmup_epochs: config.warmup_epochs.min(epochs / EPOCHS_A_WARMUP),
         ..config.clone()
     }
 }

@@ -76,8 +76,10 @@ impl EightBitWeights {
             Kernel::Vnni256(dot) => dot.vectorize(Run::<_, 3, 1> { dot, all }),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2(dot) => dot.vectorize(Run::<_, 2, 2> { dot, all }),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::DotProduct(dot) => dot.vectorize(Run::<_, 2, 1> { dot, all }),
             #[cfg(test)]
-            Kernel::Portable => Run::<_, 2, 1> { dot: dot::Portable, all }.call(),
+            Kernel::Portable => Run::<_, 2, 1> { dot: dot::PORTABLE, all }.call(),
         }
     }
 }

@@ -53,13 +53,16 @@ pub trait Vectors: Copy {
     fn round(self, floats: Self::Floats) -> [u8; LANES];
 }
 
-/// Instructions that every processor has.
-#[cfg(test)]
+/// Instructions that every processor has, and those for dot products on ARM if `DOT_PRODUCT`.
+#[cfg(any(test, target_arch = "aarch64"))]
 #[derive(Clone, Copy)]
-pub struct Portable;
+pub struct Plain<const DOT_PRODUCT: bool>(());
 
 #[cfg(test)]
-impl Dot<1> for Portable {
+pub const PORTABLE: Plain<false> = Plain(());
+
+#[cfg(test)]
+impl Dot<1> for Plain<false> {
     #[inline(always)]
     fn add<const M: usize>(
         self,
@@ -75,8 +78,9 @@ impl Dot<1> for Portable {
     }
 }
 
-#[cfg(test)]
-impl Vectors for Portable {
+/// The compiler makes vector instructions of it.
+#[cfg(any(test, target_arch = "aarch64"))]
+impl<const DOT_PRODUCT: bool> Vectors for Plain<DOT_PRODUCT> {
     type Sums = [i32; LANES];
     type Floats = Channels;
 
@@ -321,6 +325,66 @@ mod x86 {
             let words = avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(avx2._mm256_packs_epi32(low, high));
             let [low, high]: [__m128i; 2] = pulp::cast(words);
             pulp::cast(self.0.sse2._mm_packus_epi16(low, high))
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[allow(
+    unsafe_code,
+    reason = "a `Plain<true>` proves that the processor has the instruction, which does not touch memory"
+)]
+mod arm {
+    use std::arch::aarch64::{int8x16_t, int32x4_t, vdupq_n_s32};
+    use std::arch::{asm, is_aarch64_feature_detected};
+
+    use pulp::NullaryFnOnce;
+
+    use super::{Dot, LANES, Plain, QUAD, Weights};
+
+    impl Plain<true> {
+        pub fn try_new() -> Option<Self> {
+            is_aarch64_feature_detected!("dotprod").then_some(Self(()))
+        }
+
+        /// Runs `work` with these instructions.
+        #[allow(clippy::unused_self, reason = "it is the proof that they are there")]
+        pub fn vectorize(self, work: impl NullaryFnOnce<Output = ()>) {
+            #[target_feature(enable = "neon,dotprod")]
+            fn run(work: impl NullaryFnOnce) {
+                work.call();
+            }
+            unsafe { run(work) }
+        }
+    }
+
+    impl Dot<1> for Plain<true> {
+        #[inline(always)]
+        fn add<const M: usize>(
+            self,
+            sums: &mut [Self::Sums; M],
+            [inputs]: &[[u8; QUAD]; 1],
+            [weights]: &[[Weights; M]; 1],
+        ) {
+            // No input is above 127, so as signed bytes they are the same.
+            let inputs = unsafe { vdupq_n_s32(i32::from_ne_bytes(*inputs)) };
+            for m in 0..M {
+                let weights: [int8x16_t; QUAD] = pulp::cast(weights[m]);
+                let mut vectors: [int32x4_t; LANES / QUAD] = pulp::cast(sums[m]);
+                for (sums, weights) in vectors.iter_mut().zip(weights) {
+                    // `vdotq_s32` is stable from Rust 1.98 on.
+                    unsafe {
+                        asm!(
+                            "sdot {sums:v}.4s, {weights:v}.16b, {inputs:v}.16b",
+                            sums = inout(vreg) *sums,
+                            weights = in(vreg) weights,
+                            inputs = in(vreg) inputs,
+                            options(pure, nomem, nostack, preserves_flags)
+                        );
+                    }
+                }
+                sums[m] = pulp::cast(vectors);
+            }
         }
     }
 }

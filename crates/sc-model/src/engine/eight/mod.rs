@@ -5,7 +5,10 @@
 //! off sums of products, which it adds in 16 bits. Each channel has its own units. Convolutions are direct: to
 //! transform the inputs as Winograd's algorithm does would take another bit, and a sign. The first convolution takes
 //! the spectrogram, whose range is wide, in floats; it makes a sixtieth of the products.
-#![cfg_attr(not(target_arch = "x86_64"), allow(unused, reason = "no other architecture has a kernel here"))]
+#![cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(unused, reason = "no other architecture has a kernel here")
+)]
 
 mod conv;
 mod dot;
@@ -35,6 +38,8 @@ pub enum Kernel {
     Vnni256(dot::Avx2<true>),
     #[cfg(target_arch = "x86_64")]
     Avx2(dot::Avx2<false>),
+    #[cfg(target_arch = "aarch64")]
+    DotProduct(dot::Plain<true>),
     /// What the others are tested against: the engine in floats is quicker.
     #[cfg(test)]
     Portable,
@@ -50,6 +55,8 @@ impl Kernel {
             kernels.extend(dot::Avx2::try_new().map(Self::Vnni256));
             kernels.extend(dot::Avx2::try_new().map(Self::Avx2));
         }
+        #[cfg(target_arch = "aarch64")]
+        kernels.extend(dot::Plain::try_new().map(Self::DotProduct));
         #[cfg(test)]
         kernels.push(Self::Portable);
         kernels

@@ -32,8 +32,10 @@ impl Rounding {
             Kernel::Vnni256(dot) => dot.vectorize(Round { dot, scale, starts, floats, bytes }),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2(dot) => dot.vectorize(Round { dot, scale, starts, floats, bytes }),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::DotProduct(dot) => dot.vectorize(Round { dot, scale, starts, floats, bytes }),
             #[cfg(test)]
-            Kernel::Portable => Round { dot: super::dot::Portable, scale, starts, floats, bytes }.call(),
+            Kernel::Portable => Round { dot: super::dot::PORTABLE, scale, starts, floats, bytes }.call(),
         }
     }
 }
