@@ -5,6 +5,7 @@
 use std::f32::consts::{PI, TAU};
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use sc_data::Split;
 
@@ -23,20 +24,29 @@ const WORDS: [Word; 4] = [
     ("bed", [600.0, 1700.0], [600.0, 1700.0]),
 ];
 
-/// Writes each word by 24 speakers for training and 6 for validation, and two background noises.
-pub fn write(root: &Path) {
+/// All clips of the data set, with their split and their path.
+static CLIPS: LazyLock<Vec<(Split, String, Vec<i16>)>> = LazyLock::new(|| {
     let speakers = (0..).map(|i| format!("{:08x}", 0x9e37_79b9_u32.wrapping_mul(i)));
     let of = |split: Split| speakers.clone().filter(move |speaker| Split::of_speaker(speaker) == split);
-    let mut list = String::new();
+    let mut clips = Vec::new();
     for (n, split) in [(24, Split::Train), (6, Split::Validation)] {
         for (i, speaker) in of(split).take(n).enumerate() {
             for (word, ..) in WORDS {
-                let name = format!("{word}/{speaker}_nohash_0.wav");
-                wav::write(&root.join(&name), &spoken(word, 110.0 + 7.0 * i as f32));
-                if split == Split::Validation {
-                    list.extend([&name, "\n"]);
-                }
+                let path = format!("{word}/{speaker}_nohash_0.wav");
+                clips.push((split, path, spoken(word, 110.0 + 7.0 * i as f32)));
             }
+        }
+    }
+    clips
+});
+
+/// Writes each word by 24 speakers for training and 6 for validation, and two background noises.
+pub fn write(root: &Path) {
+    let mut list = String::new();
+    for (split, path, samples) in &*CLIPS {
+        wav::write(&root.join(path), samples);
+        if *split == Split::Validation {
+            list.extend([path, "\n"]);
         }
     }
     fs::write(root.join("validation_list.txt"), list).unwrap();
