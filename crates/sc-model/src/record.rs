@@ -152,10 +152,12 @@ impl Record {
 
     /// Returns the bytes of the record that is compiled in, or `None` if the crate was built without the file.
     pub fn shipped_bytes() -> Option<&'static [u8]> {
+        // A static is in a program once; a constant would be wherever this function is inlined.
         #[cfg(shipped_model)]
-        return Some(include_bytes!("../assets/model.safetensors"));
+        static SHIPPED: Option<&[u8]> = Some(include_bytes!("../assets/model.safetensors"));
         #[cfg(not(shipped_model))]
-        None
+        static SHIPPED: Option<&[u8]> = None;
+        SHIPPED
     }
 
     /// Writes the record to a file beside `path`, then renames the file.
