@@ -30,8 +30,8 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn new(record: Record) -> PyResult<Arc<Self>> {
-        let classifier = Classifier::new(&record, Backend::Native).map_err(|error| to_python(&error))?;
+    fn new(record: Record, backend: Backend) -> PyResult<Arc<Self>> {
+        let classifier = Classifier::new(&record, backend).map_err(|error| to_python(&error))?;
         Ok(Arc::new(Self { record, classifier: Arc::new(classifier) }))
     }
 }
@@ -40,13 +40,20 @@ impl Loaded {
 impl Recognizer {
     /// Loads a model file, or the model that comes with the package.
     #[new]
-    #[pyo3(signature = (path=None, *, threshold=None))]
-    fn new(path: Option<PathBuf>, threshold: Option<f32>) -> PyResult<Self> {
+    #[pyo3(signature = (path=None, *, threshold=None, backend="native"))]
+    fn new(path: Option<PathBuf>, threshold: Option<f32>, backend: &str) -> PyResult<Self> {
+        let backend = backend.parse().map_err(|error| to_python(&error))?;
         let threshold = in_range("threshold", threshold, 0.0, 1.0)?;
         let record = path.as_deref().map_or_else(Record::shipped, Record::load);
         let mut record = record.map_err(|error| to_python(&error))?;
         record.header.threshold = threshold.unwrap_or(record.header.threshold);
-        Ok(Self { current: RwLock::new(Loaded::new(record)?) })
+        Ok(Self { current: RwLock::new(Loaded::new(record, backend)?) })
+    }
+
+    /// What computes: `native`, or `native-int8` if it was asked for and the processor has instructions for it.
+    #[getter]
+    fn backend(&self) -> String {
+        self.current().classifier.backend().to_string()
     }
 
     /// All labels, in the order of the logits.
@@ -186,8 +193,10 @@ impl Recognizer {
 
     /// Exchanges the record for another, or leaves all as it was.
     fn change<T>(&self, change: impl FnOnce(Record) -> PyResult<(Record, T)>) -> PyResult<T> {
-        let (record, result) = change(self.current().record.clone())?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Loaded::new(record)?;
+        let before = self.current();
+        let (record, result) = change(before.record.clone())?;
+        let loaded = Loaded::new(record, before.classifier.backend())?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(result)
     }
 

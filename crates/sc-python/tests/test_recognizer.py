@@ -29,6 +29,19 @@ def test_the_examples_are_the_words_they_say(recognizer):
     assert not recognizer.classify(EXAMPLES / "banana.mp3").accepted
 
 
+def test_eight_bits_answer_alike(recognizer):
+    eight_bits = sc.Recognizer(backend="native-int8")
+    assert recognizer.backend == "native"
+    assert eight_bits.backend in ["native-int8", "native"]  # the latter on a processor that cannot
+    for word in ["yes", "stop", "banana"]:
+        path = EXAMPLES / f"{word}.mp3"
+        answer, expected = eight_bits.classify(path), recognizer.classify(path)
+        assert (answer.label, answer.accepted) == (expected.label, expected.accepted)
+        assert answer.confidence == pytest.approx(expected.confidence, abs=0.05)
+    with pytest.raises(sc.Error, match="native-int8"):
+        sc.Recognizer(backend="int8")
+
+
 def test_a_path_its_bytes_and_its_samples_have_one_answer(recognizer):
     path = GOLDEN / "speech-16000-1.wav"
     samples, rate = read(path)

@@ -70,13 +70,19 @@ class Detector:
 class Recognizer:
     """A loaded model. Threads may share it."""
 
-    def __new__(cls, path: Path | None = None, *, threshold: float | None = None) -> Recognizer:
+    def __new__(
+        cls, path: Path | None = None, *, threshold: float | None = None, backend: str = "native"
+    ) -> Recognizer:
         """Loads a model file, or the model that comes with the package.
 
-        `threshold` replaces the model's own: the least confidence, 0 to 1, at which a keyword is accepted.
+        `threshold` replaces the model's own: the least confidence, 0 to 1, at which a keyword is accepted. `backend` is
+        "native", which computes in floats, or "native-int8", which computes in eight bits: in half the time or less.
 
-        Raises `Error` if the file is no usable model.
+        Raises `Error` if the file is no usable model, or there is no such backend.
         """
+    @property
+    def backend(self) -> str:
+        """What computes: "native", or "native-int8" if it was asked for and the processor has instructions for it."""
     @property
     def labels(self) -> list[str]:
         """All labels, in the order of the logits."""
