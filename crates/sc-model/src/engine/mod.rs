@@ -450,6 +450,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "too slow, and the portable way has no unsafe code")]
     fn every_kernel_gives_the_same_bits_in_eight_bits_to_clips_and_streams() {
         const N_HOPS: usize = 6;
         let (config, mut rng) = (config(), ChaCha8Rng::seed_from_u64(3));

@@ -99,6 +99,7 @@ mod tests {
     use crate::{Engine, Record};
 
     #[test]
+    #[cfg_attr(miri, ignore = "the whole network would take hours")]
     fn the_shipped_record_answers_alike_in_eight_bits() {
         let Record { header, weights, .. } = Record::shipped().unwrap();
         let (engine, log_mel) = (Engine::new(&header.network, &weights), header.log_mel.init());
