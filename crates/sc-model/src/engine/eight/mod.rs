@@ -1,8 +1,8 @@
 //! Convolutions in eight bits: the quick way on a processor that multiplies bytes.
 //!
 //! Activations are whole numbers from 0 to 127 of a unit, weights are -64 to 64, and sums have 32 bits. So nothing is
-//! lost between a product and its sum, and every processor gives the same answer: with larger numbers, AVX2 would cut
-//! off sums of products, which it adds in 16 bits. Each channel has its own units. Convolutions are direct: to
+//! lost between a product and its sum, and every kernel gives the same sums: with larger numbers, AVX2 would cut off
+//! sums of products, which it adds in 16 bits. Each channel has its own units. Convolutions are direct: to
 //! transform the inputs as Winograd's algorithm does would take another bit, and a sign. The first convolution takes
 //! the spectrogram, whose range is wide, in floats; it makes a sixtieth of the products.
 #![cfg_attr(
