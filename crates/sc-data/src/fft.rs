@@ -11,64 +11,7 @@ use std::ops::{Add, Mul, Sub};
 
 use pulp::Simd;
 
-/// Most frames at once on any processor: the floats of an AVX-512 register.
-pub(crate) const MAX_LANES: usize = 16;
-
-/// One value of each frame, in a vector register.
-#[derive(Clone, Copy)]
-pub(crate) struct Lanes<S: Simd> {
-    simd: S,
-    values: S::f32s,
-}
-
-impl<S: Simd> Lanes<S> {
-    #[inline(always)]
-    pub fn new(simd: S, values: S::f32s) -> Self {
-        Self { simd, values }
-    }
-
-    #[inline(always)]
-    pub fn splat(simd: S, value: f32) -> Self {
-        Self::new(simd, simd.splat_f32s(value))
-    }
-
-    #[inline(always)]
-    pub fn values(self) -> S::f32s {
-        self.values
-    }
-}
-
-impl<S: Simd> Add for Lanes<S> {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        Self::new(self.simd, self.simd.add_f32s(self.values, other.values))
-    }
-}
-
-impl<S: Simd> Sub for Lanes<S> {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        Self::new(self.simd, self.simd.sub_f32s(self.values, other.values))
-    }
-}
-
-impl<S: Simd> Mul for Lanes<S> {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        Self::new(self.simd, self.simd.mul_f32s(self.values, other.values))
-    }
-}
-
-impl<S: Simd> Mul<f32> for Lanes<S> {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, factor: f32) -> Self {
-        self * Self::splat(self.simd, factor)
-    }
-}
+use crate::lanes::Lanes;
 
 /// A complex number of each frame.
 #[derive(Clone, Copy)]
@@ -85,7 +28,7 @@ impl<S: Simd> Complex<S> {
 
     #[inline(always)]
     fn values(self) -> [S::f32s; 2] {
-        [self.re.values, self.im.values]
+        [self.re.values(), self.im.values()]
     }
 
     /// `self + i * other`
@@ -151,7 +94,7 @@ impl Root {
 /// parts. This halves the work; the spectrum is untangled at the end.
 #[derive(Clone, Debug)]
 pub(crate) struct PowerSpectrum {
-    /// For each pass, the roots `w^j, w^2j, w^3j` of its butterflies.
+    /// For each pass but the last, the roots `w^j, w^2j, w^3j` of its butterflies.
     passes: Vec<Vec<[Root; 3]>>,
     /// For each `k` up to a quarter of `n_fft`: the positions at which the passes leave the frequencies `k`
     /// and `-k`, and the root `e^(-2πi k / n_fft)`.
@@ -161,7 +104,7 @@ pub(crate) struct PowerSpectrum {
 impl PowerSpectrum {
     pub fn new(n_fft: usize) -> Self {
         let n = n_fft / 2;
-        let lengths = successors(Some(n), |len| Some(len / 4)).take_while(|&len| len >= 4);
+        let lengths = successors(Some(n), |len| Some(len / 4)).take_while(|&len| len > 4);
         let mirror = |k| (position(k, n), position((n - k) % n, n), Root::new(k, n_fft));
         Self { passes: lengths.map(roots).collect(), mirrored: (0..=n / 2).map(mirror).collect() }
     }
@@ -177,8 +120,11 @@ impl PowerSpectrum {
                 radix_4(simd, block, roots);
             }
         }
-        if samples.len().ilog2() % 2 == 1 {
-            samples.as_chunks_mut().0.iter_mut().for_each(|pair| radix_2(simd, pair));
+        // The roots of the last pass are ones.
+        if samples.len().ilog2().is_multiple_of(2) {
+            samples.as_chunks_mut().0.iter_mut().for_each(|four| last_radix_4(simd, four));
+        } else {
+            samples.as_chunks_mut().0.iter_mut().for_each(|pair| last_radix_2(simd, pair));
         }
         self.untangle(simd, samples, power);
     }
@@ -207,19 +153,30 @@ fn radix_4<S: Simd>(simd: S, block: &mut [[S::f32s; 2]], roots: &[[Root; 3]]) {
     let (a, b) = ab.split_at_mut(roots.len());
     let (c, d) = cd.split_at_mut(roots.len());
     for ((((a, b), c), d), roots) in a.iter_mut().zip(b).zip(c).zip(d).zip(roots) {
-        let [a0, b0, c0, d0] = [*a, *b, *c, *d].map(|number| Complex::load(simd, number));
-        let (ac, bd) = (a0 + c0, b0 + d0);
-        let (a_c, b_d) = (a0 - c0, b0 - d0);
-        *a = (ac + bd).values();
-        *b = (a_c.sub_i(b_d) * roots[0]).values();
-        *c = ((ac - bd) * roots[1]).values();
-        *d = (a_c.add_i(b_d) * roots[2]).values();
+        let frequencies = butterfly([*a, *b, *c, *d].map(|number| Complex::load(simd, number)));
+        *a = frequencies[0].values();
+        *b = (frequencies[1] * roots[0]).values();
+        *c = (frequencies[2] * roots[1]).values();
+        *d = (frequencies[3] * roots[2]).values();
     }
+}
+
+#[inline(always)]
+fn last_radix_4<S: Simd>(simd: S, four: &mut [[S::f32s; 2]; 4]) {
+    *four = butterfly(four.map(|number| Complex::load(simd, number))).map(Complex::values);
+}
+
+/// Transforms four numbers.
+#[inline(always)]
+fn butterfly<S: Simd>([a, b, c, d]: [Complex<S>; 4]) -> [Complex<S>; 4] {
+    let (ac, bd) = (a + c, b + d);
+    let (a_c, b_d) = (a - c, b - d);
+    [ac + bd, a_c.sub_i(b_d), ac - bd, a_c.add_i(b_d)]
 }
 
 /// Runs the last pass if the length is no power of four.
 #[inline(always)]
-fn radix_2<S: Simd>(simd: S, pair: &mut [[S::f32s; 2]; 2]) {
+fn last_radix_2<S: Simd>(simd: S, pair: &mut [[S::f32s; 2]; 2]) {
     let [a, b] = pair.map(|number| Complex::load(simd, number));
     *pair = [(a + b).values(), (a - b).values()];
 }

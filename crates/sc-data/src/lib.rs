@@ -30,6 +30,7 @@ mod examples;
 mod fft;
 mod half;
 mod label;
+mod lanes;
 mod log_mel;
 mod mel;
 mod split;

@@ -7,7 +7,8 @@ use aligned_vec::{AVec, avec};
 use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
 
-use crate::fft::{Lanes, MAX_LANES, PowerSpectrum};
+use crate::fft::PowerSpectrum;
+use crate::lanes::{Lanes, MAX_LANES, lanes_of_slots, transpose};
 use crate::mel::{Filter, filter_bank};
 use crate::{Error, N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
 
@@ -128,9 +129,6 @@ pub struct LogMelScratch {
 /// Memory for the frames that are transformed at once, each in a lane.
 #[derive(Clone, Debug)]
 struct Group {
-    /// `[hop_length, n_columns]`: sample `n` of a frame lies in row `n % hop_length` and in the column
-    /// `n / hop_length` after the frame's own, next to the same sample of the other frames.
-    columns: Vec<f32>,
     /// `[n_fft / 2, 2, n_lanes]`: windowed samples, then their spectra.
     samples: AVec<f32>,
     /// `[n_fft / 2 + 1, n_lanes]`
@@ -155,11 +153,10 @@ impl LogMel {
 
     /// Returns working memory for [`compute_into`](Self::compute_into).
     pub fn scratch(&self) -> LogMelScratch {
-        let LogMelConfig { n_fft, hop_length, .. } = self.config;
+        let n_fft = self.config.n_fft;
         LogMelScratch {
             padded: vec![0.0; N_SAMPLES + n_fft],
             group: Group {
-                columns: vec![0.0; hop_length * self.n_columns()],
                 samples: avec![0.0; n_fft * MAX_LANES],
                 power: avec![0.0; (n_fft / 2 + 1) * MAX_LANES],
             },
@@ -205,11 +202,6 @@ impl LogMel {
     fn transform(&self, samples: &[f32], group: &mut Group, rows: &mut [f32]) {
         self.arch.dispatch(Transform { log_mel: self, samples, group, rows });
     }
-
-    /// Returns the number of columns of [`Group::columns`]: one for each frame, and the last frame's later hops.
-    fn n_columns(&self) -> usize {
-        MAX_LANES + (self.config.n_fft - 1) / self.config.hop_length
-    }
 }
 
 /// A call of [`LogMel::frames_into`], compiled for each kind of processor.
@@ -229,11 +221,13 @@ impl WithSimd for Transform<'_> {
         let LogMelConfig { n_fft, hop_length, n_mels, .. } = log_mel.config;
         let numbers = &mut S::as_mut_simd_f32s(&mut group.samples).0.as_chunks_mut().0[..n_fft / 2];
         let power = &mut S::as_mut_simd_f32s(&mut group.power).0[..=n_fft / 2];
+        let lanes = lanes_of_slots(simd);
         for (i, rows) in rows.chunks_mut(S::F32_LANES * n_mels).enumerate() {
-            let first = &samples[i * S::F32_LANES * hop_length..];
-            let n_samples = (rows.len() / n_mels - 1) * hop_length + n_fft;
-            log_mel.gather(&first[..n_samples], &mut group.columns);
-            log_mel.window(simd, &group.columns, numbers);
+            let samples = &samples[i * S::F32_LANES * hop_length..];
+            // The last frame fills the lanes behind it.
+            let last = rows.len() / n_mels - 1;
+            let frames = lanes.map(|lane| samples[lane.min(last) * hop_length..][..n_fft].as_chunks().0);
+            log_mel.window(simd, &frames, numbers);
             log_mel.spectrum.compute(simd, numbers, power);
             log_mel.sum_bands(simd, power, rows);
         }
@@ -244,33 +238,18 @@ impl WithSimd for Transform<'_> {
 }
 
 impl LogMel {
-    /// Turns each hop of samples into a column, row by row, so that the writes are contiguous.
+    /// Multiplies the samples of each frame by the window, four at once. Even samples become real parts, odd
+    /// ones imaginary.
     #[inline(always)]
-    fn gather(&self, samples: &[f32], columns: &mut [f32]) {
-        let hop_length = self.config.hop_length;
-        for (n, row) in columns.chunks_exact_mut(self.n_columns()).enumerate() {
-            let n_columns = samples.len().saturating_sub(n).div_ceil(hop_length).min(row.len());
-            let (fours, rest) = row[..n_columns].as_chunks_mut::<4>();
-            let sample = |column: usize| samples[column * hop_length + n];
-            for (i, four) in fours.iter_mut().enumerate() {
-                *four = std::array::from_fn(|column| sample(4 * i + column));
+    fn window<S: Simd>(&self, simd: S, frames: &[&[[f32; 4]]; MAX_LANES], numbers: &mut [[S::f32s; 2]]) {
+        let weights = self.half_window.as_chunks::<4>().0;
+        let values = numbers.as_flattened_mut().as_chunks_mut::<4>().0;
+        for (n, (values, weights)) in values.iter_mut().zip(weights).enumerate() {
+            let mut slots = [[0.0; 4]; MAX_LANES];
+            for (slot, frame) in slots[..S::F32_LANES].iter_mut().zip(frames) {
+                *slot = frame[n];
             }
-            let n_before = 4 * fours.len();
-            for (column, to) in rest.iter_mut().enumerate() {
-                *to = sample(n_before + column);
-            }
-        }
-    }
-
-    /// Multiplies the samples of each frame by the window. Even samples become real parts, odd ones imaginary.
-    #[inline(always)]
-    fn window<S: Simd>(&self, simd: S, columns: &[f32], numbers: &mut [[S::f32s; 2]]) {
-        let hop_length = self.config.hop_length;
-        let hops = numbers.as_flattened_mut().chunks_mut(hop_length);
-        for (hop, (values, weights)) in hops.zip(self.half_window.chunks(hop_length)).enumerate() {
-            let rows = columns.chunks_exact(self.n_columns());
-            for ((value, &weight), row) in values.iter_mut().zip(weights).zip(rows) {
-                let samples = S::as_simd_f32s(&row[hop..hop + S::F32_LANES]).0[0];
+            for ((value, samples), &weight) in values.iter_mut().zip(transpose(simd, &slots)).zip(weights) {
                 *value = (Lanes::new(simd, samples) * weight).values();
             }
         }
