@@ -41,7 +41,7 @@ impl Waveform {
 
     /// The sum of the samples' squares.
     pub fn energy(&self) -> f32 {
-        self.0.iter().map(|sample| sample * sample).sum()
+        energy(&self.0)
     }
 
     /// Multiplies every sample by `gain`.
@@ -67,6 +67,16 @@ impl Waveform {
         }
         waveform
     }
+}
+
+/// The sum of squares. Eight sums beside each other do not wait for one another.
+pub(crate) fn energy(samples: &[f32]) -> f32 {
+    let (eights, rest) = samples.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        sums.iter_mut().zip(eight).for_each(|(sum, sample)| *sum += sample * sample);
+    }
+    sums.into_iter().chain(rest.iter().map(|sample| sample * sample)).sum()
 }
 
 /// Returns the start of the second with the most energy, the earliest of equals, or 0 for less than a second.

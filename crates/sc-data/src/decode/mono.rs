@@ -1,5 +1,7 @@
 //! Decoded audio before it is resampled.
 
+use crate::waveform::energy;
+
 /// A mean this many times weaker than the first channel has lost the voice: 10 dB.
 const LOST_RATIO: f32 = 10.0;
 
@@ -42,8 +44,7 @@ impl Downmix {
 
     /// Returns the one channel.
     pub fn finish(self) -> Vec<f32> {
-        let energy = |samples: &[f32]| samples.iter().map(|sample| sample * sample).sum::<f32>();
-        let is_lost = LOST_RATIO * energy(&self.mean) < energy(&self.first);
+        let is_lost = !self.first.is_empty() && LOST_RATIO * energy(&self.mean) < energy(&self.first);
         if is_lost { self.first } else { self.mean }
     }
 }
