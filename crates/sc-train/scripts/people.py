@@ -94,6 +94,8 @@ def cut(folder, scratch, packages, pattern, most):
             for second in seconds[:min(MOST_OF_ONE, most - n_clips)]:
                 write(folder / f"{name}-{n_clips}_nohash_0.wav", RATE_HZ, second)
                 n_clips += 1
+            if n_clips == most:
+                break  # the rest is not decoded
 
 
 def unpack_queen(path, scratch):
