@@ -239,7 +239,7 @@ impl WithSimd for Transform<'_> {
 
 impl LogMel {
     /// Multiplies the samples of each frame by the window, four at once. Even samples become real parts, odd
-    /// ones imaginary.
+    /// ones imaginary. `frames` has the frame of each slot of [`transpose`], in fours.
     #[inline(always)]
     fn window<S: Simd>(&self, simd: S, frames: &[&[[f32; 4]]; MAX_LANES], numbers: &mut [[S::f32s; 2]]) {
         let weights = self.half_window.as_chunks::<4>().0;
