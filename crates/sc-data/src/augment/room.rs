@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use rand::{Rng, RngExt};
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex};
 
+use crate::waveform::energy;
 use crate::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
 
 /// Long enough for a second of sound and a second of echo without wrapping around.
@@ -37,8 +38,7 @@ impl Room {
                 envelope * gaussian(rng)
             })
             .collect();
-        let energy: f32 = response.iter().map(|echo| echo * echo).sum();
-        let gain = (10.0_f32.powf(-direct_db / 10.0) / energy).sqrt();
+        let gain = (10.0_f32.powf(-direct_db / 10.0) / energy(&response)).sqrt();
         for echo in &mut response {
             *echo *= gain / N_FFT as f32;
         }

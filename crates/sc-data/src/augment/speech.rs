@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::span::Span;
 use super::{add, advance, delay, gain};
+use crate::waveform::energy;
 use crate::{SAMPLE_RATE_HZ, Waveform};
 
 /// Samples over which two pieces of speech melt into each other: 10 ms.
@@ -112,7 +113,6 @@ impl Neighbour {
 /// the last.
 pub fn spoken(word: &[f32]) -> Range<usize> {
     const FRAME: usize = SAMPLE_RATE_HZ as usize / 100;
-    let energy = |frame: &[f32]| frame.iter().map(|x| x * x).sum::<f32>();
     let energies: Vec<f32> = word.chunks(FRAME).map(energy).collect();
     let floor = 0.01 * energies.iter().copied().fold(0.0, f32::max);
     let is_loud = |energy: &f32| *energy >= floor;
