@@ -134,7 +134,7 @@ fuzz target seconds *args:
 # Send a server a long mixture of good, hostile and broken requests (needs Python 3.9 and Linux), then kill a training fifty times
 soak *args:
     cargo build --release -p sc-server
-    crates/sc-server/scripts/soak.py {{ args }}
+    crates/sc-server/scripts/soak.py --server "${CARGO_TARGET_DIR:-target}/release/sc-server" {{ args }}
     cargo test -p sc-train --test training -- --ignored
 
 # Older engines use BuildKit only if this is set.

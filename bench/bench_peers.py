@@ -8,7 +8,13 @@ import importlib.metadata
 import os
 from pathlib import Path
 
+import dataset
+import in_process
 import our_side
+import packages
+import serving
+import streams
+import training
 from table import Table
 
 GROUPS = ["network", "log-mel", "wav", "stream", "streams", "web", "python", "serving", "training", "dataset"]
@@ -22,33 +28,20 @@ def main():
     our_side.build()
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     table = Table(our_side.target_folder() / "bench-peers", versions)
-    # Imported here, so that a group that is left out needs no packages.
     if {"network", "log-mel", "wav", "stream"} & options.only:
-        import in_process
-
         in_process.run(table, 5 if options.quick else 25, options.data, options.only)
     if {"web", "python"} & options.only:
-        import packages
-
         if "web" in options.only:
             packages.web_rows(table, 5 if options.quick else 25)
         if "python" in options.only:
             packages.python_rows(table, 3 if options.quick else 9, options.data)
     if "serving" in options.only:
-        import serving
-
         serving.run(table, options.data)
     if "streams" in options.only:
-        import streams
-
         streams.run(table, options.data)
     if "training" in options.only:
-        import training
-
         training.run(table, options.data)
     if "dataset" in options.only:
-        import dataset
-
         dataset.run(table, options.data)
     print(table.markdown())
 

@@ -4,12 +4,13 @@
 set -eu
 
 version=$(cargo pkgid --locked -p "$1" | sed 's/.*[#@]//')
+crates=$(cargo tree --locked -p "$@" -e normal --prefix none --format '{p}|{l}')
 cat <<JSON
 {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
  "metadata": {"component": {"type": "application", "name": "$1", "version": "$version"}},
  "components": [
 JSON
-cargo tree --locked -p "$@" -e normal --prefix none --format '{p}|{l}' \
+printf '%s\n' "$crates" \
     | grep -v '(/' | sed 's/ (\*)$//; s/ (proc-macro)//; s/ v/|/' | sort -u \
     | awk -F '|' '{
         gsub("/", " OR ", $3)

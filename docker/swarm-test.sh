@@ -48,7 +48,9 @@ sleep 10
 echo "update"
 docker tag speech-commands-app speech-commands-app:next
 docker service update --detach --no-resolve-image --image speech-commands-app:next $service >/dev/null
-until docker service inspect -f '{{.UpdateStatus.State}}' $service | grep -v updating; do sleep 1; done
+until state=$(docker service inspect -f '{{.UpdateStatus.State}}' $service) && [ "$state" != updating ]; do sleep 1; done
+echo "the update is $state"
+[ "$state" = completed ]
 sleep 5
 
 echo "kill"
