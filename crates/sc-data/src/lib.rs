@@ -28,6 +28,7 @@ mod digest;
 mod error;
 mod examples;
 mod fft;
+mod filter;
 mod half;
 mod label;
 mod lanes;

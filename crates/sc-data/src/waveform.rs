@@ -1,5 +1,9 @@
 //! One second of audio: the unit that the network classifies.
 
+use std::f32::consts::FRAC_1_SQRT_2;
+
+use crate::filter::Section;
+
 /// Samples a second in every [`Waveform`].
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
 /// Samples in a [`Waveform`]: one second.
@@ -18,8 +22,8 @@ impl Waveform {
     /// Cuts 16 kHz mono samples to their loudest second, or pads them with zeros at the end, as training
     /// pads short clips.
     ///
-    /// Samples are clamped to [-1, 1], and NaN becomes 0. If several seconds are equally loud, the earliest
-    /// is taken.
+    /// Samples are clamped to [-1, 1], and NaN becomes 0. Which second is loudest is told by what can be heard of speech:
+    /// not by what is below 100 Hz.
     pub fn from_samples(samples: &[f32]) -> Self {
         Self::collect(samples, |&sample| if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) })
     }
@@ -79,24 +83,44 @@ pub(crate) fn energy(samples: &[f32]) -> f32 {
     sums.into_iter().chain(rest.iter().map(|sample| sample * sample)).sum()
 }
 
-/// Returns the start of the second with the most energy, the earliest of equals, or 0 for less than a second.
+/// What is below is no speech: it counts for nothing in how loud a second is.
+const LOWEST_HZ: f32 = 100.0;
+/// The step in which the loudest second is searched: 10 ms.
+const STEP: usize = N_SAMPLES / 100;
+
+/// Returns the start of the loudest second, the earliest of equals, or 0 for less than two steps more than a second.
+///
+/// A second is as loud as the sum of its steps' root mean squares above [`LOWEST_HZ`]. So neither the direct current of a
+/// microphone that was just switched on, nor a knock, is louder than a word.
 fn loudest_second<T>(samples: &[T], to_f32: impl Fn(&T) -> f32) -> usize {
-    // In f64 squares of 16-bit samples add up without rounding, so that equal seconds compare equal.
-    let energy = |sample| f64::from(to_f32(sample)).powi(2);
+    let n_starts = samples.len().saturating_sub(N_SAMPLES) / STEP;
+    if n_starts == 0 {
+        return 0;
+    }
+    let first = samples.first().map_or(0.0, &to_f32); // so that the filter begins at rest
+    let mut high_pass = Section::high_pass(LOWEST_HZ, FRAC_1_SQRT_2);
+    let mut level = |step: &[T]| -> f64 {
+        let heard = step.iter().map(|sample| high_pass.pass(to_f32(sample) - first));
+        f64::from(heard.map(|sample| sample * sample).sum::<f32>().sqrt())
+    };
+    let levels: Vec<f64> = samples.chunks(STEP).map(&mut level).collect();
+
     let mut gain = 0.0; // of the second that begins here over the first one
     let mut loudest = (0, 0.0);
-    let entering = samples.iter().skip(N_SAMPLES);
-    for (start, (enters, leaves)) in (1..).zip(entering.zip(samples)) {
-        gain += energy(enters) - energy(leaves);
+    let entering = levels.iter().skip(N_SAMPLES / STEP).take(n_starts);
+    for (start, (enters, leaves)) in (1..).zip(entering.zip(&levels)) {
+        gain += enters - leaves;
         if gain > loudest.1 {
             loudest = (start, gain);
         }
     }
-    loudest.0
+    loudest.0 * STEP
 }
 
 #[cfg(test)]
 mod tests {
+    use std::f32::consts::TAU;
+
     use super::*;
 
     #[test]
@@ -107,19 +131,47 @@ mod tests {
         assert_eq!(Waveform::from_samples(&[]), Waveform::silence());
     }
 
-    #[test]
-    fn long_recordings_are_cut_to_their_loudest_second() {
-        let mut samples = vec![100; 3 * N_SAMPLES];
-        samples[20_000..20_000 + N_SAMPLES].fill(-2_000);
-        assert_eq!(Waveform::from_i16(&samples), Waveform::from_i16(&vec![-2_000; N_SAMPLES]));
+    /// So many samples of a tone.
+    fn tone(hz: f32, amplitude: f32, n: usize) -> impl Iterator<Item = f32> {
+        (0..n).map(move |i| amplitude * (TAU * hz * i as f32 / N_SAMPLES as f32).sin())
     }
 
     #[test]
-    fn of_equally_loud_seconds_the_earliest_is_taken() {
+    fn long_recordings_are_cut_to_their_loudest_second() {
+        let mut samples: Vec<f32> = tone(300.0, 0.01, 3 * N_SAMPLES).collect();
+        let loud: Vec<f32> = tone(500.0, 0.1, N_SAMPLES).collect();
+        samples[20_000..20_000 + N_SAMPLES].copy_from_slice(&loud);
+        assert_eq!(Waveform::from_samples(&samples), Waveform::from_samples(&loud));
+    }
+
+    #[test]
+    fn silence_is_cut_at_its_beginning() {
+        assert_eq!(loudest_second(&[0.25; 3 * N_SAMPLES], |sample| *sample), 0);
+    }
+
+    /// Three seconds, with a word of half a second in the middle and something else at the beginning.
+    #[track_caller]
+    fn assert_word_is_found(beginning: impl Iterator<Item = f32>) {
+        let word = 3 * N_SAMPLES / 2..2 * N_SAMPLES;
         let mut samples = vec![0.0; 3 * N_SAMPLES];
-        samples[..N_SAMPLES].fill(0.125);
-        samples[2 * N_SAMPLES..].fill(-0.125);
-        assert_eq!(Waveform::from_samples(&samples), Waveform::from_samples(&vec![0.125; N_SAMPLES]));
+        samples.iter_mut().zip(beginning).for_each(|(sample, other)| *sample = other);
+        samples[word.clone()]
+            .iter_mut()
+            .zip(tone(500.0, 0.06, word.len()))
+            .for_each(|(to, from)| *to += from);
+        let start = loudest_second(&samples, |sample| *sample);
+        assert!(start <= word.start && start + N_SAMPLES >= word.end, "{start}");
+    }
+
+    #[test]
+    fn a_microphone_that_settles_is_not_louder_than_a_word() {
+        assert_word_is_found((0..3 * N_SAMPLES).map(|i| 0.5 * (-(i as f32) / 3_200.0).exp()));
+        assert_word_is_found(tone(0.2, 0.3, 3 * N_SAMPLES));
+    }
+
+    #[test]
+    fn a_knock_is_not_louder_than_a_word() {
+        assert_word_is_found(tone(500.0, 0.6, 480));
     }
 
     #[test]

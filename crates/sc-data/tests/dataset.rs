@@ -210,7 +210,7 @@ fn own_words() -> TempDir {
     fs::create_dir_all(file("radio")).unwrap();
     fs::copy(media.join("word.mp3"), file("radio/bob_nohash_0")).unwrap(); // the content says what it is
     let mut long = vec![0; 3 * N_SAMPLES];
-    long[N_SAMPLES..2 * N_SAMPLES].fill(9_000);
+    long[N_SAMPLES..2 * N_SAMPLES].copy_from_slice(&[9_000, -9_000].repeat(N_SAMPLES / 2));
     wav::write(&file("lights/bob/long.wav"), &long);
     for (name, content) in [
         ("lights/README.txt", "mine"),
@@ -238,7 +238,7 @@ fn any_folder_of_folders_is_a_dataset_and_what_is_no_audio_is_left_out() {
     assert!(!dataset.has_few_speakers());
 
     let long = dataset.clips().iter().position(|clip| clip.path.ends_with("long.wav")).unwrap();
-    let loudest = Waveform::from_i16(&vec![9_000; N_SAMPLES]);
+    let loudest = Waveform::from_i16(&[9_000, -9_000].repeat(N_SAMPLES / 2));
     assert_eq!(cache.waveform(Source::Clip(long)).unwrap(), loudest);
     let speakers: BTreeMap<&str, Split> = dataset
         .clips()
