@@ -36,7 +36,7 @@ impl SpeechCommands {
         let mut clips = Vec::new();
         let mut noise = Vec::new();
         for folder in folders(&root)? {
-            let paths = files(&root, &folder)?.into_iter();
+            let paths = files(&root, &folder).into_iter();
             if is_noise(Path::new(&folder)) {
                 noise.extend(paths);
             } else {
@@ -158,7 +158,7 @@ pub fn labelled_clips(dir: &Path, labels: &Labels) -> Result<Vec<(PathBuf, usize
             let folder = dir.join(&folder);
             return Err(DatasetError::NotALabel { folder, expected: labels.names().to_vec() });
         };
-        clips.extend(files(dir, &folder)?.into_iter().map(|file| (dir.join(file), label)));
+        clips.extend(files(dir, &folder).into_iter().map(|file| (dir.join(file), label)));
     }
     if clips.is_empty() {
         return Err(DatasetError::NoLabelledClips(dir.to_owned()));
@@ -184,24 +184,22 @@ fn folders(dir: &Path) -> Result<Vec<String>, DatasetError> {
 }
 
 /// Lists the files in and below a folder of `root`, sorted, by their paths relative to `root`. Hidden ones and names that
-/// are not Unicode are left out.
-fn files(root: &Path, folder: &str) -> Result<Vec<PathBuf>, DatasetError> {
+/// are not Unicode are left out. What cannot be listed is named in a warning.
+fn files(root: &Path, folder: &str) -> Vec<PathBuf> {
     let walk =
         WalkDir::new(root.join(folder)).min_depth(1).follow_links(true).sort_by_file_name().into_iter();
     let is_named = |name: &OsStr| name.to_str().is_some_and(|name| !name.starts_with('.'));
     let mut files = Vec::new();
     for entry in walk.filter_entry(|entry| is_named(entry.file_name())) {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(root).to_owned();
-            let cause = error.into_io_error();
-            let is_loop = || io::Error::other("a link that leads back to a folder around it");
-            DatasetError::io(&path)(cause.unwrap_or_else(is_loop))
-        })?;
-        if entry.file_type().is_file() {
-            files.extend(entry.path().strip_prefix(root).ok().map(Path::to_owned));
+        match entry {
+            Ok(entry) if entry.file_type().is_file() => {
+                files.extend(entry.path().strip_prefix(root).ok().map(Path::to_owned));
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!("left out: {error}"),
         }
     }
-    Ok(files)
+    files
 }
 
 /// Returns true if the path of a file or folder, relative to its data set, is one of noise.

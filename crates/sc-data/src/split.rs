@@ -16,6 +16,10 @@ use crate::{Clip, DatasetError, Half};
 /// Fewer speakers are not split: there is one for validation's halves and for testing each, and two to train on.
 const LEAST_SPEAKERS: usize = 5;
 
+/// The files that name the clips of a split, one path a line.
+const VALIDATION_LIST: &str = "validation_list.txt";
+const TESTING_LIST: &str = "testing_list.txt";
+
 /// A part of the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Split {
@@ -96,9 +100,16 @@ pub(crate) fn assign(
     clips: &mut [Clip],
     counts: impl Fn(usize) -> bool,
 ) -> Result<(Vec<Split>, bool), DatasetError> {
-    let validation = read_list(&root.join("validation_list.txt"))?;
-    let testing = read_list(&root.join("testing_list.txt"))?;
+    let validation = read_list(&root.join(VALIDATION_LIST))?;
+    let testing = read_list(&root.join(TESTING_LIST))?;
     let Some((validation, testing)) = validation.zip(testing) else { return Ok(by_speaker(clips, counts)) };
+    for (name, list) in [(VALIDATION_LIST, &validation), (TESTING_LIST, &testing)] {
+        if !list.is_empty() && !clips.iter().any(|clip| list.contains(&clip.path)) {
+            tracing::warn!(
+                "no line of {name} names a recording: expected paths in the data set, as word/file.wav"
+            );
+        }
+    }
     let splits: Vec<Split> = clips
         .iter()
         .map(|clip| match &clip.path {
@@ -156,7 +167,7 @@ fn fill(speakers: &mut BTreeMap<String, Split>) -> bool {
 /// Reads a list of one path a line. Returns `None` if there is no such file.
 fn read_list(path: &Path) -> Result<Option<HashSet<PathBuf>>, DatasetError> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text.lines().map(|line| line.trim().into()).collect())),
+        Ok(text) => Ok(Some(text.lines().map(|line| line.trim().trim_start_matches("./").into()).collect())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DatasetError::io(path)(error)),
     }
@@ -207,7 +218,7 @@ mod tests {
     fn the_lists_decide_where_there_are_any() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("validation_list.txt"), "yes/a_nohash_0.wav\r\n").unwrap();
-        fs::write(dir.path().join("testing_list.txt"), "yes/b_nohash_0.wav\n").unwrap();
+        fs::write(dir.path().join("testing_list.txt"), "./yes/b_nohash_0.wav\n").unwrap();
         let mut clips = clips(&["yes/a_nohash_0.wav", "yes/b_nohash_0.wav", "yes/067f61e2_nohash_0.wav"]);
         let (splits, _) = assign(dir.path(), &mut clips, |_| true).unwrap();
         assert_eq!(splits, [Split::Validation, Split::Test, Split::Train]);
