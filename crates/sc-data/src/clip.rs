@@ -34,10 +34,11 @@ impl Clip {
     }
 
     /// The word that was said: the folder's, or in a folder `spoken_…`, which holds many words, the end of the speaker's
-    /// name, `<synthesiser>-<number>-<word>`. Running speech is there too, and says no word: `<source>-<number>`.
+    /// name, `<synthesiser>-<number>-<word>`. Running speech is there too, and says no word: `<source>-<number>`. A folder
+    /// `other` holds words whose names are lost.
     pub fn said(&self) -> Option<&str> {
         if !self.word.starts_with("spoken_") {
-            return Some(&self.word);
+            return Some(self.word.as_str()).filter(|word| *word != "other");
         }
         self.speaker.splitn(3, '-').nth(2).filter(|word| !word.is_empty())
     }
@@ -68,6 +69,7 @@ mod tests {
         assert_eq!(said("yes/0a7c2a8d_nohash_3.wav").as_deref(), Some("yes"));
         assert_eq!(said("lamp/2026-11-27-kitchen.wav").as_deref(), Some("lamp"));
         assert_eq!(said("spoken_queen/queen-17_nohash_0.wav"), None);
+        assert_eq!(said("other/0a7c2a8d_nohash_3.wav"), None);
     }
 
     #[test]
