@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{share, wilson_interval};
+use super::{interval_of_share, share};
 use crate::audio::Unreadable;
 
 /// Trials of one word, added up over its draws.
@@ -53,7 +53,7 @@ pub struct FewShot {
     pub recall_interval: [f64; 2],
     /// Share of the other recordings that the product takes for the word.
     pub false_accepts: f64,
-    /// Its interval, likewise.
+    /// Its interval, as if one word had been searched in one draw: all words are searched among the same recordings.
     pub false_accepts_interval: [f64; 2],
     /// The trials of each word.
     pub words: Vec<WordTrials>,
@@ -68,22 +68,22 @@ impl FewShot {
         let (n, n_others) = (sum(|word| word.n), sum(|word| word.n_others));
         let at_1 = sum(|word| word.found_at_1_percent);
         let at_0_2 = sum(|word| word.found_at_0_2_percent);
-        let draw = |k: usize| k / draws.max(1) as usize;
-        let interval = |k: usize, n: usize| wilson_interval(draw(k), draw(n));
         let (accepted, falsely) = (sum(|word| word.accepted), sum(|word| word.falsely_accepted));
+        let one_draw = n as f64 / draws.max(1) as f64;
+        let one_search = n_others as f64 / draws.max(1) as f64 / words.len().max(1) as f64;
         Self {
             shots,
             draws,
             n,
             n_others,
             recall_at_1_percent: share(at_1, n),
-            recall_at_1_percent_interval: interval(at_1, n),
+            recall_at_1_percent_interval: interval_of_share(share(at_1, n), one_draw),
             recall_at_0_2_percent: share(at_0_2, n),
-            recall_at_0_2_percent_interval: interval(at_0_2, n),
+            recall_at_0_2_percent_interval: interval_of_share(share(at_0_2, n), one_draw),
             recall: share(accepted, n),
-            recall_interval: interval(accepted, n),
+            recall_interval: interval_of_share(share(accepted, n), one_draw),
             false_accepts: share(falsely, n_others),
-            false_accepts_interval: interval(falsely, n_others),
+            false_accepts_interval: interval_of_share(share(falsely, n_others), one_search),
             words,
             unreadable,
         }

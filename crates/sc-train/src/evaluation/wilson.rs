@@ -12,10 +12,14 @@ const Z: f64 = 1.959_963_984_540_054;
 /// assert!((low - 0.9757).abs() < 1e-4 && (high - 0.9835).abs() < 1e-4);
 /// ```
 pub fn wilson_interval(successes: usize, n: usize) -> [f64; 2] {
-    if n == 0 {
+    interval_of_share(successes as f64 / n.max(1) as f64, n as f64)
+}
+
+/// The same of a `share` of `n` trials that are no whole number, since some of them depend on each other.
+pub(crate) fn interval_of_share(share: f64, n: f64) -> [f64; 2] {
+    if n <= 0.0 {
         return [0.0, 1.0]; // nothing is known
     }
-    let (n, share) = (n as f64, successes as f64 / n as f64);
     let centre = share + Z * Z / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
