@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
 
 /// A way to run the network. A build may leave out any but the first: see [`Backend::available`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Backend {
     /// This crate's own engine on the CPU.
     #[default]
@@ -84,6 +87,9 @@ mod tests {
     fn every_backend_survives_its_name() {
         for backend in Backend::available() {
             assert_eq!(backend.to_string().parse::<Backend>().unwrap(), backend);
+        }
+        for (backend, name, _) in BACKENDS {
+            assert_eq!(serde_json::to_value(backend).unwrap(), name);
         }
     }
 

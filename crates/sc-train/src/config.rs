@@ -1,12 +1,12 @@
 //! Every setting of a training, its default, and the source of the default.
 
 use sc_data::{Labels, LogMelConfig, Task};
-use sc_model::KeywordCnnConfig;
+use sc_model::{Backend, KeywordCnnConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::Recipe;
 
-/// Settings of a training. The same settings, clips and backend give the same weights.
+/// Settings of a training. The same settings and clips give the same weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
@@ -45,6 +45,8 @@ pub struct TrainConfig {
     pub recipe: Recipe,
     /// The front end.
     pub log_mel: LogMelConfig,
+    /// The backend that trains.
+    pub backend: Backend,
 }
 
 /// Least examples in an epoch of one's own words: 40 epochs of a hundred clips would be a handful of steps.
@@ -93,6 +95,7 @@ impl Default for TrainConfig {
             patience: 40,
             recipe: Recipe::default(),
             log_mel: LogMelConfig::default(),
+            backend: Backend::Flex,
         }
     }
 }

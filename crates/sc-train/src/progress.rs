@@ -1,6 +1,15 @@
-//! Progress bars on standard error, shown only on a terminal.
+//! What standard error shows: bars on a terminal, and notes.
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Writes a line to standard error. It is lost where nobody reads it any more: no work ends for that.
+macro_rules! note {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+pub(crate) use note;
 
 /// Shows a bar that counts to `n`.
 pub(crate) fn bar(n: usize, message: &'static str) -> ProgressBar {

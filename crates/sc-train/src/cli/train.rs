@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 #[cfg(feature = "flex")]
@@ -11,13 +10,20 @@ use clap::Args;
 #[cfg(feature = "flex")]
 use sc_data::{Labels, Sha256Digest, Split};
 use sc_data::{Task, Words};
-use sc_model::Backend;
+use sc_model::{Backend, Classifier};
 #[cfg(feature = "flex")]
 use sc_model::{Record, Weights};
 
 use super::{parse_count, parse_epochs, parse_minutes, parse_probability, parse_rate, parse_width};
+use crate::Evaluation;
 use crate::config::TrainConfig;
+#[cfg(feature = "flex")]
+use crate::evaluate::split;
+#[cfg(feature = "flex")]
+use crate::progress::note;
 use crate::recipe::Recipe;
+#[cfg(feature = "flex")]
+use crate::training::Job;
 
 /// Train on a data set, and leave a model and a report.
 #[derive(Clone, Debug, Args)]
@@ -83,8 +89,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().seed)]
     pub seed: u64,
     /// The backend that runs the network: flex, ndarray or wgpu, if built in.
-    #[arg(long)]
-    pub backend: Option<Backend>,
+    #[arg(long, default_value_t = TrainConfig::default().backend)]
+    pub backend: Backend,
     /// Continue an interrupted run in OUT, or start a new one if there is none.
     #[arg(long)]
     pub resume: bool,
@@ -94,37 +100,34 @@ pub struct TrainArgs {
 }
 
 /// Trains, or prints the recipe.
-pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &TrainArgs) -> Result<()> {
     let recipe = args.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::load)?;
     if args.print_recipe {
-        write!(io::stdout(), "{}", recipe.to_toml()?)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(write!(io::stdout(), "{}", recipe.to_toml()?)?);
     }
-    match (&args.data, &args.out) {
-        (Some(data), Some(out)) => train(args, recipe, data, out),
-        _ => bail!("expected --data and --out"),
+    let (Some(data), Some(out)) = (&args.data, &args.out) else { bail!("expected --data and --out") };
+    let model = out.join("model.safetensors");
+    if args.if_missing && Classifier::load(&model, Backend::Native).is_ok() {
+        return Ok(writeln!(io::stdout(), "{} is there and loads: nothing to train", model.display())?);
     }
+    let evaluation = train(args, recipe, data, out)?;
+    Ok(writeln!(
+        io::stdout(),
+        "{}: {:.2} % of {} held-out validation clips; the report is {}",
+        model.display(),
+        100.0 * evaluation.accuracy,
+        evaluation.n,
+        out.join("report.html").display()
+    )?)
 }
 
 #[cfg(not(feature = "flex"))]
-fn train(_: &TrainArgs, _: Recipe, _: &Path, _: &Path) -> Result<ExitCode> {
+fn train(_: &TrainArgs, _: Recipe, _: &Path, _: &Path) -> Result<Evaluation> {
     bail!("this build cannot train: build it with --features flex")
 }
 
 #[cfg(feature = "flex")]
-fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<ExitCode> {
-    use sc_model::Classifier;
-
-    use crate::evaluate::split;
-    use crate::training::Job;
-
-    // Training needs the gradients of a backend that Burn runs.
-    let first_trainable = || Backend::available().find(|backend| backend.device().is_some());
-    let model = out.join("model.safetensors");
-    if args.if_missing && Classifier::load(&model, Backend::Native).is_ok() {
-        writeln!(io::stdout(), "{} is there and loads: nothing to train", model.display())?;
-        return Ok(ExitCode::SUCCESS);
-    }
+fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Evaluation> {
     ensure!(
         args.epochs > 0 || !args.init.is_empty(),
         "--epochs 0 makes a record without training: name the model to make it of by --init, or several for their mean"
@@ -133,36 +136,24 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ex
     let words = args.words.as_ref().map(|words| dataset.labels(words, &cache)).transpose()?;
     let labels = words.unwrap_or_else(|| args.task.labels());
     let dataset = dataset.split_for(&labels, &cache)?;
-    let mut config = config(args, recipe, labels, dataset.clips_in(Split::Train).count());
-    let (init, digests): (Vec<_>, Vec<_>) = first_records(args, &config)?.into_iter().unzip();
-    config.init = digests.iter().map(Sha256Digest::to_string).collect();
+    let (init, init_digests) = first_records(args, &labels)?;
     let init = mean(&init)?;
-    let mut teachers = Vec::new();
-    for path in &args.teacher {
-        let (record, digest) = Record::load_with_digest(path)?;
-        teachers.push(Classifier::new(&record, Backend::Native)?);
-        config.teachers.push(digest.to_string());
-    }
+    let (teachers, teacher_digests) = teachers(args)?;
+    let config = TrainConfig {
+        init: init_digests,
+        teachers: teacher_digests,
+        ..config(args, recipe, labels, dataset.clips_in(Split::Train).count())
+    };
     let job = Job {
         dataset: &dataset,
         cache: &cache,
         out,
         init: init.as_ref(),
         teachers: &teachers,
-        backend: args.backend.or_else(first_trainable).unwrap_or_default(),
         resume: args.resume,
         minutes: args.minutes,
     };
-    let evaluation = crate::training::train(&config, &job)?;
-    writeln!(
-        io::stdout(),
-        "{}: {:.2} % of {} held-out validation clips; the report is {}",
-        model.display(),
-        100.0 * evaluation.accuracy,
-        evaluation.n,
-        out.join("report.html").display()
-    )?;
-    Ok(ExitCode::SUCCESS)
+    crate::training::train(&config, &job)
 }
 
 /// The settings that the arguments ask for, for so many clips to train on.
@@ -173,7 +164,7 @@ fn config(args: &TrainArgs, recipe: Recipe, labels: Labels, n_clips: usize) -> T
         (None, Some(_)) => TrainConfig::of_minutes(labels),
         (None, None) => TrainConfig { labels, ..TrainConfig::default() },
     };
-    let TrainArgs { seed, epochs, warmup_epochs, batch_size, label_smoothing, width, .. } = *args;
+    let TrainArgs { seed, epochs, warmup_epochs, batch_size, label_smoothing, width, backend, .. } = *args;
     let epoch_examples = args.epoch_clips.or(usual.epoch_examples);
     let learning_rate = args.learning_rate.unwrap_or(usual.learning_rate);
     TrainConfig {
@@ -186,22 +177,43 @@ fn config(args: &TrainArgs, recipe: Recipe, labels: Labels, n_clips: usize) -> T
         width,
         label_smoothing,
         recipe,
+        backend,
         ..usual
     }
 }
 
-/// The records to begin with, and their digests: those of `--init`, or for words of one's own the one that is built in, if
-/// it is as wide.
+/// Records, and the digest of each, as a training's settings name it.
 #[cfg(feature = "flex")]
-fn first_records(args: &TrainArgs, config: &TrainConfig) -> Result<Vec<(Record, Sha256Digest)>> {
+type Named<T> = (Vec<T>, Vec<String>);
+
+/// The records to begin with: those of `--init`, or for words of one's own the one that is built in, if it is as wide.
+#[cfg(feature = "flex")]
+fn first_records(args: &TrainArgs, labels: &Labels) -> Result<Named<Record>> {
     if !args.init.is_empty() {
-        return Ok(args.init.iter().map(|path| Record::load_with_digest(path)).collect::<Result<_, _>>()?);
+        return records(&args.init);
     }
     let usual = TrainConfig::default().width;
     let shipped = Record::shipped_bytes().filter(|_| args.words.is_some() && args.width == usual);
-    let Some(bytes) = shipped else { return Ok(Vec::new()) };
-    eprintln!("begins with the model that is built in, and new labels: {}", config.labels.names().join(", "));
-    Ok(vec![(Record::from_bytes(bytes)?, Sha256Digest::of(bytes))])
+    let Some(bytes) = shipped else { return Ok(Named::default()) };
+    note!("begins with the model that is built in, and new labels: {}", labels.names().join(", "));
+    Ok((vec![Record::from_bytes(bytes)?], vec![Sha256Digest::of(bytes).to_string()]))
+}
+
+/// The classifiers whose answers are learnt.
+#[cfg(feature = "flex")]
+fn teachers(args: &TrainArgs) -> Result<Named<Classifier>> {
+    let (records, digests) = records(&args.teacher)?;
+    let teachers = records.iter().map(|record| Classifier::new(record, Backend::Native));
+    Ok((teachers.collect::<Result<_, _>>()?, digests))
+}
+
+#[cfg(feature = "flex")]
+fn records(paths: &[PathBuf]) -> Result<Named<Record>> {
+    let load = |path: &PathBuf| -> Result<_> {
+        let (record, digest) = Record::load_with_digest(path)?;
+        Ok((record, digest.to_string()))
+    };
+    paths.iter().map(load).collect()
 }
 
 /// Returns the first record with the mean of all weights.

@@ -5,14 +5,14 @@ use std::fmt::Write;
 
 use sc_data::{Labels, Task};
 use sc_model::{Header, Training};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::{FEW_SPEAKERS, Report, few_shot_note, streams_note};
 use crate::evaluation::with_interval;
 use crate::{ConditionTable, FewShot, Recipe, StreamTable, TrainConfig, wilson_interval};
 
 /// Settings, and the options that set them.
-const OPTIONS: [(&str, &str); 8] = [
+const OPTIONS: [(&str, &str); 9] = [
     ("seed", "--seed"),
     ("epochs", "--epochs"),
     ("epoch_examples", "--epoch-clips"),
@@ -21,17 +21,29 @@ const OPTIONS: [(&str, &str); 8] = [
     ("learning_rate", "--learning-rate"),
     ("label_smoothing", "--label-smoothing"),
     ("width", "--width"),
+    ("backend", "--backend"),
 ];
 
 /// Renders the card of the record that `header` belongs to, in Markdown.
 pub(super) fn render(report: &Report, header: &Header) -> String {
-    let names = header.labels.names();
-    let keywords = (0..names.len()).filter(|index| header.labels.is_keyword(*index));
-    let keywords: Vec<&str> = keywords.map(|index| names[index].as_str()).collect();
-    let n_weights: usize =
-        header.network.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-    let training = &header.training;
-    let is_own = training.n_added > 0 && training.n_added == training.n_clips;
+    let is_own = header.training.n_added > 0 && header.training.n_added == header.training.n_clips;
+    [
+        network(header),
+        data(&header.training, is_own),
+        all_figures(report, &header.training),
+        limits(is_own),
+        repetition(report, &header.training),
+    ]
+    .join("\n")
+}
+
+/// Says what the model is.
+fn network(header: &Header) -> String {
+    let Header { labels, network, threshold, temperature, .. } = header;
+    let n_labels = labels.names().len();
+    let keywords: Vec<&str> =
+        labels.names().iter().map(String::as_str).filter(|name| labels.has_keyword(name)).collect();
+    let n_weights: usize = network.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
     format!(
         "# Model card
 
@@ -43,51 +55,74 @@ A keyword recogniser: one second of 16 kHz sound in, one of {n_labels} labels ou
 | cost | {mega_macs:.1} M multiply-adds a second of sound, {n_weights} weights |
 | input | {n_mels} log-mel bands, {n_frames} frames |
 | acceptance | a keyword of at least {threshold:.3} confidence, at temperature {temperature:.3} |
+",
+        keywords = keywords.join(", "),
+        mega_macs = network.multiply_adds() as f64 / 1e6,
+        n_mels = network.n_mels,
+        n_frames = network.n_frames,
+    )
+}
 
-## Data
+/// Says what it was trained on.
+fn data(training: &Training, is_own: bool) -> String {
+    let &Training { n_clips, n_added, .. } = training;
+    let (clips, added) =
+        if is_own { (own(n_clips), String::new()) } else { (published(n_clips - n_added), added(n_added)) };
+    format!(
+        "## Data
 
 Trained on {clips}; silence and noises partly synthesised, unknown words partly spliced from others.{added} SHA-256 over the recordings' names and lengths: `{digest}`.
+",
+        digest = training.data_digest
+    )
+}
 
-## Figures
+/// Returns every figure, and says of which clips it is.
+fn all_figures(report: &Report, training: &Training) -> String {
+    format!(
+        "## Figures
 
 {held_out} Epoch, temperature and threshold were chosen on the other half, the development half. The split is made up as \
 the official test is: every clip of a keyword, other words and silence a tenth as many each.{whole}
 
-{figures}{conditions}{streams}{few_shot}
-## What it can do, and what it cannot
-
-- It tells these words apart when they are said alone, {language}near a microphone. It does not transcribe speech.
-- It was taught to stay silent at noise and other words. It will still take some for a keyword: the figures say how many.
-- The speakers are {speakers}. Children, far microphones and strong accents have not been measured.
-- It says nothing about who speaks. A keyword that must never be missed or imagined needs a second confirmation.
-
-## How to repeat it
-
-    {command}
-{digests}
-{recipe}Two runs of one program on the same recordings give the same weights{kept}.
-",
-        n_labels = names.len(),
-        keywords = keywords.join(", "),
-        mega_macs = header.network.multiply_adds() as f64 / 1e6,
-        n_mels = header.network.n_mels,
-        n_frames = header.network.n_frames,
-        threshold = header.threshold,
-        temperature = header.temperature,
-        clips = if is_own { own(training.n_clips) } else { published(training.n_clips - training.n_added) },
-        added = if is_own { String::new() } else { added(training.n_added) },
+{figures}{conditions}{streams}{few_shot}",
         held_out = held_out(report),
-        language = if is_own { "" } else { "in English, " },
-        speakers = if is_own { "those of the recordings" } else { "volunteers, mostly adults" },
-        digest = training.data_digest,
         whole = whole(&training.whole_validation),
         figures = figures(report),
         conditions = conditions(&report.conditions),
         streams = streams(report.streams.as_ref()),
         few_shot = few_shot(&report.few_shot),
-        command = command(&report.training["settings"]),
-        recipe = recipe(&report.training["settings"]["recipe"]),
-        digests = digests(&report.training["settings"]),
+    )
+}
+
+/// Says what the model is good for.
+fn limits(is_own: bool) -> String {
+    let (language, speakers) =
+        if is_own { ("", "those of the recordings") } else { ("in English, ", "volunteers, mostly adults") };
+    format!(
+        "## What it can do, and what it cannot
+
+- It tells these words apart when they are said alone, {language}near a microphone. It does not transcribe speech.
+- It was taught to stay silent at noise and other words. It will still take some for a keyword: the figures say how many.
+- The speakers are {speakers}. Children, far microphones and strong accents have not been measured.
+- It says nothing about who speaks. A keyword that must never be missed or imagined needs a second confirmation.
+"
+    )
+}
+
+/// Says how to train the same model again.
+fn repetition(report: &Report, training: &Training) -> String {
+    let settings = &report.training["settings"];
+    format!(
+        "## How to repeat it
+
+    {command}
+{digests}
+{recipe}Two runs of one program on the same recordings give the same weights{kept}.
+",
+        command = command(settings),
+        digests = digests(settings),
+        recipe = recipe(&settings["recipe"]),
         kept = kept(training),
     )
 }
@@ -112,8 +147,8 @@ fn command(settings: &Value) -> String {
             Value::Null => continue,
             value if *value == usual[name] => continue,
             Value::String(text) => text.clone(),
-            // As it was typed: single precision in full would show its rounding.
-            number => (number.as_f64().unwrap_or_default() as f32).to_string(),
+            Value::Number(number) if number.is_f64() => as_typed(number),
+            other => other.to_string(),
         };
         let _ = write!(command, " {option} {value}"); // writing to a string cannot fail
     }
@@ -126,6 +161,11 @@ fn command(settings: &Value) -> String {
     command
 }
 
+/// Writes a number as it was typed: some settings have single precision, which in full would show its rounding.
+fn as_typed(number: &Number) -> String {
+    (number.as_f64().unwrap_or_default() as f32).to_string()
+}
+
 /// Returns the option of the command that names the labels, unless they are the usual ones.
 fn labels(names: &Value) -> String {
     let Ok(labels) = serde_json::from_value::<Labels>(names.clone()) else { return String::new() };
@@ -135,7 +175,8 @@ fn labels(names: &Value) -> String {
         Some(task) => format!(" --task {task}"),
         None => {
             let words = labels.names().iter().filter(|name| labels.has_keyword(name));
-            format!(" --words '{}'", words.map(String::as_str).collect::<Vec<_>>().join(","))
+            let words = words.map(String::as_str).collect::<Vec<_>>().join(",");
+            format!(" --words '{}'", words.replace('\'', r"'\''")) // as a shell reads it
         }
     }
 }
@@ -334,7 +375,7 @@ mod tests {
     fn the_card_has_words_taught_by_a_few_recordings_where_they_were_measured() {
         assert!(!render(&report(), &header()).contains("recordings that teach"));
         let card = render(&Report { few_shot: few_shot(), ..report() }, &header());
-        for part in ["split: bed, cat.", "| 5 | 2 | 20 | 90.0 (69.9 to 97.2) | 80.0", "| 0.5 (0.3 to 0.9) |"]
+        for part in ["split: bed, cat.", "| 5 | 2 | 20 | 90.0 (69.9 to 97.2) | 80.0", "| 0.5 (0.2 to 1.2) |"]
         {
             assert!(card.contains(part), "no {part:?} in\n{card}");
         }
@@ -352,14 +393,14 @@ mod tests {
         let mut header = header();
         header.training = sc_model::Training { n_clips: 90, n_added: 90, ..header.training };
         let mut report = report();
-        let labels = Labels::of_words(["lights", "open it"]).unwrap();
-        let settings = TrainConfig { seed: 7, ..TrainConfig::of_words(labels, 90) };
+        let labels = Labels::of_words(["lights", "п'ять"]).unwrap();
+        let settings = TrainConfig { seed: 123_456_789, ..TrainConfig::of_words(labels, 90) };
         report.training["settings"] = serde_json::to_value(settings).unwrap();
         report.training["few_speakers"] = true.into();
         let card = render(&report, &header);
         for part in [
             "90 recordings of one's own",
-            "--words 'lights,open it' --seed 7 --epoch-clips 2000 --learning-rate",
+            "--words 'lights,п'\\''ять' --seed 123456789 --epoch-clips 2000 --learning-rate",
             "too few speakers",
         ] {
             assert!(card.contains(part), "no {part:?} in\n{card}");

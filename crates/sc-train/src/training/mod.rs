@@ -13,7 +13,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use sc_data::{SampleCache, SpeechCommands};
-use sc_model::{Backend, Classifier, KeywordCnnConfig, Record, Weights};
+use sc_model::{Classifier, KeywordCnnConfig, Record, Weights};
 
 use crate::Evaluation;
 use crate::config::TrainConfig;
@@ -34,8 +34,6 @@ pub struct Job<'a> {
     pub init: Option<&'a Record>,
     /// The records whose answers it learns: those of [`TrainConfig::teachers`].
     pub teachers: &'a [Classifier],
-    /// The backend that trains.
-    pub backend: Backend,
     /// Go on from a checkpoint in `out`, if there is one.
     pub resume: bool,
     /// The minutes that the training may take: the epochs follow from its speed. Without it, they are the settings'.
@@ -60,7 +58,7 @@ pub fn train(config: &TrainConfig, job: &Job) -> Result<Evaluation> {
     let sampler = sampler.with_config(&planned);
     let (config, run) = (&planned, Run { config: &planned, sampler: &sampler, ..run });
     let checkpoint = if job.resume { Checkpoint::load(job.out, config, &run.data_digest())? } else { None };
-    let mut trainer = Trainer::new(run, init.as_ref(), job.backend, checkpoint)?;
+    let mut trainer = Trainer::new(run, init.as_ref(), checkpoint)?;
     while !trainer.is_done() {
         trainer.epoch()?;
     }

@@ -8,6 +8,7 @@ use super::checkpoint::Checkpoint;
 use super::run::Run;
 use super::trainer::Trainer;
 use crate::config::TrainConfig;
+use crate::progress::note;
 
 /// Fewer epochs leave the schedule too coarse, more spend their time on validation.
 const EPOCHS: [f64; 2] = [4.0, 40.0];
@@ -35,12 +36,12 @@ pub fn fit(run: Run, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
         let TrainConfig { epochs, epoch_examples, warmup_epochs, .. } = begun;
         return Ok(TrainConfig { epochs, epoch_examples, warmup_epochs, ..config.clone() });
     }
-    let mut trainer = Trainer::new(run, init, job.backend, None)?;
+    let mut trainer = Trainer::new(run, init, None)?;
     let n_clips = run.sampler.n_clips();
     let [step_s, validation_s] = trainer.measure()?;
     let example_s = step_s / config.batch_size as f64;
     let planned = planned(config, n_clips, f64::from(minutes) * 60.0, example_s, validation_s);
-    eprintln!(
+    note!(
         "{:.0} clips/s: {} epochs of {} clips fit into {minutes} min; {} epochs of all {} clips would take {:.0} min",
         1.0 / example_s,
         planned.epochs,

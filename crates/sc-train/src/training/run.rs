@@ -11,6 +11,7 @@ use super::checkpoint;
 use super::sampler::Sampler;
 use crate::config::TrainConfig;
 use crate::evaluate::{conditions, few_shot, split, stream};
+use crate::progress::note;
 use crate::report::FEW_SPEAKERS;
 use crate::{ConditionTable, FewShot, LabelledAnswer, StreamTable};
 
@@ -61,7 +62,7 @@ impl Run<'_> {
             );
         }
         if self.dataset.has_few_speakers() {
-            eprintln!("{FEW_SPEAKERS}");
+            note!("{FEW_SPEAKERS}");
         }
         Ok(())
     }

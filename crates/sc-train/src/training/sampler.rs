@@ -128,11 +128,15 @@ impl<'a> Sampler<'a> {
         let n_labels = self.labels.names().len();
         let mut targets = vec![0.0; draws.len() * n_labels];
         let mut words = vec![None; draws.len()];
-        let examples = features.par_chunks_exact_mut(n_values).zip(targets.par_chunks_exact_mut(n_labels));
-        let examples = examples.zip(words.par_iter_mut());
-        examples.zip(draws).enumerate().try_for_each_init(
+        let examples = (
+            features.par_chunks_exact_mut(n_values),
+            targets.par_chunks_exact_mut(n_labels),
+            words.par_iter_mut(),
+            draws,
+        );
+        examples.into_par_iter().enumerate().try_for_each_init(
             || (self.log_mel.scratch(), vec![0.0; n_values]),
-            |(scratch, clean_features), (i, (((features, target), word), draw))| {
+            |(scratch, clean_features), (i, (features, target, word, draw))| {
                 let mut rng = self.rng(epoch, first + i + 1);
                 let sound = self.sound(*draw, &mut rng)?;
                 self.log_mel.compute_into(&sound.augmented, scratch, features);

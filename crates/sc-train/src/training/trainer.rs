@@ -20,6 +20,7 @@ use super::run::Run;
 use super::sampler::Batch;
 use super::schedule::learning_rate;
 use crate::aside::write_aside;
+use crate::progress::note;
 use crate::{EpochMetrics, EpochParts, Evaluation, Provenance, Report, progress, word_space};
 
 /// Batches made ahead of the step that needs them.
@@ -45,44 +46,36 @@ impl<'a> Trainer<'a> {
     /// Begins with `init`, or with random weights without it, or goes on from a checkpoint.
     ///
     /// # Errors
-    /// If `backend` cannot train, or the checkpoint's optimiser cannot be read.
-    pub fn new(
-        run: Run<'a>,
-        init: Option<&Weights>,
-        backend: Backend,
-        checkpoint: Option<Checkpoint>,
-    ) -> Result<Self> {
+    /// If the settings' backend cannot train, or the checkpoint's optimiser cannot be read.
+    pub fn new(run: Run<'a>, init: Option<&Weights>, checkpoint: Option<Checkpoint>) -> Result<Self> {
         let config = run.config;
         let network = config.network();
-        let device = backend.device().context("training needs --backend flex, ndarray or wgpu")?.autodiff();
+        let device =
+            config.backend.device().context("training needs --backend flex, ndarray or wgpu")?.autodiff();
         let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).with_epsilon(1e-8).init();
-        let trainer = |weights: &Weights, optimizer| Self {
-            run,
-            model: network.init(weights, &device),
-            network: network.clone(),
-            device: device.clone(),
-            optimizer,
-            average: weights.clone(),
-            kept: weights.clone(),
-            epochs: Vec::new(),
-            parts: EpochParts::default(),
-        };
-        let Some(checkpoint) = checkpoint else {
-            let random = || Weights::random(&network, config.seed);
-            let mut weights = init.cloned().unwrap_or_else(random);
-            if f64::from(config.recipe.word_weight) > 0.0 {
-                weights.add_word_head(&network, run.sampler.n_words(), config.seed);
+        let (weights, average, kept, epochs, optimizer) = match checkpoint {
+            Some(Checkpoint { state, weights, average, kept, optimizer: bytes }) => {
+                let optimizer = optimizer
+                    .from_bytes(Bytes::from_bytes_vec(bytes))
+                    .context("cannot read the checkpoint's optimiser")?;
+                (weights, average, kept, state.epochs, optimizer)
             }
-            return Ok(trainer(&weights, optimizer));
+            None => {
+                let weights = first_weights(run, &network, init);
+                (weights.clone(), weights.clone(), weights, Vec::new(), optimizer)
+            }
         };
-        let optimizer = optimizer
-            .from_bytes(Bytes::from_bytes_vec(checkpoint.optimizer))
-            .context("cannot read the checkpoint's optimiser")?;
+        let model = network.init(&weights, &device);
         Ok(Self {
-            average: checkpoint.average,
-            kept: checkpoint.kept,
-            epochs: checkpoint.state.epochs,
-            ..trainer(&checkpoint.weights, optimizer)
+            run,
+            network,
+            device,
+            model,
+            optimizer,
+            average,
+            kept,
+            epochs,
+            parts: EpochParts::default(),
         })
     }
 
@@ -98,7 +91,7 @@ impl<'a> Trainer<'a> {
     /// If a clip cannot be read, a file cannot be written, or the loss is no number.
     pub fn epoch(&mut self) -> Result<()> {
         let (epoch, start) = (self.epochs.len() + 1, Instant::now());
-        let trained = self.pass(epoch)?;
+        let trained = self.steps(epoch, self.run.sampler.n_steps())?;
         let seconds = start.elapsed().as_secs_f64();
 
         let classifier =
@@ -122,14 +115,15 @@ impl<'a> Trainer<'a> {
         if EpochMetrics::kept(&self.epochs).is_some_and(|kept| kept.epoch == epoch) {
             self.kept = self.average.clone();
         }
+        self.save()?;
         self.report_epoch();
-        self.save()
+        Ok(())
     }
 
     /// Prints a line about the epoch, for people and for logs.
     fn report_epoch(&self) {
         let (Some(last), Some(best)) = (self.epochs.last(), EpochMetrics::best(&self.epochs)) else { return };
-        eprintln!(
+        note!(
             "epoch {:>3}/{}  loss {:.4}  accuracy {:.2} %  validation {:.2} % (best {:.2} %, epoch {})  {:.0} clips/s  {:.0} s",
             last.epoch,
             self.run.config.epochs,
@@ -141,11 +135,6 @@ impl<'a> Trainer<'a> {
             last.clips_per_s,
             last.seconds,
         );
-    }
-
-    /// Makes all steps of an epoch.
-    fn pass(&mut self, epoch: usize) -> Result<Totals> {
-        self.steps(epoch, self.run.sampler.n_steps())
     }
 
     /// Returns the seconds that a step takes, and a validation: the weights after it are of no use.
@@ -169,7 +158,7 @@ impl<'a> Trainer<'a> {
         Ok([step_s, start.elapsed().as_secs_f64()])
     }
 
-    /// Makes the first `n` steps of an epoch. The next batches are made while a step runs.
+    /// Makes `n` steps from the first of `epoch` on. The next batches are made while a step runs.
     fn steps(&mut self, epoch: usize, n: usize) -> Result<Totals> {
         let sampler = self.run.sampler;
         let bar = progress::bar(n * self.run.config.batch_size, "training");
@@ -178,7 +167,8 @@ impl<'a> Trainer<'a> {
             let (sender, batches) = sync_channel(BATCHES_AHEAD);
             scope.spawn(move || {
                 // A closed channel means that training has stopped.
-                let _ = sampler.batches(epoch).take(n).try_for_each(|batch| sender.send(batch));
+                let mut all = (epoch..).flat_map(|epoch| sampler.batches(epoch)).take(n);
+                let _ = all.try_for_each(|batch| sender.send(batch));
             });
             let first = (epoch - 1) * sampler.n_steps();
             let mut clock = Clock::start();
@@ -335,6 +325,16 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// The weights to begin with, and those of a head that tells words apart if the recipe wants one.
+fn first_weights(run: Run, network: &KeywordCnnConfig, init: Option<&Weights>) -> Weights {
+    let config = run.config;
+    let mut weights = init.cloned().unwrap_or_else(|| Weights::random(network, config.seed));
+    if f64::from(config.recipe.word_weight) > 0.0 {
+        weights.add_word_head(network, run.sampler.n_words(), config.seed);
+    }
+    weights
+}
+
 /// The network's answers to a batch, and their losses.
 struct Losses {
     /// `[batch, n_labels]`.
@@ -407,5 +407,31 @@ impl std::fmt::Display for Totals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { loss, correct, examples } = self;
         write!(f, "loss {:.3} accuracy {:.1} %", loss / examples, 100.0 * correct / examples)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sc_data::{SampleCache, SpeechCommands};
+
+    use super::*;
+    use crate::config::TrainConfig;
+    use crate::training::sampler::Sampler;
+
+    #[test]
+    fn more_steps_than_an_epoch_has_go_on_into_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("data");
+        sc_test::dataset::write(&root);
+        let dataset = SpeechCommands::open(&root).unwrap();
+        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+        let config = TrainConfig { batch_size: 16, epoch_examples: Some(32), ..TrainConfig::default() };
+        let sampler = Sampler::new(&dataset, &cache, &config, &[]);
+        let run =
+            Run { config: &config, dataset: &dataset, cache: &cache, sampler: &sampler, out: dir.path() };
+
+        let totals = Trainer::new(run, None, None).unwrap().steps(1, 3).unwrap();
+
+        assert!((totals.examples - 48.0).abs() < 1e-9, "{}", totals.examples);
     }
 }
