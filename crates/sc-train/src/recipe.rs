@@ -3,12 +3,15 @@
 //! A recipe is a TOML file (`sc-train train --recipe FILE`); what it leaves out is as in the default, which
 //! `--print-recipe` shows. Numbers without a source were chosen by the runs in `assets/RUNS.md`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rand::Rng;
 use sc_data::augment::{NoiseRecipe, Probability, Span, SpecAugment, Splice};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 use std::path::Path;
+
+/// Factors of speed that leave something of a word.
+const FACTORS: [f32; 2] = [0.25, 4.0];
 
 /// The examples of an epoch, and the augmentation of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -356,7 +359,31 @@ impl Recipe {
     pub fn load(path: &Path) -> Result<Self> {
         let explain = || format!("cannot use --recipe {}", path.display());
         let text = std::fs::read_to_string(path).with_context(explain)?;
-        toml::from_str(&text).with_context(explain)
+        let recipe: Self = toml::from_str(&text).with_context(explain)?;
+        recipe.check().with_context(explain)?;
+        Ok(recipe)
+    }
+
+    /// Refuses numbers that are no setting of a sound: percents where factors are meant, for example.
+    fn check(&self) -> Result<()> {
+        let Self { speech, unknown, .. } = self;
+        let [unknown_share, silence_share] = [self.unknown_share, self.silence_share].map(f64::from);
+        ensure!(
+            unknown_share + silence_share < 1.0,
+            "unknown_share and silence_share are {unknown_share} and {silence_share}: expected less than 1 together, as the \
+             rest is keywords"
+        );
+        for (name, range, [least, most]) in [
+            ("speech.speed.range", speech.speed.range, FACTORS),
+            ("speech.tempo.range", speech.tempo.range, FACTORS),
+            ("unknown.fast_or_slow", unknown.fast_or_slow, FACTORS),
+            ("unknown.crop", unknown.crop, [0.01, 1.0]),
+            ("speech.shift.most_s", Span::new(speech.shift.most_s, speech.shift.most_s), [0.0, 1.0]),
+        ] {
+            let [low, high] = range.into();
+            ensure!(least <= low && high <= most, "{name} is {low} to {high}: expected {least} to {most}");
+        }
+        Ok(())
     }
 
     /// The recipe as a TOML file.
@@ -395,6 +422,9 @@ mod tests {
             ("unknown_share = 1.5", "expected a probability from 0 to 1"),
             ("[unknown]\ncrop = [0.6, 0.3]", "the lower one first"),
             ("[speech.voices]\ncount = [1]", "count"),
+            ("unknown_share = 0.9\nsilence_share = 0.2", "less than 1 together"),
+            ("[speech.speed]\nprobability = 1.0\nrange = [87, 115]", "speech.speed.range is 87 to 115"),
+            ("[speech.shift]\nmost_s = nan", "speech.shift.most_s"),
         ] {
             let error = format!("{:#}", parse(text).unwrap_err());
             assert!(error.contains(expected) && error.contains("recipe.toml"), "{text}: {error}");
