@@ -9,9 +9,6 @@ use sc_data::{Limits, decode};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
-/// Limits for long audio: 10 minutes at 48 kHz, stereo, 32 bits are 230 MB.
-pub(crate) const LONG: Limits = Limits { max_bytes: 256 << 20, ..Limits::DATASET };
-
 /// A file or folder that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unreadable {

@@ -39,11 +39,10 @@ mod word_space;
 
 pub use audio::Unreadable;
 pub use config::TrainConfig;
-pub use evaluate::open_set::{OpenClip, OpenSet};
 pub use evaluation::{
     Acceptance, Bin, Calibration, ConditionFigures, ConditionTable, ConfusedPair, Confusion, Evaluation,
-    FewShot, LabelFigures, LabelledAnswer, LeftOut, OperatingPoint, Spoken, StreamFigures, StreamRow,
-    StreamTable, Suspect, Tally, WordTrials, wilson_interval,
+    FewShot, LabelFigures, LabelledAnswer, LeftOut, OpenClip, OpenSet, OperatingPoint, Spoken, StreamFigures,
+    StreamRow, StreamTable, Suspect, Tally, WordTrials, wilson_interval,
 };
 pub use export::{Input, to_onnx};
 pub use metrics::{EpochMetrics, EpochParts};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Error, Result, anyhow, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ use super::format::{Format, Line, Row, Words};
 use super::shard::Shard;
 use crate::aside::write_aside;
 use crate::audio::{self, Unreadable};
-use crate::progress;
+use crate::progress::{self, note};
 
 /// Files that are answered in parallel before they are printed: enough for every core, and few enough that rows
 /// appear at once.
@@ -56,10 +56,11 @@ type Method = fn(&Arc<Classifier>, &Path, &ProgressBar) -> Result<Words>;
 
 /// Prints a line for each file; the exit status is 1 if one could not be read.
 ///
-/// With `--output` the status is 0 even then: those files are lines like the others, and would fail again.
+/// With `--output` the status is 0 even then, if the format has lines for such files: they would fail again.
 pub(super) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
     if let Some(output) = args.output.as_deref().filter(|output| output.exists()) {
-        eprintln!("{} is there: nothing to do", output.display());
+        ensure!(output.is_file(), "{} is no file: name one for --output", output.display());
+        note!("{} is there: nothing to do", output.display());
         return Ok(ExitCode::SUCCESS);
     }
     let classifier = Arc::new(args.model.load()?);
@@ -68,14 +69,18 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
     match &args.output {
         None => {
             let unreadable = answer_all(&classifier, &files, args, &mut io::stdout().lock())?;
-            Ok(if unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(status(unreadable == 0))
         }
         Some(output) => {
             let unreadable = write_aside(output, |out| answer_all(&classifier, &files, args, out))?;
-            eprintln!("{}: {} recordings, {unreadable} unreadable", output.display(), files.len());
-            Ok(ExitCode::SUCCESS)
+            note!("{}: {} recordings, {unreadable} unreadable", output.display(), files.len());
+            Ok(status(unreadable == 0 || args.format().has_errors()))
         }
     }
+}
+
+fn status(is_good: bool) -> ExitCode {
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 impl ClassifyArgs {
@@ -87,8 +92,8 @@ impl ClassifyArgs {
 /// Refuses what a format cannot say.
 fn check_format(args: &ClassifyArgs, files: &[File]) -> Result<()> {
     if args.format().is_of_one_file() {
-        anyhow::ensure!(args.detect, "this format needs --detect: it says when each word is heard");
-        anyhow::ensure!(
+        ensure!(args.detect, "this format needs --detect: it says when each word is heard");
+        ensure!(
             files.len() == 1,
             "{} recordings: this format is for one, as it has no place for their names",
             files.len()
@@ -111,7 +116,7 @@ fn files(args: &ClassifyArgs) -> Result<Vec<File>> {
         }
     }
     let named = || args.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-    anyhow::ensure!(n_found > 0, "no file in {}: expected recordings, or folders of them", named());
+    ensure!(n_found > 0, "no file in {}: expected recordings, or folders of them", named());
     Ok(files)
 }
 
@@ -146,9 +151,18 @@ fn answer(classifier: &Arc<Classifier>, file: &File, find: Method, bar: &Progres
 }
 
 fn classify(classifier: &Arc<Classifier>, path: &Path, bar: &ProgressBar) -> Result<Words> {
-    let waveform = Waveform::from_samples(&audio::read(path, &Limits::default())?);
+    let samples = audio::read(path, &Limits::default());
+    let waveform = Waveform::from_samples(&samples.map_err(with_way_out)?);
     bar.inc(1);
     Ok(Words::One(classifier.classify(&waveform)))
+}
+
+/// Names what hears a recording that is too long to have one word.
+fn with_way_out(error: Error) -> Error {
+    match error.downcast_ref() {
+        Some(sc_data::Error::TooLong { .. }) => anyhow!("{error}: --detect finds the words in it"),
+        _ => error,
+    }
 }
 
 /// Detects the keywords in a file of any length, block by block.

@@ -8,6 +8,7 @@ use clap::Args;
 use sc_model::{Backend, Classifier, compact};
 
 use super::load_record;
+use crate::progress::note;
 
 /// Write a model with weights of eight bits: a quarter of the size, for a page or a device.
 #[derive(Clone, Debug, Args)]
@@ -26,6 +27,6 @@ pub(super) fn run(args: &CompactArgs) -> Result<()> {
     compact(&record)?.save(&args.out)?;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let (before, after) = (record.to_bytes()?.len() as u64, fs::metadata(&args.out)?.len());
-    eprintln!("{}: {:.2} MB instead of {:.2} MB", args.out.display(), megabytes(after), megabytes(before));
+    note!("{}: {:.2} MB instead of {:.2} MB", args.out.display(), megabytes(after), megabytes(before));
     Ok(())
 }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Args};
 use sc_data::Split;
+use sc_model::Classifier;
 use serde::Serialize;
 
 use super::{ModelArgs, parse_shots};
-use crate::OpenSet;
 use crate::audio::Unreadable;
-use crate::evaluate::{Evaluated, clips, conditions, few_shot, open_set, split, stream};
+use crate::evaluate::{clips, conditions, few_shot, open_set, split, stream};
+use crate::progress::note;
 
 /// Score a model on clips whose label is known, or on sounds that are no keyword.
 #[derive(Clone, Debug, Args)]
@@ -71,32 +72,41 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
         return run_few_shot(args, dir.as_deref());
     }
     let classifier = args.model.load()?;
-    match (&args.data, args.split, &args.clips) {
-        (Some(data), Some(split), _) if args.conditions => {
-            print_figures(args, &conditions::of_split(&classifier, data, split)?)
+    match (&args.data, args.split, &args.clips, &args.audio, &args.truth) {
+        (Some(data), Some(split), ..) => run_split(args, classifier, data, split),
+        (_, _, Some(dir), ..) => run_clips(args, &classifier, dir),
+        (_, _, _, Some(audio), Some(truth)) => {
+            print_figures(args, &stream::of_recording(classifier, audio, truth)?, &[])
         }
-        (_, _, Some(dir)) if args.conditions => print_figures(args, &conditions::of_clips(&classifier, dir)?),
-        (Some(data), Some(split), _) if args.stream => {
-            print_figures(args, &stream::of_split(classifier, data, split, args.stream_minutes)?)
-        }
-        (Some(data), Some(split), _) => {
-            let evaluated = split::evaluate(&classifier, data, split)?;
-            if split == Split::Validation {
-                eprintln!(
-                    "the whole validation split: clips of it chose the model's epoch, temperature and threshold"
-                );
-            }
-            print_evaluated(args, &evaluated)
-        }
-        (_, _, Some(dir)) if args.open_set => print_open_set(args, &open_set::evaluate(&classifier, dir)?),
-        (_, _, Some(dir)) => print_evaluated(args, &clips::evaluate(&classifier, dir)?),
-        _ => match (&args.audio, &args.truth) {
-            (Some(audio), Some(truth)) => {
-                print_figures(args, &stream::of_recording(classifier, audio, truth)?)
-            }
-            _ => bail!("expected --data with --split, --clips, or --stream with --audio and --truth"),
-        },
+        _ => bail!("expected --data with --split, --clips, or --stream with --audio and --truth"),
     }
+}
+
+fn run_split(args: &EvaluateArgs, classifier: Classifier, data: &Path, split: Split) -> Result<()> {
+    if args.conditions {
+        return print_figures(args, &conditions::of_split(&classifier, data, split)?, &[]);
+    }
+    if args.stream {
+        return print_figures(args, &stream::of_split(classifier, data, split, args.stream_minutes)?, &[]);
+    }
+    let evaluated = split::evaluate(&classifier, data, split)?;
+    if split == Split::Validation {
+        note!("the whole validation split: clips of it chose the model's epoch, temperature and threshold");
+    }
+    print_figures(args, &evaluated, &evaluated.unreadable)
+}
+
+fn run_clips(args: &EvaluateArgs, classifier: &Classifier, dir: &Path) -> Result<()> {
+    if args.conditions {
+        let table = conditions::of_clips(classifier, dir)?;
+        return print_figures(args, &table, &table.unreadable);
+    }
+    if args.open_set {
+        let open_set = open_set::evaluate(classifier, dir)?;
+        return print_figures(args, &open_set, &open_set.unreadable);
+    }
+    let evaluated = clips::evaluate(classifier, dir)?;
+    print_figures(args, &evaluated, &evaluated.unreadable)
 }
 
 fn run_few_shot(args: &EvaluateArgs, dir: Option<&Path>) -> Result<()> {
@@ -106,35 +116,22 @@ fn run_few_shot(args: &EvaluateArgs, dir: Option<&Path>) -> Result<()> {
         (None, Some(data), Some(split)) => few_shot::of_split(&record, data, split, args.shots)?,
         _ => bail!("expected --few-shot DIR, or --few-shot with --data and --split"),
     };
-    if !args.json {
-        warn_unreadable(&figures.unreadable);
-    }
-    print_figures(args, &figures)
+    print_figures(args, &figures, &figures.unreadable)
 }
 
-fn print_evaluated(args: &EvaluateArgs, evaluated: &Evaluated) -> Result<()> {
+/// Prints figures as JSON, which names what could not be read; or as a table, and the rest as warnings.
+fn print_figures(
+    args: &EvaluateArgs,
+    figures: &(impl Serialize + Display),
+    unreadable: &[Unreadable],
+) -> Result<()> {
     if args.json {
-        return print(&serde_json::to_string(evaluated)?);
+        return print(&serde_json::to_string(figures)?);
     }
-    warn_unreadable(&evaluated.unreadable);
-    print(&evaluated.evaluation.to_string())
-}
-
-fn print_open_set(args: &EvaluateArgs, open_set: &OpenSet) -> Result<()> {
-    if !args.json {
-        warn_unreadable(&open_set.unreadable);
+    for Unreadable { path, error } in unreadable {
+        note!("left out: {path}: {error}");
     }
-    print_figures(args, open_set)
-}
-
-fn print_figures(args: &EvaluateArgs, figures: &(impl Serialize + Display)) -> Result<()> {
-    if args.json { print(&serde_json::to_string(figures)?) } else { print(&figures.to_string()) }
-}
-
-fn warn_unreadable(files: &[Unreadable]) {
-    for Unreadable { path, error } in files {
-        eprintln!("left out: {path}: {error}");
-    }
+    print(&figures.to_string())
 }
 
 fn print(text: &str) -> Result<()> {

@@ -10,6 +10,7 @@ use sc_model::{Backend, Classifier};
 use super::load_record;
 use crate::aside::write_aside;
 use crate::export::{Input, to_onnx};
+use crate::progress::note;
 
 /// Write a model as ONNX, for any other runtime.
 #[derive(Clone, Debug, Args)]
@@ -30,11 +31,11 @@ pub(super) fn run(args: &ExportArgs) -> Result<()> {
     let record = load_record(args.model.as_deref())?;
     Classifier::new(&record, Backend::Native)?; // its self-test
     if !record.header.taught.is_empty() {
-        eprintln!("left out: the taught words, which other runtimes do not know");
+        note!("left out: the taught words, which other runtimes do not know");
     }
     let record = forget_all(&record);
     let bytes = to_onnx(&record, args.from);
     write_aside(&args.onnx, |out| Ok(out.write_all(&bytes)?))?;
-    eprintln!("{}: {} labels from {}", args.onnx.display(), record.header.labels.names().len(), args.from);
+    note!("{}: {} labels from {}", args.onnx.display(), record.header.labels.names().len(), args.from);
     Ok(())
 }

@@ -8,6 +8,7 @@ use sc_model::{Detection, Prediction};
 use serde::Serialize;
 
 use crate::Unreadable;
+use crate::progress::note;
 
 /// A file and the words in it, as `--json` prints them.
 #[derive(Serialize)]
@@ -50,6 +51,11 @@ impl Format {
         matches!(self, Self::Srt | Self::Audacity)
     }
 
+    /// Returns true if the format has a line for a file that could not be read.
+    pub fn has_errors(self) -> bool {
+        matches!(self, Self::Table | Self::Json)
+    }
+
     /// Writes what comes before the first line.
     pub fn begin(self, out: &mut dyn Write, detects: bool) -> Result<()> {
         match self {
@@ -60,15 +66,14 @@ impl Format {
         Ok(())
     }
 
-    /// Writes the words of a file, or why there are none. A format without a place for that leaves it to the
-    /// exit status.
+    /// Writes the words of a file, or why there are none: to standard error, if the format has no line for that.
     pub fn print(self, out: &mut dyn Write, line: &Line) -> Result<()> {
         match (self, line) {
             (Self::Table, line) => print_row(out, line),
             (Self::Json, Ok(row)) => Ok(writeln!(out, "{}", serde_json::to_string(row)?)?),
             (Self::Json, Err(unreadable)) => Ok(writeln!(out, "{}", serde_json::to_string(unreadable)?)?),
             (_, Err(Unreadable { path, error })) => {
-                eprintln!("{path}: {error}");
+                note!("{path}: {error}");
                 Ok(())
             }
             (Self::Csv, Ok(row)) => print_csv(out, row),

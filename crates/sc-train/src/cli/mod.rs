@@ -52,13 +52,14 @@ impl Cli {
     pub fn run(&self) -> Result<ExitCode> {
         match &self.command {
             Command::Train(args) => train::run(args),
-            Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
-            Command::Classify(args) => classify::run(args),
-            Command::Export(args) => export::run(args).map(|()| ExitCode::SUCCESS),
-            Command::Teach(args) => teach::run(args).map(|()| ExitCode::SUCCESS),
-            Command::Bank(args) => bank::run(args).map(|()| ExitCode::SUCCESS),
-            Command::Compact(args) => compact::run(args).map(|()| ExitCode::SUCCESS),
-        }
+            Command::Evaluate(args) => evaluate::run(args),
+            Command::Classify(args) => return classify::run(args),
+            Command::Export(args) => export::run(args),
+            Command::Teach(args) => teach::run(args),
+            Command::Bank(args) => bank::run(args),
+            Command::Compact(args) => compact::run(args),
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

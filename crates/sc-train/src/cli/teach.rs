@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use sc_data::{Limits, normal_form};
 use sc_model::Record;
@@ -11,7 +11,7 @@ use sc_model::words::{Advice, Recording, Taught, forget, teach};
 use serde_json::json;
 
 use super::load_record;
-use crate::audio::{self, files_below};
+use crate::audio::{self, Unreadable, files_below};
 
 /// Teach a model a word of your own, by three recordings of it or more: no training, below a second.
 #[derive(Clone, Debug, Args)]
@@ -42,7 +42,7 @@ pub(super) fn run(args: &TeachArgs) -> Result<()> {
     let mut words = Vec::new();
     for (name, paths) in by_name(&args.words) {
         let (taught, report) =
-            teach(&record, name, recordings(&paths)?).with_context(|| format!("cannot teach `{name}`"))?;
+            teach(&record, name, recordings(&paths)).with_context(|| format!("cannot teach `{name}`"))?;
         record = taught;
         words.push(report);
     }
@@ -66,20 +66,27 @@ fn by_name(words: &[(String, PathBuf)]) -> Vec<(&str, Vec<&Path>)> {
     gathered
 }
 
-/// Reads the recordings at some paths. A file that cannot be read is one of them, with its reason.
-fn recordings(paths: &[&Path]) -> Result<Vec<Recording>> {
-    let mut recordings = Vec::new();
-    for root in paths {
-        for file in files_below(root) {
-            let file = match file {
-                Ok(file) => file,
-                Err(unreadable) => bail!("{}: {}", unreadable.path, unreadable.error),
-            };
-            let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
-            recordings.push(Recording { name: file.display().to_string(), samples });
-        }
+/// Reads the recordings at some paths. A file that cannot be read is one of them, with its reason; so is one that is the
+/// same as another.
+fn recordings(paths: &[&Path]) -> Vec<Recording> {
+    let mut recordings: Vec<Recording> = Vec::new();
+    for file in paths.iter().flat_map(|root| files_below(root)) {
+        let recording = match file {
+            Ok(file) => {
+                let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
+                Recording { name: file.display().to_string(), samples }
+            }
+            Err(Unreadable { path, error }) => Recording { name: path, samples: Err(error) },
+        };
+        let twin =
+            recordings.iter().find(|other| other.samples.is_ok() && other.samples == recording.samples);
+        let samples = match twin {
+            Some(twin) => Err(format!("the same as {}", twin.name)),
+            None => recording.samples,
+        };
+        recordings.push(Recording { samples, ..recording });
     }
-    Ok(recordings)
+    recordings
 }
 
 fn print(taught: &Taught) -> Result<()> {

@@ -11,8 +11,9 @@ use sc_data::{
 use sc_model::Classifier;
 
 use super::split::{self, describe};
+use crate::audio::{self, Unreadable};
 use crate::evaluation::{ConditionFigures, ConditionTable, LeftOut};
-use crate::{LabelledAnswer, audio, progress};
+use crate::{LabelledAnswer, progress};
 
 /// The most voices and seconds of noise that are held ready: 26 MB.
 const MOST_VOICES: usize = 400;
@@ -67,8 +68,15 @@ pub(crate) fn of_clips(classifier: &Classifier, dir: &Path) -> Result<ConditionT
     let labels = &classifier.header().labels;
     let mut labelled = Vec::new();
     let mut surroundings = Surroundings::default();
+    let mut unreadable = Vec::new();
     for (path, label) in labelled_clips(dir, labels)? {
-        let Ok(samples) = audio::read(&path, &Limits::default()) else { continue };
+        let samples = match audio::read(&path, &Limits::default()) {
+            Ok(samples) => samples,
+            Err(error) => {
+                unreadable.push(Unreadable::new(&path, &error));
+                continue;
+            }
+        };
         let waveform = Waveform::from_samples(&samples);
         let clip = Clip::parse(path.strip_prefix(dir).unwrap_or(&path));
         let speaker = clip.map_or_else(String::new, |clip| clip.speaker);
@@ -83,7 +91,7 @@ pub(crate) fn of_clips(classifier: &Classifier, dir: &Path) -> Result<ConditionT
     }
     surroundings.voices = spread(surroundings.voices);
     surroundings.noises = spread(surroundings.noises);
-    table(classifier, &labelled, &surroundings)
+    Ok(ConditionTable { unreadable, ..table(classifier, &labelled, &surroundings)? })
 }
 
 fn table(classifier: &Classifier, clips: &[Labelled], surroundings: &Surroundings) -> Result<ConditionTable> {

@@ -7,6 +7,8 @@ pub(crate) mod open_set;
 pub(crate) mod split;
 pub(crate) mod stream;
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::Evaluation;
@@ -20,6 +22,12 @@ pub(crate) struct Evaluated {
     /// The confidence from which a keyword was accepted.
     pub threshold: f32,
     pub unreadable: Vec<Unreadable>,
+}
+
+impl fmt::Display for Evaluated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.evaluation.fmt(f)
+    }
 }
 
 /// Separates values from errors; both keep their order.

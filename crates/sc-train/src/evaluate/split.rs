@@ -1,15 +1,20 @@
 //! Answers to a split of the data set.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
-use sc_data::{Example, Half, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split};
+use sc_data::{
+    DatasetError, Example, Half, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Sha256Digest, Source,
+    SpeechCommands, Split,
+};
 use sc_model::Classifier;
 
 use super::Evaluated;
 use crate::audio::Unreadable;
-use crate::{Evaluation, LabelledAnswer, progress};
+use crate::progress::{self, note};
+use crate::{Evaluation, LabelledAnswer};
 
 /// Draws the unknown words and the noise of a split. Any number will do, if it never changes.
 const EXAMPLES_SEED: u64 = 0;
@@ -44,16 +49,34 @@ pub(crate) fn open(data: &Path, labels: &Labels) -> Result<(SpeechCommands, Samp
     Ok((dataset.split_for(labels, &cache)?, cache))
 }
 
-/// Reads a data set into its sample cache.
+/// Reads a data set into its sample cache: beside it, or where that cannot be written, among the user's other caches.
 ///
 /// # Errors
 /// If the data set cannot be read.
 pub(crate) fn read(data: &Path) -> Result<(SpeechCommands, SampleCache)> {
     let dataset = SpeechCommands::open(data)?;
     let bar = progress::bar(dataset.clips().len(), "reading");
-    let cache = SampleCache::open(&dataset, &dataset.cache_path(), |done, _| bar.set_position(done as u64))?;
+    let open = |path: &Path| SampleCache::open(&dataset, path, |done, _| bar.set_position(done as u64));
+    let beside = dataset.cache_path();
+    let cache = match (open(&beside), users_cache(&beside)) {
+        (Err(DatasetError::Io { path, source }), Some(elsewhere)) if path == beside => {
+            note!("{}: {source}; the samples are kept in {}", beside.display(), elsewhere.display());
+            open(&elsewhere)
+        }
+        (cache, _) => cache,
+    }?;
     bar.finish_and_clear();
     Ok((dataset, cache))
+}
+
+/// Another place for the cache of a data set: a file in the user's folder of caches, if there is one.
+fn users_cache(beside: &Path) -> Option<PathBuf> {
+    let folder = |variable| env::var_os(variable).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let caches = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
+    let folder = caches.join("speech-commands");
+    fs::create_dir_all(&folder).ok()?;
+    let name = Sha256Digest::of(beside.as_os_str().as_encoded_bytes()).to_string();
+    Some(folder.join(name).with_added_extension("samples"))
 }
 
 /// The examples of a split, or of one of its halves; see [`SpeechCommands::examples`].

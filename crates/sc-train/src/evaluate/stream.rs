@@ -1,5 +1,6 @@
 //! A detector's answers to streams: to those that are built of a split's clips, or to a recording with a table.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use sc_model::{Classifier, Detection, Detector, DetectorConfig};
 
 use super::split;
 use crate::evaluation::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
-use crate::progress;
+use crate::progress::{self, note};
 
 /// A kind of stream: words, and noise behind them.
 struct Kind {
@@ -127,6 +128,8 @@ pub(crate) fn of_recording(classifier: Classifier, path: &Path, truth: &Path) ->
         n_samples += samples.len();
     }
     let seconds = seconds(n_samples);
+    check_table(&spoken, seconds, &classifier.header().labels)
+        .with_context(|| truth.display().to_string())?;
     let tally =
         |listening: Listening| Tally::new(&classifier.header().labels, &spoken, &listening.finish(), seconds);
     let tallies = detectors.into_iter().map(tally).collect();
@@ -292,6 +295,7 @@ fn end_of_word(samples: &[f32]) -> usize {
 
 /// Reads `label,start_s,end_s`, one word a line below that heading.
 fn parse_table(text: &str) -> Result<Vec<Spoken>> {
+    let text = text.trim_start_matches('\u{feff}'); // spreadsheets put a byte-order mark there
     let mut lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
     let heading = lines.next().map_or("", |(_, heading)| heading);
     ensure!(
@@ -301,12 +305,29 @@ fn parse_table(text: &str) -> Result<Vec<Spoken>> {
     lines.map(|(index, line)| parse_word(line).with_context(|| format!("line {}", index + 1))).collect()
 }
 
+/// Refuses a table that cannot be of a recording of so many seconds, and names what the model does not know.
+fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
+    ensure!(!spoken.is_empty(), "expected a line for each word, below the heading");
+    if let Some(Spoken { label, start_s, .. }) = spoken.iter().find(|word| f64::from(word.start_s) > seconds)
+    {
+        bail!("`{label}` begins at {start_s} s, but the recording ends at {seconds:.1} s: expected seconds");
+    }
+    let unknown: BTreeSet<&str> =
+        spoken.iter().map(|word| word.label.as_str()).filter(|label| !labels.has_keyword(label)).collect();
+    if !unknown.is_empty() {
+        let unknown = unknown.into_iter().collect::<Vec<_>>().join(", ");
+        note!("no keyword of this model, so a detection there is a false alarm: {unknown}");
+    }
+    Ok(())
+}
+
 fn parse_word(line: &str) -> Result<Spoken> {
     let fields: Vec<&str> = line.split(',').map(str::trim).collect();
     let [label, start, end] = fields[..] else { bail!("`{line}`: expected three fields") };
     let time = |text: &str| text.parse::<f32>().with_context(|| format!("`{text}`: expected seconds"));
     let spoken = Spoken { label: label.into(), start_s: time(start)?, end_s: time(end)? };
-    ensure!(spoken.start_s < spoken.end_s, "`{line}`: expected a word that ends after it begins");
+    let is_time = 0.0 <= spoken.start_s && spoken.start_s < spoken.end_s;
+    ensure!(is_time, "`{line}`: expected a word that ends after it begins");
     Ok(spoken)
 }
 
@@ -316,17 +337,27 @@ mod tests {
 
     #[test]
     fn a_table_gives_the_words_and_says_what_is_wrong() {
-        let spoken = parse_table("label,start_s,end_s\nyes,0.5,1\n\nother word, 2, 3.25\n").unwrap();
+        let spoken = parse_table("\u{feff}label,start_s,end_s\nyes,0.5,1\n\nother word, 2, 3.25\n").unwrap();
         assert_eq!(spoken[1], Spoken { label: "other word".into(), start_s: 2.0, end_s: 3.25 });
         for (table, expected) in [
             ("", "expected `label,start_s,end_s`"),
             ("label,start_s,end_s\nyes,0.5", "line 2: `yes,0.5`: expected three fields"),
             ("label,start_s,end_s\nyes,now,1", "line 2: `now`: expected seconds"),
             ("label,start_s,end_s\nyes,1,NaN", "ends after it begins"),
+            ("label,start_s,end_s\nyes,-1,1", "ends after it begins"),
         ] {
             let error = format!("{:#}", parse_table(table).unwrap_err());
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_table_in_other_units_than_seconds_is_refused() {
+        let labels = Labels::of_words(["yes"]).unwrap();
+        let word = Spoken { label: "yes".into(), start_s: 1500.0, end_s: 2000.0 };
+        let error = check_table(&[word], 3.0, &labels).unwrap_err().to_string();
+        assert!(error.contains("the recording ends at 3.0 s: expected seconds"), "{error}");
+        assert!(check_table(&[], 3.0, &labels).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::wilson::with_interval;
 use super::{Acceptance, Calibration, LabelledAnswer, share, wilson_interval};
+use crate::audio::Unreadable;
 
 /// The same clips under every condition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -15,6 +16,8 @@ pub struct ConditionTable {
     pub conditions: Vec<ConditionFigures>,
     /// Conditions that the clips have too little for.
     pub left_out: Vec<LeftOut>,
+    /// Files that could not be read, left out of every row.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// A row: every share is of the clips under one condition, each interval is of 95 %, by Wilson's score.
@@ -130,7 +133,7 @@ mod tests {
         let row = ConditionFigures::new(&Condition::ALL[0], &labels(), &answers);
         assert_eq!((row.n, row.top1, row.commands), (6, 0.5, 0.5));
         assert_eq!((row.accepted, row.wrongly_accepted), (0.25, 2.0 / 6.0));
-        let table = ConditionTable { conditions: vec![row], left_out: Vec::new() };
+        let table = ConditionTable { conditions: vec![row], ..ConditionTable::default() };
         assert!(table.to_string().contains("50.0 (18.8 to 81.2)"), "{table}");
     }
 }

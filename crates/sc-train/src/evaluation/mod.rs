@@ -5,6 +5,7 @@ mod calibration;
 mod conditions;
 mod confusion;
 mod few_shot;
+mod open_set;
 mod stream;
 mod table;
 mod wilson;
@@ -20,9 +21,10 @@ pub use calibration::{Bin, Calibration};
 pub use conditions::{ConditionFigures, ConditionTable, LeftOut};
 pub use confusion::{ConfusedPair, Confusion, LabelFigures};
 pub use few_shot::{FewShot, WordTrials};
+pub use open_set::{OpenClip, OpenSet};
 pub use stream::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
 pub use wilson::wilson_interval;
-pub(crate) use wilson::with_interval;
+pub(crate) use wilson::{interval_of_share, with_interval};
 
 /// Clips listed as most likely mislabelled: as many as a person can listen to in a few minutes.
 const N_SUSPECTS: usize = 40;
