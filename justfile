@@ -11,7 +11,7 @@ _default:
 fetch *args:
     cargo run --release -p sc-data -- fetch --dest {{ data }} {{ args }}
 
-# Add synthetic words to the data set, as for the shipped model (needs espeak-ng and flite)
+# Add synthetic words to the data set, as for the shipped model (needs espeak-ng, flite and festival: see `speak.py --help`)
 speak *args:
     crates/sc-train/scripts/speak.py {{ data }} {{ args }}
 
@@ -31,9 +31,9 @@ train-seeds *args:
     done
     crates/sc-train/scripts/spread.py {{ run }}-seed-1 {{ run }}-seed-2 {{ run }}-seed-3
 
-# Score a model on the testing split
+# Score a model on the validation split
 evaluate *args:
-    cargo run --release -p sc-train -- evaluate --model {{ model }} --data {{ data }} --split testing {{ args }}
+    cargo run --release -p sc-train -- evaluate --model {{ model }} --data {{ data }} --split validation {{ args }}
 
 # Print the word in each file, or in each file of a folder
 classify *paths:

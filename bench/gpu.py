@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares training on the GPU with two cores of the processor, in clips a second, with everything that the shipped
-model's recipe does to a clip. On a GPU that is worth its name it takes less than eight minutes; `just bench-gpu`
+"""Compares training on the GPU with two cores of the processor, in clips a second, with everything that the recipe
+`rooms-and-voices` does to a clip. On a GPU that is worth its name it takes less than eight minutes; `just bench-gpu`
 builds the program and runs it."""
 
 import argparse
