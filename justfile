@@ -99,7 +99,7 @@ test-python dir="target/python":
 export-onnx file="model.onnx" *args:
     cargo run --release -p sc-train --no-default-features -- export --model {{ model }} --onnx {{ file }} {{ args }}
 
-# Run all checks of CI, the cheapest first
+# Run CI's first job, the cheapest step first: format, spelling, lints, docs, tests, the page, licences
 check:
     .ci/run
 
