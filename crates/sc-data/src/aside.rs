@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Aside {
     file: File,
-    /// Where it is written.
-    part: PathBuf,
+    /// Where it is written, until it is finished.
+    part: Option<PathBuf>,
     path: PathBuf,
 }
 
@@ -37,8 +37,8 @@ impl Aside {
                 Ok(file) => {
                     let _ = file.lock(); // where files cannot be locked, none is removed either
                     // Before it was locked, another program may have taken it for one that was left.
-                    if part.exists() {
-                        return Ok(Self { file, part, path: path.to_owned() });
+                    if lies_at(&file, &part) {
+                        return Ok(Self { file, part: Some(part), path: path.to_owned() });
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
@@ -51,9 +51,13 @@ impl Aside {
     ///
     /// # Errors
     /// If it cannot be written. Then it is removed.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
-        fs::rename(&self.part, &self.path)
+        if let Some(part) = &self.part {
+            fs::rename(part, &self.path)?;
+        }
+        self.part = None; // what has this name from now on is another writer's
+        Ok(())
     }
 }
 
@@ -75,7 +79,9 @@ impl io::Seek for Aside {
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.part); // half a file helps nobody; a finished one is no longer there
+        if let Some(part) = &self.part {
+            let _ = fs::remove_file(part); // half a file helps nobody
+        }
     }
 }
 
@@ -86,11 +92,33 @@ fn remove_left(folder: &Path, prefix: &OsString) -> io::Result<()> {
         let is_aside = path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()));
-        if is_aside && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            let _ = fs::remove_file(&path); // another program may have been faster
+        if is_aside {
+            remove_if_left(&path);
         }
     }
     Ok(())
+}
+
+/// Removes a file unless a program writes it now. It stays locked until it is gone, so that no writer takes it meanwhile.
+fn remove_if_left(path: &Path) {
+    let Ok(file) = File::open(path) else { return };
+    if file.try_lock().is_ok() && lies_at(&file, path) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Returns true if `path` names this open file, and not another writer's that has got the name since.
+#[cfg(unix)]
+fn lies_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |file: fs::Metadata| (file.dev(), file.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(own), Ok(there)) if place(own) == place(there))
+}
+
+/// Here the standard library tells no two files apart.
+#[cfg(not(unix))]
+fn lies_at(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 #[cfg(test)]
@@ -133,6 +161,24 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"second");
         first.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(names(dir.path()), ["model"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn writers_that_come_and_go_at_once_take_no_file_from_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model");
+        let write = |text: &str| {
+            let mut aside = Aside::create(&path).unwrap();
+            aside.write_all(text.as_bytes()).unwrap();
+            aside.finish().unwrap();
+        };
+        std::thread::scope(|scope| {
+            for text in ["first", "second", "third", "fourth"] {
+                scope.spawn(move || (0..100).for_each(|_| write(text)));
+            }
+        });
         assert_eq!(names(dir.path()), ["model"]);
     }
 }
