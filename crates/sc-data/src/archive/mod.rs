@@ -100,11 +100,20 @@ impl Fetch {
 
     /// Returns true if the destination holds the whole dataset, false if it is free.
     fn is_complete(&self) -> Result<bool, FetchError> {
-        let is_free = fs::read_dir(&self.dest).map_or(true, |mut entries| entries.next().is_none());
         match fs::read_to_string(self.dest.join(MARKER)) {
             Ok(digest) if digest.trim() == self.sha256.to_string() => Ok(true),
-            _ if is_free => Ok(false),
+            _ if self.is_free()? => Ok(false),
             _ => Err(FetchError::Occupied(self.dest.clone())),
+        }
+    }
+
+    /// Returns true if nothing lies at the destination, or an empty folder.
+    fn is_free(&self) -> Result<bool, FetchError> {
+        match fs::read_dir(&self.dest) {
+            Ok(mut entries) => Ok(entries.next().is_none()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(_) if self.dest.is_file() => Ok(false),
+            Err(error) => Err(FetchError::io(&self.dest)(error)),
         }
     }
 

@@ -241,6 +241,23 @@ fn a_folder_that_holds_something_else_is_left_alone() {
 }
 
 #[test]
+fn a_file_in_the_place_of_the_folder_is_left_alone() {
+    let mut case = Case::new(ArchiveSource::Urls(Vec::new()), &archive(1));
+    fs::write(&case.fetch.dest, "four years").unwrap();
+    assert!(matches!(case.run(), Err(FetchError::Occupied(_))));
+    assert_eq!(names(case.dir.path()), ["clips"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_read_is_named_before_anything_is_downloaded() {
+    let mut case = Case::new(ArchiveSource::Urls(Vec::new()), &archive(1));
+    std::os::unix::fs::symlink("clips", &case.fetch.dest).unwrap(); // it leads to itself
+    let Err(FetchError::Io { path, .. }) = case.run() else { panic!("no error of the folder") };
+    assert_eq!(path, case.fetch.dest);
+}
+
+#[test]
 fn an_archive_that_is_already_here_is_checked_unpacked_and_kept() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let source = || ArchiveSource::File(PathBuf::from(file.path()));
