@@ -21,8 +21,6 @@ use super::event::{FetchEvent, FetchStep};
 /// Tries in a row without progress after which a mirror is given up.
 const MAX_TRIES: u32 = 4;
 const BUFFER_LEN: usize = 1 << 17;
-/// Bytes after which the space on the disk is checked again: a server may send more than it has said, or without an end.
-const CHECK_SPACE_EVERY: u64 = 1 << 20;
 
 /// A download in a folder: the bytes so far in `archive.part`, their origin in `archive.json`.
 pub(super) struct Download<'a> {
@@ -42,8 +40,8 @@ struct Origin {
     len: Option<u64>,
 }
 
-/// Called with the bytes received and the bytes in all, before anything is written.
-type CheckSpace<'a> = dyn FnMut(u64, u64) -> Result<(), FetchError> + 'a;
+/// Called with the progress before the first byte is written and after every buffer; an error ends the download.
+type OnEvent<'a> = dyn FnMut(FetchEvent) -> Result<(), FetchError> + 'a;
 
 impl<'a> Download<'a> {
     pub(super) fn new(
@@ -59,15 +57,11 @@ impl<'a> Download<'a> {
     }
 
     /// Downloads the file and returns its path. A try that makes progress starts the count of tries anew.
-    pub(super) fn run(
-        &self,
-        check_space: &mut CheckSpace,
-        on_event: &mut dyn FnMut(FetchEvent),
-    ) -> Result<PathBuf, FetchError> {
+    pub(super) fn run(&self, on_event: &mut OnEvent) -> Result<PathBuf, FetchError> {
         let mut tries = 0;
         let mut most = self.have();
         loop {
-            let error = match self.attempt(check_space, on_event) {
+            let error = match self.attempt(on_event) {
                 Ok(()) => return Ok(self.part.clone()),
                 Err(error) => error,
             };
@@ -78,7 +72,7 @@ impl<'a> Download<'a> {
             }
             let delay = self.retry_delay * 2_u32.pow(tries - 1);
             let cause = error.with_causes();
-            on_event(FetchEvent::Note(format!("{cause}; trying again in {} s", delay.as_secs_f32())));
+            on_event(FetchEvent::Note(format!("{cause}; trying again in {} s", delay.as_secs_f32())))?;
             thread::sleep(delay);
         }
     }
@@ -94,11 +88,7 @@ impl<'a> Download<'a> {
     }
 
     /// Sends one request, for the rest of the file or for all of it.
-    fn attempt(
-        &self,
-        check_space: &mut CheckSpace,
-        on_event: &mut dyn FnMut(FetchEvent),
-    ) -> Result<(), FetchError> {
+    fn attempt(&self, on_event: &mut OnEvent) -> Result<(), FetchError> {
         let have = self.have();
         let origin = self.origin().filter(|_| have > 0);
         if origin.as_ref().is_some_and(|origin| origin.len == Some(have)) {
@@ -109,13 +99,13 @@ impl<'a> Download<'a> {
         if !is_rest && have > 0 {
             on_event(FetchEvent::Note(
                 "starting over: the file is another one now, or its server cannot resume".to_owned(),
-            ));
+            ))?;
         }
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             self.discard();
-            return self.attempt(check_space, on_event); // without a range this time
+            return self.attempt(on_event); // without a range this time
         }
-        self.receive(response, is_rest, check_space, on_event)
+        self.receive(response, is_rest, on_event)
     }
 
     /// Returns the origin of the part if this URL can continue it.
@@ -140,27 +130,26 @@ impl<'a> Download<'a> {
     }
 
     /// Appends a response's body to the part, or replaces the part if the body is the whole file.
-    fn receive(
-        &self,
-        response: Response,
-        is_rest: bool,
-        check_space: &mut CheckSpace,
-        on_event: &mut dyn FnMut(FetchEvent),
-    ) -> Result<(), FetchError> {
+    fn receive(&self, response: Response, is_rest: bool, on_event: &mut OnEvent) -> Result<(), FetchError> {
         if !is_rest {
             self.discard();
         }
-        let have = self.have();
+        let mut done = self.have();
         // Not `Response::content_length`: it is the rest of the body, and 0 at its end.
         let total = header(response.headers(), CONTENT_LENGTH)
             .and_then(|len| len.parse().ok())
-            .and_then(|len: u64| len.checked_add(have));
-        check_space(have, total.unwrap_or(have))?;
+            .and_then(|len: u64| len.checked_add(done));
+        let step = FetchStep::Downloading;
+        on_event(FetchEvent::Progress { step, done, total })?;
         if !is_rest {
             self.remember(response.headers(), total)?;
         }
         let file = OpenOptions::new().create(true).append(true).open(&self.part);
-        self.copy(response, file.map_err(FetchError::io(&self.part))?, (have, total), check_space, on_event)
+        let mut file = file.map_err(FetchError::io(&self.part))?;
+        self.copy(response, &mut file, &mut |n| {
+            done += n;
+            on_event(FetchEvent::Progress { step, done, total })
+        })
     }
 
     /// Records the origin of the part, if the server names its version of the file.
@@ -173,15 +162,13 @@ impl<'a> Download<'a> {
         json.and_then(|json| fs::write(&self.origin, json)).map_err(FetchError::io(&self.origin))
     }
 
+    /// Copies a response's body to a file, and calls `on_bytes` with the length of each piece.
     fn copy(
         &self,
         mut response: Response,
-        mut file: File,
-        (mut done, total): (u64, Option<u64>),
-        check_space: &mut CheckSpace,
-        on_event: &mut dyn FnMut(FetchEvent),
+        file: &mut File,
+        on_bytes: &mut dyn FnMut(u64) -> Result<(), FetchError>,
     ) -> Result<(), FetchError> {
-        let mut checked = done;
         let mut buffer = vec![0; BUFFER_LEN];
         loop {
             let broken = |source| FetchError::Broken { url: self.url.to_owned(), source };
@@ -190,12 +177,7 @@ impl<'a> Download<'a> {
                 return Ok(()); // reading fails if the body ends before its length
             }
             file.write_all(&buffer[..n]).map_err(FetchError::io(&self.part))?;
-            done += n as u64;
-            if done - checked >= CHECK_SPACE_EVERY {
-                check_space(done, total.unwrap_or(done).max(done))?;
-                checked = done;
-            }
-            on_event(FetchEvent::Progress { step: FetchStep::Downloading, done, total });
+            on_bytes(n as u64)?;
         }
     }
 }

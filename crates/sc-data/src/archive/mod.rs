@@ -153,7 +153,15 @@ impl Fetch {
         on_event: &mut dyn FnMut(FetchEvent),
     ) -> Result<PathBuf, FetchError> {
         let download = download::Download::new(url, work, self.silence, self.retry_delay)?;
-        let archive = download.run(&mut |have, total| self.check_space(total - have, total), on_event)?;
+        let archive = download.run(&mut |event| {
+            // Every time: a server may send more than it has said, or without an end.
+            if let FetchEvent::Progress { done, total, .. } = event {
+                let total = total.unwrap_or(done).max(done);
+                self.check_space(total - done, total)?;
+            }
+            on_event(event);
+            Ok(())
+        })?;
         let checked = self.check_digest(&archive, url, on_event);
         if let Err(FetchError::Digest { .. }) = checked {
             download.discard();
@@ -196,7 +204,7 @@ impl Fetch {
 
     /// Refuses a disk too small for the rest of the archive and the unpacked clips, in bytes.
     fn check_space(&self, download: u64, archive: u64) -> Result<(), FetchError> {
-        let needed = download + archive / 10 * UNPACKED_TENTHS;
+        let needed = download.saturating_add((archive / 10).saturating_mul(UNPACKED_TENTHS));
         let work = self.sibling(".fetch");
         let free = fs4::available_space(&work).map_err(FetchError::io(&work))?;
         if free < needed {
