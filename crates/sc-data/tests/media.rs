@@ -60,16 +60,126 @@ fn in_blocks(path: &Path) -> Result<Vec<f32>, Error> {
 fn blocks_give_the_samples_of_the_whole() {
     for file in fs::read_dir("tests/media").unwrap() {
         let path = file.unwrap().path();
-        let whole = decode(&fs::read(&path).unwrap(), &Limits::default());
-        let blocks = in_blocks(&path);
-        match (whole, blocks) {
-            (Ok(whole), Ok(blocks)) => assert!(whole == blocks, "{}", path.display()),
-            (Err(whole), Err(blocks)) => {
-                assert_eq!(whole.to_string(), blocks.to_string(), "{}", path.display());
-            }
-            (whole, blocks) => panic!("{}: {whole:?}, {blocks:?}", path.display()),
-        }
+        assert_blocks_are_the_whole(&fs::read(&path).unwrap(), &path);
     }
+}
+
+/// Decodes the `bytes` of the file at `path` in both ways.
+fn assert_blocks_are_the_whole(bytes: &[u8], path: &Path) {
+    match (decode(bytes, &Limits::DATASET), in_blocks(path)) {
+        (Ok(whole), Ok(blocks)) => assert!(whole == blocks, "{}", path.display()),
+        (Err(whole), Err(blocks)) => assert_eq!(whole.to_string(), blocks.to_string(), "{}", path.display()),
+        (whole, blocks) => panic!("{}: {:?}, {:?}", path.display(), whole.err(), blocks.err()),
+    }
+}
+
+/// A WAV file of integers, two blocks long and a little more.
+fn long_wav(bits_per_sample: u16, channels: u16) -> Vec<u8> {
+    let spec = WavSpec { channels, sample_rate: 16_000, bits_per_sample, sample_format: SampleFormat::Int };
+    let samples: Vec<i32> = (0..1_200_000).map(|n| n % 1_009 * 31).collect();
+    sc_test::wav::encode_as(spec, &samples)
+}
+
+#[test]
+fn blocks_believe_a_wrong_header_no_more_than_the_whole_does() {
+    let patched = |mut wav: Vec<u8>, at: usize, bytes: &[u8]| {
+        wav[at..at + bytes.len()].copy_from_slice(bytes);
+        wav
+    };
+    let note = b"LIST\x04\0\0\0abcd";
+    let wav = long_wav(16, 1);
+    let (size, n_data) = ((wav.len() as u64 + 36).to_le_bytes(), (wav.len() as u64 - 44).to_le_bytes());
+    let ds64 = [&b"ds64\x1c\0\0\0"[..], &size, &n_data, &[0; 12]].concat();
+    let long_sizes = patched(wav.clone(), 40, &[0xFF; 4]);
+    let empty = patched(patched(wav.clone(), 40, &[0; 4]), 4, &(wav.len() as u32 - 8).to_le_bytes());
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in [
+        ("24 bits in frames of 0 bytes", patched(long_wav(24, 1), 32, &[0, 0])),
+        ("24 bits twice in frames of 3 bytes", patched(long_wav(24, 2), 32, &[3, 0])),
+        (
+            "a note behind sizes of 64 bits",
+            [b"RF64\xFF\xFF\xFF\xFFWAVE", &ds64[..], &long_sizes[12..], note].concat(),
+        ),
+        ("no byte of padding", [&wav[..12], b"LIST\x03\0\0\0abc", &wav[12..]].concat()),
+        ("no samples", empty.clone()),
+        ("no samples in a short file", [&wav[..4], &[48, 0, 0, 0], &empty[8..44], note].concat()),
+        ("no data chunk", wav[..36].to_vec()),
+        ("a stream", patched(wav.clone(), 40, &[0xFF; 4])),
+    ] {
+        let path = dir.path().join(name);
+        fs::write(&path, &bytes).unwrap();
+        assert_blocks_are_the_whole(&bytes, &path);
+    }
+}
+
+/// The header of an AU file of 24 bits and two channels whose length is not known.
+fn au_header() -> Vec<u8> {
+    [u32::from_be_bytes(*b".snd"), 24, u32::MAX, 4, 16_000, 2].map(u32::to_be_bytes).concat()
+}
+
+/// The header of a W64 file of 16 bits and one channel.
+fn w64_header(n_data: u64) -> Vec<u8> {
+    let name = |name: &[u8; 4]| [&name[..], &[0; 12]].concat();
+    let format = &sc_test::wav::encode(&[], 16_000)[20..36];
+    let [format_len, data_len] = [40, 24 + n_data].map(u64::to_le_bytes);
+    [
+        &name(b"riff")[..],
+        &[0; 8],
+        &name(b"wave"),
+        &name(b"fmt "),
+        &format_len,
+        format,
+        &name(b"data"),
+        &data_len,
+    ]
+    .concat()
+}
+
+#[test]
+fn au_and_w64_files_of_several_blocks_are_the_same() {
+    let samples: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in [
+        ("a.au", [au_header(), samples.clone()].concat()),
+        ("a.w64", [w64_header(2_000_000), samples].concat()), // other chunks follow
+    ] {
+        let path = dir.path().join(name);
+        fs::write(&path, &bytes).unwrap();
+        assert_blocks_are_the_whole(&bytes, &path);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_au_file_is_decoded_before_its_end_has_come() {
+    use std::{io::Write, os::fd::OwnedFd, thread};
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut first = writer.try_clone().unwrap();
+    let writing = thread::spawn(move || {
+        first.write_all(&au_header()).unwrap();
+        first.write_all(&vec![1; 3 << 20]).unwrap();
+    });
+    let mut blocks = Blocks::open(File::from(OwnedFd::from(reader))).unwrap();
+    assert!(blocks.next_block().unwrap().is_some());
+    assert!(blocks.next_block().unwrap().is_some());
+    drop(writer);
+    while blocks.next_block().unwrap().is_some() {}
+    writing.join().unwrap();
+}
+
+#[test]
+fn nothing_follows_an_error() {
+    let spec =
+        WavSpec { channels: 1, sample_rate: 8_000, bits_per_sample: 32, sample_format: SampleFormat::Float };
+    let mut samples = vec![0.5_f32; 300_000];
+    samples[290_000] = f32::NAN; // in the second block
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.wav");
+    fs::write(&path, sc_test::wav::encode_as(spec, &samples)).unwrap();
+    let mut blocks = Blocks::open(File::open(&path).unwrap()).unwrap();
+    assert!(blocks.next_block().unwrap().is_some());
+    assert!(matches!(blocks.next_block(), Err(Error::NotFinite)));
+    assert!(blocks.next_block().unwrap().is_none());
 }
 
 #[test]

@@ -1,30 +1,75 @@
 //! Kinds of WAV by other names: AU and W64 files are written anew as WAV, whose samples they hold.
 
+use super::wav::{Header, UNKNOWN_LEN, first};
 use crate::Error;
 
-/// Returns true if `header` begins as an AU or W64 file.
-pub(super) fn is_kin(header: &[u8]) -> bool {
-    header.starts_with(b".snd") || header.starts_with(b"riff")
+/// What an AU or W64 file says of its samples, or a WAV file itself.
+pub(super) struct Kin {
+    /// The contents of the format chunk of a WAV file with the same samples.
+    pub format: Vec<u8>,
+    /// The place of their first byte.
+    pub start: usize,
+    /// Their length in bytes, which may be more than there are.
+    pub len: u64,
+    /// Their order of bytes, if it is not WAV's.
+    order: Option<HighestFirst>,
 }
 
-/// Returns the WAV file that says the same as an AU or W64 file, if `bytes` are one.
-///
-/// # Errors
-/// [`Error::Foreign`] for an AU file whose encoding is no WAV file's.
-pub(super) fn as_wav(bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-    match bytes {
-        [b'.', b's', b'n', b'd', rest @ ..] => au(bytes, rest).transpose(),
-        [b'r', b'i', b'f', b'f', ..] => Ok(w64(bytes)),
-        _ => Ok(None),
+/// Samples whose highest byte comes first.
+struct HighestFirst {
+    /// Bytes of a sample.
+    width: usize,
+    /// They have a sign, which WAV's 8 bits do not have.
+    is_signed_byte: bool,
+}
+
+impl Kin {
+    /// Reads the header of an AU or W64 file, if `bytes` begin as one.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] for an AU file whose encoding is no WAV file's.
+    pub fn find(bytes: &[u8]) -> Result<Option<Self>, Error> {
+        match bytes {
+            [b'.', b's', b'n', b'd', rest @ ..] => au(bytes, rest).transpose(),
+            [b'r', b'i', b'f', b'f', ..] => Ok(w64(bytes)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the WAV file with all samples of `file`.
+    pub fn as_wav(&self, file: &[u8]) -> Vec<u8> {
+        self.wav(first(file.get(self.start..).unwrap_or_default(), self.len))
+    }
+
+    /// Returns a WAV file with some of the samples.
+    pub fn wav(&self, samples: &[u8]) -> Vec<u8> {
+        match &self.order {
+            Some(order) => wav(&self.format, &order.turned(samples)),
+            None => wav(&self.format, samples),
+        }
     }
 }
 
-/// Rewrites an AU file (Sun, *Audio File Format*): magic number, offset of the samples, their size, encoding, rate
-/// and channels, each in four bytes, the highest first.
-fn au(file: &[u8], header: &[u8]) -> Option<Result<Vec<u8>, Error>> {
-    let word = |index| header.as_chunks().0.get(index).map(|bytes| u32::from_be_bytes(*bytes));
+impl From<Header<'_>> for Kin {
+    fn from(Header { format, start, len }: Header) -> Self {
+        Self { format: format.chunk.to_vec(), start, len, order: None }
+    }
+}
+
+impl HighestFirst {
+    /// Returns the samples as WAV has them.
+    fn turned(&self, data: &[u8]) -> Vec<u8> {
+        let sign = if self.is_signed_byte { 0x80 } else { 0 };
+        data.chunks_exact(self.width).flat_map(|sample| sample.iter().rev()).map(|byte| byte ^ sign).collect()
+    }
+}
+
+/// Reads the header of an AU file (Sun, *Audio File Format*): magic number, offset of the samples, their size, encoding,
+/// rate and channels, each in four bytes, the highest first. `rest` follows the magic number.
+fn au(file: &[u8], rest: &[u8]) -> Option<Result<Kin, Error>> {
+    let word = |index| rest.as_chunks().0.get(index).map(|bytes| u32::from_be_bytes(*bytes));
     let (offset, encoding, rate_hz, channels) = (word(0)?, word(2)?, word(3)?, word(4)?);
-    let data = file.get(offset as usize..)?;
+    let start = usize::try_from(offset).ok().filter(|start| *start <= file.len())?;
     // The tag of WAV's format chunk, and the bytes of a sample.
     let (tag, width) = match encoding {
         1 => (7_u16, 1_u16), // µ-law
@@ -38,35 +83,32 @@ fn au(file: &[u8], header: &[u8]) -> Option<Result<Vec<u8>, Error>> {
             }));
         }
     };
-    let mut data: Vec<u8> =
-        data.chunks_exact(width.into()).flat_map(|sample| sample.iter().rev()).copied().collect();
-    if encoding == 2 {
-        for sample in &mut data {
-            *sample ^= 0x80; // WAV's 8 bits have no sign
-        }
-    }
-    let format = format_chunk(tag, u16::try_from(channels).ok()?, rate_hz, width);
-    Some(Ok(wav(&format, &data)))
+    Some(Ok(Kin {
+        format: format_chunk(tag, u16::try_from(channels).ok()?, rate_hz, width),
+        start,
+        len: u64::MAX, // all that follows, as the size is often unknown
+        order: Some(HighestFirst { width: width.into(), is_signed_byte: encoding == 2 }),
+    }))
 }
 
-/// Rewrites a W64 file (Sony): as WAV, but with names of 16 bytes, sizes of 8 that count name and size, and chunks
-/// at multiples of 8.
-fn w64(file: &[u8]) -> Option<Vec<u8>> {
+/// Reads the header of a W64 file (Sony): as WAV, but with names of 16 bytes, sizes of 8 that count name and size, and
+/// chunks at multiples of 8.
+fn w64(file: &[u8]) -> Option<Kin> {
     const HEADER: usize = 24;
-    let mut rest = file.get(HEADER + 16..)?; // the name and the size of the whole, and the name `wave`
+    let mut start = HEADER + 16; // the name and the size of the whole, and the name `wave`
     let mut format = None;
-    while let [n0, n1, n2, n3, ..] = rest {
-        let (_, size) = rest.get(..HEADER)?.split_last_chunk::<8>()?;
-        let end = usize::try_from(u64::from_le_bytes(*size)).unwrap_or(usize::MAX).max(HEADER);
-        let body = rest.get(HEADER..end).unwrap_or(&rest[HEADER..]);
-        match &[*n0, *n1, *n2, *n3] {
-            b"fmt " => format = Some(body),
-            b"data" => return Some(wav(format?, body)),
+    loop {
+        let (header, body) = file.get(start..)?.split_at_checked(HEADER)?;
+        let (name, size) = header.split_last_chunk::<8>()?;
+        let len = u64::from_le_bytes(*size).saturating_sub(HEADER as u64);
+        start += HEADER;
+        match name {
+            [b'f', b'm', b't', b' ', ..] => format = Some(first(body, len).to_vec()),
+            [b'd', b'a', b't', b'a', ..] => return Some(Kin { format: format?, start, len, order: None }),
             _ => {}
         }
-        rest = rest.get(end.checked_next_multiple_of(8)?..)?;
+        start = usize::try_from(len).ok()?.checked_add(start)?.checked_next_multiple_of(8)?;
     }
-    None
 }
 
 fn format_chunk(tag: u16, channels: u16, rate_hz: u32, width: u16) -> Vec<u8> {
@@ -80,12 +122,13 @@ fn format_chunk(tag: u16, channels: u16, rate_hz: u32, width: u16) -> Vec<u8> {
     chunk
 }
 
+/// Writes a WAV file. What is too long for its sizes goes on to the end of the file, as in a stream.
 fn wav(format: &[u8], data: &[u8]) -> Vec<u8> {
+    let size = |bytes: usize| u32::try_from(bytes).unwrap_or(UNKNOWN_LEN).to_le_bytes();
     let chunk = |name: &[u8; 4], body: &[u8]| {
         let padding = &[0][..body.len() % 2];
-        [name, &(body.len() as u32).to_le_bytes()[..], body, padding].concat()
+        [name, &size(body.len())[..], body, padding].concat()
     };
     let chunks = [chunk(b"fmt ", format), chunk(b"data", data)].concat();
-    let size = chunks.len() as u32 + 4;
-    [b"RIFF", &size.to_le_bytes()[..], b"WAVE", &chunks].concat()
+    [b"RIFF", &size(chunks.len() + 4)[..], b"WAVE", &chunks].concat()
 }

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 use std::ops::Range;
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 
 use opus_pure::OpusDecoder;
 use symphonia::core::{
@@ -27,8 +27,12 @@ const OPUS_MAX_FRAMES: usize = OPUS_RATE_HZ as usize * 120 / 1000;
 
 /// Decodes an audio file to one channel; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
-    // A decoder's bug is no reason to take its caller down.
-    panic::catch_unwind(|| read(without_tags(bytes), limits))
+    guarded(|| read(without_tags(bytes), limits))
+}
+
+/// Runs a decoder. Its bug is no reason to take the caller down.
+pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    panic::catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or(Err(Error::Media(MediaError::DecodeError("its decoder gave up"))))
 }
 

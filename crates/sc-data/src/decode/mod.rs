@@ -16,6 +16,7 @@ pub use limits::Limits;
 pub use resample::StreamResampler;
 
 use crate::{Error, SAMPLE_RATE_HZ, Waveform};
+use kin::Kin;
 use mono::Mono;
 
 /// Decodes an audio file of any length to 16 kHz mono samples.
@@ -45,7 +46,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
 /// Decodes an audio file to one channel at its own sample rate.
 fn mono(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     limits.check_size(bytes.len())?;
-    let rewritten = kin::as_wav(bytes)?;
+    let rewritten = Kin::find(bytes)?.map(|kin| kin.as_wav(bytes));
     let bytes = rewritten.as_deref().unwrap_or(bytes);
     match wav::decode(bytes, limits) {
         // No WAV file, or one of A-law, µ-law or 64-bit floats.

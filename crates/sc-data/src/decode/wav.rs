@@ -17,38 +17,42 @@ const FORMAT_LEN: usize = 16;
 const EXTENSIBLE_LEN: usize = 40;
 /// `WAVE_FORMAT_EXTENSIBLE`: a GUID in the extension holds the sample format.
 const EXTENSIBLE: u16 = 0xFFFE;
-/// The length in a header whose true lengths are in its chunk `ds64`.
-const UNKNOWN_LEN: usize = 0xFFFF_FFFF;
+/// The length in a header whose true lengths are in its chunk `ds64`, or were not known when it was written.
+pub(super) const UNKNOWN_LEN: u32 = 0xFFFF_FFFF;
 /// The encodings that are read here: PCM, floats, and [`EXTENSIBLE`] of either.
 const HOUND_TAGS: [u16; 3] = [1, 3, EXTENSIBLE];
 
 /// Decodes a WAV file to one channel; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
-    let Chunks { format, data } = Chunks::find(bytes)?;
-    limits.check_format(format.channels, format.rate_hz)?;
+    let Header { format, start, len } = Header::find(bytes, bytes.len() as u64)?;
+    let spec = format.check(limits)?;
 
     // Whole frames only: what follows the last one was cut off.
-    let frame_len = usize::from(format.frame_len).max(1);
-    let data = &data[..data.len() - data.len() % frame_len];
-    limits.check_length(data.len() / frame_len, format.rate_hz)?;
-
-    if !HOUND_TAGS.contains(&format.tag) || format.bits == 64 {
-        return Err(foreign::name_in_wav(format.tag).unwrap_or(hound::Error::Unsupported.into()));
-    }
-    let spec = format.validate()?;
-    let samples = mix(data, &spec, frame_len)?;
+    let data = first(&bytes[start..], len);
+    let data = &data[..data.len() - data.len() % format.frame_len()];
+    limits.check_length(data.len() / format.frame_len(), format.rate_hz)?;
+    let samples = mix(data, &spec, format.frame_len())?;
     Ok(Mono { samples, rate_hz: spec.sample_rate })
 }
 
-/// The format chunk and the data chunk. A RIFF chunk is 4 bytes of name, 4 of length, and the contents,
-/// padded to even length.
-struct Chunks<'a> {
-    format: Format<'a>,
-    data: &'a [u8],
+/// Returns the first `len` bytes, or all if there are fewer.
+pub(super) fn first(bytes: &[u8], len: u64) -> &[u8] {
+    usize::try_from(len).ok().and_then(|len| bytes.get(..len)).unwrap_or(bytes)
 }
 
-impl<'a> Chunks<'a> {
-    fn find(bytes: &'a [u8]) -> Result<Self, Error> {
+/// What is said of the samples before they come.
+pub(super) struct Header<'a> {
+    pub format: Format<'a>,
+    /// The place of their first byte.
+    pub start: usize,
+    /// Their length in bytes: more than there are if they were cut off, `u64::MAX` if it was not known.
+    pub len: u64,
+}
+
+impl<'a> Header<'a> {
+    /// Finds the format chunk and the data chunk of a WAV file that has `file_len` bytes and begins with `bytes`. A RIFF
+    /// chunk is 4 bytes of name, 4 of length, and the contents, padded to even length.
+    pub fn find(bytes: &'a [u8], file_len: u64) -> Result<Self, Error> {
         let [n0, n1, n2, n3, s0, s1, s2, s3, b'W', b'A', b'V', b'E', rest @ ..] = bytes else {
             return Err(Error::NotAudio);
         };
@@ -56,25 +60,30 @@ impl<'a> Chunks<'a> {
         if ![b"RIFF", b"RF64", b"BW64"].contains(&&[*n0, *n1, *n2, *n3]) {
             return Err(Error::NotAudio);
         }
-        let riff_len = u32::from_le_bytes([*s0, *s1, *s2, *s3]) as usize;
-        let size_is_true = riff_len.checked_add(8) == Some(bytes.len());
+        let size_is_true = u64::from(u32::from_le_bytes([*s0, *s1, *s2, *s3])) + 8 == file_len;
 
         let mut format = None;
         let mut long_len = None;
         let mut rest = rest;
         while let [n0, n1, n2, n3, l0, l1, l2, l3, body @ ..] = rest {
-            let len = u32::from_le_bytes([*l0, *l1, *l2, *l3]) as usize;
+            let len = u32::from_le_bytes([*l0, *l1, *l2, *l3]);
+            let contents = first(body, len.into());
             match &[*n0, *n1, *n2, *n3] {
-                b"fmt " => format = Some(Format::parse(body.get(..len).unwrap_or(body))?),
+                b"fmt " => format = Some(Format::parse(contents)?),
                 b"ds64" => long_len = data_len(body),
                 b"data" => {
-                    let len = long_len.filter(|_| len == UNKNOWN_LEN).unwrap_or(len);
                     let format = format.ok_or(damaged("no format chunk before the samples"))?;
-                    return Ok(Self { format, data: present(body, len, size_is_true) });
+                    let len = match len {
+                        UNKNOWN_LEN => long_len.unwrap_or(u64::MAX),
+                        // In the header of a stream, whose RIFF size is then wrong, too.
+                        0 if !size_is_true => u64::MAX,
+                        len => len.into(),
+                    };
+                    return Ok(Self { format, start: bytes.len() - body.len(), len });
                 }
                 _ => {}
             }
-            rest = body.get(len..).unwrap_or_default();
+            rest = &body[contents.len()..];
             if len % 2 == 1 {
                 rest = behind_padding(rest);
             }
@@ -84,9 +93,8 @@ impl<'a> Chunks<'a> {
 }
 
 /// Returns the length of the data in a chunk `ds64`: the second of its numbers of 64 bits.
-fn data_len(ds64: &[u8]) -> Option<usize> {
-    let len = ds64.as_chunks().0.get(1).map(|bytes| u64::from_le_bytes(*bytes));
-    len.and_then(|len| usize::try_from(len).ok())
+fn data_len(ds64: &[u8]) -> Option<u64> {
+    ds64.as_chunks().0.get(1).map(|bytes| u64::from_le_bytes(*bytes))
 }
 
 /// Passes over the byte of padding behind a chunk of odd length, unless a writer forgot it: then a name follows.
@@ -98,18 +106,9 @@ fn behind_padding(rest: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns the part of the data chunk's `body` that holds samples. A length may be larger than the data
-/// that was written. In the header of a stream it may be 0; its RIFF size is then wrong, too.
-fn present(body: &[u8], len: usize, size_is_true: bool) -> &[u8] {
-    if len == 0 && !size_is_true {
-        return body;
-    }
-    body.get(..len).unwrap_or(body)
-}
-
 /// The fields of the format chunk, not validated.
-struct Format<'a> {
-    chunk: &'a [u8],
+pub(super) struct Format<'a> {
+    pub chunk: &'a [u8],
     tag: u16,
     channels: u16,
     rate_hz: u32,
@@ -121,7 +120,7 @@ struct Format<'a> {
 
 impl<'a> Format<'a> {
     /// The fields of `WAVEFORMATEX`: tag, channels, rate, bytes a second, frame length, bits.
-    fn parse(chunk: &'a [u8]) -> Result<Self, Error> {
+    pub fn parse(chunk: &'a [u8]) -> Result<Self, Error> {
         let [t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, f0, f1, b0, b1, ..] = chunk else {
             return Err(damaged("the format chunk is cut off"));
         };
@@ -139,6 +138,20 @@ impl<'a> Format<'a> {
             },
             bits,
         })
+    }
+
+    /// Bytes that belong together: a sample of every channel, or several if they are compressed.
+    pub fn frame_len(&self) -> usize {
+        usize::from(self.frame_len).max(1)
+    }
+
+    /// Refuses a format beyond `limits`, and one that [`decode`] does not read.
+    pub fn check(&self, limits: &Limits) -> Result<WavSpec, Error> {
+        limits.check_format(self.channels, self.rate_hz)?;
+        if !HOUND_TAGS.contains(&self.tag) || self.bits == 64 {
+            return Err(foreign::name_in_wav(self.tag).unwrap_or(hound::Error::Unsupported.into()));
+        }
+        self.validate()
     }
 
     /// Validates the format with `hound`, from a header without the fields that writers get wrong.
