@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use rand::Rng;
-use sc_data::augment::{NoiseRecipe, Probability, Span, SpecAugment, Splice};
+use sc_data::augment::{NoiseRecipe, Probability, Span, SpecAugment, Splice, times};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -127,6 +127,7 @@ pub struct RoomRecipe {
     /// Rooms made for a training.
     pub rooms: u32,
     /// Reverberation time in seconds.
+    #[serde(deserialize_with = "times")]
     pub rt60_s: Span<f32>,
     /// Direct sound over echoes, in dB.
     pub direct_db: Span<f32>,
@@ -425,6 +426,8 @@ mod tests {
             ("unknown_share = 0.9\nsilence_share = 0.2", "less than 1 together"),
             ("[speech.speed]\nprobability = 1.0\nrange = [87, 115]", "speech.speed.range is 87 to 115"),
             ("[speech.shift]\nmost_s = nan", "speech.shift.most_s"),
+            ("[speech.room]\nrt60_s = [0, 0]", "rt60_s = [0, 0]"),
+            ("[speech.room]\nrt60_s = [-1, 1]", "numbers from 0.001"),
         ] {
             let error = format!("{:#}", parse(text).unwrap_err());
             assert!(error.contains(expected) && error.contains("recipe.toml"), "{text}: {error}");

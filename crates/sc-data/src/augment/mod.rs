@@ -19,7 +19,7 @@ use crate::Waveform;
 
 pub use noise::{Clicks, Coloured, Cries, Drums, Glides, Hum, NoiseRecipe, NoiseWeights, Notes, pink_noise};
 pub use room::Room;
-pub use span::{Number, Probability, Span, choose};
+pub use span::{Number, Probability, Span, choose, times};
 pub use speech::{Neighbour, Splice, crop, shuffle_thirds, spoken};
 pub use stretch::{pitch, speed, tempo};
 pub use telephone::telephone;

@@ -27,8 +27,8 @@ static TRANSFORMS: LazyLock<Transforms> = LazyLock::new(|| {
 });
 
 impl Room {
-    /// A room with the reverberation time `rt60_s`, whose echoes together have `direct_db` less energy than the
-    /// direct sound. A negative `direct_db` is a speaker far away.
+    /// A room with the reverberation time `rt60_s`, 1 ms or more, whose echoes together have `direct_db` less energy
+    /// than the direct sound. A negative `direct_db` is a speaker far away.
     pub fn new(rt60_s: f32, direct_db: f32, rng: &mut impl Rng) -> Self {
         let decay = 1e-3_f32.powf(1.0 / (rt60_s * SAMPLE_RATE_HZ as f32)); // 60 dB is a factor of 1,000
         let mut envelope = 1.0;

@@ -1,8 +1,10 @@
 //! Settings that something is drawn from.
 
+use std::ops::RangeInclusive;
+
 use rand::distr::uniform::SampleUniform;
 use rand::{Rng, RngExt};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Larger numbers are no setting of a sound.
 const LARGEST: f64 = 1e6;
@@ -31,18 +33,49 @@ impl<T: Number> Span<T> {
     pub fn draw(self, rng: &mut impl Rng) -> T {
         if self.low < self.high { rng.random_range(self.low..self.high) } else { self.low }
     }
+
+    /// Refuses bounds that are not `allowed`, or of which the higher one is first.
+    fn within(self, allowed: &RangeInclusive<f64>) -> Result<Self, String> {
+        let (low, high): (f64, f64) = (self.low.into(), self.high.into());
+        if low <= high && allowed.contains(&low) && allowed.contains(&high) {
+            return Ok(self);
+        }
+        let (least, most) = allowed.clone().into_inner();
+        Err(format!(
+            "[{low}, {high}]: expected [low, high] of numbers from {least} to {most}, the lower one first"
+        ))
+    }
 }
 
 impl<T: Number> TryFrom<[T; 2]> for Span<T> {
     type Error = String;
 
-    fn try_from([low, high]: [T; 2]) -> Result<Self, String> {
-        let (from, to): (f64, f64) = (low.into(), high.into());
-        if from <= to && -LARGEST <= from && to <= LARGEST {
-            return Ok(Self { low, high });
-        }
-        Err(format!("[{from}, {to}]: expected [low, high] of numbers up to {LARGEST}, the lower one first"))
+    fn try_from(bounds: [T; 2]) -> Result<Self, String> {
+        Self::new(bounds[0], bounds[1]).within(&(-LARGEST..=LARGEST))
     }
+}
+
+/// For `deserialize_with`: times in seconds, of 1 ms or more. A sound that fades in no time is none.
+///
+/// # Errors
+/// If it is no such range.
+pub fn times<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span<f32>, D::Error> {
+    within(0.001..=LARGEST, deserializer)
+}
+
+/// For `deserialize_with`: shares that a filter keeps, from 0 to 0.9999. From 1 on, it grows without end.
+///
+/// # Errors
+/// If it is no such range.
+pub(super) fn shares<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span<f32>, D::Error> {
+    within(0.0..=0.9999, deserializer)
+}
+
+fn within<'de, D: Deserializer<'de>>(
+    allowed: RangeInclusive<f64>,
+    deserializer: D,
+) -> Result<Span<f32>, D::Error> {
+    Span::deserialize(deserializer)?.within(&allowed).map_err(serde::de::Error::custom)
 }
 
 impl<T: Number> From<Span<T>> for [T; 2] {
@@ -94,10 +127,14 @@ impl From<Probability> for f64 {
 
 /// Draws an index, each as often as its weight says. Without any weight it is the last.
 pub fn choose(weights: &[u32], rng: &mut impl Rng) -> usize {
-    let total: u32 = weights.iter().sum();
-    let mut left = if total > 0 { rng.random_range(0..total) } else { 0 };
-    for (index, weight) in weights.iter().enumerate() {
-        if left < *weight {
+    let total: u64 = weights.iter().copied().map(u64::from).sum();
+    let mut left = match u32::try_from(total) {
+        Ok(0) => 0,
+        Ok(total) => rng.random_range(0..total).into(), // a number of 64 bits would be another one
+        Err(_) => rng.random_range(0..total),
+    };
+    for (index, weight) in weights.iter().copied().map(u64::from).enumerate() {
+        if left < weight {
             return index;
         }
         left -= weight;
@@ -111,6 +148,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use crate::augment::NoiseRecipe;
 
     #[test]
     fn a_span_draws_from_its_range_and_refuses_what_is_none() {
@@ -120,6 +158,19 @@ mod tests {
         assert_eq!(Span::new(4, 4).draw(&mut rng), 4);
         for wrong in [[2.0, 1.0], [f32::NAN, 1.0], [0.0, f32::INFINITY]] {
             assert!(Span::try_from(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn settings_that_would_make_no_numbers_are_refused() {
+        for wrong in [
+            r#"{ "drums": { "fall_s": [0, 0] } }"#,
+            r#"{ "notes": { "decay_s": [-1, 1] } }"#,
+            r#"{ "cries": { "radius": [0.9, 1.1] } }"#,
+            r#"{ "coloured": { "keep": [1, 1] } }"#,
+        ] {
+            let error = serde_json::from_str::<NoiseRecipe>(wrong).unwrap_err().to_string();
+            assert!(error.contains("numbers from 0"), "{wrong}: {error}");
         }
     }
 
@@ -140,5 +191,8 @@ mod tests {
         assert_eq!(counts[1], 0);
         assert!((200..300).contains(&counts[0]), "{counts:?}");
         assert_eq!(choose(&[0, 0], &mut rng), 1);
+        let mut large = [0; 2];
+        (0..1_000).for_each(|_| large[choose(&[u32::MAX, u32::MAX], &mut rng)] += 1);
+        assert!((400..600).contains(&large[0]), "{large:?}");
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tones::{fade, sine};
 use crate::N_SAMPLES;
-use crate::augment::span::Span;
+use crate::augment::span::{Span, times};
 
 /// Short decaying tones at random moments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,7 @@ pub struct Clicks {
     /// Frequency of a click's tone.
     pub pitch_hz: Span<f32>,
     /// Time in which a click fades to 1/e.
+    #[serde(deserialize_with = "times")]
     pub decay_s: Span<f32>,
     /// Loudness of a click.
     pub loudness: Span<f32>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tones::sine;
 use crate::N_SAMPLES;
-use crate::augment::span::{Probability, Span};
+use crate::augment::span::{Probability, Span, shares};
 
 /// White noise through first-order filters, swelling slowly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,7 @@ pub struct Coloured {
     /// Number of filters.
     pub filters: Span<u32>,
     /// Share of its last output that a filter keeps.
+    #[serde(deserialize_with = "shares")]
     pub keep: Span<f32>,
     /// A filter lets pass the high sounds rather than the low ones.
     pub high_pass: Probability,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tones::{advance, sine};
 use super::{draw_len, scale_to_peak};
-use crate::augment::span::Span;
+use crate::augment::span::{Span, shares};
 use crate::{N_SAMPLES, SAMPLE_RATE_HZ};
 
 /// A buzz, a hiss or both through three resonances that move.
@@ -30,6 +30,7 @@ pub struct Cries {
     /// Frequencies at which each resonance begins and ends.
     pub resonances_hz: [Span<f32>; 3],
     /// Sharpness of a resonance: the radius of its pole.
+    #[serde(deserialize_with = "shares")]
     pub radius: Span<f32>,
     /// Loudness of a cry.
     pub loudness: Span<f32>,

@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::tones::{advance, fade};
-use crate::augment::span::{Probability, Span};
+use crate::augment::span::{Probability, Span, shares, times};
 use crate::{N_SAMPLES, SAMPLE_RATE_HZ};
 
 /// A falling tone and a burst of filtered noise, in any shares.
@@ -18,12 +18,15 @@ pub struct Drums {
     /// Frequency to which the tone falls.
     pub lowest_hz: Span<f32>,
     /// Time in which the tone falls.
+    #[serde(deserialize_with = "times")]
     pub fall_s: Span<f32>,
     /// Share of its last output that the noise's filter keeps.
+    #[serde(deserialize_with = "shares")]
     pub keep: Span<f32>,
     /// The filter lets pass the high sounds rather than the low ones.
     pub high_pass: Probability,
     /// Time in which a beat fades to 1/e.
+    #[serde(deserialize_with = "times")]
     pub decay_s: Span<f32>,
     /// Loudness of a beat.
     pub loudness: Span<f32>,

@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::tones::{advance, fade, overtones};
-use crate::augment::span::Span;
+use crate::augment::span::{Span, times};
 use crate::{N_SAMPLES, SAMPLE_RATE_HZ};
 
 /// Notes of a few harmonics, one after another and together.
@@ -20,6 +20,7 @@ pub struct Notes {
     /// Time in which a note rises.
     pub attack_s: Span<f32>,
     /// Time in which a note fades to 1/e.
+    #[serde(deserialize_with = "times")]
     pub decay_s: Span<f32>,
     /// Loudness of each harmonic relative to the one below.
     pub brightness: Span<f32>,
