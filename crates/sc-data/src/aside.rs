@@ -111,8 +111,8 @@ fn remove_if_left(path: &Path) {
 #[cfg(unix)]
 fn lies_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let place = |file: fs::Metadata| (file.dev(), file.ino());
-    matches!((file.metadata(), fs::metadata(path)), (Ok(own), Ok(there)) if place(own) == place(there))
+    let place = |file: io::Result<fs::Metadata>| file.map(|file| (file.dev(), file.ino())).ok();
+    place(file.metadata()).is_some_and(|own| place(fs::metadata(path)) == Some(own))
 }
 
 /// Here the standard library tells no two files apart.
