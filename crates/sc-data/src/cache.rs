@@ -174,17 +174,19 @@ impl SampleCache {
     /// # Errors
     /// [`DatasetError::Io`] if the cache cannot be read.
     pub fn waveform(&self, source: Source) -> Result<Waveform, DatasetError> {
-        let (range, gain) = match source {
-            Source::Clip(clip) => (self.range(clip), 1.0),
-            Source::Noise { file, offset, gain } => {
+        let range = match source {
+            Source::Clip(clip) => self.range(clip),
+            Source::Noise { file, offset, .. } => {
                 let range = self.range(self.n_clips + file);
                 let start = range.end.min(range.start + offset as u64);
-                (start..range.end.min(start + N_SAMPLES as u64), gain)
+                start..range.end.min(start + N_SAMPLES as u64)
             }
         };
         let samples = self.read(range).map_err(DatasetError::io(&self.path))?;
         let mut waveform = Waveform::from_i16(&samples);
-        waveform.samples_mut().iter_mut().for_each(|sample| *sample *= gain);
+        if let Source::Noise { gain, .. } = source {
+            waveform.scale(gain);
+        }
         Ok(waveform)
     }
 

@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::augment::{self, Room, add, pink_noise, time_shift};
+use crate::augment::{self, Room, add, gain, pink_noise, time_shift};
 use crate::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
 
 /// Everything drawn under a condition follows from it and the clip's index.
@@ -199,7 +199,7 @@ fn samples(seconds: f32) -> usize {
 fn mix(waveform: &mut Waveform, other: &Waveform, snr_db: f32, subject: Subject) {
     let usual = 10.0_f32.powf(WORD_DBFS / 10.0) * N_SAMPLES as f32;
     let energy = if subject.is_speech { waveform.energy() } else { usual };
-    add(waveform, other, (energy / other.energy()).sqrt() * 10.0_f32.powf(-snr_db / 20.0));
+    add(waveform, other, gain(energy, other, snr_db));
 }
 
 impl Surroundings {
@@ -217,11 +217,9 @@ impl Surroundings {
             let Some((_, voice)) = others.choose(rng) else { break };
             let mut voice = voice.clone();
             time_shift(&mut voice, N_SAMPLES / 4, rng);
-            let energy = voice.energy();
-            if energy > 0.0 {
-                // Each as loud as the others.
-                add(&mut babble, &voice, (0.01 * N_SAMPLES as f32 / energy).sqrt() / count as f32);
-            }
+            // Each as loud as the others.
+            let gain = gain(0.01 * N_SAMPLES as f32, &voice, 0.0);
+            add(&mut babble, &voice, gain / count as f32);
         }
         babble
     }

@@ -53,13 +53,13 @@ pub fn advance(waveform: &mut Waveform, by: usize) {
 
 /// Adds another sound at a signal-to-noise ratio, clipped to [-1, 1]; nothing, if either is silent.
 pub fn mix(waveform: &mut Waveform, other: &Waveform, snr_db: f32) {
-    add(waveform, other, gain(waveform, other, snr_db));
+    add(waveform, other, gain(waveform.energy(), other, snr_db));
 }
 
-/// Returns what the samples of `other` are multiplied by for a signal-to-noise ratio.
-fn gain(waveform: &Waveform, other: &Waveform, snr_db: f32) -> f32 {
+/// Returns what the samples of `other` are multiplied by for a signal-to-noise ratio to a signal of this energy.
+pub(crate) fn gain(energy: f32, other: &Waveform, snr_db: f32) -> f32 {
     let power_ratio = 10.0_f32.powf(-snr_db / 10.0);
-    (waveform.energy() / other.energy() * power_ratio).sqrt()
+    (energy / other.energy() * power_ratio).sqrt()
 }
 
 /// Adds another sound times `gain`, clipped to [-1, 1]; nothing, if `gain` is not finite.

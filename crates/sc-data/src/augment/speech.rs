@@ -93,7 +93,7 @@ impl Neighbour {
     pub fn apply(&self, waveform: &mut Waveform, mut other: Waveform) {
         let (word, neighbour) = (spoken(waveform.samples()), spoken(other.samples()));
         // Of the whole word: what is cut off below is no reason to be louder.
-        let gain = gain(waveform, &other, -self.level_db);
+        let gain = gain(waveform.energy(), &other, -self.level_db);
         let pause = (self.pause_s.max(0.0) * SAMPLE_RATE_HZ as f32) as usize;
         let [to, from] = if self.is_before {
             [word.start, neighbour.end + pause]

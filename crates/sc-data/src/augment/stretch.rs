@@ -60,13 +60,14 @@ pub fn pitch(sound: &[f32], semitones: f32) -> Vec<f32> {
 
 /// The place near `wanted` from where the sound is most like that from `follows` on.
 fn best_fit(sound: &[f32], wanted: isize, follows: isize) -> isize {
-    let likeness = |from: &isize| -> f32 {
+    let likeness = |from: isize| -> f32 {
         let samples = (0..STEP as isize).step_by(SPARSE);
         samples.map(|i| at(sound, from + i) * at(sound, follows + i)).sum()
     };
     let reach = REACH as isize;
     let places = (wanted - reach..=wanted + reach).step_by(SPARSE).chain([wanted]);
-    places.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or(wanted)
+    let rated = places.map(|place| (likeness(place), place));
+    rated.max_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(wanted, |(_, place)| place)
 }
 
 /// Zero outside.
