@@ -163,7 +163,7 @@ impl LogMel {
         }
     }
 
-    /// Computes the natural log of mel power + 1e-6: Hann window, HTK mel scale, as
+    /// Computes the natural log of mel power + [`log_offset`](LogMelConfig::log_offset): Hann window, HTK mel scale, as
     /// `torchaudio.transforms.MelSpectrogram`.
     ///
     /// # Shapes

@@ -30,8 +30,8 @@ pub fn speed(sound: &[f32], factor: f32) -> Vec<f32> {
     (0..sound.len()).map(sample).collect()
 }
 
-/// A second of sound `factor` times as fast and as high as before, about its middle, by overlapping pieces where they
-/// fit best (WSOLA, Verhelst and Roelands, ICASSP 1993).
+/// A second of sound `factor` times as fast with the same pitch, about its middle, by overlapping pieces where they fit
+/// best (WSOLA, Verhelst and Roelands, ICASSP 1993).
 pub fn tempo(sound: &[f32], factor: f32) -> Vec<f32> {
     let middle = N_SAMPLES as f32 / 2.0;
     let window: Vec<f32> = (0..PIECE).map(|i| (PI * (i as f32 + 0.5) / PIECE as f32).sin().powi(2)).collect();
