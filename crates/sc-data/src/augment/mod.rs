@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Waveform;
 
-pub use noise::{Clicks, Coloured, Cries, Drums, Glides, Hum, NoiseRecipe, NoiseWeights, Notes, pink_noise};
+pub(crate) use noise::pink_noise;
+pub use noise::{Clicks, Coloured, Cries, Drums, Glides, Hum, NoiseRecipe, NoiseWeights, Notes};
 pub use room::Room;
 pub use span::{Number, Probability, Span, choose, times};
 pub use speech::{Neighbour, Splice, crop, shuffle_thirds, spoken};
@@ -35,7 +36,7 @@ pub fn time_shift(waveform: &mut Waveform, most: usize, rng: &mut impl Rng) {
 }
 
 /// Moves a sound to `by` samples later; what enters is silence.
-pub fn delay(waveform: &mut Waveform, by: usize) {
+pub(crate) fn delay(waveform: &mut Waveform, by: usize) {
     let samples = waveform.samples_mut();
     let by = by.min(samples.len());
     samples.copy_within(..samples.len() - by, by);
@@ -43,7 +44,7 @@ pub fn delay(waveform: &mut Waveform, by: usize) {
 }
 
 /// Moves a sound to `by` samples earlier; what enters is silence.
-pub fn advance(waveform: &mut Waveform, by: usize) {
+pub(crate) fn advance(waveform: &mut Waveform, by: usize) {
     let samples = waveform.samples_mut();
     let by = by.min(samples.len());
     samples.copy_within(by.., 0);
@@ -63,7 +64,7 @@ pub(crate) fn gain(energy: f32, other: &Waveform, snr_db: f32) -> f32 {
 }
 
 /// Adds another sound times `gain`, clipped to [-1, 1]; nothing, if `gain` is not finite.
-pub fn add(waveform: &mut Waveform, other: &Waveform, gain: f32) {
+pub(crate) fn add(waveform: &mut Waveform, other: &Waveform, gain: f32) {
     if !gain.is_finite() {
         return;
     }

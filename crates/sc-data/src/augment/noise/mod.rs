@@ -138,7 +138,7 @@ impl NoiseRecipe {
 }
 
 /// A second of pink noise: as much power in every octave, by Paul Kellet's filter (musicdsp.org, 1999).
-pub fn pink_noise(rng: &mut impl Rng) -> Waveform {
+pub(crate) fn pink_noise(rng: &mut impl Rng) -> Waveform {
     let mut sums = [0.0_f32; 3];
     let samples: Vec<f32> = (0..N_SAMPLES)
         .map(|_| {
