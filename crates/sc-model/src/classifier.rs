@@ -50,6 +50,8 @@ pub struct Timing {
 /// A loaded record, ready to classify. Threads share it.
 pub struct Classifier {
     header: Header,
+    /// Least confidence at which a keyword is accepted: the record's, unless another one was asked for.
+    threshold: f32,
     pub(crate) log_mel: LogMel,
     pub(crate) network: Box<dyn Runner>,
     backend: Backend,
@@ -141,15 +143,21 @@ impl Classifier {
     pub fn untested(record: &Record, backend: Backend) -> Self {
         let header = record.header.clone();
         let (network, backend) = load_network(record, backend);
-        let (log_mel, words) = (header.log_mel.init(), record.words.clone());
-        Self { header, log_mel, network, backend, words, free: Mutex::default() }
+        let (log_mel, words, threshold) = (header.log_mel.init(), record.words.clone(), header.threshold);
+        Self { header, threshold, log_mel, network, backend, words, free: Mutex::default() }
     }
 
-    /// Replaces the threshold: the least confidence at which a keyword is accepted.
+    /// Replaces the threshold: the least confidence at which a keyword is accepted. Answers are then those of
+    /// [`classify_at`](Self::classify_at).
     #[must_use]
     pub fn with_threshold(mut self, threshold: f32) -> Self {
-        self.header.threshold = threshold;
+        self.threshold = threshold;
         self
+    }
+
+    /// Returns the least confidence at which a keyword is accepted.
+    pub fn threshold(&self) -> f32 {
+        self.threshold
     }
 
     /// The record's header.
@@ -165,7 +173,7 @@ impl Classifier {
 
     /// Classifies a waveform on the calling thread.
     pub fn classify(&self, waveform: &Waveform) -> Prediction {
-        self.classify_at(waveform, self.header.threshold).0
+        self.classify_at(waveform, self.threshold).0
     }
 
     /// Classifies a waveform with a threshold for this answer alone, and returns the time it took.
@@ -234,8 +242,7 @@ impl Classifier {
 
     /// Answers by the network's logits and the scores of the taught words.
     pub fn answer_with(&self, logits: &[f32], word_scores: &[f32]) -> Prediction {
-        let threshold = self.header.threshold;
-        self.predict(self.combine(logits, word_scores, threshold), threshold)
+        self.predict(self.combine(logits, word_scores, self.threshold), self.threshold)
     }
 
     /// Returns the channels of [`Output::word_frames`].
@@ -287,6 +294,7 @@ impl Classifier {
     fn combine(&self, logits: &[f32], word_scores: &[f32], threshold: f32) -> Vec<f32> {
         let network = softmax(logits, self.header.temperature);
         let scores = word_scores.iter().zip(&self.header.taught);
+        // The record's own: a word's confidence must not change with the threshold that it is compared with.
         let taught = scores.map(|(score, word)| words::confidence(*score, word, self.header.threshold));
         words::combine(&network, |label| self.header.labels.is_keyword(label), taught, threshold)
     }

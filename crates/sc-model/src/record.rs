@@ -223,6 +223,12 @@ impl Header {
         }
     }
 
+    /// Replaces the threshold. Taught words keep their confidences.
+    pub fn set_threshold(&mut self, threshold: f32) {
+        self.taught.iter_mut().for_each(|word| word.move_threshold(self.threshold, threshold));
+        self.threshold = threshold;
+    }
+
     fn parse(json: &str) -> Result<Self, Error> {
         // The version first: another version may have other fields.
         #[derive(Deserialize)]

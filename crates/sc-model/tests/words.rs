@@ -86,6 +86,32 @@ fn what_is_not_the_taught_word_is_answered_as_before() {
 }
 
 #[test]
+fn a_threshold_for_all_answers_is_that_for_one_answer_and_leaves_the_confidence() {
+    let record = with_lamp();
+    let lamp = Waveform::from_samples(&take("stop", 140.0));
+    let usual = classifier(&record).classify(&lamp);
+    let just_above = usual.confidence.next_up();
+    for threshold in [0.0, 0.5, usual.confidence, just_above, 1.0] {
+        let heard = classifier(&record).with_threshold(threshold).classify(&lamp);
+        assert_eq!(heard, classifier(&record).classify_at(&lamp, threshold).0);
+        let is_enough = threshold < just_above;
+        assert_eq!(heard.label == "lamp" && heard.accepted, is_enough, "{threshold}: {heard:?}");
+    }
+}
+
+#[test]
+fn a_taught_word_keeps_its_confidence_when_the_records_threshold_changes() {
+    let mut record = with_lamp();
+    let lamp = Waveform::from_samples(&take("stop", 140.0));
+    let usual = classifier(&record).classify(&lamp).confidence;
+    for threshold in [0.3, 0.99, 0.0] {
+        record.header.set_threshold(threshold);
+        let (heard, _) = classifier(&record).classify_at(&lamp, 0.0);
+        assert!((heard.confidence - usual).abs() < 1e-5, "{threshold}: {heard:?}, before {usual}");
+    }
+}
+
+#[test]
 fn a_record_with_taught_words_is_read_as_it_was_written() {
     let record = with_lamp();
     let again = Record::from_bytes(&record.to_bytes().unwrap()).unwrap();

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use rayon::prelude::*;
 use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
 use sc_model::words::{Recording, Taught, forget, teach};
-use sc_model::{Backend, Classifier, DetectorConfig, Record};
+use sc_model::{Backend, Classifier, DetectorConfig, Header, Record};
 
 use crate::answer::{Detection, Prediction};
 use crate::audio::{self, Audio};
@@ -30,9 +30,17 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn new(record: Record, backend: Backend) -> PyResult<Arc<Self>> {
+    fn new(record: Record, backend: Backend, threshold: f32) -> PyResult<Arc<Self>> {
         let classifier = Classifier::new(&record, backend).map_err(|error| to_python(&error))?;
-        Ok(Arc::new(Self { record, classifier: Arc::new(classifier) }))
+        let classifier = Arc::new(classifier.with_threshold(threshold));
+        Ok(Arc::new(Self { record, classifier }))
+    }
+
+    /// Returns the record's header with the threshold that is in use.
+    fn header(&self) -> Header {
+        let mut header = self.record.header.clone();
+        header.set_threshold(self.classifier.threshold());
+        header
     }
 }
 
@@ -45,9 +53,9 @@ impl Recognizer {
         let backend = backend.parse().map_err(|error| to_python(&error))?;
         let threshold = in_range("threshold", threshold, 0.0, 1.0)?;
         let record = path.as_deref().map_or_else(Record::shipped, Record::load);
-        let mut record = record.map_err(|error| to_python(&error))?;
-        record.header.threshold = threshold.unwrap_or(record.header.threshold);
-        Ok(Self { current: RwLock::new(Loaded::new(record, backend)?) })
+        let record = record.map_err(|error| to_python(&error))?;
+        let threshold = threshold.unwrap_or(record.header.threshold);
+        Ok(Self { current: RwLock::new(Loaded::new(record, backend, threshold)?) })
     }
 
     /// What computes: `native`, or `native-int8` if it was asked for and the processor has instructions for it.
@@ -65,7 +73,7 @@ impl Recognizer {
     /// The model's header: labels, settings, and the training that made it.
     #[getter]
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_object(py, &self.current().record.header)
+        to_object(py, &self.current().header())
     }
 
     /// Names the word in the loudest second of a path, the bytes of a file, or an array, `[n_samples]`.
@@ -176,13 +184,15 @@ impl Recognizer {
 
     /// Writes the model to a file, with the threshold that is in use.
     fn save(&self, path: PathBuf) -> PyResult<()> {
-        self.current().record.save(&path).map_err(|error| to_python(&error))
+        let current = self.current();
+        let record = Record { header: current.header(), ..current.record.clone() };
+        record.save(&path).map_err(|error| to_python(&error))
     }
 
     fn __repr__(&self) -> String {
         let current = self.current();
-        let header = &current.record.header;
-        format!("Recognizer(labels={:?}, threshold={})", header.labels.names(), header.threshold)
+        let (labels, threshold) = (current.record.header.labels.names(), current.classifier.threshold());
+        format!("Recognizer(labels={labels:?}, threshold={threshold})")
     }
 }
 
@@ -195,7 +205,8 @@ impl Recognizer {
     fn change<T>(&self, change: impl FnOnce(Record) -> PyResult<(Record, T)>) -> PyResult<T> {
         let before = self.current();
         let (record, result) = change(before.record.clone())?;
-        let loaded = Loaded::new(record, before.classifier.backend())?;
+        let classifier = &before.classifier;
+        let loaded = Loaded::new(record, classifier.backend(), classifier.threshold())?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(result)
     }

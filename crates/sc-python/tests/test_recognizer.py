@@ -137,6 +137,16 @@ def test_a_saved_model_answers_the_same_and_keeps_its_threshold(recognizer, tmp_
     assert loaded.logits(EXAMPLES / "yes.mp3") == recognizer.logits(EXAMPLES / "yes.mp3")
 
 
+def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
+    strict = sc.Recognizer(threshold=0.99)
+    banana = EXAMPLES / "banana.mp3"
+    strict.teach({"banana": [banana] * 3})
+    strict.save(tmp_path / "taught.safetensors")
+    answer, expected = (one.classify(banana) for one in [sc.Recognizer(tmp_path / "taught.safetensors"), strict])
+    assert (answer.label, answer.accepted) == (expected.label, expected.accepted)
+    assert answer.confidence == pytest.approx(expected.confidence, abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [

@@ -47,7 +47,7 @@ pub struct DetectorConfig {
     pub hop_s: f32,
     /// Time over which the probabilities of answers are averaged, in seconds.
     pub smoothing_s: f32,
-    /// Least confidence of a detected keyword. `None` takes the record's threshold.
+    /// Least confidence of a detected keyword. `None` takes the classifier's threshold.
     pub threshold: Option<f32>,
 }
 
@@ -132,8 +132,8 @@ impl Detector {
     pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig) -> Self {
         let hop = frames_in(config.hop_s, &classifier.header().log_mel);
         let listener = Listener::new(classifier, hop);
-        let Header { labels, log_mel, threshold, .. } = listener.classifier().header();
-        let threshold = config.threshold.unwrap_or(*threshold);
+        let Header { labels, log_mel, .. } = listener.classifier().header();
+        let threshold = config.threshold.unwrap_or(listener.classifier().threshold());
         let n_smoothed = frames_in(config.smoothing_s, log_mel).div_ceil(listener.hop());
         Self {
             frames: Frames::after_silence(margin(), log_mel.n_mels),

@@ -16,11 +16,23 @@ pub struct TaughtWord {
     pub n_recordings: usize,
 }
 
+impl TaughtWord {
+    /// Moves the least score of a word for a record whose threshold changes, so that every score keeps its confidence.
+    pub(crate) fn move_threshold(&mut self, from: f32, to: f32) {
+        self.least_score += (log_odds(to) - log_odds(from)) / SLOPE;
+    }
+}
+
 /// Returns the confidence in a taught word of this score: at its least score the threshold of the record.
 pub(crate) fn confidence(score: f32, word: &TaughtWord, threshold: f32) -> f32 {
-    let threshold = threshold.clamp(0.01, 0.99);
-    let log_odds = SLOPE * (score - word.least_score) + (threshold / (1.0 - threshold)).ln();
+    let log_odds = SLOPE * (score - word.least_score) + log_odds(threshold);
     1.0 / (1.0 + (-log_odds).exp())
+}
+
+/// Returns the logarithm of the odds of a threshold. Of 0 and 1 it would be infinite.
+fn log_odds(threshold: f32) -> f32 {
+    let threshold = threshold.clamp(0.01, 0.99);
+    (threshold / (1.0 - threshold)).ln()
 }
 
 /// Returns the probabilities of the network's labels and of the taught words, together 1.

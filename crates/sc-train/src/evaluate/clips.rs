@@ -32,5 +32,5 @@ pub(crate) fn evaluate(classifier: &Classifier, dir: &Path) -> Result<Evaluated>
         bail!("no clip in {} can be read: {path}: {error}", dir.display());
     }
     let evaluation = Evaluation::new(labels, &answers);
-    Ok(Evaluated { evaluation, threshold: classifier.header().threshold, unreadable })
+    Ok(Evaluated { evaluation, threshold: classifier.threshold(), unreadable })
 }

@@ -35,7 +35,7 @@ pub(crate) fn evaluate(classifier: &Classifier, data: &Path, split: Split) -> Re
         });
     Ok(Evaluated {
         evaluation: Evaluation::new(labels, &answers),
-        threshold: classifier.header().threshold,
+        threshold: classifier.threshold(),
         unreadable: unreadable.collect(),
     })
 }

@@ -163,7 +163,7 @@ fn row(classifier: &Classifier, name: &str, streams: &[(f64, Vec<Tally>)]) -> St
 
 /// The model's own threshold, then those of the curve.
 fn thresholds(classifier: &Classifier) -> impl Iterator<Item = f32> {
-    [classifier.header().threshold].into_iter().chain(THRESHOLDS)
+    [classifier.threshold()].into_iter().chain(THRESHOLDS)
 }
 
 /// Detects at every threshold.
