@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sc_data::{Limits, StreamResampler, decode};
+use sc_data::{Limits, StreamResampler, Waveform, decode};
 
 use crate::{Error, chain, to_python};
 
@@ -40,6 +40,11 @@ impl Audio {
     /// Returns the file's path, if it is one.
     pub fn path(&self) -> Option<&Path> {
         if let Self::Path(path) = self { Some(path) } else { None }
+    }
+
+    /// Returns the loudest second.
+    pub fn waveform(self) -> Result<Waveform, String> {
+        Ok(Waveform::from_samples(&self.decode(&Limits::default())?))
     }
 
     /// Returns the audio as 16 kHz mono samples.

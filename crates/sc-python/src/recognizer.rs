@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pyo3::prelude::*;
 use rayon::prelude::*;
-use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
+use sc_data::{Limits, SAMPLE_RATE_HZ};
 use sc_model::words::{Recording, Taught, forget, teach};
 use sc_model::{Backend, Classifier, DetectorConfig, Header, Record};
 
@@ -21,6 +21,8 @@ use crate::{Error, to_python};
 pub struct Recognizer {
     /// Exchanged whole when words are taught.
     current: RwLock<Arc<Loaded>>,
+    /// Held while the words change: two writers at once lose nothing.
+    writer: Mutex<()>,
 }
 
 /// A record, ready to classify.
@@ -49,13 +51,16 @@ impl Recognizer {
     /// Loads a model file, or the model that comes with the package.
     #[new]
     #[pyo3(signature = (path=None, *, threshold=None, backend="native"))]
-    fn new(path: Option<PathBuf>, threshold: Option<f32>, backend: &str) -> PyResult<Self> {
+    fn new(py: Python<'_>, path: Option<PathBuf>, threshold: Option<f32>, backend: &str) -> PyResult<Self> {
         let backend = backend.parse().map_err(|error| to_python(&error))?;
         let threshold = in_range("threshold", threshold, 0.0, 1.0)?;
-        let record = path.as_deref().map_or_else(Record::shipped, Record::load);
-        let record = record.map_err(|error| to_python(&error))?;
-        let threshold = threshold.unwrap_or(record.header.threshold);
-        Ok(Self { current: RwLock::new(Loaded::new(record, backend, threshold)?) })
+        let loaded = py.detach(|| {
+            let record = path.as_deref().map_or_else(Record::shipped, Record::load);
+            let record = record.map_err(|error| to_python(&error))?;
+            let threshold = threshold.unwrap_or(record.header.threshold);
+            Loaded::new(record, backend, threshold)
+        })?;
+        Ok(Self { current: RwLock::new(loaded), writer: Mutex::new(()) })
     }
 
     /// What computes: `native`, or `native-int8` if it was asked for and the processor has instructions for it.
@@ -139,19 +144,30 @@ impl Recognizer {
 
     /// The log-mel spectrogram of the loudest second, `[n_frames][n_mels]`.
     #[pyo3(signature = (audio, *, sample_rate=None))]
-    fn log_mel(&self, audio: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<Vec<Vec<f32>>> {
-        let samples = Audio::new(audio, sample_rate)?.decode(&Limits::default()).map_err(Error::new_err)?;
-        let current = self.current();
-        let config = &current.record.header.log_mel;
-        let features = config.init().compute(&Waveform::from_samples(&samples));
-        Ok(features.values().chunks(config.n_mels).map(<[f32]>::to_vec).collect())
+    fn log_mel(
+        &self,
+        py: Python<'_>,
+        audio: &Bound<'_, PyAny>,
+        sample_rate: Option<f64>,
+    ) -> PyResult<Vec<Vec<f32>>> {
+        let audio = Audio::new(audio, sample_rate)?;
+        let log_mel = &self.current().record.header.log_mel;
+        let features = py.detach(|| Ok(log_mel.init().compute(&audio.waveform()?)));
+        let features = features.map_err(Error::new_err::<String>)?;
+        Ok(features.values().chunks(log_mel.n_mels).map(<[f32]>::to_vec).collect())
     }
 
     /// The network's output for the loudest second before it becomes probabilities, `[n_labels]`.
     #[pyo3(signature = (audio, *, sample_rate=None))]
-    fn logits(&self, audio: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<Vec<f32>> {
-        let samples = Audio::new(audio, sample_rate)?.decode(&Limits::default()).map_err(Error::new_err)?;
-        Ok(self.current().classifier.logits(&Waveform::from_samples(&samples)))
+    fn logits(
+        &self,
+        py: Python<'_>,
+        audio: &Bound<'_, PyAny>,
+        sample_rate: Option<f64>,
+    ) -> PyResult<Vec<f32>> {
+        let audio = Audio::new(audio, sample_rate)?;
+        let logits = py.detach(|| Ok(self.current().classifier.logits(&audio.waveform()?)));
+        logits.map_err(Error::new_err::<String>)
     }
 
     /// Teaches words by 3 to 50 recordings of each, paths or the bytes of files, and returns a report for each.
@@ -165,10 +181,10 @@ impl Recognizer {
         };
         let words = words.into_iter().map(|(name, takes)| Ok((name, audio(takes)?)));
         let words = words.collect::<PyResult<Vec<_>>>()?;
-        let reports = self.change(|mut record| {
+        let reports = self.change(py, |mut record| {
             let mut reports = Vec::new();
             for (name, takes) in words {
-                let (taught, report) = py.detach(|| teach_one(&record, &name, takes))?;
+                let (taught, report) = teach_one(&record, &name, takes)?;
                 record = taught;
                 reports.push(report);
             }
@@ -178,15 +194,17 @@ impl Recognizer {
     }
 
     /// Forgets a taught word.
-    fn forget(&self, name: &str) -> PyResult<()> {
-        self.change(|record| Ok((forget(&record, name).map_err(|error| to_python(&error))?, ())))
+    fn forget(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        self.change(py, |record| Ok((forget(&record, name).map_err(|error| to_python(&error))?, ())))
     }
 
     /// Writes the model to a file, with the threshold that is in use.
-    fn save(&self, path: PathBuf) -> PyResult<()> {
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let current = self.current();
-        let record = Record { header: current.header(), ..current.record.clone() };
-        record.save(&path).map_err(|error| to_python(&error))
+        py.detach(|| {
+            let record = Record { header: current.header(), ..current.record.clone() };
+            record.save(&path).map_err(|error| to_python(&error))
+        })
     }
 
     fn __repr__(&self) -> String {
@@ -201,19 +219,28 @@ impl Recognizer {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Exchanges the record for another, or leaves all as it was.
-    fn change<T>(&self, change: impl FnOnce(Record) -> PyResult<(Record, T)>) -> PyResult<T> {
-        let before = self.current();
-        let (record, result) = change(before.record.clone())?;
-        let classifier = &before.classifier;
-        let loaded = Loaded::new(record, classifier.backend(), classifier.threshold())?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-        Ok(result)
+    /// Exchanges the record for another, or leaves all as it was, while other Python threads run.
+    ///
+    /// The lock is taken without that of the interpreter: two threads could else wait for each other.
+    fn change<T: Send>(
+        &self,
+        py: Python<'_>,
+        change: impl Send + FnOnce(Record) -> PyResult<(Record, T)>,
+    ) -> PyResult<T> {
+        py.detach(|| {
+            let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = self.current();
+            let (record, result) = change(before.record.clone())?;
+            let classifier = &before.classifier;
+            let loaded = Loaded::new(record, classifier.backend(), classifier.threshold())?;
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+            Ok(result)
+        })
     }
 
     fn answer(&self, audio: Audio) -> Result<Prediction, String> {
-        let samples = audio.decode(&Limits::default())?;
-        Ok(self.current().classifier.classify(&Waveform::from_samples(&samples)).into())
+        let waveform = audio.waveform()?;
+        Ok(self.current().classifier.classify(&waveform).into())
     }
 }
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import wave
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import EXAMPLES, GOLDEN, ROOT, programs
@@ -243,3 +244,11 @@ def test_a_word_is_taught_saved_and_forgotten(tmp_path):
         recognizer.teach({"lights": [banana]})
     recognizer.forget("банан")
     assert not recognizer.classify(banana).accepted
+
+
+def test_two_threads_that_teach_lose_no_word():
+    recognizer = sc.Recognizer()
+    words = {"banana": EXAMPLES / "banana.mp3", "golden": GOLDEN / "speech-16000-1.wav"}
+    with ThreadPoolExecutor(len(words)) as threads:
+        list(threads.map(lambda word: recognizer.teach({word: [words[word]] * 3}), words))
+    assert set(recognizer.labels[-2:]) == set(words)
