@@ -8,7 +8,7 @@ use crate::weights::WORD_BLOCK;
 const MOST_VALUES: usize = 1 << 22;
 
 /// Most multiply-adds for one clip: about a second's. The shipped network takes 27 million.
-const MOST_MULTIPLY_ADDS: usize = 4_000_000_000;
+const MOST_MULTIPLY_ADDS: u64 = 4_000_000_000;
 
 /// A convolution over `[time, frequency, channel]`.
 ///
@@ -128,9 +128,9 @@ impl KeywordCnnConfig {
     }
 
     /// Returns the multiply-adds for one clip.
-    pub fn multiply_adds(&self) -> usize {
-        let convolutions: usize = self.layers().iter().map(|layer| layer.shape.multiply_adds()).sum();
-        convolutions + self.n_features() * self.n_labels
+    pub fn multiply_adds(&self) -> u64 {
+        let convolutions: u64 = self.layers().iter().map(|layer| layer.shape.multiply_adds()).sum();
+        convolutions + (self.n_features() * self.n_labels) as u64
     }
 
     /// Returns the name and shape of every tensor of a record.
@@ -282,8 +282,8 @@ impl ConvShape {
     }
 
     /// Returns the multiply-adds for one clip.
-    pub fn multiply_adds(&self) -> usize {
-        self.n_places() * self.patch_len() * self.channels
+    pub fn multiply_adds(&self) -> u64 {
+        self.n_places() as u64 * self.patch_len() as u64 * self.channels as u64
     }
 }
 
@@ -320,6 +320,13 @@ mod tests {
             shipped().tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
         assert_eq!((shipped().multiply_adds() + 50_000) / 100_000, 267);
         assert_eq!((n_weights + 5_000) / 10_000, 63);
+    }
+
+    #[test]
+    fn the_cost_of_a_network_does_not_wrap_in_32_bits() {
+        let wide = KeywordCnnConfig { entry: 1024, ..shipped().widened(32) };
+        let costly: u64 = wide.multiply_adds();
+        assert!(costly > u64::from(u32::MAX), "{costly}");
     }
 
     #[test]
