@@ -39,9 +39,9 @@ pub struct Detection {
     /// The keyword.
     label: String,
     /// Its start, in seconds from the first sample.
-    start_s: f32,
+    start_s: f64,
     /// Its end, in seconds from the first sample.
-    end_s: f32,
+    end_s: f64,
     /// How sure the detector is: by the stream, and by a second look at the second around the word.
     confidence: f32,
 }
@@ -68,7 +68,7 @@ impl Detection {
 #[derive(Clone, PartialEq)]
 pub struct Score {
     /// The end of that second, in seconds from the first sample.
-    time_s: f32,
+    time_s: f64,
     /// The label.
     label: String,
     /// Its smoothed probability.

@@ -70,15 +70,15 @@ pub struct Detection {
     /// The keyword.
     pub label: String,
     /// Start of the keyword, in seconds from the first sample.
-    pub start_s: f32,
+    pub start_s: f64,
     /// End of the keyword, in seconds from the first sample.
-    pub end_s: f32,
+    pub end_s: f64,
     /// How sure the detector is, by the keyword's smoothed probability when it was detected and by its probability in
     /// the second around it.
     pub confidence: f32,
     /// The time up to which sound was heard when it was detected, in seconds from the first sample.
     #[serde(skip)]
-    pub detected_s: f32,
+    pub detected_s: f64,
 }
 
 /// The likeliest label at a time.
@@ -86,7 +86,7 @@ pub struct Detection {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Score {
     /// The time up to which sound was heard, in seconds from the first sample.
-    pub time_s: f32,
+    pub time_s: f64,
     /// The label with the highest smoothed probability.
     pub label: String,
     /// That probability.
@@ -301,10 +301,10 @@ impl Detector {
 
     /// Returns the time of a frame that is counted from the beginning of the margin, in seconds from the first
     /// sample.
-    fn seconds(&self, frame: usize) -> f32 {
-        // In whole samples, so that 0.46 s is not 0.45999998.
-        let n_samples = (frame * self.header().log_mel.hop_length) as i64 - margin() as i64;
-        n_samples as f32 / SAMPLE_RATE_HZ as f32
+    fn seconds(&self, frame: usize) -> f64 {
+        // In whole samples, so that 0.46 s is not 0.45999998. After three days a browser's `usize` does not hold them.
+        let n_samples = frame as i64 * self.header().log_mel.hop_length as i64 - margin() as i64;
+        n_samples as f64 / f64::from(SAMPLE_RATE_HZ)
     }
 }
 
@@ -366,7 +366,7 @@ mod tests {
         let mut heard = detector.push(&again);
         heard.extend(detector.finish());
 
-        let starts: Vec<f32> = heard.iter().map(|detection| detection.start_s).collect();
+        let starts: Vec<f64> = heard.iter().map(|detection| detection.start_s).collect();
         assert!(heard.iter().all(|detection| detection.label == "yes"), "{heard:?}");
         assert_eq!(starts.len(), 3, "{heard:?}");
         assert!(starts.windows(2).all(|pair| (pair[1] - pair[0] - 1.15).abs() < 0.02), "{starts:?}");
@@ -434,8 +434,13 @@ mod tests {
 
     #[test]
     fn times_are_the_nearest_numbers() {
-        let times = [0, 96, 215].map(|frame| detector().seconds(frame).to_string());
-        assert_eq!(times, ["-0.5", "0.46", "1.65"]);
+        let detector = detector();
+        // The last two are a day, and as many samples as 32 bits do not hold.
+        let times = [0, 96, 215, 8_640_096, 26_843_546].map(|frame| detector.seconds(frame).to_string());
+        assert_eq!(times, ["-0.5", "0.46", "1.65", "86400.46", "268434.96"]);
+        let score = Score { time_s: detector.seconds(96), label: "yes".into(), confidence: 0.5 };
+        let json = serde_json::to_string(&score).unwrap();
+        assert_eq!(json, r#"{"time_s":0.46,"label":"yes","confidence":0.5}"#);
     }
 
     #[test]

@@ -122,8 +122,8 @@ fn quoted(field: &str) -> String {
 }
 
 /// Returns a time as subtitles write it: hours, minutes, seconds and milliseconds.
-fn clock(time_s: f32) -> String {
-    let ms = (f64::from(time_s) * 1000.0).round() as u64;
+fn clock(time_s: f64) -> String {
+    let ms = (time_s * 1000.0).round() as u64;
     let (s, m, h) = (ms / 1000 % 60, ms / 60_000 % 60, ms / 3_600_000);
     format!("{h:02}:{m:02}:{s:02},{:03}", ms % 1000)
 }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     fn printed(format: Format, path: &str) -> String {
-        let detection = |label: &str, start_s: f32| Detection {
+        let detection = |label: &str, start_s: f64| Detection {
             label: label.into(),
             start_s,
             end_s: start_s + 0.5,

@@ -273,13 +273,12 @@ impl<'a> Sounds<'a> {
 impl Stream {
     /// Appends a clip.
     fn say(&mut self, word: &str, clip: &Waveform) {
-        let second = |samples: usize| samples as f32 / SAMPLE_RATE_HZ as f32;
         let start = self.samples.len();
         self.samples.extend_from_slice(clip.samples());
         self.spoken.push(Spoken {
             label: word.into(),
-            start_s: second(start),
-            end_s: second(start + end_of_word(clip.samples())),
+            start_s: seconds(start),
+            end_s: seconds(start + end_of_word(clip.samples())),
         });
     }
 }
@@ -324,7 +323,7 @@ fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
 fn parse_word(line: &str) -> Result<Spoken> {
     let fields: Vec<&str> = line.split(',').map(str::trim).collect();
     let [label, start, end] = fields[..] else { bail!("`{line}`: expected three fields") };
-    let time = |text: &str| text.parse::<f32>().with_context(|| format!("`{text}`: expected seconds"));
+    let time = |text: &str| text.parse::<f64>().with_context(|| format!("`{text}`: expected seconds"));
     let spoken = Spoken { label: label.into(), start_s: time(start)?, end_s: time(end)? };
     let is_time = 0.0 <= spoken.start_s && spoken.start_s < spoken.end_s;
     ensure!(is_time, "`{line}`: expected a word that ends after it begins");

@@ -14,9 +14,9 @@ pub struct Spoken {
     /// The word: a keyword, or any other.
     pub label: String,
     /// Its beginning, in seconds from that of the stream.
-    pub start_s: f32,
+    pub start_s: f64,
     /// Its end.
-    pub end_s: f32,
+    pub end_s: f64,
 }
 
 /// Counts of one stream, or of several.
@@ -49,7 +49,7 @@ impl Tally {
                 Some(index) if same(&index) => {
                     is_heard[index] = true;
                     tally.found += 1;
-                    tally.latencies_s.push(detection.detected_s - keywords[index].end_s);
+                    tally.latencies_s.push((detection.detected_s - keywords[index].end_s) as f32);
                 }
                 Some(index) => {
                     is_heard[index] = true;
@@ -193,11 +193,11 @@ mod tests {
 
     use super::*;
 
-    fn spoken(label: &str, start_s: f32) -> Spoken {
+    fn spoken(label: &str, start_s: f64) -> Spoken {
         Spoken { label: label.into(), start_s, end_s: start_s + 1.0 }
     }
 
-    fn detection(label: &str, start_s: f32) -> Detection {
+    fn detection(label: &str, start_s: f64) -> Detection {
         Detection {
             label: label.into(),
             start_s,
