@@ -96,6 +96,14 @@ impl Layers {
         }
     }
 
+    /// Puts the spectrogram of `n_hops` hops, `[n_frames, n_mels]`, into a track of the memory.
+    fn fill(&self, track: usize, n_hops: usize, log_mel: &[f32], workspace: &mut Workspace) {
+        let input = &self.activations[0];
+        let [n_frames, n_mels] = input.rows();
+        assert_eq!(log_mel.len(), n_hops * n_frames / self.n_hops * n_mels, "size of the spectrogram");
+        input.fill(log_mel, &mut workspace.activations[0].floats[track * input.len()..]);
+    }
+
     /// Computes the first `n_hops` of all hops of all tracks.
     fn run(&self, n_hops: usize, workspace: &mut Workspace) {
         let share = [n_hops, self.n_tracks * self.n_hops];
@@ -180,7 +188,7 @@ impl Engine {
     /// If a slice has another size, or another engine made `workspace`.
     pub fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
         let last = self.clip.activations.len() - 1;
-        self.clip.activations[0].fill(log_mel, &mut workspace.activations[0].floats);
+        self.clip.fill(0, 1, log_mel, workspace);
         self.clip.run(1, workspace);
         let Workspace { activations, scratch } = workspace;
         let memory = &activations[last];
@@ -359,6 +367,31 @@ mod tests {
 
     fn log_mel(n_frames: usize, config: &KeywordCnnConfig, rng: &mut ChaCha8Rng) -> Vec<f32> {
         (0..n_frames * config.n_mels).map(|_| rng.random_range(-3.0..3.0)).collect()
+    }
+
+    #[test]
+    fn a_spectrogram_of_another_size_is_refused_and_not_completed_from_the_last_one() {
+        let (config, mut rng) = (config(), ChaCha8Rng::seed_from_u64(4));
+        let engine = Engine::new(&config, &weights(&config, &mut rng));
+        let assert_takes_only = |n_frames: usize, run: &dyn Fn(&[f32])| {
+            let takes = [n_frames - 1, n_frames, n_frames + 1].map(|n_frames| {
+                let log_mel = vec![0.0; n_frames * config.n_mels];
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&log_mel))).is_ok()
+            });
+            assert_eq!(takes, [false, true, false], "{n_frames} frames");
+        };
+        let clip = |x: &[f32]| engine.logits(x, &mut engine.workspace(), &mut [0.0; 3]);
+        let two_hops = |frames: &[f32]| {
+            let (stream, workspace) = (&mut engine.stream(None), &mut engine.stream_workspace());
+            engine.advance(stream, frames, workspace, &mut [0.0; 6]);
+        };
+        let together = |frames: &[f32]| {
+            let piece = Piece { stream: &mut engine.stream(None), frames, logits: &mut [0.0; 3] };
+            engine.advance_together(&mut [piece], &mut engine.streams_workspace());
+        };
+        assert_takes_only(config.n_frames, &clip);
+        assert_takes_only(2 * config.hop(), &two_hops);
+        assert_takes_only(config.hop(), &together);
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Engine {
     /// `[n_hops, n_labels]`. An answer counts once [`lag`](Self::lag) and a clip's frames have come.
     ///
     /// # Panics
-    /// If there are more than [`max_hops`](Self::max_hops), if `logits` has another size, or if another engine made `stream`
+    /// If there are more than [`max_hops`](Self::max_hops), if a slice has another size, or if another engine made `stream`
     /// or `workspace`.
     pub fn advance(
         &self,
@@ -119,7 +119,7 @@ impl Engine {
         logits: &mut [f32],
     ) {
         let n_hops = logits.len() / self.head_bias.len();
-        self.stream.begin(0, stream, frames, workspace);
+        self.stream.begin(0, n_hops, (stream, frames), workspace);
         self.stream.run(n_hops, workspace);
         self.end(&self.stream, 0, stream, n_hops, workspace);
         self.answer(stream, workspace, logits);
@@ -132,7 +132,7 @@ impl Engine {
     /// As [`advance`](Self::advance), with [`streams_workspace`](Self::streams_workspace).
     pub fn advance_together(&self, pieces: &mut [Piece], workspace: &mut Workspace) {
         for (track, piece) in pieces.iter_mut().enumerate() {
-            self.streams.begin(track, piece.stream, piece.frames, workspace);
+            self.streams.begin(track, 1, (piece.stream, piece.frames), workspace);
         }
         self.streams.run(pieces.len(), workspace);
         for (track, piece) in pieces.iter_mut().enumerate() {
@@ -160,6 +160,7 @@ impl Engine {
 
     /// Writes the logits of the hops of a stream's last piece.
     fn answer(&self, stream: &Stream, workspace: &mut Workspace, logits: &mut [f32]) {
+        assert_eq!(logits.len(), stream.n_hops * self.n_labels(), "number of the logits");
         for (hop, logits) in logits.chunks_exact_mut(self.head_bias.len()).enumerate() {
             self.head(stream.features.second(stream.n_hops - 1 - hop), &mut workspace.scratch, logits);
         }
@@ -177,14 +178,19 @@ pub struct Piece<'a> {
 }
 
 impl Layers {
-    /// Puts the rows that `stream` keeps, and its new frames, into a track of the memory.
-    fn begin(&self, track: usize, stream: &Stream, frames: &[f32], workspace: &mut Workspace) {
+    /// Puts the rows that a stream keeps, and the new frames of `n_hops` hops, into a track of the memory.
+    fn begin(
+        &self,
+        track: usize,
+        n_hops: usize,
+        (stream, frames): (&Stream, &[f32]),
+        workspace: &mut Workspace,
+    ) {
         let activations = self.activations.iter().zip(&mut workspace.activations);
         for ((activation, memory), kept) in activations.zip(&stream.kept) {
             let start = track * activation.len() + activation.row(0) - kept.len();
             memory.copy(start, kept, 0..kept.len());
         }
-        let input = &self.activations[0];
-        input.fill(frames, &mut workspace.activations[0].floats[track * input.len()..]);
+        self.fill(track, n_hops, frames, workspace);
     }
 }

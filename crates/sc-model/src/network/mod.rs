@@ -144,12 +144,14 @@ impl WordHead {
 pub struct OnDevice {
     network: KeywordCnn,
     device: Device,
-    n_mels: usize,
+    /// `[1, n_frames, n_mels]`.
+    shape: [usize; 3],
 }
 
 impl OnDevice {
     pub fn new(config: &KeywordCnnConfig, weights: &Weights, device: Device) -> Self {
-        Self { network: config.init(weights, &device), device, n_mels: config.n_mels }
+        let shape = [1, config.n_frames, config.n_mels];
+        Self { network: config.init(weights, &device), device, shape }
     }
 }
 
@@ -159,8 +161,8 @@ impl Runner for OnDevice {
     }
 
     fn run(&self, log_mel: &[f32], _: &mut Workspace, has_words: bool, output: &mut Output) {
-        let shape = [1, log_mel.len() / self.n_mels, self.n_mels];
-        let log_mel = Tensor::from_data(TensorData::new(log_mel.to_vec(), shape), &self.device);
+        assert_eq!(log_mel.len(), self.shape.iter().product::<usize>(), "size of the spectrogram");
+        let log_mel = Tensor::from_data(TensorData::new(log_mel.to_vec(), self.shape), &self.device);
         let (logits, frames) = self.network.forward_with_frames(log_mel);
         output.logits = to_vec(logits);
         output.word_frames = if has_words { to_vec(frames) } else { Vec::new() };
