@@ -136,10 +136,8 @@ impl Classifier {
         Self::new(&Record::shipped()?, backend)
     }
 
-    /// Prepares a record without running its self-test.
-    ///
-    /// # Panics
-    /// If this build leaves `backend` out.
+    /// Prepares a record without running its self-test. In place of a backend that this build leaves out it takes
+    /// [`Backend::Native`].
     pub fn untested(record: &Record, backend: Backend) -> Self {
         let header = record.header.clone();
         let (network, backend) = load_network(record, backend);
