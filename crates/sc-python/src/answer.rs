@@ -63,15 +63,15 @@ impl Detection {
     }
 }
 
-/// The likeliest label of the newest second of live audio.
+/// The likeliest label at a time of live audio.
 #[pyclass(frozen, eq, get_all, module = "speech_commands")]
 #[derive(Clone, PartialEq)]
 pub struct Score {
-    /// The end of that second, in seconds from the first sample.
+    /// The time up to which sound was heard, in seconds from the first sample.
     time_s: f64,
-    /// The label.
+    /// The label with the highest smoothed probability.
     label: String,
-    /// Its smoothed probability.
+    /// That probability.
     confidence: f32,
 }
 

@@ -71,7 +71,7 @@ impl Detector {
         Ok(found.into_iter().map(Into::into).collect())
     }
 
-    /// The likeliest label of the newest second, or None before the first second is over.
+    /// The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is None.
     #[getter]
     fn latest(&self, py: Python<'_>) -> Option<Score> {
         self.run(py, |open| open.as_ref()?.detector.latest().map(Score::from)).ok()

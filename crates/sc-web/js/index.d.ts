@@ -26,12 +26,13 @@ export interface Detection {
   confidence: number;
 }
 
-/** The likeliest label of the newest second of live audio. */
+/** The likeliest label at a time of live audio. */
 export interface Score {
-  /** The end of that second, in seconds from the first sample. */
+  /** The time up to which sound was heard, in seconds from the first sample. */
   time_s: number;
+  /** The label with the highest smoothed probability. */
   label: string;
-  /** Its smoothed probability. */
+  /** That probability. */
   confidence: number;
 }
 
@@ -52,7 +53,7 @@ export interface Detector {
   push(samples: Float32Array): Detection[];
   /** Ends the stream, and returns the keywords detected at its end. */
   finish(): Detection[];
-  /** Null before the first second is over. */
+  /** The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is null. */
   readonly latest: Score | null;
 }
 
@@ -112,7 +113,7 @@ export class Recognizer {
 export interface ListenOptions extends Omit<DetectorOptions, 'sampleRate'> {
   /** The model, as for `Recognizer.load`. */
   model?: string | Uint8Array | ArrayBuffer;
-  /** Called with the likeliest label whenever a new second was classified. */
+  /** Called with the likeliest label at each new answer. */
   onLatest?: (latest: Score) => void;
   /** Called if the detection fails after it has begun. */
   onError?: (error: Error) => void;

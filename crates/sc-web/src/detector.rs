@@ -55,7 +55,7 @@ impl Detector {
         object(&*detections)
     }
 
-    /// The likeliest label of the newest window, or null before the first second is over.
+    /// The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is null.
     #[wasm_bindgen(getter)]
     pub fn latest(&self) -> Result<JsValue, JsValue> {
         object(&self.open.as_ref().and_then(|open| open.detector.latest()))

@@ -61,7 +61,7 @@ impl Rule {
     }
 
     /// Takes an answer's probabilities, and returns the likeliest label by the last answers, with its score: the mean of
-    /// its probabilities in them.
+    /// its probabilities in `n_smoothed` answers. Before the first answer they count as 0.
     pub fn hear(&mut self, probabilities: Vec<f32>) -> Option<(usize, f32)> {
         if self.answers.len() == self.n_smoothed {
             self.answers.pop_front();

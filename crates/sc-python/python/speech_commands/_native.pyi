@@ -39,14 +39,14 @@ class Detection:
 
 @final
 class Score:
-    """The likeliest label of the newest second of live audio."""
+    """The likeliest label at a time of live audio."""
 
     time_s: float
-    """The end of that second, in seconds from the first sample."""
+    """The time up to which sound was heard, in seconds from the first sample."""
     label: str
-    """The label."""
+    """The label with the highest smoothed probability."""
     confidence: float
-    """Its smoothed probability."""
+    """That probability."""
 
 @final
 class Detector:
@@ -64,7 +64,7 @@ class Detector:
         """Ends the stream, and returns the keywords detected at its end."""
     @property
     def latest(self) -> Score | None:
-        """The likeliest label of the newest second, or None before the first second is over."""
+        """The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is None."""
 
 @final
 class Recognizer:
