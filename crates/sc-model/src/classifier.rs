@@ -212,19 +212,12 @@ impl Classifier {
         })
     }
 
-    /// Returns the network's output for a waveform. Records that differ in their taught words alone
-    /// [`answer`](Self::answer) by the same one.
+    /// Returns the network's output for a waveform. Records that differ in their taught words alone give the same one.
     pub fn listen(&self, waveform: &Waveform) -> Output {
         self.with_buffers(|buffers| {
             self.run(waveform, true, buffers);
             buffers.output.clone()
         })
-    }
-
-    /// Answers by the network's output.
-    pub fn answer(&self, output: &Output) -> Prediction {
-        let threshold = self.header.threshold;
-        self.predict(self.probabilities(output, threshold), threshold)
     }
 
     /// Returns the network's output as an embedding, if the record has a space for words. Records that differ in their

@@ -12,9 +12,8 @@ use crate::weights::not_safetensors;
 use crate::words::{TaughtWord, WordSpace};
 use crate::{Error, KeywordCnnConfig, Weights};
 
-/// Newest version of the record's format: weights may be stored in eight bits. Version 2 has floats, and version 1 no
-/// [`WordSpace`]. A record of a later version is refused.
-pub const FORMAT_VERSION: u32 = 3;
+/// Newest version of the record's format. A record of a later version is refused.
+const FORMAT_VERSION: u32 = 3;
 
 /// The first version with a [`WordSpace`].
 const WITH_WORDS: u32 = 2;
@@ -26,7 +25,7 @@ const HEADER_KEY: &str = "speech-commands";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// Version of the record's format, at most [`FORMAT_VERSION`].
+    /// Version of the record's format: 1 has no [`WordSpace`], and from 3 on weights may be stored in eight bits.
     pub format_version: u32,
     /// The labels: those of the network, in the order of its logits, then the taught words.
     pub labels: Labels,

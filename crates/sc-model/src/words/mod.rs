@@ -14,7 +14,7 @@ mod taught;
 mod teach;
 mod vector;
 
-pub use pool::{N_STATISTICS, pool};
+pub use pool::pool;
 pub use report::{Advice, LeftOut, Nearest, Reason, Recording, Taught, TeachError};
 pub use space::{Embedding, WordSpace};
 pub use taught::TaughtWord;

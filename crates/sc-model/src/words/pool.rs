@@ -4,7 +4,7 @@
 use super::vector::dot;
 
 /// Statistics of each channel that [`pool`] returns.
-pub const N_STATISTICS: usize = 4;
+pub(super) const N_STATISTICS: usize = 4;
 
 /// Width of the border between the part before the word's middle and the part after it, in frames of 40 ms.
 const BORDER: f32 = 1.0;
