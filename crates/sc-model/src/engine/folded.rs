@@ -32,8 +32,7 @@ impl Folded {
         let rows = tensor("weight").chunks_exact(scale.len());
         let weights =
             rows.flat_map(|row| row.iter().zip(&scale).map(|(weight, scale)| weight * scale)).collect();
-        let relu = step.layer.relu || step.skip.is_some();
-        Self { weights, bias, floor: if relu { 0.0 } else { f32::NEG_INFINITY } }
+        Self { weights, bias, floor: if step.ends_in_relu() { 0.0 } else { f32::NEG_INFINITY } }
     }
 }
 

@@ -116,6 +116,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// Returns true if no result is negative: `ReLU` follows the norm, or what is added to it.
+    pub fn ends_in_relu(&self) -> bool {
+        self.layer.relu || self.skip.is_some()
+    }
+
     /// Returns the time in the middle of the first output's patch.
     fn centre(&self) -> isize {
         self.start + self.layer.shape.padding()[0] as isize

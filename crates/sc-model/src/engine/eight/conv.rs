@@ -3,8 +3,8 @@
 
 use pulp::NullaryFnOnce;
 
+use super::Kernel;
 use super::dot::{self, Channels, Dot, LANES, MAX_WEIGHT, QUAD};
-use super::{Kernel, ends_in_relu};
 use crate::engine::folded::Folded;
 use crate::engine::kernel::Tiles;
 use crate::engine::memory::{Form, Memory};
@@ -46,7 +46,8 @@ impl EightBitWeights {
             scale: in_output_units(&weight_units),
             bias: in_output_units(&folded.bias),
             skip_scale: step.skip.map_or_else(Vec::new, |(skip, _)| in_output_units(&units[skip])),
-            form: if ends_in_relu(step) { Form::Bytes } else { Form::Floats },
+            // What is not negative fits into bytes.
+            form: if step.ends_in_relu() { Form::Bytes } else { Form::Floats },
             kernel,
         }
     }

@@ -14,7 +14,7 @@ mod conv;
 mod dot;
 mod rounding;
 
-use super::plan::{Plan, Step};
+use super::plan::Plan;
 use crate::Weights;
 pub use conv::EightBitWeights;
 pub use rounding::Rounding;
@@ -63,11 +63,6 @@ impl Kernel {
     }
 }
 
-/// Returns true if no result is negative, and so fits into a byte.
-fn ends_in_relu(step: &Step) -> bool {
-    step.layer.relu || step.skip.is_some()
-}
-
 /// Returns, for each activation and channel, the number that one stands for.
 pub fn units(plan: &Plan, weights: &Weights) -> Vec<Vec<f32>> {
     // What is in floats has a unit of 1.
@@ -81,7 +76,7 @@ pub fn units(plan: &Plan, weights: &Weights) -> Vec<Vec<f32>> {
         if let Some((skip, _)) = step.skip {
             top.iter_mut().zip(&tops[skip]).for_each(|(top, skip)| *top += skip.max(0.0));
         }
-        if ends_in_relu(step) {
+        if step.ends_in_relu() {
             // A channel that is hardly ever above zero still has a unit.
             let least = LEAST_TOP * top.iter().copied().fold(f32::MIN_POSITIVE / LEAST_TOP, f32::max);
             units[step.to] = top.iter().map(|top| top.max(least) / f32::from(dot::MAX_INPUT)).collect();
