@@ -2,13 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::weights::WORD_BLOCK;
-
 /// Most output values of a layer for one clip: 16 MiB. The shipped network's largest layer has 16,320.
 const MOST_VALUES: usize = 1 << 22;
 
 /// Most multiply-adds for one clip: about a second's. The shipped network takes 27 million.
 const MOST_MULTIPLY_ADDS: u64 = 4_000_000_000;
+
+/// The block that tells words apart best (`assets/RUNS.md`).
+const WORD_BLOCK: usize = 1;
+
+/// Returns the index of the block whose output tells words apart: in a short network the last one. `None` if there are no
+/// blocks, where the trunk's entry does.
+pub(crate) fn word_block(n_blocks: usize) -> Option<usize> {
+    n_blocks.checked_sub(1).map(|last| last.min(WORD_BLOCK))
+}
 
 /// A convolution over `[time, frequency, channel]`.
 ///
@@ -108,14 +115,9 @@ impl KeywordCnnConfig {
         self.blocks.last().map_or(self.entry, |block| block.channels)
     }
 
-    /// Returns the index of the block that tells words apart.
-    pub fn word_block(&self) -> usize {
-        WORD_BLOCK.min(self.blocks.len().saturating_sub(1))
-    }
-
     /// Returns the channels of the block that tells words apart.
     pub fn n_word_channels(&self) -> usize {
-        self.blocks.get(self.word_block()).map_or(self.entry, |block| block.channels)
+        word_block(self.blocks.len()).map_or(self.entry, |block| self.blocks[block].channels)
     }
 
     /// Returns the frames from one answer of a stream to the next: 8 of the shipped network, 80 ms.

@@ -15,9 +15,6 @@ const HEAD: [&str; 2] = ["head.weight", "head.bias"];
 /// The tensors of a head that tells words apart during training.
 pub(crate) const WORD_HEAD: [&str; 2] = ["words.weight", "words.bias"];
 
-/// The block whose output that head sees: its features tell words apart best (`assets/RUNS.md`).
-pub(crate) const WORD_BLOCK: usize = 1;
-
 /// The tensors of the space in which words are compared, see [`WordSpace`](crate::words::WordSpace).
 pub(crate) const WORD_SPACE: [&str; 4] = ["words.mean", "words.projection", "words.bank", "words.taught"];
 
@@ -116,8 +113,7 @@ impl Weights {
 
     /// Adds a head that tells `n_words` words apart during training, or begins it anew.
     pub fn add_word_head(&mut self, config: &KeywordCnnConfig, n_words: usize, seed: u64) {
-        let Some(block) = config.blocks.get(WORD_BLOCK) else { return };
-        let n_inputs = 2 * block.channels; // the means of both halves of a second
+        let n_inputs = 2 * config.n_word_channels(); // the means of both halves of a second
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let values = normal(&mut rng, n_inputs * n_words, (n_inputs as f32).recip());
         self.insert(WORD_HEAD[0].into(), Values { shape: vec![n_inputs, n_words], values });
@@ -335,6 +331,15 @@ mod tests {
         let values = &weights.get("blocks.0.conv1.weight").values;
         let variance = values.iter().map(|value| value * value).sum::<f32>() / values.len() as f32;
         assert!((variance * 384.0 / 2.0 - 1.0).abs() < 0.05, "2 / 384 expected, got {variance}");
+    }
+
+    #[test]
+    fn a_network_of_one_block_has_a_head_for_words_behind_it() {
+        let mut config = KeywordCnnConfig::new(101, 40, 12);
+        config.blocks.truncate(1);
+        let mut weights = Weights::random(&config, 1);
+        weights.add_word_head(&config, 5, 1);
+        assert_eq!(weights.get(WORD_HEAD[0]).shape, [2 * config.blocks[0].channels, 5]);
     }
 
     #[test]

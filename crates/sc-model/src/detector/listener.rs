@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::word_block;
 use crate::engine::{Piece, Stream};
 use crate::{Classifier, Output};
 
@@ -35,7 +36,7 @@ impl Listener {
         let network = &classifier.header().network;
         let unit = network.hop();
         let n_units = ((hop + unit / 2) / unit).clamp(1, network.n_frames / unit);
-        let words = classifier.has_taught_words().then(|| network.word_block());
+        let words = word_block(network.blocks.len()).filter(|_| classifier.has_taught_words());
         let stream = classifier.network.engine().map(|engine| engine.stream(words));
         Self { classifier, stream, n_units, n_heard: 0 }
     }

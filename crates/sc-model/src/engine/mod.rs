@@ -18,6 +18,7 @@ mod winograd;
 
 use aligned_vec::{AVec, avec};
 
+use crate::config::word_block;
 use crate::{KeywordCnnConfig, Weights};
 use conv::{Conv, ConvWeights};
 pub use kernel::Kernel;
@@ -152,11 +153,8 @@ impl Engine {
         let stream = Plan::stream(config, max_hops * config.hop());
         Self {
             units,
-            word_block: stream
-                .blocks
-                .get(config.word_block())
-                .copied()
-                .unwrap_or(stream.activations.len() - 1),
+            word_block: word_block(stream.blocks.len())
+                .map_or(stream.activations.len() - 1, |block| stream.blocks[block]),
             blocks: stream.blocks.clone(),
             max_hops,
             clip: Layers::new(clip, packed, [1, 1]),

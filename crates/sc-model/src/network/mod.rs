@@ -16,9 +16,10 @@ mod slope;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::config::word_block;
 use crate::engine::Workspace;
 use crate::runner::{Output, Runner};
-use crate::weights::{WORD_BLOCK, WORD_HEAD};
+use crate::weights::WORD_HEAD;
 use crate::{KeywordCnnConfig, Weights};
 use block::{ConvNorm, Residual};
 use parameters::{Reader, Writer, to_vec};
@@ -99,7 +100,7 @@ impl KeywordCnn {
         let mut frames = x.clone();
         for (i, block) in self.blocks.iter().enumerate() {
             x = block.forward(x);
-            if i <= WORD_BLOCK {
+            if Some(i) == word_block(self.blocks.len()) {
                 frames = x.clone();
             }
         }
