@@ -202,7 +202,7 @@ fn what_teaches_no_word_is_refused() {
         (refusal(&record, "lamp", five("stop")[..2].to_vec()), "2 of 2 recordings"),
         (refusal(&record, "lamp", silence), "too quiet"),
         (refusal(&record, "lamp", two_words), "not like the others"),
-        (refusal(&record, "lamp", vec![take("stop", 120.0); 51]), "51 recordings"),
+        (refusal(&record, "lamp", vec![take("stop", 120.0); 51]), "51 recordings: expected 3 to 50"),
         (refusal(&record, "yes", five("stop")), "knows `yes` already"),
         (refusal(&with_lamp(), "Lamp", five("no")), "knows `lamp` already"),
         (refusal(&record, "a/b", five("stop")), "cannot be the name"),

@@ -2,10 +2,11 @@
 
 use super::report::{LeftOut, Reason, TeachError};
 use super::takes::Take;
+use super::teach::N_RECORDINGS;
 use super::vector::{dot, normalise};
 
 /// Fewer recordings cannot be compared: each needs two others.
-const LEAST: usize = 3;
+const LEAST: usize = *N_RECORDINGS.start();
 
 /// Score against the others below which a recording is of another word: so low are 6 of 7 that are, and 1 or 2 of 100
 /// that are not.

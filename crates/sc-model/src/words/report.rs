@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::teach::N_RECORDINGS;
+
 /// A recording of a word.
 pub struct Recording {
     /// Its name in the report: a file's path, or its number.
@@ -117,10 +119,10 @@ pub enum TeachError {
         known: String,
     },
     /// More recordings than are compared with each other.
-    #[error("{0} recordings: expected 3 to 50")]
+    #[error("{0} recordings: expected {least} to {most}", least = N_RECORDINGS.start(), most = N_RECORDINGS.end())]
     TooMany(usize),
     /// Too few recordings can be used.
-    #[error("{usable} of {given} recordings can be used: expected at least 3{reasons}")]
+    #[error("{usable} of {given} recordings can be used: expected at least {least}{reasons}", least = N_RECORDINGS.start())]
     TooFew {
         /// Number that can be used.
         usable: usize,

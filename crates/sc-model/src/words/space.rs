@@ -138,7 +138,7 @@ impl WordSpace {
             projection.as_ref().and_then(|tensor| tensor.shape.get(1)).copied().unwrap_or_default();
         if !(1..=MOST_DIRECTIONS).contains(&directions) {
             return Err(Error::record(format!(
-                "`{}` of {directions} directions: expected 1 to 1024",
+                "`{}` of {directions} directions: expected 1 to {MOST_DIRECTIONS}",
                 WORD_SPACE[1]
             )));
         }

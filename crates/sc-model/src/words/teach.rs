@@ -9,8 +9,8 @@ use super::taught::TaughtWord;
 use super::vector::dot;
 use crate::record::Record;
 
-/// Least number of recordings that teach a word, and the most.
-const N_RECORDINGS: std::ops::RangeInclusive<usize> = 3..=50;
+/// Numbers of recordings that teach a word.
+pub const N_RECORDINGS: std::ops::RangeInclusive<usize> = 3..=50;
 
 /// Number of recordings from which more of them help little.
 const ENOUGH: usize = 5;
