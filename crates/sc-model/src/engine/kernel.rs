@@ -2,6 +2,7 @@
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use pulp::{Scalar128b, Simd, WithSimd};
 
@@ -75,7 +76,8 @@ pub enum Kernel {
 impl Kernel {
     /// Returns the quickest kernel that this processor runs.
     pub fn detect() -> Self {
-        Self::available()[0]
+        static QUICKEST: LazyLock<Kernel> = LazyLock::new(|| Kernel::available()[0]);
+        *QUICKEST
     }
 
     /// Returns all kernels that this processor runs, quickest first.
