@@ -161,6 +161,7 @@ mod x86 {
         ) {
             let inputs = pulp::cast([i32::from_ne_bytes(*inputs); LANES]);
             for m in 0..M {
+                // SAFETY: a `Vnni` is only there if the processor has AVX-512 VNNI; the instruction reads no memory.
                 sums[m] = unsafe { _mm512_dpbusd_epi32(sums[m], inputs, pulp::cast(weights[m])) };
             }
         }
@@ -228,6 +229,7 @@ mod x86 {
             fn run(work: impl NullaryFnOnce) {
                 work.call();
             }
+            // SAFETY: an `Avx2<true>` is only there if `try_new` found AVX2, FMA and AVX-VNNI.
             if VNNI { unsafe { run(work) } } else { self.0.vectorize(work) }
         }
     }
@@ -244,6 +246,7 @@ mod x86 {
             for m in 0..M {
                 let weights: [__m256i; 2] = pulp::cast(weights[m]);
                 for half in 0..2 {
+                    // SAFETY: an `Avx2<true>` is only there if the processor has AVX-VNNI; the instruction reads no memory.
                     sums[m][half] = unsafe { _mm256_dpbusd_avx_epi32(sums[m][half], inputs, weights[half]) };
                 }
             }
@@ -355,6 +358,7 @@ mod arm {
             fn run(work: impl NullaryFnOnce) {
                 work.call();
             }
+            // SAFETY: a `Plain<true>` is only there if `try_new` found the dot products; every 64-bit ARM has NEON.
             unsafe { run(work) }
         }
     }
@@ -368,12 +372,15 @@ mod arm {
             [weights]: &[[Weights; M]; 1],
         ) {
             // No input is above 127, so as signed bytes they are the same.
+            // SAFETY: every 64-bit ARM has NEON; the instruction reads no memory.
             let inputs = unsafe { vdupq_n_s32(i32::from_ne_bytes(*inputs)) };
             for m in 0..M {
                 let weights: [int8x16_t; QUAD] = pulp::cast(weights[m]);
                 let mut vectors: [int32x4_t; LANES / QUAD] = pulp::cast(sums[m]);
                 for (sums, weights) in vectors.iter_mut().zip(weights) {
                     // `vdotq_s32` is stable from Rust 1.98 on.
+                    // SAFETY: a `Plain<true>` is only there if the processor has the instruction, which changes nothing
+                    // but `sums`.
                     unsafe {
                         asm!(
                             "sdot {sums:v}.4s, {weights:v}.16b, {inputs:v}.16b",
