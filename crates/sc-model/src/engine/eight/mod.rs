@@ -91,6 +91,7 @@ mod tests {
     use sc_data::{Limits, Waveform};
 
     use super::*;
+    use crate::runner::EIGHT_BIT_TOLERANCE;
     use crate::{Engine, Record};
 
     #[test]
@@ -111,7 +112,8 @@ mod tests {
                 let mut logits = vec![0.0; engine.n_labels()];
                 network.logits(spectrogram.values(), &mut network.workspace(), &mut logits);
                 for (eight, float) in logits.iter().zip(&floats) {
-                    assert!((eight - float).abs() < 0.3, "{name}: {logits:?} for {floats:?}");
+                    let distance = (eight - float).abs();
+                    assert!(distance < EIGHT_BIT_TOLERANCE, "{name}: {logits:?} for {floats:?}");
                 }
             }
         }
