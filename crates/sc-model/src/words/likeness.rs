@@ -36,18 +36,16 @@ fn smaller_of_two_words(takes: &[Take]) -> Option<Vec<usize>> {
     let (a, b) = pairs().min_by(|x, y| similarity(*x).total_cmp(&similarity(*y)))?;
     // Each recording belongs to the one of the most different two that it is more like.
     let is_like_a = |i: usize| i == a || i != b && similarity((i, a)) >= similarity((i, b));
-    let mean = |is_within: bool| {
-        let pairs: Vec<_> = pairs().filter(|(i, j)| (is_like_a(*i) == is_like_a(*j)) == is_within).collect();
-        pairs.iter().map(|pair| similarity(*pair)).sum::<f32>() / pairs.len().max(1) as f32
-    };
-    let group = |like_first: bool| {
-        let members = (0..takes.len()).rev().filter(|i| (is_like_a(*i) == is_like_a(0)) == like_first);
-        members.collect::<Vec<_>>()
-    };
-    let (first, later) = (group(true), group(false));
+    let in_a: Vec<bool> = (0..takes.len()).map(is_like_a).collect();
+    let (first, later): (Vec<_>, Vec<_>) = (0..takes.len()).rev().partition(|i| in_a[*i] == in_a[0]);
     let smaller = if later.len() <= first.len() { later } else { first };
+    let (within, across): (Vec<_>, Vec<_>) = pairs().partition(|(i, j)| in_a[*i] == in_a[*j]);
+    let [within, across] = [within, across].map(|pairs| {
+        let n_pairs = pairs.len().max(1) as f32;
+        pairs.into_iter().map(similarity).sum::<f32>() / n_pairs
+    });
     let [least, gap] = TWO_WORDS;
-    let are_two = smaller.len() > 1 && mean(false) < least && mean(true) - mean(false) > gap;
+    let are_two = smaller.len() > 1 && across < least && within - across > gap;
     are_two.then_some(smaller)
 }
 
