@@ -36,7 +36,8 @@ impl Tiles {
     }
 }
 
-/// A convolution for some of its channels, [`Kernel::width`] or the last [`LANES`] of them.
+/// A convolution for some of its channels: the [`Kernel::width`] or last [`LANES`] that [`Kernel::run`] takes, several times
+/// as many, or a whole layer's.
 pub struct Panel<'a> {
     pub tiles: &'a Tiles,
     /// Number of places that are computed, from the first one on.
