@@ -49,6 +49,6 @@ pub use engine::{Engine, Kernel, Piece, Stream, Workspace};
 pub use error::Error;
 #[cfg(feature = "flex")]
 pub use network::KeywordCnn;
-pub use record::{Header, Record, Training, self_test_waveform};
+pub use record::{Header, Record, Training, check_threshold, self_test_waveform};
 pub use runner::Output;
 pub use weights::{Values, Weights};

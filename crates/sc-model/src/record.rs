@@ -276,14 +276,23 @@ impl Header {
                 log_mel.n_mels
             ));
         }
-        if !(0.0..=1.0).contains(&self.threshold) {
-            return Err(format!("a threshold of {}: expected 0 to 1", self.threshold));
-        }
+        check_threshold(self.threshold)?;
         if !(0.01..=100.0).contains(&self.temperature) {
             return Err(format!("a temperature of {}: expected 0.01 to 100", self.temperature));
         }
         Ok(())
     }
+}
+
+/// Checks a threshold that comes from a file or a user.
+///
+/// # Errors
+/// The text names the range.
+pub fn check_threshold(threshold: f32) -> Result<(), String> {
+    if (0.0..=1.0).contains(&threshold) {
+        return Ok(());
+    }
+    Err(format!("a threshold of {threshold}: expected 0 to 1"))
 }
 
 /// Returns the second of audio that every record is tested with: five gliding harmonics that swell and

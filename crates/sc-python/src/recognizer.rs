@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use rayon::prelude::*;
 use sc_data::{Limits, SAMPLE_RATE_HZ};
 use sc_model::words::{Recording, Taught, forget, teach};
-use sc_model::{Backend, Classifier, DetectorConfig, Header, Record};
+use sc_model::{Backend, Classifier, DetectorConfig, Header, Record, check_threshold};
 
 use crate::answer::{Detection, Prediction};
 use crate::audio::{self, Audio};
@@ -53,7 +53,7 @@ impl Recognizer {
     #[pyo3(signature = (path=None, *, threshold=None, backend="native"))]
     fn new(py: Python<'_>, path: Option<PathBuf>, threshold: Option<f32>, backend: &str) -> PyResult<Self> {
         let backend = backend.parse().map_err(|error| to_python(&error))?;
-        let threshold = in_range("threshold", threshold, 0.0, 1.0)?;
+        threshold.map_or(Ok(()), check_threshold).map_err(Error::new_err)?;
         let loaded = py.detach(|| {
             let record = path.as_deref().map_or_else(Record::shipped, Record::load);
             let record = record.map_err(|error| to_python(&error))?;
@@ -135,10 +135,11 @@ impl Recognizer {
     ) -> PyResult<Detector> {
         let default = DetectorConfig::default();
         let config = DetectorConfig {
-            hop_s: in_range("hop_s", hop_s, 0.01, 1.0)?.unwrap_or(default.hop_s),
-            smoothing_s: in_range("smoothing_s", smoothing_s, 0.0, 10.0)?.unwrap_or(default.smoothing_s),
-            threshold: in_range("threshold", threshold, 0.0, 1.0)?,
+            hop_s: hop_s.unwrap_or(default.hop_s),
+            smoothing_s: smoothing_s.unwrap_or(default.smoothing_s),
+            threshold,
         };
+        config.validate().map_err(Error::new_err)?;
         Ok(Detector::new(Arc::clone(&self.current().classifier), &config, audio::rate(sample_rate)?))
     }
 
@@ -256,13 +257,4 @@ fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record
 fn to_object<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
     let json = serde_json::to_string(value).map_err(|error| to_python(&error))?;
     py.import("json")?.call_method1("loads", (json,))
-}
-
-fn in_range(name: &str, value: Option<f32>, least: f32, most: f32) -> PyResult<Option<f32>> {
-    match value.filter(|value| !(least..=most).contains(value)) {
-        Some(value) => {
-            Err(Error::new_err(format!("{name} {value}: expected a number from {least} to {most}")))
-        }
-        None => Ok(value),
-    }
 }

@@ -166,8 +166,9 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
         (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=-1), "sample rate"),
         (lambda r: r.classify(np.zeros(61 * 16_000, np.float32), sample_rate=16_000), "longer than 60 s"),
         (lambda r: r.detector(sample_rate=0), "sample rate"),
-        (lambda r: r.detector(threshold=1.5), "threshold 1.5: expected a number from 0 to 1"),
-        (lambda r: r.detector(hop_s=float("nan")), "hop_s"),
+        (lambda r: r.detector(threshold=1.5), "a threshold of 1.5: expected 0 to 1"),
+        (lambda r: r.detector(hop_s=float("nan")), "a hop of NaN s"),
+        (lambda r: sc.Recognizer(threshold=-1.0), "a threshold of -1: expected 0 to 1"),
         (lambda r: r.save("nowhere/model.safetensors"), "cannot write nowhere/model.safetensors"),
     ],
 )

@@ -1,7 +1,7 @@
 //! The queries of requests, parsed and checked.
 
 use actix_web::{error::QueryPayloadError, web::Query};
-use sc_model::DetectorConfig;
+use sc_model::{DetectorConfig, check_threshold};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::error::ApiError;
@@ -37,7 +37,7 @@ impl PredictQuery {
         if parsed.top_k == 0 {
             return Err(ApiError::Query("top_k counts from 1".into()));
         }
-        check_threshold(parsed.threshold)?;
+        parsed.threshold.map_or(Ok(()), check_threshold).map_err(ApiError::Query)?;
         Ok(parsed)
     }
 }
@@ -105,24 +105,12 @@ impl StreamQuery {
 }
 
 fn detector_config(hop_ms: Option<u32>, threshold: Option<f32>) -> Result<DetectorConfig, ApiError> {
-    check_threshold(threshold)?;
     let mut config = DetectorConfig { threshold, ..DetectorConfig::default() };
     if let Some(hop_ms) = hop_ms {
-        if !(10..=1000).contains(&hop_ms) {
-            return Err(ApiError::Query("hop_ms goes from 10 to 1000".into()));
-        }
         config.hop_s = hop_ms as f32 / 1000.0;
     }
+    config.validate().map_err(ApiError::Query)?;
     Ok(config)
-}
-
-fn check_threshold(threshold: Option<f32>) -> Result<(), ApiError> {
-    match threshold {
-        Some(threshold) if !(0.0..=1.0).contains(&threshold) => {
-            Err(ApiError::Query("threshold goes from 0 to 1".into()))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {

@@ -123,10 +123,11 @@ impl Recognizer {
     ) -> Result<Detector, JsError> {
         let default = DetectorConfig::default();
         let config = DetectorConfig {
-            hop_s: in_range("hop_s", hop_s, 0.01..=1.0)?.unwrap_or(default.hop_s),
-            smoothing_s: in_range("smoothing_s", smoothing_s, 0.0..=10.0)?.unwrap_or(default.smoothing_s),
-            threshold: in_range("threshold", threshold, 0.0..=1.0)?,
+            hop_s: hop_s.unwrap_or(default.hop_s),
+            smoothing_s: smoothing_s.unwrap_or(default.smoothing_s),
+            threshold,
         };
+        config.validate().map_err(|reason| JsError::new(&reason))?;
         let rate_hz = checked_rate(rate_hz).map_err(|error| to_js(&error))?;
         Ok(Detector::new(Arc::clone(&self.classifier), &config, rate_hz))
     }
@@ -165,18 +166,4 @@ fn checked_rate(rate_hz: f64) -> Result<u32, Error> {
     let rate_hz = rate_hz as u32;
     Limits::default().check_format(1, rate_hz)?;
     Ok(rate_hz)
-}
-
-fn in_range(
-    name: &str,
-    value: Option<f32>,
-    range: std::ops::RangeInclusive<f32>,
-) -> Result<Option<f32>, JsError> {
-    match value.filter(|value| !range.contains(value)) {
-        Some(value) => {
-            let (start, end) = range.into_inner();
-            Err(JsError::new(&format!("{name} {value}: expected a number from {start} to {end}")))
-        }
-        None => Ok(value),
-    }
 }

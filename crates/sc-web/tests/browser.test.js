@@ -112,7 +112,7 @@ test('listening ends, and what cannot be used is refused', async () => {
     await listening.stop();
     return { refused, score };
   });
-  assert.match(result.refused, /threshold 2: expected a number from 0 to 1/);
+  assert.match(result.refused, /a threshold of 2: expected 0 to 1/);
   assert.ok(result.score.time_s > 0);
   await page.close();
 });

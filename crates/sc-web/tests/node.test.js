@@ -92,8 +92,8 @@ const refused = [
   [() => recognizer.classify(second), /sample rate/],
   [() => recognizer.classify(new Float32Array(61 * 16_000), 16_000), /longer than 60 s/],
   [() => recognizer.logits(second), /16000 features: expected 4040/],
-  [() => recognizer.detector({ threshold: 2 }), /threshold 2: expected a number from 0 to 1/],
-  [() => recognizer.detector({ hop_s: NaN }), /hop_s NaN: expected/],
+  [() => recognizer.detector({ threshold: 2 }), /a threshold of 2: expected 0 to 1/],
+  [() => recognizer.detector({ hop_s: NaN }), /a hop of NaN s: expected/],
   [() => recognizer.detector({ sampleRate: -1 }), /sample rate/],
 ];
 

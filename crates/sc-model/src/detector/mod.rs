@@ -17,7 +17,7 @@ use sc_data::{LogMelConfig, SAMPLE_RATE_HZ};
 use serde::Serialize;
 
 use crate::clock::Instant;
-use crate::{Classifier, Header, Timing};
+use crate::{Classifier, Header, Timing, check_threshold};
 
 use frames::Frames;
 use listener::{Answer, Listener};
@@ -58,6 +58,23 @@ pub struct DetectorConfig {
 impl Default for DetectorConfig {
     fn default() -> Self {
         Self { hop_s: 0.08, smoothing_s: 0.32, threshold: None }
+    }
+}
+
+impl DetectorConfig {
+    /// Checks settings that a user gives.
+    ///
+    /// # Errors
+    /// The text names the setting that is out of range, and its range.
+    pub fn validate(&self) -> Result<(), String> {
+        let Self { hop_s, smoothing_s, threshold } = self;
+        if !(0.01..=1.0).contains(hop_s) {
+            return Err(format!("a hop of {hop_s} s: expected 0.01 to 1 s"));
+        }
+        if !(0.0..=10.0).contains(smoothing_s) {
+            return Err(format!("a smoothing of {smoothing_s} s: expected 0 to 10 s"));
+        }
+        threshold.map_or(Ok(()), check_threshold)
     }
 }
 
@@ -352,6 +369,23 @@ mod tests {
             detections.extend(whole.finish());
             found.extend(pieces.finish());
             prop_assert_eq!(detections, found);
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused_by_name() {
+        let usual = DetectorConfig::default();
+        assert_eq!(usual.validate(), Ok(()));
+        for (config, text) in [
+            (DetectorConfig { hop_s: 0.005, ..usual.clone() }, "a hop of 0.005 s: expected 0.01 to 1 s"),
+            (DetectorConfig { hop_s: f32::NAN, ..usual.clone() }, "a hop of NaN s: expected 0.01 to 1 s"),
+            (
+                DetectorConfig { smoothing_s: 11.0, ..usual.clone() },
+                "a smoothing of 11 s: expected 0 to 10 s",
+            ),
+            (DetectorConfig { threshold: Some(1.5), ..usual }, "a threshold of 1.5: expected 0 to 1"),
+        ] {
+            assert_eq!(config.validate(), Err(text.into()));
         }
     }
 

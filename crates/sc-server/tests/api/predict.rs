@@ -198,7 +198,7 @@ fn the_query_says_how_many_labels_and_from_which_confidence() {
 
     for (query, part) in [
         ("?top_k=0", "top_k counts from 1"),
-        ("?threshold=1.5", "threshold goes from 0 to 1"),
+        ("?threshold=1.5", "a threshold of 1.5: expected 0 to 1"),
         ("?threshold=high", "invalid float"),
         ("?topk=3", "unknown field `topk`"),
     ] {
