@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sc_data::{LogMel, LogMelScratch, N_SAMPLES, Waveform};
+use sc_data::{Features, LogMel, LogMelScratch, N_SAMPLES, Waveform};
 use serde::Serialize;
 
 use crate::clock::Instant;
@@ -180,6 +180,11 @@ impl Classifier {
             let timing = self.run(waveform, self.has_taught_words(), buffers);
             (self.predict(self.probabilities(&buffers.output, threshold), threshold), timing)
         })
+    }
+
+    /// Returns the log-mel spectrogram of a waveform by the record's front end.
+    pub fn features(&self, waveform: &Waveform) -> Features {
+        self.log_mel.compute(waveform)
     }
 
     /// Returns the network's logits of a waveform, before they become probabilities. Taught words have none.

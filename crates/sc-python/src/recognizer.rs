@@ -152,10 +152,10 @@ impl Recognizer {
         sample_rate: Option<f64>,
     ) -> PyResult<Vec<Vec<f32>>> {
         let audio = Audio::new(audio, sample_rate)?;
-        let log_mel = &self.current().record.header.log_mel;
-        let features = py.detach(|| Ok(log_mel.init().compute(&audio.waveform()?)));
+        let features = py.detach(|| Ok(self.current().classifier.features(&audio.waveform()?)));
         let features = features.map_err(Error::new_err::<String>)?;
-        Ok(features.values().chunks(log_mel.n_mels).map(<[f32]>::to_vec).collect())
+        let [_, n_mels] = features.shape();
+        Ok(features.values().chunks(n_mels).map(<[f32]>::to_vec).collect())
     }
 
     /// The network's output for the loudest second before it becomes probabilities, `[n_labels]`.

@@ -106,8 +106,7 @@ impl Recognizer {
     /// As [`classify`](Self::classify).
     #[wasm_bindgen(js_name = logMel)]
     pub fn log_mel(&self, samples: &[f32], rate_hz: f64) -> Result<Vec<f32>, JsError> {
-        let log_mel = self.classifier.header().log_mel.init();
-        Ok(log_mel.compute(&waveform(samples, rate_hz)?).values().to_vec())
+        Ok(self.classifier.features(&waveform(samples, rate_hz)?).values().to_vec())
     }
 
     /// Makes a detector for live samples.
