@@ -20,6 +20,7 @@ mod archive;
 mod aside;
 pub mod augment;
 mod cache;
+mod causes;
 mod clip;
 mod conditions;
 mod dataset;
@@ -44,6 +45,7 @@ pub use archive::{
 };
 pub use aside::Aside;
 pub use cache::{SampleCache, Source};
+pub use causes::with_causes;
 pub use clip::Clip;
 pub use conditions::{Condition, Subject, Surroundings};
 pub use dataset::{SpeechCommands, labelled_clips};

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sc_data::{Limits, StreamResampler, Waveform, decode};
+use sc_data::{Limits, StreamResampler, Waveform, decode, with_causes};
 
-use crate::{Error, chain, to_python};
+use crate::{Error, to_python};
 
 /// Limits on audio in which all keywords are detected: ten minutes; at 48 kHz, stereo, 32 bits they are 230 MB.
 pub const LONG: Limits = Limits { max_bytes: 256 << 20, ..Limits::DATASET };
@@ -51,9 +51,9 @@ impl Audio {
     pub fn decode(self, limits: &Limits) -> Result<Vec<f32>, String> {
         match self {
             Self::Path(path) => read(&path, limits).map_err(|error| format!("{}: {error}", path.display())),
-            Self::Bytes(bytes) => decode(&bytes, limits).map_err(|error| chain(&error)),
+            Self::Bytes(bytes) => decode(&bytes, limits).map_err(|error| with_causes(&error)),
             Self::Samples { samples, rate_hz } => {
-                limits.check_samples(&samples, rate_hz).map_err(|error| chain(&error))?;
+                limits.check_samples(&samples, rate_hz).map_err(|error| with_causes(&error))?;
                 Ok(StreamResampler::all(&samples, rate_hz))
             }
         }
@@ -65,7 +65,7 @@ fn read(path: &Path, limits: &Limits) -> Result<Vec<f32>, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     // One byte more than allowed is enough for `decode` to refuse it; a device would never end.
     file.take(limits.max_bytes as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    decode(&bytes, limits).map_err(|error| chain(&error))
+    decode(&bytes, limits).map_err(|error| with_causes(&error))
 }
 
 /// Returns a sample rate within the limits. A fraction of a hertz is dropped; what is no number becomes 0.

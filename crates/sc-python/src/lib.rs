@@ -9,6 +9,7 @@ mod detector;
 mod recognizer;
 
 use pyo3::prelude::*;
+use sc_data::with_causes;
 
 pyo3::create_exception!(
     speech_commands,
@@ -19,12 +20,7 @@ pyo3::create_exception!(
 
 /// Returns the error with its causes, as the command line prints them.
 fn to_python(error: &dyn std::error::Error) -> PyErr {
-    Error::new_err(chain(error))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    Error::new_err(with_causes(error))
 }
 
 /// The compiled part of `speech_commands`.

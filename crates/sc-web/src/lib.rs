@@ -7,16 +7,12 @@
 mod detector;
 mod recogniser;
 
+use sc_data::with_causes;
 use wasm_bindgen::prelude::*;
 
-/// Returns the words of an error and its causes, as the command line prints them.
-fn text(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
+/// Returns the error with its causes, as the command line prints them.
 fn to_js(error: &dyn std::error::Error) -> JsError {
-    JsError::new(&text(error))
+    JsError::new(&with_causes(error))
 }
 
 /// Returns an answer as a plain JavaScript object, with the names that the server's JSON has.

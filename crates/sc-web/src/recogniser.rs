@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use js_sys::Float32Array;
-use sc_data::{Error, Limits, StreamResampler, Waveform};
+use sc_data::{Error, Limits, StreamResampler, Waveform, with_causes};
 use sc_model::words::{self, Recording};
 use sc_model::{Backend, Classifier, DetectorConfig, Record};
 use wasm_bindgen::prelude::*;
 
 use crate::detector::Detector;
-use crate::{object, text, to_js};
+use crate::{object, to_js};
 
 /// A loaded model.
 #[wasm_bindgen]
@@ -143,7 +143,7 @@ impl Recognizer {
 fn recordings(takes: &[Float32Array], rate_hz: f64) -> Vec<Recording> {
     let recordings = takes.iter().enumerate().map(|(i, take)| Recording {
         name: (i + 1).to_string(),
-        samples: resampled(&take.to_vec(), rate_hz).map_err(|error| text(&error)),
+        samples: resampled(&take.to_vec(), rate_hz).map_err(|error| with_causes(&error)),
     });
     recordings.collect()
 }
