@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn silence_is_cut_at_its_beginning() {
-        assert_eq!(loudest_second(&[0.25; 3 * N_SAMPLES], |sample| *sample), 0);
+        assert_eq!(loudest_second(&vec![0.25; 3 * N_SAMPLES], |sample| *sample), 0);
     }
 
     /// Three seconds, with a word of half a second in the middle and something else at the beginning.

@@ -41,7 +41,9 @@ fn mu_law(sample: f32) -> f32 {
 }
 
 fn filter(samples: &mut [f32], mut section: Section) {
-    samples.iter_mut().for_each(|sample| *sample = section.pass(*sample));
+    for sample in samples {
+        *sample = section.pass(*sample);
+    }
 }
 
 #[cfg(test)]

@@ -307,8 +307,7 @@ fn parse_table(text: &str) -> Result<Vec<Spoken>> {
 /// Refuses a table that cannot be of a recording of so many seconds, and names what the model does not know.
 fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
     ensure!(!spoken.is_empty(), "expected a line for each word, below the heading");
-    if let Some(Spoken { label, start_s, .. }) = spoken.iter().find(|word| f64::from(word.start_s) > seconds)
-    {
+    if let Some(Spoken { label, start_s, .. }) = spoken.iter().find(|word| word.start_s > seconds) {
         bail!("`{label}` begins at {start_s} s, but the recording ends at {seconds:.1} s: expected seconds");
     }
     let unknown: BTreeSet<&str> =

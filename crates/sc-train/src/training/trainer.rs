@@ -53,17 +53,15 @@ impl<'a> Trainer<'a> {
         let device =
             config.backend.device().context("training needs --backend flex, ndarray or wgpu")?.autodiff();
         let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).with_epsilon(1e-8).init();
-        let (weights, average, kept, epochs, optimizer) = match checkpoint {
-            Some(Checkpoint { state, weights, average, kept, optimizer: bytes }) => {
-                let optimizer = optimizer
-                    .from_bytes(Bytes::from_bytes_vec(bytes))
-                    .context("cannot read the checkpoint's optimiser")?;
-                (weights, average, kept, state.epochs, optimizer)
-            }
-            None => {
-                let weights = first_weights(run, &network, init);
-                (weights.clone(), weights.clone(), weights, Vec::new(), optimizer)
-            }
+        let (weights, average, kept, epochs, optimizer) = if let Some(checkpoint) = checkpoint {
+            let Checkpoint { state, weights, average, kept, optimizer: bytes } = checkpoint;
+            let optimizer = optimizer
+                .from_bytes(Bytes::from_bytes_vec(bytes))
+                .context("cannot read the checkpoint's optimiser")?;
+            (weights, average, kept, state.epochs, optimizer)
+        } else {
+            let weights = first_weights(run, &network, init);
+            (weights.clone(), weights.clone(), weights, Vec::new(), optimizer)
         };
         let model = network.init(&weights, &device);
         Ok(Self {
