@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::FetchError;
 use super::event::{FetchEvent, FetchStep};
+use crate::with_causes;
 
 /// Tries in a row without progress after which a mirror is given up.
 const MAX_TRIES: u32 = 4;
@@ -71,7 +72,7 @@ impl<'a> Download<'a> {
                 return Err(error);
             }
             let delay = self.retry_delay * 2_u32.pow(tries - 1);
-            let cause = error.with_causes();
+            let cause = with_causes(&error);
             on_event(FetchEvent::Note(format!("{cause}; trying again in {} s", delay.as_secs_f32())))?;
             thread::sleep(delay);
         }

@@ -122,10 +122,4 @@ impl FetchError {
             _ => false,
         }
     }
-
-    /// Returns the message with those of its causes, on one line.
-    pub(crate) fn with_causes(&self) -> String {
-        let causes = std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source());
-        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-    }
 }

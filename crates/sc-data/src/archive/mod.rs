@@ -18,7 +18,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::Sha256Digest;
+use crate::{Sha256Digest, with_causes};
 
 pub use error::FetchError;
 pub use event::{FetchEvent, FetchStep};
@@ -137,7 +137,7 @@ impl Fetch {
         for url in urls {
             match self.download_one(url, work, on_event) {
                 Err(error) if error.is_the_servers() => {
-                    on_event(FetchEvent::Note(format!("giving up {url}: {}", error.with_causes())));
+                    on_event(FetchEvent::Note(format!("giving up {url}: {}", with_causes(&error))));
                     last_error = error;
                 }
                 result => return result,

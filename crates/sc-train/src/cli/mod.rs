@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use sc_model::words::N_RECORDINGS;
 use sc_model::{Backend, Classifier, Record};
 
 use bank::BankArgs;
@@ -119,8 +120,9 @@ fn parse_width(text: &str) -> Result<usize, String> {
 }
 
 fn parse_shots(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (3..=50).contains(number));
-    number.ok_or_else(|| "expected a number of recordings, 3 to 50".into())
+    let number = text.parse().ok().filter(|number| N_RECORDINGS.contains(number));
+    let (least, most) = N_RECORDINGS.into_inner();
+    number.ok_or_else(|| format!("expected a number of recordings, {least} to {most}"))
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
