@@ -1,5 +1,6 @@
 //! The settings, from flags, environment and one file, typed and with defaults.
 
+mod environment;
 mod file;
 
 use std::{
@@ -184,7 +185,8 @@ impl Settings {
     /// Reads the arguments, the environment, and the file that one of them names.
     ///
     /// # Errors
-    /// If the file cannot be used. A wrong argument ends the program with its name and what would be right.
+    /// If the file cannot be used, or if a variable is like a setting and is none. A wrong argument ends the program with its
+    /// name and what would be right.
     pub fn read() -> anyhow::Result<Self> {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         let command = match config_file(&arguments) {
@@ -192,7 +194,9 @@ impl Settings {
             None => Self::command(),
         };
         let command = with_port(command, std::env::var("PORT").ok());
-        Self::from_arg_matches(&command.get_matches_from(arguments)).map_err(|error| error.exit())
+        let matches = command.clone().get_matches_from(arguments);
+        environment::check(&command, &environment::names())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.exit())
     }
 
     /// Returns the address to ask for its health, if the command is `healthcheck`.

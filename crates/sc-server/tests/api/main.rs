@@ -18,6 +18,7 @@ mod predict;
 mod program;
 mod shutdown;
 mod smuggling;
+mod start;
 mod words;
 
 use std::panic::catch_unwind;
