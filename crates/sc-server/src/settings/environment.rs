@@ -1,5 +1,7 @@
 //! The variables of the environment: which of them are settings, and which are mistakes.
 
+use std::ffi::OsStr;
+
 use anyhow::bail;
 use clap::{
     Arg, Command,
@@ -37,7 +39,18 @@ pub fn check(command: &Command, names: &[String]) -> anyhow::Result<()> {
 
 /// Returns the names of the variables that are set.
 pub fn names() -> Vec<String> {
-    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| !is_empty(name)).collect()
+}
+
+/// Makes the command pass over variables that are empty.
+pub fn without_empty(command: Command) -> Command {
+    command.mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg })
+}
+
+/// Returns true for a variable that is as good as not set: `${X:-}` in a compose file makes such.
+fn is_empty(name: impl AsRef<OsStr>) -> bool {
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
 /// Returns the name of an argument's variable, behind the prefix.

@@ -18,7 +18,7 @@ pub fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
             return Some(file.into());
         }
     }
-    std::env::var_os("SC_CONFIG").map(PathBuf::from)
+    std::env::var_os("SC_CONFIG").filter(|file| !file.is_empty()).map(PathBuf::from)
 }
 
 /// Makes the settings of a file the defaults of the command.

@@ -23,6 +23,7 @@ use sc_server::{
 use serde::{Serialize, Serializer};
 
 use crate::healthcheck::Target;
+use environment::without_empty;
 use file::{config_file, with_defaults_of, with_port};
 
 /// Recognises spoken keywords: it takes a recording and answers with the word.
@@ -193,9 +194,9 @@ impl Settings {
             Some(file) => with_defaults_of(Self::command(), &file)?,
             None => Self::command(),
         };
-        let command = with_port(command, std::env::var("PORT").ok());
-        let matches = command.clone().get_matches_from(arguments);
-        environment::check(&command, &environment::names())?;
+        let command = without_empty(with_port(command, std::env::var("PORT").ok()));
+        let matches = command.get_matches_from(arguments);
+        environment::check(&Self::command(), &environment::names())?;
         Self::from_arg_matches(&matches).map_err(|error| error.exit())
     }
 

@@ -15,3 +15,10 @@ fn a_variable_that_is_no_setting_stops_the_start() {
     let expected = "error: no setting SC_API_KEY: did you mean SC_API_KEYS?\n";
     assert_eq!(run_with("SC_API_KEY", "secret"), Err(expected.into()));
 }
+
+#[test]
+fn an_empty_variable_is_as_good_as_not_set() {
+    for name in ["SC_RATE_LIMIT", "SC_API_KEYS", "SC_TLS_CERT", "SC_WORKERS", "SC_CONFIG", "SC_API_KEY"] {
+        assert_eq!(run_with(name, ""), run_with("PORT", ""), "{name}");
+    }
+}
