@@ -1,13 +1,13 @@
 //! Keywords in live sound, over a WebSocket.
 
-use std::time::Duration;
+use std::{io::ErrorKind, mem, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
     rt::{spawn, time::Instant},
     web::{Bytes, Data, Payload},
 };
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, ProtocolError, Session};
 use sc_model::{Detection, Score};
 use serde::Serialize;
 use tokio::time::{error::Elapsed, timeout, timeout_at};
@@ -21,7 +21,7 @@ use crate::{
     state::AppState,
 };
 
-/// The largest message, in bytes: ten seconds at 48 kHz.
+/// The largest message, in bytes: ten seconds at 48 kHz. [`stream`] and the guide name it too.
 const MAX_MESSAGE: usize = 1 << 20;
 
 /// A message of the server.
@@ -46,8 +46,8 @@ pub enum StreamEvent {
 
 /// Finds the keywords in live sound, over a WebSocket
 ///
-/// The client sends binary messages of 16-bit little-endian mono samples at `sample_rate`, in pieces of any size,
-/// and the text `end` when the sound is over. The server sends text messages: `{"type":"detection",…}` as soon as
+/// The client sends binary messages of 16-bit little-endian mono samples at `sample_rate`, in pieces of any size up to
+/// 1 MiB, and the text `end` when the sound is over. The server sends text messages: `{"type":"detection",…}` as soon as
 /// a keyword is detected, `{"type":"score",…}` for each window if asked for, and `{"type":"end",…}` after the
 /// last. The same samples give the same detections as from `/detect`.
 #[utoipa::path(
@@ -72,8 +72,14 @@ pub async fn stream(
     let messages =
         messages.max_frame_size(MAX_MESSAGE).aggregate_continuations().max_continuation_size(MAX_MESSAGE);
     let patience = state.capacity.body_deadline;
-    let conversation =
-        Conversation { session, messages, wants_scores: query.scores, patience, heard: Instant::now() };
+    let conversation = Conversation {
+        session,
+        messages,
+        wants_scores: query.scores,
+        patience,
+        heard: Instant::now(),
+        half: Bytes::new(),
+    };
     spawn(converse(conversation, stream));
     Ok(response)
 }
@@ -81,15 +87,16 @@ pub async fn stream(
 /// Answers messages until one side ends the conversation, and closes the connection.
 async fn converse(mut conversation: Conversation, stream: LiveStream) {
     let reason = match conversation.answer(stream).await {
-        Ok(()) => CloseReason { code: CloseCode::Normal, description: None },
+        Ok(()) => Some(CloseCode::Normal.into()),
         Err(End::Gone) => return,
+        Err(End::Closed(code)) => code.map(CloseReason::from),
         Err(End::Refused(code, error)) => {
             let _ = conversation.tell(&StreamEvent::Error { error: error.clone() }).await;
-            CloseReason { code, description: Some(error) }
+            Some((code, error).into())
         }
     };
     let Conversation { session, patience, .. } = conversation;
-    let _ = timeout(patience, session.close(Some(reason))).await; // fails if the client has gone
+    let _ = timeout(patience, session.close(reason)).await; // fails if the client has gone
 }
 
 /// A message of the client.
@@ -104,6 +111,8 @@ enum Message {
 enum End {
     /// The client has gone.
     Gone,
+    /// The client closes the connection, and waits for the same from the server (RFC 6455, 5.5.1).
+    Closed(Option<CloseCode>),
     /// The server closes the connection.
     Refused(CloseCode, String),
 }
@@ -126,6 +135,25 @@ impl From<ApiError> for End {
     }
 }
 
+impl From<ProtocolError> for End {
+    fn from(error: ProtocolError) -> Self {
+        match error {
+            // One frame is too large, or all pieces of a message together. If the connection has failed, nobody hears this.
+            ProtocolError::Overflow => Self::too_large(),
+            ProtocolError::Io(error) if error.kind() == ErrorKind::Other => Self::too_large(),
+            error => Self::Refused(CloseCode::Protocol, error.to_string()),
+        }
+    }
+}
+
+impl End {
+    fn too_large() -> Self {
+        let why =
+            format!("expected messages of at most {MAX_MESSAGE} bytes: send the sound in smaller pieces");
+        Self::Refused(CloseCode::Size, why)
+    }
+}
+
 /// The two directions of a WebSocket.
 struct Conversation {
     session: Session,
@@ -135,6 +163,8 @@ struct Conversation {
     patience: Duration,
     /// The time of the last whole piece of sound.
     heard: Instant,
+    /// The first byte of a sample whose second is still to come, if there is one.
+    half: Bytes,
 }
 
 impl Conversation {
@@ -169,26 +199,34 @@ impl Conversation {
                 return Err(End::Refused(CloseCode::Away, why));
             }
             Ok(None) => return Err(End::Gone),
-            Ok(Some(message)) => {
-                message.map_err(|error| End::Refused(CloseCode::Protocol, error.to_string()))?
-            }
+            Ok(Some(message)) => message?,
         };
         match message {
-            AggregatedMessage::Binary(samples) if samples.len() % 2 == 0 => {
+            AggregatedMessage::Binary(bytes) => {
                 self.heard = Instant::now();
-                Ok(Message::Samples(samples))
+                Ok(Message::Samples(self.whole_samples(bytes)))
             }
-            AggregatedMessage::Binary(_) => {
-                refused(CloseCode::Unsupported, "expected 16-bit samples: an even number of bytes")
-            }
-            AggregatedMessage::Text(text) if text.trim() == "end" => Ok(Message::Over),
-            AggregatedMessage::Text(_) => {
+            AggregatedMessage::Text(text) if text.trim() != "end" => {
                 refused(CloseCode::Unsupported, "expected samples, or the text `end`")
             }
+            AggregatedMessage::Text(_) if !self.half.is_empty() => {
+                refused(CloseCode::Unsupported, "expected 16-bit samples: an even number of bytes")
+            }
+            AggregatedMessage::Text(_) => Ok(Message::Over),
             AggregatedMessage::Ping(bytes) => Ok(Message::Ping(bytes)),
             AggregatedMessage::Pong(_) => Ok(Message::Nothing),
-            AggregatedMessage::Close(_) => Err(End::Gone),
+            AggregatedMessage::Close(reason) => Err(End::Closed(reason.map(|reason| reason.code))),
         }
+    }
+
+    /// Returns the whole samples of a message, of which the first may have begun in the one before.
+    fn whole_samples(&mut self, bytes: Bytes) -> Bytes {
+        let mut samples = match mem::take(&mut self.half) {
+            half if half.is_empty() => bytes,
+            half => [half, bytes].concat().into(),
+        };
+        self.half = samples.split_off(samples.len() / 2 * 2);
+        samples
     }
 
     async fn tell_all(&mut self, detections: Vec<Detection>) -> Result<(), End> {

@@ -1,14 +1,25 @@
 //! Keywords in longer audio and in live sound: they are the same, whichever way the sound comes.
 
-use std::{io::Write, num::NonZeroUsize, sync::Arc, thread, time::Duration};
+use std::{io::Write, net::TcpStream, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use sc_data::{Limits, decode};
 use sc_model::{Detection, Detector, DetectorConfig};
 use sc_server::{Capacity, Service};
 use serde_json::{Value, json};
-use tungstenite::{Message, connect, error::Error as SocketError, stream::MaybeTlsStream};
+use tungstenite::{
+    Message, WebSocket, connect,
+    error::Error as SocketError,
+    protocol::frame::{
+        CloseFrame, Frame,
+        coding::{CloseCode, Data, OpCode},
+    },
+    stream::MaybeTlsStream,
+};
 
 use crate::helpers::{TestServer, classifier, error, read, service, wav_of, word};
+
+/// A client's end of a stream.
+type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
 
 /// Four seconds: silence, *yes*, silence, *yes* and half a second more.
 pub fn sound(rate_hz: u32) -> Vec<i16> {
@@ -163,16 +174,61 @@ fn a_stream_that_is_none_is_refused_and_says_why() {
 fn a_message_that_is_no_sound_ends_the_stream_with_the_reason() {
     let server = TestServer::start();
     let url = server.url("/stream").replace("http", "ws");
-    for (message, reason) in [
-        (Message::binary(vec![0; 3]), "expected 16-bit samples: an even number of bytes"),
-        (Message::text("stop"), "expected samples, or the text `end`"),
+    let unsupported = CloseCode::Unsupported;
+    let too_large = "expected messages of at most 1048576 bytes: send the sound in smaller pieces";
+    let in_pieces: Vec<_> = [(Data::Binary, false), (Data::Continue, true)]
+        .map(|(kind, is_last)| Message::Frame(Frame::message(vec![0; 600_000], OpCode::Data(kind), is_last)))
+        .into();
+    for (messages, code, reason) in [
+        (vec![Message::text("stop")], unsupported, "expected samples, or the text `end`"),
+        (
+            vec![Message::binary(vec![0; 3]), Message::text("end")],
+            unsupported,
+            "expected 16-bit samples: an even number of bytes",
+        ),
+        (vec![Message::binary(vec![0; (1 << 20) + 1])], CloseCode::Size, too_large),
+        (in_pieces, CloseCode::Size, too_large),
     ] {
         let (mut socket, _) = connect(&url).unwrap();
-        socket.send(message).unwrap();
-        let told: Value = serde_json::from_str(socket.read().unwrap().to_text().unwrap()).unwrap();
-        assert_eq!(told, json!({"type": "error", "error": reason}));
-        assert!(matches!(socket.read(), Ok(Message::Close(Some(frame))) if frame.reason == reason));
+        for message in messages {
+            socket.send(message).unwrap();
+        }
+        assert_eq!(event(&mut socket), json!({"type": "error", "error": reason}));
+        assert_eq!(closed(&mut socket), Some((code, reason.into())));
     }
+}
+
+/// The next event of a stream.
+pub fn event(socket: &mut Socket) -> Value {
+    serde_json::from_str(socket.read().unwrap().to_text().unwrap()).unwrap()
+}
+
+/// The code and the reason with which a stream is closed next.
+pub fn closed(socket: &mut Socket) -> Option<(CloseCode, String)> {
+    let Message::Close(frame) = socket.read().unwrap() else { return None };
+    frame.map(|frame| (frame.code, frame.reason.to_string()))
+}
+
+#[test]
+fn a_client_that_closes_a_stream_is_answered_with_its_own_code() {
+    let server = TestServer::start();
+    let (mut socket, _) = connect(server.url("/stream").replace("http", "ws")).unwrap();
+
+    socket.close(Some(CloseFrame { code: CloseCode::Away, reason: "".into() })).unwrap();
+
+    assert_eq!(closed(&mut socket), Some((CloseCode::Away, String::new())));
+}
+
+#[test]
+fn a_sample_may_come_in_two_messages() {
+    let server = TestServer::start();
+    let (mut socket, _) = connect(server.url("/stream").replace("http", "ws")).unwrap();
+    for n_bytes in [3, 1, 1, 32_000 - 5] {
+        socket.send(Message::binary(vec![0; n_bytes])).unwrap();
+    }
+    socket.send(Message::text("end")).unwrap();
+
+    assert_eq!(event(&mut socket), json!({"type": "end", "duration_s": 1.0}));
 }
 
 #[test]
