@@ -29,7 +29,7 @@ impl Lifecycle {
         self.0.send_replace(Part::Stopping);
     }
 
-    /// Makes the gRPC port refuse new connections and finish what has begun.
+    /// Ends live streams, and makes the gRPC port refuse new connections and finish what has begun.
     pub fn close(&self) {
         self.0.send_replace(Part::Closed);
     }

@@ -1,6 +1,6 @@
 //! Keywords in live sound, over a WebSocket.
 
-use std::{io::ErrorKind, mem, time::Duration};
+use std::{io::ErrorKind, mem, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::time::{error::Elapsed, timeout, timeout_at};
 
 use crate::{
+    Lifecycle,
     admission::client,
     error::{AccessErrors, ApiError, Body},
     paths::STREAM,
@@ -80,13 +81,17 @@ pub async fn stream(
         heard: Instant::now(),
         half: Bytes::new(),
     };
-    spawn(converse(conversation, stream));
+    spawn(converse(conversation, stream, Arc::clone(&state.lifecycle)));
     Ok(response)
 }
 
-/// Answers messages until one side ends the conversation, and closes the connection.
-async fn converse(mut conversation: Conversation, stream: LiveStream) {
-    let reason = match conversation.answer(stream).await {
+/// Answers messages until one side ends the conversation or the server stops, and closes the connection.
+async fn converse(mut conversation: Conversation, stream: LiveStream, lifecycle: Arc<Lifecycle>) {
+    let ended = tokio::select! {
+        ended = conversation.answer(stream) => ended,
+        () = lifecycle.closed() => Err(End::Refused(CloseCode::Away, ApiError::Stopping.message())),
+    };
+    let reason = match ended {
         Ok(()) => Some(CloseCode::Normal.into()),
         Err(End::Gone) => return,
         Err(End::Closed(code)) => code.map(CloseReason::from),

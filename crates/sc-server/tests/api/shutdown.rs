@@ -3,11 +3,18 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    sync::Arc,
     thread,
     time::Duration,
 };
 
-use crate::helpers::{TestServer, wav};
+use serde_json::json;
+use tungstenite::{connect, protocol::frame::coding::CloseCode};
+
+use crate::{
+    detect::{closed, event},
+    helpers::{TestServer, service, wav},
+};
 
 #[test]
 fn a_request_in_flight_is_answered_before_the_server_stops() {
@@ -33,5 +40,21 @@ fn a_request_in_flight_is_answered_before_the_server_stops() {
     client.read_to_string(&mut answer).unwrap();
 
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    server.join().unwrap();
+}
+
+#[test]
+fn an_open_stream_is_told_of_the_stop_and_does_not_delay_it() {
+    let service = service();
+    let lifecycle = Arc::clone(&service.lifecycle);
+    let server = TestServer::serving(service);
+    let (mut socket, _) = connect(server.url("/stream").replace("http", "ws")).unwrap();
+    let reason = "the server is stopping";
+
+    lifecycle.close();
+    server.ask_to_stop();
+
+    assert_eq!(event(&mut socket), json!({"type": "error", "error": reason}));
+    assert_eq!(closed(&mut socket), Some((CloseCode::Away, reason.into())));
     server.join().unwrap();
 }
