@@ -64,7 +64,7 @@ pub struct Encoded {
     audio: String,
 }
 
-/// The bytes of an audio file: WAV, FLAC, MP3, AAC, MP4, `WebM`, Ogg Vorbis, Opus, AIFF or CAF.
+/// The bytes of an audio file: WAV, FLAC, MP3, MP2, AAC, MP4, `WebM`, Ogg Vorbis, Opus, AIFF, AU or CAF.
 #[derive(utoipa::ToSchema)]
 #[schema(value_type = String, format = Binary)]
 #[allow(dead_code, reason = "read by the derive alone")]

@@ -3,12 +3,18 @@
 use std::sync::LazyLock;
 
 use actix_web::{HttpResponse, http::header::LOCATION};
+use serde_json::json;
 use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+    Modify, OpenApi, PartialSchema,
+    openapi::{
+        PathItem, RefOr, Required, Schema,
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+    },
 };
 
-use super::{admin, detect, health, inference, info, predict, stream, words};
+use super::{admin, detect, health, inference, info, predict, record, stream, words};
+use crate::paths;
 
 /// Every endpoint with its requests and responses.
 #[derive(OpenApi)]
@@ -18,9 +24,9 @@ use super::{admin, detect, health, inference, info, predict, stream, words};
         description = "Recordings in, spoken keywords out. Errors are `{\"error\": \"what was wrong, and what would be right\"}`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    servers((url = "/")),
+    servers((url = ".")), // of this document: a proxy may serve it under another path
     security((), ("bearer" = []), ("api_key" = [])),
-    modifiers(&Keys),
+    modifiers(&Keys, &SamePaths, &TopK),
     tags(
         (name = "keywords", description = "Recordings to keywords"),
         (name = "words", description = "Words of one's own, by a few recordings"),
@@ -31,7 +37,7 @@ use super::{admin, detect, health, inference, info, predict, stream, words};
         predict::predict, detect::detect, stream::stream, info::info,
         words::list, words::teach, words::forget, words::record,
         inference::server, inference::metadata, inference::ready, inference::infer,
-        health::health, health::live, health::ready, admin::metrics, admin::reload,
+        health::health, health::live, health::ready, admin::metrics, admin::reload, record::record,
     ),
 )]
 struct Api;
@@ -45,6 +51,58 @@ impl Modify for Keys {
         components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(header));
+    }
+}
+
+/// Adds the paths that lead where another one does.
+struct SamePaths;
+
+/// Each with the path that is described, and with the id of its operation.
+const SAME_PATHS: [(&str, &str, &str); 5] = [
+    (paths::INFERENCE_LIVE, paths::HEALTH_LIVE, "inference_live"),
+    (paths::INFERENCE_READY, paths::HEALTH_READY, "inference_ready"),
+    (paths::VERSION, paths::MODEL, "version"),
+    (paths::VERSION_READY, paths::MODEL_READY, "version_ready"),
+    (paths::VERSION_INFER, paths::MODEL_INFER, "version_infer"),
+];
+
+impl Modify for SamePaths {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        for (path, described, id) in SAME_PATHS {
+            let Some(mut item) = api.paths.get_path_item(described).cloned() else { continue };
+            let PathItem { get, post, .. } = &mut item;
+            get.iter_mut().chain(post).for_each(|operation| rename(operation, path, id));
+            api.paths.paths.insert(path.into(), item);
+        }
+    }
+}
+
+/// Makes a described operation that of `path`.
+fn rename(operation: &mut Operation, path: &str, id: &str) {
+    operation.operation_id = Some(id.into());
+    operation.tags = Some(vec!["inference".into()]);
+    if path.contains("{version}") {
+        operation.parameters.get_or_insert_default().push(RefOr::T(version()));
+    }
+}
+
+fn version() -> Parameter {
+    let parameter = ParameterBuilder::new().name("version").parameter_in(ParameterIn::Path);
+    let parameter = parameter.required(Required::True).schema(Some(String::schema()));
+    parameter.example(Some(json!(inference::VERSION))).build()
+}
+
+/// Says of a prediction that `top_k` shortens it, which the library's own description cannot know.
+struct TopK;
+
+impl Modify for TopK {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let schemas = api.components.as_mut().map(|components| &mut components.schemas);
+        let prediction = schemas.and_then(|schemas| schemas.get_mut("Prediction"));
+        let Some(RefOr::T(Schema::Object(prediction))) = prediction else { return };
+        if let Some(RefOr::T(Schema::Array(labels))) = prediction.properties.get_mut("predictions") {
+            labels.description = Some("The `top_k` likeliest labels, likeliest first.".into());
+        }
     }
 }
 

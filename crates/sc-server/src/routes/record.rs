@@ -10,14 +10,27 @@ use actix_web::{
 use sc_data::Sha256Digest;
 use sc_model::Record;
 
-use crate::{error::ApiError, state::AppState};
+use crate::{
+    error::{ApiError, Body},
+    paths::RECORD,
+    state::AppState,
+};
 
 /// Names the bytes, so that a browser that has them is not sent them again.
 static DIGEST: LazyLock<Option<String>> =
     LazyLock::new(|| Record::shipped_bytes().map(|bytes| format!("\"{}\"", Sha256Digest::of(bytes))));
 
-/// Sends the record that is compiled in, if that is the one that answers. An operator's own is not handed out, nor one
-/// that clients teach.
+/// Sends the model that is compiled in, if that is the one that answers
+///
+/// An operator's own is not handed out, nor one that clients teach.
+#[utoipa::path(
+    get, path = RECORD, tag = "operation", operation_id = "shipped_record",
+    responses(
+        (status = 200, description = "the model's file", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 304, description = "the client has it, as `If-None-Match` says"),
+        (status = 404, description = "another model answers", body = Body),
+    )
+)]
 pub async fn record(request: HttpRequest, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
     let is_shipped = state.model.source().file.is_none() && !state.model.teaches();
     let shipped = Record::shipped_bytes().filter(|_| is_shipped);

@@ -62,7 +62,8 @@ pub async fn list(state: Data<AppState>) -> Json<Words> {
         (status = 403, description = "this server teaches no words", body = Body),
         (status = 409, description = "the model knows this word already", body = Body),
         (status = 507, description = "the file could not be written", body = Body),
-        AudioErrors, AccessErrors
+        AudioErrors, AccessErrors,
+        (status = 422, description = "The name cannot be a word's, or fewer than 3 recordings, or more than 50, can be used.", body = Body),
     )
 )]
 pub async fn teach(

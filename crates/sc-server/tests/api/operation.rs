@@ -1,6 +1,6 @@
 //! The operator's view of the server, and the clients that are let in.
 
-use std::{fs, net::TcpListener, num::NonZeroU32, sync::Arc};
+use std::{collections::HashSet, fs, net::TcpListener, num::NonZeroU32, sync::Arc};
 
 use reqwest::Method;
 use sc_model::{Backend, Record};
@@ -93,11 +93,12 @@ fn every_described_operation_but_the_public_ones_asks_for_a_key() {
     let server = TestServer::serving(Service { access, ..service() });
     let (_, document) = read(server.get("/openapi.json"));
     let guarded = ["/admin/reload", "/detect", "/metrics", "/model", "/predict", "/stream"];
-    let others = ["/v2/models/{model}/infer", "/words/{name}", "/words/{name}"]; // the last by two methods
+    let infer = ["/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"];
+    let word = ["/words/{name}", "/words/{name}"]; // by two methods
 
     let mut asking = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
-        let requested = path.replace("{model}", "speech-commands");
+        let requested = path.replace("{model}", "speech-commands").replace("{version}", "1");
         for (method, operation) in operations.as_object().unwrap() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let asks = server.request(method, &requested).status() == 401;
@@ -105,7 +106,7 @@ fn every_described_operation_but_the_public_ones_asks_for_a_key() {
             asking.extend(asks.then_some(path));
         }
     }
-    assert_eq!(asking, [&guarded[..], &others].concat());
+    assert_eq!(asking, [&guarded[..], &infer, &word].concat());
 }
 
 #[test]
@@ -227,11 +228,31 @@ fn the_service_is_described_for_programs_and_people() {
 
     let (status, document) = read(server.get("/openapi.json"));
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
-    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    let operations: Vec<_> = document["paths"].as_object().unwrap().iter().collect();
     let own = ["/admin/reload", "/detect", "/health", "/health/live", "/health/ready", "/info", "/metrics"];
-    let inference = ["/v2", "/v2/models/{model}", "/v2/models/{model}/infer", "/v2/models/{model}/ready"];
-    let keywords = ["/model", "/predict", "/stream"];
-    assert_eq!(paths, [&own[..], &keywords, &inference, &["/words", "/words/{name}"]].concat());
+    let keywords = ["/model", "/model.safetensors", "/predict", "/stream"];
+    let inference = ["/v2", "/v2/health/live", "/v2/health/ready"];
+    let model = [
+        "",
+        "/infer",
+        "/ready",
+        "/versions/{version}",
+        "/versions/{version}/infer",
+        "/versions/{version}/ready",
+    ]
+    .map(|end| format!("/v2/models/{{model}}{end}"));
+    let model = model.each_ref().map(String::as_str);
+    let expected = [&own[..], &keywords, &inference, &model, &["/words", "/words/{name}"]].concat();
+    assert_eq!(operations.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), expected);
+
+    let ids = operations.iter().flat_map(|(_, item)| item.as_object().unwrap().values());
+    let ids: Vec<_> = ids.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "an id stands twice: {ids:?}");
+    assert_eq!(document["servers"], json!([{ "url": "." }]));
+    let unusable = &document["paths"]["/words/{name}"]["put"]["responses"]["422"]["description"];
+    assert!(unusable.as_str().unwrap().contains("fewer than 3 recordings"), "{unusable}");
+    let predictions = &document["components"]["schemas"]["Prediction"]["properties"]["predictions"];
+    assert!(predictions["description"].as_str().unwrap().contains("top_k"), "{predictions}");
 
     // A page at /docs that could ask without a key, or with one.
     assert_eq!(document["security"], json!([{}, { "bearer": [] }, { "api_key": [] }]));

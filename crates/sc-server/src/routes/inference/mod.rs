@@ -111,7 +111,7 @@ pub async fn metadata(named: Path<Named>, state: Data<AppState>) -> Result<Json<
 
 /// Says if the model answers
 #[utoipa::path(
-    get, path = MODEL_READY, tag = "inference",
+    get, path = MODEL_READY, tag = "inference", operation_id = "model_ready",
     params(("model" = String, Path, example = "speech-commands")),
     responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = Body))
 )]
