@@ -180,7 +180,11 @@ impl Access {
 
 /// Returns the key in the headers of a request.
 fn key<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
-    let bearer = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = header(AUTHORIZATION.as_str()).and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        // In any case, and after one space or more (RFC 9110, 11.1 and 11.4).
+        scheme.eq_ignore_ascii_case("Bearer").then(|| key.trim_start_matches(' '))
+    });
     bearer.or_else(|| header("x-api-key"))
 }
 
@@ -201,7 +205,9 @@ mod tests {
     fn any_of_the_keys_opens_in_either_header() {
         let other: ApiKey = "0".repeat(64).parse().unwrap();
         let access = Access::new(vec![other, SECRET.parse().unwrap()], None, Vec::new());
-        assert!(check(&access, ("Authorization", "Bearer secret")).is_ok());
+        for bearer in ["Bearer secret", "bearer secret", "BEARER   secret"] {
+            assert!(check(&access, ("Authorization", bearer)).is_ok(), "{bearer}");
+        }
         assert!(check(&access, ("X-API-Key", "secret")).is_ok());
         for wrong in ["", "Secret", SECRET] {
             assert!(matches!(check(&access, ("X-API-Key", wrong)), Err(ApiError::Key)), "{wrong}");
