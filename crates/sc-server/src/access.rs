@@ -9,7 +9,11 @@ use std::{
 };
 
 use actix_cors::Cors;
-use actix_web::{HttpMessage, dev::ServiceRequest, http::header::AUTHORIZATION};
+use actix_web::{
+    HttpMessage,
+    dev::ServiceRequest,
+    http::header::{AUTHORIZATION, HOST, ORIGIN},
+};
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -119,6 +123,26 @@ impl Access {
     pub(crate) fn cors(&self) -> Cors {
         let cors = Cors::default().allow_any_method().allow_any_header().expose_any_header().max_age(3600);
         self.origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+    }
+
+    /// Refuses a page of another origin, if origins are named and it is of none of them. Browsers ask before other requests
+    /// (CORS), but let any page open a WebSocket.
+    ///
+    /// Without names every page may: a proxy that changes `Host` would make this server's own page one of another origin.
+    ///
+    /// # Errors
+    /// [`ApiError::Origin`].
+    pub(crate) fn check_origin<'a>(&self, header: impl Fn(&str) -> Option<&'a str>) -> Result<(), ApiError> {
+        let Some(origin) = header(ORIGIN.as_str()).filter(|_| self.is_shared()) else { return Ok(()) };
+        // A page cannot set either header; a proxy that changes the first sets the second.
+        let hosts = [HOST.as_str(), "x-forwarded-host"].into_iter().filter_map(header);
+        let own = origin.split_once("://").map_or(origin, |(_, host)| host);
+        let is_own =
+            hosts.flat_map(|hosts| hosts.split(',')).any(|host| host.trim().eq_ignore_ascii_case(own));
+        if is_own || self.origins.iter().any(|allowed| allowed == origin) {
+            return Ok(());
+        }
+        Err(ApiError::Origin { got: origin.into() })
     }
 
     /// Refuses a request for a route of `audience` that comes to the wrong port, without a key, or too often.

@@ -88,6 +88,11 @@ pub enum ApiError {
     /// The key is missing or unknown.
     #[error("send a key that is known here, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")]
     Key,
+    /// A page of an origin that is not allowed asks.
+    #[error(
+        "pages of {got} may not ask: start the server with --allow-origin {got} (SC_ALLOW_ORIGINS), or let the proxy keep Host"
+    )]
+    Origin { got: String },
     /// The client sends more requests than it may.
     #[error("too many requests from you: try again in {wait_s} s")]
     RateLimit { wait_s: u64 },
@@ -139,6 +144,7 @@ impl ApiError {
             Self::Deadline { .. } => "deadline",
             Self::Stopping => "stopping",
             Self::Key => "key",
+            Self::Origin { .. } => "origin",
             Self::RateLimit { .. } => "rate_limit",
             Self::Reload(_) => "reload",
             Self::Words(_) => "words",
@@ -176,6 +182,7 @@ impl ResponseError for ApiError {
             Self::Busy | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Deadline { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Key => StatusCode::UNAUTHORIZED,
+            Self::Origin { .. } => StatusCode::FORBIDDEN,
             Self::RateLimit { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Reload(_) => StatusCode::CONFLICT,
             Self::Words(error) => words_status(error),

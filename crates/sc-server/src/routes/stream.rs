@@ -56,6 +56,7 @@ pub enum StreamEvent {
     responses(
         (status = 101, description = "a WebSocket; its text messages are events", body = StreamEvent),
         (status = 400, description = "no WebSocket handshake, or a wrong query", body = Body),
+        (status = 403, description = "a page of an origin that `--allow-origin` does not name", body = Body),
         (status = 422, description = "a sample rate out of range", body = Body),
         (status = 503, description = "too many streams", body = Body),
         AccessErrors
@@ -66,6 +67,7 @@ pub async fn stream(
     payload: Payload,
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
+    state.access.check_origin(|name| request.headers().get(name)?.to_str().ok())?;
     let (query, config) = StreamQuery::parse(request.query_string())?;
     let stream = state.recogniser.stream(&client(&request)?, query.sample_rate, &config)?;
     let (response, session, messages) =

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     detect::{listen, sound},
-    helpers::{TestServer, error, read, service, word},
+    helpers::{TestServer, client, error, read, service, word},
 };
 
 #[test]
@@ -204,6 +204,28 @@ fn pages_of_named_origins_alone_may_ask() {
     assert!(!other.headers().contains_key("Access-Control-Allow-Origin"));
     let closed = TestServer::start().get_with("/info", "Origin", "https://example.org");
     assert!(!closed.headers().contains_key("Access-Control-Allow-Origin"));
+}
+
+#[test]
+fn a_stream_is_refused_to_pages_of_other_origins_once_some_are_named() {
+    let access = Access::new(Vec::new(), None, vec!["https://example.org".into()]);
+    let server = TestServer::serving(Service { access, ..service() });
+    let asks = |headers: &[(&str, &str)]| {
+        let request = client().get(server.url("/stream"));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        read(request.send().unwrap())
+    };
+
+    let own = format!("http://{}", server.address);
+    let (status, refused) = asks(&[("Origin", "https://example.com")]);
+    assert!(status == 403 && refused["error"].as_str().unwrap().contains("--allow-origin"), "{refused}");
+    assert_eq!(asks(&[("Origin", "null")]).0, 403);
+    let behind_a_proxy = [("Origin", "https://Example.net"), ("X-Forwarded-Host", "example.net, 10.0.0.1")];
+    for allowed in
+        [&[][..], &[("Origin", own.as_str())], &[("Origin", "https://example.org")], &behind_a_proxy]
+    {
+        assert_eq!(asks(allowed).0, 400, "{allowed:?} is refused as more than no handshake");
+    }
 }
 
 #[test]
