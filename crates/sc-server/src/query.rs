@@ -76,7 +76,7 @@ pub struct StreamQuery {
     #[serde(default = "sample_rate")]
     #[param(minimum = 4000, maximum = 192_000, default = 16_000)]
     pub sample_rate: u32,
-    /// Also send the likeliest label at every step.
+    /// Also send the likeliest label of the newest step, after each message in which a step ended.
     #[serde(default)]
     pub scores: bool,
     /// Milliseconds from one answer to the next. They become a multiple of the network's own: of 80 for the

@@ -31,7 +31,7 @@ const MAX_MESSAGE: usize = 1 << 20;
 pub enum StreamEvent {
     /// A keyword is detected.
     Detection(Detection),
-    /// A window's likeliest label, if the query asks for `scores`.
+    /// The newest step's likeliest label, if the query asks for `scores` and a step ended in the message.
     Score(Score),
     /// The sound is over, as the client said.
     End {
@@ -49,7 +49,7 @@ pub enum StreamEvent {
 ///
 /// The client sends binary messages of 16-bit little-endian mono samples at `sample_rate`, in pieces of any size up to
 /// 1 MiB, and the text `end` when the sound is over. The server sends text messages: `{"type":"detection",…}` as soon as
-/// a keyword is detected, `{"type":"score",…}` for each window if asked for, and `{"type":"end",…}` after the
+/// a keyword is detected, `{"type":"score",…}` for the newest step after each message if asked for, and `{"type":"end",…}` after the
 /// last. The same samples give the same detections as from `/detect`.
 #[utoipa::path(
     get, path = STREAM, tag = "keywords", params(StreamQuery),
