@@ -114,8 +114,31 @@ fn detector_config(hop_ms: Option<u32>, threshold: Option<f32>) -> Result<Detect
 }
 
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
-    Query::from_query(query).map(Query::into_inner).map_err(|error| match error {
-        QueryPayloadError::Deserialize(cause) => ApiError::Query(cause.to_string()),
-        other => ApiError::Query(other.to_string()),
+    Query::from_query(query).map(Query::into_inner).map_err(|error| {
+        let cause = match error {
+            QueryPayloadError::Deserialize(cause) => cause.to_string(),
+            other => other.to_string(),
+        };
+        if cause.starts_with("unknown field") {
+            return ApiError::Query(cause); // it names those that there are
+        }
+        // Other causes name no parameter. None is needed, so that each can be tried alone.
+        let wrong = query.split('&').find(|parameter| Query::<T>::from_query(parameter).is_err());
+        let expected = wrong.and_then(|parameter| Some((parameter, expected(parameter.split('=').next()?)?)));
+        ApiError::Query(
+            expected.map_or(cause, |(parameter, expected)| format!("{parameter}: expected {expected}")),
+        )
     })
+}
+
+/// Returns what a parameter must be, if there is one of this name.
+fn expected(name: &str) -> Option<&'static str> {
+    match name {
+        "top_k" => Some("a whole number, 1 or more"),
+        "threshold" => Some("a number from 0 to 1"),
+        "sample_rate" => Some("a whole number of samples a second"),
+        "hop_ms" => Some("a whole number of milliseconds, 10 to 1000"),
+        "scores" => Some("true or false"),
+        _ => None,
+    }
 }

@@ -162,6 +162,7 @@ fn a_stream_that_is_none_is_refused_and_says_why() {
     let refused = [
         ("/stream?sample_rate=1", 422, "a sample rate of 1 Hz: expected 4000 to 192000 Hz"),
         ("/stream?hop_ms=5", 400, "query: a hop of 0.005 s: expected 0.01 to 1 s"),
+        ("/stream?scores=1", 400, "query: scores=1: expected true or false"),
     ];
     for (path, status, message) in refused {
         assert_eq!(read(server.get(path)), (status, error(message)), "{path}");

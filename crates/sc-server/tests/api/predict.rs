@@ -199,8 +199,12 @@ fn the_query_says_how_many_labels_and_from_which_confidence() {
     for (query, part) in [
         ("?top_k=0", "top_k counts from 1"),
         ("?threshold=1.5", "a threshold of 1.5: expected 0 to 1"),
-        ("?threshold=high", "invalid float"),
+        ("?top_k=3&threshold=high", "query: threshold=high: expected a number from 0 to 1"),
+        ("?threshold=", "query: threshold=: expected a number from 0 to 1"),
+        ("?top_k=1.0", "query: top_k=1.0: expected a whole number, 1 or more"),
         ("?topk=3", "unknown field `topk`"),
+        ("?scores=true", "unknown field `scores`"),
+        ("?top_k=3&top_k=4", "duplicate field `top_k`"),
     ] {
         let (status, body) = ask(query);
         let text = body["error"].as_str().unwrap();
