@@ -16,6 +16,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use sc_data::Aside;
 use sc_model::Backend;
 use sc_server::{
     Access, ApiKey, Capacity, Certificate, Model, ModelName, ModelSource, RateLimit, Service, paths,
@@ -285,12 +286,24 @@ impl Settings {
     }
 
     fn model(&self) -> anyhow::Result<Model> {
+        self.check_teach()?;
         let source =
             ModelSource { file: self.model.clone(), words: self.teach.clone(), backend: self.backend };
         Model::load(source).with_context(|| match &self.model {
             _ if self.teach.as_ref().is_some_and(|file| file.exists()) => "cannot serve --teach (SC_TEACH)",
             None => "cannot serve the model compiled in: name another with --model (SC_MODEL)",
             Some(_) => "cannot serve --model (SC_MODEL)",
+        })
+    }
+
+    /// Tries to write the file of taught words: the first word would be too late to say that it cannot be written.
+    fn check_teach(&self) -> anyhow::Result<()> {
+        let Some(file) = &self.teach else { return Ok(()) };
+        Aside::create(file).map(drop).with_context(|| {
+            format!(
+                "cannot keep words in --teach (SC_TEACH) {}: its folder must be there and writable",
+                file.display()
+            )
         })
     }
 
@@ -414,6 +427,14 @@ pub mod tests {
             let error = settings.certificate().err().unwrap().to_string();
             assert!(error.contains("together"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_file_of_words_that_could_not_be_written_stops_the_start() {
+        let error =
+            parse(&["--teach=no/such/folder/w.safetensors"]).unwrap().service().err().unwrap().to_string();
+        let expected = "cannot keep words in --teach (SC_TEACH) no/such/folder/w.safetensors: ";
+        assert!(error.starts_with(expected), "{error}");
     }
 
     #[test]
