@@ -98,7 +98,7 @@ pub async fn read_audio(
     let upload = match media_type.as_str() {
         media if media.starts_with("multipart/") => file_fields(headers, body).await?,
         "application/json" => Upload::One(decode_json(&body)?),
-        media if is_audio(media, &body) => Upload::One(body),
+        media if body.is_empty() || is_audio(media, &body) => Upload::One(body),
         "" => return Err(ApiError::ContentType { got: "no Content-Type".into() }),
         other => return Err(ApiError::ContentType { got: other.into() }),
     };

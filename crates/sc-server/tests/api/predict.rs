@@ -214,11 +214,22 @@ fn the_query_says_how_many_labels_and_from_which_confidence() {
 
 #[test]
 fn a_file_that_is_no_audio_is_415() {
-    let server = TestServer::start();
+    let expected = error(&sc_data::Error::NotAudio.to_string());
+    let response = TestServer::start().predict("plain text, and not a recording".into());
+    assert_eq!(read(response), (415, expected));
+}
 
-    for file in ["", "plain text, and not a recording"] {
-        let expected = error(&sc_data::Error::NotAudio.to_string());
-        assert_eq!(read(server.predict(file.into())), (415, expected), "{file:?}");
+#[test]
+fn an_empty_file_or_body_is_422_and_said_to_be_empty() {
+    let server = TestServer::start();
+    let json = br#"{"audio": ""}"#.to_vec();
+    for response in [
+        server.predict(Vec::new()),
+        server.predict_raw("audio/wav", Vec::new()),
+        server.predict_raw("application/x-www-form-urlencoded", Vec::new()),
+        server.predict_raw("application/json", json),
+    ] {
+        assert_eq!(read(response), (422, error("the recording holds no samples")));
     }
 }
 
