@@ -224,9 +224,14 @@ async fn content(mut field: Field) -> Result<Bytes, ApiError> {
     Ok(content.freeze())
 }
 
+/// Returns JSON without the byte-order mark that some programs write before it.
+pub fn without_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
+}
+
 fn decode_json(body: &[u8]) -> Result<Bytes, ApiError> {
     let Encoded { audio } =
-        serde_json::from_slice(body).map_err(|error| ApiError::Json(error.to_string()))?;
+        serde_json::from_slice(without_mark(body)).map_err(|error| ApiError::Json(error.to_string()))?;
     decode_base64(&audio).map_err(|error| ApiError::Json(error.to_string()))
 }
 

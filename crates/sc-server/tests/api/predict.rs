@@ -160,7 +160,8 @@ fn a_clip_may_be_the_body_itself_or_base64_in_json() {
         ("application/ogg", clip.clone()),
         ("application/x-www-form-urlencoded", clip), // `curl --data-binary`
         ("application/json; charset=utf-8", json(&base64)),
-        ("application/json", json(&format!("data:audio/wav;base64,{base64}"))), // a FileReader's
+        ("application/json", [b"\xef\xbb\xbf", json(&base64).as_slice()].concat()), // a byte-order mark
+        ("application/json", json(&format!("data:audio/wav;base64,{base64}"))),     // a FileReader's
         ("application/json", json(&lines.join("\r\n"))),
         ("application/json", json(base64.trim_end_matches('='))),
         ("application/json", json(&base64.replace('+', "-").replace('/', "_"))),

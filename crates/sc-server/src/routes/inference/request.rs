@@ -13,7 +13,7 @@ use super::tensor::{HEADER_LENGTH, Output, OutputKind};
 use crate::{
     error::ApiError,
     recogniser::Audio,
-    upload::{MAX_CLIPS, decode_base64},
+    upload::{MAX_CLIPS, decode_base64, without_mark},
 };
 
 /// The JSON of a request.
@@ -112,8 +112,8 @@ impl Inference {
             }
         };
         let (json, binary) = (&body[..json_len], body.slice(json_len..));
-        let Request { id, inputs, outputs, parameters } =
-            serde_json::from_slice(json).map_err(|error| wrong(format!("the request's JSON: {error}")))?;
+        let Request { id, inputs, outputs, parameters } = serde_json::from_slice(without_mark(json))
+            .map_err(|error| wrong(format!("the request's JSON: {error}")))?;
         Self::check(id, inputs, &outputs, parameters.binary_data_output, &binary)
     }
 
