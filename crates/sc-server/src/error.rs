@@ -97,7 +97,7 @@ pub enum ApiError {
     #[error("too many requests from you: try again in {wait_s} s")]
     RateLimit { wait_s: u64 },
     /// The model could not be loaded again. The one before goes on answering.
-    #[error("the model stays as it was: {0}")]
+    #[error("the model stays as it was")]
     Reload(#[source] sc_model::Error),
     /// A word could not be taught or forgotten. The words stay as they were.
     #[error(transparent)]

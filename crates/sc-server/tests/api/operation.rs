@@ -154,7 +154,10 @@ fn a_model_is_exchanged_for_a_good_one_and_kept_before_a_bad_one() {
         fs::write(&file, half).unwrap();
         let (status, refused) = reload();
         assert_eq!(status, 409, "{} bytes", half.len());
-        assert!(refused["error"].as_str().unwrap().starts_with("the model stays as it was: "), "{refused}");
+        let text = refused["error"].as_str().unwrap();
+        assert!(text.starts_with("the model stays as it was: "), "{text}");
+        let parts: Vec<_> = text.split(": ").collect();
+        assert_eq!(parts.iter().collect::<HashSet<_>>().len(), parts.len(), "a cause stands twice: {text}");
     }
     assert_eq!(read(server.get("/info")).1["threshold"], 0.25);
 }
