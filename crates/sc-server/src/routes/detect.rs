@@ -61,13 +61,19 @@ fn accepts_events(request: &HttpRequest) -> bool {
     accepted.any(|value| value.as_bytes().starts_with(EVENT_STREAM.as_bytes()))
 }
 
+/// The data of the last event. `json!` would write a number of single precision with digits that it does not have.
+#[derive(Serialize)]
+struct End {
+    duration_s: f32,
+}
+
 /// Turns each step into a server-sent event, to the last.
 fn events(steps: UnboundedReceiver<Progress>) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(Some(steps), |steps| async move {
         let mut steps = steps?;
         Some(match steps.recv().await? {
             Progress::Detected(detection) => (Ok(event("detection", &detection)), Some(steps)),
-            Progress::Done { duration_s } => (Ok(event("end", &json!({ "duration_s": duration_s }))), None),
+            Progress::Done { duration_s } => (Ok(event("end", &End { duration_s })), None),
             Progress::Failed { error } => (Ok(event("error", &json!({ "error": error }))), None),
         })
     })
