@@ -128,7 +128,9 @@ fn a_server_told_to_stop_is_no_longer_ready_but_answers() {
     lifecycle.stop();
 
     assert_eq!(read(server.get("/health/ready")), (503, error("the server is stopping")));
-    assert_eq!(server.get("/v2/health/ready").status(), 503);
+    for path in ["/v2/health/ready", "/v2/models/speech-commands/ready"] {
+        assert_eq!(server.get(path).status(), 503, "{path}");
+    }
     assert_eq!(read(server.get("/health/live")), (200, json!({"live": true})));
     assert_eq!(server.predict(word().into_inner()).status(), 200);
 }

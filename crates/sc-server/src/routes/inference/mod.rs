@@ -113,10 +113,14 @@ pub async fn metadata(named: Path<Named>, state: Data<AppState>) -> Result<Json<
 #[utoipa::path(
     get, path = MODEL_READY, tag = "inference", operation_id = "model_ready",
     params(("model" = String, Path, example = "speech-commands")),
-    responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = Body))
+    responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = Body),
+    (status = 503, description = "the server is stopping", body = Body))
 )]
 pub async fn ready(named: Path<Named>, state: Data<AppState>) -> Result<Json<Value>, ApiError> {
     named.check(&state.name)?;
+    if state.lifecycle.is_stopping() {
+        return Err(ApiError::Stopping);
+    }
     Ok(Json(json!({ "name": state.name.0, "ready": true })))
 }
 
