@@ -2,7 +2,7 @@
 
 use std::{io::Read, pin::pin, time::Duration};
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{
     HttpRequest,
     error::PayloadError,
@@ -186,6 +186,29 @@ async fn read_to_end(mut payload: Payload, body: Body, limit: usize) -> Result<B
 }
 
 async fn file_fields(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError> {
+    match read_form(headers, body.clone()).await {
+        // This is also said of a name that is not UTF-8.
+        Err(ApiError::Form(MultipartError::ContentDispositionMissing)) => {
+            read_form(headers, with_plain_names(&body)).await
+        }
+        read => read,
+    }
+}
+
+/// Replaces what is not ASCII in the names of a form's files, where they are not UTF-8. Nothing reads them.
+fn with_plain_names(form: &[u8]) -> Bytes {
+    const HEADER: &[u8] = b"content-disposition:";
+    let mut form = form.to_vec();
+    for line in form.split_mut(|byte| *byte == b'\n') {
+        let is_header = line.get(..HEADER.len()).is_some_and(|start| start.eq_ignore_ascii_case(HEADER));
+        if is_header && str::from_utf8(line).is_err() {
+            line.iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
+        }
+    }
+    form.into()
+}
+
+async fn read_form(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError> {
     let body = stream::iter([Ok::<_, PayloadError>(body)]);
     let mut form = Multipart::new(headers, body);
     let mut files = Vec::new();

@@ -54,6 +54,17 @@ fn other_fields_of_the_form_are_passed_over() {
 }
 
 #[test]
+fn a_file_whose_name_is_not_utf_8_is_heard() {
+    let clip = wav(200.0, 1.0, 16_000);
+    let head = b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"caf\xe9.wav\"\r\n\r\n";
+    let body = [head.as_slice(), &clip, b"\r\n--x--\r\n"].concat();
+
+    let response = TestServer::start().predict_raw("multipart/form-data; boundary=x", body);
+
+    assert_eq!(read(response), (200, answer(&classifier(), &clip)));
+}
+
+#[test]
 fn a_form_without_a_file_is_400() {
     let form = "--x\r\nContent-Disposition: form-data; name=\"audio\"\r\n\r\nhello\r\n--x--\r\n";
 
