@@ -1,13 +1,15 @@
 //! Keywords in live sound, over a WebSocket.
 
-use std::{io::ErrorKind, mem, sync::Arc, time::Duration};
+use std::{cell::Cell, io::ErrorKind, mem, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    FromRequest, HttpRequest, HttpResponse, dev,
+    error::PayloadError,
     rt::{spawn, time::Instant},
     web::{Bytes, Data, Payload},
 };
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, ProtocolError, Session};
+use futures_util::StreamExt;
 use sc_model::{Detection, Score};
 use serde::Serialize;
 use tokio::time::{error::Elapsed, timeout, timeout_at};
@@ -24,6 +26,9 @@ use crate::{
 
 /// The largest message, in bytes: ten seconds at 48 kHz. [`stream`] and the guide name it too.
 const MAX_MESSAGE: usize = 1 << 20;
+
+/// Bytes that may come before the next message is whole. Otherwise a frame without an end would fill the memory.
+const MAX_BEGUN: usize = 2 * MAX_MESSAGE;
 
 /// A message of the server.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -70,6 +75,8 @@ pub async fn stream(
     state.access.check_origin(|name| request.headers().get(name)?.to_str().ok())?;
     let (query, config) = StreamQuery::parse(request.query_string())?;
     let stream = state.recogniser.stream(&client(&request)?, query.sample_rate, &config)?;
+    let begun = Rc::default();
+    let payload = bounded(&request, payload, Rc::clone(&begun)).await?;
     let (response, session, messages) =
         actix_ws::handle(&request, payload).map_err(|error| ApiError::WebSocket(error.to_string()))?;
     let messages =
@@ -81,10 +88,26 @@ pub async fn stream(
         wants_scores: query.scores,
         patience,
         heard: Instant::now(),
+        begun,
         half: Bytes::new(),
     };
     spawn(converse(conversation, stream, Arc::clone(&state.lifecycle)));
     Ok(response)
+}
+
+/// Adds to `begun` what comes, and fails once that is too much.
+async fn bounded(
+    request: &HttpRequest,
+    payload: Payload,
+    begun: Rc<Cell<usize>>,
+) -> Result<Payload, ApiError> {
+    let pieces = payload.map(move |piece: Result<Bytes, PayloadError>| {
+        let piece = piece?;
+        begun.set(begun.get() + piece.len());
+        if begun.get() > MAX_BEGUN { Err(PayloadError::Overflow) } else { Ok(piece) }
+    });
+    let mut payload: dev::Payload = dev::Payload::Stream { payload: Box::pin(pieces) };
+    Payload::from_request(request, &mut payload).await.map_err(|error| ApiError::WebSocket(error.to_string()))
 }
 
 /// Answers messages until one side ends the conversation or the server stops, and closes the connection.
@@ -145,7 +168,8 @@ impl From<ApiError> for End {
 impl From<ProtocolError> for End {
     fn from(error: ProtocolError) -> Self {
         match error {
-            // One frame is too large, or all pieces of a message together. If the connection has failed, nobody hears this.
+            // A frame is too large, all frames of a message are, or what has come of one is. Of a connection that has failed
+            // nobody hears this.
             ProtocolError::Overflow => Self::too_large(),
             ProtocolError::Io(error) if error.kind() == ErrorKind::Other => Self::too_large(),
             error => Self::Refused(CloseCode::Protocol, error.to_string()),
@@ -170,6 +194,8 @@ struct Conversation {
     patience: Duration,
     /// The time of the last whole piece of sound.
     heard: Instant,
+    /// The bytes that have come since the last message.
+    begun: Rc<Cell<usize>>,
     /// The first byte of a sample whose second is still to come, if there is one.
     half: Bytes,
 }
@@ -208,6 +234,7 @@ impl Conversation {
             Ok(None) => return Err(End::Gone),
             Ok(Some(message)) => message?,
         };
+        self.begun.set(0);
         match message {
             AggregatedMessage::Binary(bytes) => {
                 self.heard = Instant::now();

@@ -199,6 +199,20 @@ fn a_message_that_is_no_sound_ends_the_stream_with_the_reason() {
     }
 }
 
+#[test]
+fn a_frame_without_an_end_is_refused_before_it_fills_the_memory() {
+    let body_deadline = Duration::from_secs(5);
+    let server = TestServer::with(Capacity { body_deadline, ..Capacity::default() });
+    let (mut socket, _) = connect(server.url("/stream").replace("http", "ws")).unwrap();
+    let MaybeTlsStream::Plain(stream) = socket.get_mut() else { unreachable!() };
+
+    stream.write_all(&[0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4]).unwrap(); // a terabyte
+    stream.write_all(&vec![0; 2 << 20]).unwrap();
+
+    assert!(event(&mut socket)["error"].as_str().unwrap().contains("at most 1048576 bytes"));
+    assert_eq!(closed(&mut socket).unwrap().0, CloseCode::Size);
+}
+
 /// The next event of a stream.
 pub fn event(socket: &mut Socket) -> Value {
     serde_json::from_str(socket.read().unwrap().to_text().unwrap()).unwrap()
