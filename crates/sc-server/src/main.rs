@@ -6,7 +6,7 @@ mod settings;
 
 use std::{io, process::ExitCode, sync::Arc};
 
-use actix_web::rt::{signal, spawn, time::sleep};
+use actix_web::rt::{signal, spawn, task::spawn_blocking, time::sleep};
 use anyhow::Context;
 use sc_server::{Certificate, Model, paths, run};
 
@@ -91,9 +91,9 @@ async fn stop_asked() -> io::Result<()> {
 async fn reload_when_asked(model: Arc<Model>, certificate: Option<Arc<Certificate>>) {
     let Ok(mut hang_up) = signal::unix::signal(signal::unix::SignalKind::hangup()) else { return };
     while hang_up.recv().await.is_some() {
-        match model.reload() {
-            Ok(_) => tracing::info!("loaded {} again", model.source()),
-            Err(error) => tracing::error!("the model stays as it was: {:#}", anyhow::Error::new(error)),
+        match reload(&model).await {
+            Ok(()) => tracing::info!("loaded {} again", model.source()),
+            Err(error) => tracing::error!("the model stays as it was: {error:#}"),
         }
         match certificate.as_ref().map(|certificate| certificate.reload()) {
             None => {}
@@ -101,6 +101,14 @@ async fn reload_when_asked(model: Arc<Model>, certificate: Option<Arc<Certificat
             Some(Err(error)) => tracing::error!("the certificate stays as it was: {error}"),
         }
     }
+}
+
+/// Loads the model again on another thread: this one serves gRPC.
+#[cfg(unix)]
+async fn reload(model: &Arc<Model>) -> anyhow::Result<()> {
+    let model = Arc::clone(model);
+    spawn_blocking(move || model.reload()).await??;
+    Ok(())
 }
 
 /// Does nothing: there is no SIGHUP here, and `POST /admin/reload` does the same.

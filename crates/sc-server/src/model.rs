@@ -3,7 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use sc_model::{
@@ -75,7 +75,7 @@ pub enum WordsError {
 pub struct Model {
     source: ModelSource,
     current: RwLock<Arc<Classifier>>,
-    /// Held while the words change: two writers at once lose nothing.
+    /// Held from the read of a file to the exchange of the model: nobody brings a model back that has been replaced.
     writer: Mutex<()>,
 }
 
@@ -104,6 +104,7 @@ impl Model {
     /// # Errors
     /// As [`ModelSource::load`]. The current model then goes on answering.
     pub fn reload(&self) -> Result<Arc<Classifier>, Error> {
+        let _writer = self.writer();
         let fresh = Arc::new(self.source.load()?);
         self.replace(Arc::clone(&fresh));
         Ok(fresh)
@@ -147,13 +148,17 @@ impl Model {
         change: impl FnOnce(&Record) -> Result<(Record, T), TeachError>,
     ) -> Result<T, WordsError> {
         let file = self.source.words.as_ref().ok_or(WordsError::NoTeaching)?;
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writer = self.writer();
         let record = self.source.record().map_err(WordsError::Model)?;
         let (changed, report) = change(&record)?;
         let fresh = Classifier::new(&changed, self.source.backend).map_err(WordsError::Model)?;
         changed.save(file).map_err(WordsError::Model)?;
         self.replace(Arc::new(fresh));
         Ok(report)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn replace(&self, fresh: Arc<Classifier>) {

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Asks for something again and again while `act` runs, on so many threads. Returns the number of answers.
-fn under_load(n_clients: usize, ask: impl Fn() + Sync, act: impl FnOnce()) -> usize {
+pub fn under_load(n_clients: usize, ask: impl Fn() + Sync, act: impl FnOnce()) -> usize {
     let (is_over, n_answers) = (AtomicBool::new(false), AtomicUsize::new(0));
     let client = || {
         while !is_over.load(Ordering::Relaxed) {

@@ -11,7 +11,10 @@ use sc_server::{Model, ModelSource, Service};
 use sc_test::dataset::spoken;
 use serde_json::{Value, json};
 
-use crate::helpers::{TestServer, client, read, wav_of};
+use crate::{
+    faults::under_load,
+    helpers::{TestServer, client, read, wav_of},
+};
 
 /// A recording of a word of this timbre.
 fn take(timbre: &str, pitch_hz: f32) -> Vec<u8> {
@@ -83,6 +86,21 @@ fn writers_at_the_same_time_lose_nothing() {
     });
     let (_, listed) = read(server.get("/words"));
     assert_eq!(listed["words"].as_array().unwrap().len(), 2, "{listed}");
+}
+
+#[test]
+fn a_word_taught_among_reloads_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = teaching(&dir.path().join("words.safetensors"));
+    let reload = || assert_eq!(server.request(Method::POST, "/admin/reload").status(), 200);
+    under_load(3, reload, || {
+        for _ in 0..10 {
+            assert_eq!(put(&server, "lamp", five("stop")).0, 200);
+            assert_eq!(read(server.get("/words")).1["words"].as_array().unwrap().len(), 1);
+            assert_eq!(server.request(Method::DELETE, "/words/lamp").status(), 204);
+            assert_eq!(read(server.get("/words")).1["words"], json!([]));
+        }
+    });
 }
 
 #[test]
