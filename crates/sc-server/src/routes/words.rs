@@ -1,16 +1,15 @@
 //! Words of one's own: taught by a few recordings, kept in the model's file.
 
-use std::sync::Arc;
-
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::CONTENT_DISPOSITION,
-    web::{self, Data, Json, Path, Payload},
+    web::{Data, Json, Path, Payload},
 };
 use sc_model::words::Taught;
 use serde::Serialize;
 
 use crate::{
+    admission::admit,
     error::{AccessErrors, ApiError, AudioErrors, Body},
     model::WordsError,
     paths::{TAUGHT_RECORD, WORD, WORDS},
@@ -91,13 +90,20 @@ pub async fn teach(
         (status = 204, description = "the word is forgotten"),
         (status = 403, description = "this server teaches no words", body = Body),
         (status = 404, description = "no taught word has this name", body = Body),
+        (status = 503, description = "too many requests at once", body = Body),
+        (status = 504, description = "no answer in time", body = Body),
         (status = 507, description = "the file could not be written", body = Body),
         AccessErrors
     )
 )]
-pub async fn forget(name: Path<String>, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let model = Arc::clone(&state.model);
-    web::block(move || model.forget(&name)).await.map_err(ApiError::internal)??;
+pub async fn forget(
+    request: HttpRequest,
+    mut payload: Payload,
+    name: Path<String>,
+    state: Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let place = admit(&request, &mut payload, &state).await?;
+    state.recogniser.forget(place, name.into_inner()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -109,12 +115,18 @@ pub async fn forget(name: Path<String>, state: Data<AppState>) -> Result<HttpRes
     responses(
         (status = 200, description = "the model's file", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 403, description = "this server teaches no words", body = Body),
+        (status = 503, description = "too many requests at once", body = Body),
+        (status = 504, description = "no answer in time", body = Body),
         AccessErrors
     )
 )]
-pub async fn record(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let model = Arc::clone(&state.model);
-    let bytes = web::block(move || model.to_bytes()).await.map_err(ApiError::internal)??;
+pub async fn record(
+    request: HttpRequest,
+    mut payload: Payload,
+    state: Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let place = admit(&request, &mut payload, &state).await?;
+    let bytes = state.recogniser.record(place).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"model.safetensors\""))

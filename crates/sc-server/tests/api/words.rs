@@ -27,8 +27,13 @@ pub fn five(timbre: &str) -> Vec<Vec<u8>> {
 
 /// A server that keeps its words in `file`.
 pub fn teaching(file: &Path) -> TestServer {
+    TestServer::serving(teacher(file))
+}
+
+/// A service that keeps its words in `file`.
+pub fn teacher(file: &Path) -> Service {
     let source = ModelSource { file: None, words: Some(file.to_owned()), backend: Backend::Native };
-    TestServer::serving(Service::new(Model::load(source).unwrap()))
+    Service::new(Model::load(source).unwrap())
 }
 
 fn put(server: &TestServer, name: &str, clips: Vec<Vec<u8>>) -> (u16, Value) {
