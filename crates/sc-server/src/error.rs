@@ -290,12 +290,12 @@ fn words_status(error: &WordsError) -> StatusCode {
         WordsError::Teach(TeachError::NotTaught { .. }) => StatusCode::NOT_FOUND,
         WordsError::Teach(TeachError::Known(_)) => StatusCode::CONFLICT,
         WordsError::Teach(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        WordsError::Model(_) => StatusCode::INSUFFICIENT_STORAGE,
+        WordsError::Unsaved => StatusCode::INSUFFICIENT_STORAGE,
     }
 }
 
 /// Joins an error and its causes: `error: its cause: the cause's cause`.
-fn with_causes(error: &dyn Error) -> String {
+pub fn with_causes(error: &dyn Error) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -11,6 +11,8 @@ use sc_model::{
     words::{Recording, Taught, TeachError, forget, teach},
 };
 
+use crate::error::{ApiError, with_causes};
+
 /// The origin of a model.
 #[derive(Clone, Debug)]
 pub struct ModelSource {
@@ -65,10 +67,10 @@ pub enum WordsError {
     NoTeaching,
     /// The word cannot be taught or forgotten.
     #[error(transparent)]
-    Teach(#[from] TeachError),
-    /// The model's file could not be read or written.
-    #[error("the words stay as they were")]
-    Model(#[source] Error),
+    Teach(TeachError),
+    /// The file could not be written. Its name is for the log alone.
+    #[error("the words stay as they were: the server cannot write them down, and its log says why")]
+    Unsaved,
 }
 
 /// The model that answers.
@@ -118,8 +120,8 @@ impl Model {
     /// Teaches the word `name`.
     ///
     /// # Errors
-    /// A [`WordsError`]. Nothing has changed then.
-    pub(crate) fn teach(&self, name: &str, recordings: Vec<Recording>) -> Result<Taught, WordsError> {
+    /// [`ApiError::Words`], or [`ApiError::Internal`] if the server's own file is of no use. Nothing changes then.
+    pub(crate) fn teach(&self, name: &str, recordings: Vec<Recording>) -> Result<Taught, ApiError> {
         self.change(|record| teach(record, name, recordings))
     }
 
@@ -127,7 +129,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`teach`](Self::teach).
-    pub(crate) fn forget(&self, name: &str) -> Result<(), WordsError> {
+    pub(crate) fn forget(&self, name: &str) -> Result<(), ApiError> {
         self.change(|record| Ok((forget(record, name)?, ())))
     }
 
@@ -135,24 +137,28 @@ impl Model {
     ///
     /// # Errors
     /// [`WordsError::NoTeaching`] if clients may not teach: the file may then be a secret.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, WordsError> {
+    /// [`ApiError::Internal`] if the file cannot be used.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, ApiError> {
         if !self.teaches() {
-            return Err(WordsError::NoTeaching);
+            return Err(WordsError::NoTeaching.into());
         }
-        self.source.record().and_then(|record| record.to_bytes()).map_err(WordsError::Model)
+        self.source.record().and_then(|record| record.to_bytes()).map_err(ApiError::internal)
     }
 
     /// Changes the record, writes it, and then answers by it.
     fn change<T>(
         &self,
         change: impl FnOnce(&Record) -> Result<(Record, T), TeachError>,
-    ) -> Result<T, WordsError> {
+    ) -> Result<T, ApiError> {
         let file = self.source.words.as_ref().ok_or(WordsError::NoTeaching)?;
         let _writer = self.writer();
-        let record = self.source.record().map_err(WordsError::Model)?;
-        let (changed, report) = change(&record)?;
-        let fresh = Classifier::new(&changed, self.source.backend).map_err(WordsError::Model)?;
-        changed.save(file).map_err(WordsError::Model)?;
+        let record = self.source.record().map_err(ApiError::internal)?;
+        let (changed, report) = change(&record).map_err(WordsError::Teach)?;
+        let fresh = Classifier::new(&changed, self.source.backend).map_err(ApiError::internal)?;
+        if let Err(error) = changed.save(file) {
+            tracing::error!("the words stay as they were: {}", with_causes(&error));
+            return Err(WordsError::Unsaved.into());
+        }
         self.replace(Arc::new(fresh));
         Ok(report)
     }

@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, ExitStatus, Stdio},
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use sc_test::limited::limited;
@@ -14,6 +14,7 @@ use sc_test::limited::limited;
 pub struct Program {
     pub address: SocketAddr,
     child: Child,
+    log: Option<JoinHandle<String>>,
 }
 
 impl Program {
@@ -37,8 +38,9 @@ impl Program {
                 break address.parse().unwrap();
             }
         };
-        thread::spawn(move || log.for_each(drop)); // a full pipe would stop the program
-        Self { address, child }
+        // It is read at once: a full pipe would stop the program.
+        let log = thread::spawn(move || log.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
+        Self { address, child, log: Some(log) }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -49,6 +51,12 @@ impl Program {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Kills it, and returns what it has logged.
+    pub fn log_after_kill(mut self) -> String {
+        self.child.kill().unwrap();
+        self.log.take().unwrap().join().unwrap()
     }
 
     /// Waits for the end.

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::{
     faults::under_load,
-    helpers::{TestServer, client, read, wav_of},
+    helpers::{TestServer, client, error, read, wav_of},
+    program::Program,
 };
 
 /// A recording of a word of this timbre.
@@ -132,9 +133,25 @@ fn a_file_that_cannot_be_written_leaves_the_words_as_they_were() {
     let server = teaching(Path::new("no/such/folder/words.safetensors"));
     let (status, body) = put(&server, "lamp", five("stop"));
     assert_eq!(status, 507, "{body}");
-    assert!(body["error"].as_str().unwrap().contains("the words stay as they were: cannot write"), "{body}");
+    let message = body["error"].as_str().unwrap();
+    assert!(message.contains("the words stay as they were") && !message.contains("folder"), "{message}");
     assert_eq!(read(server.get("/words")).1["words"], json!([]));
     assert_ne!(read(server.predict(take("stop", 140.0))).1["label"], "lamp");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_the_servers_own_mistake() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("words.safetensors");
+    let program = Program::start(&["--teach".as_ref(), file.as_os_str()]);
+    fs::write(&file, b"no record").unwrap();
+    let taught = put_at(&program.url("/words/lamp"), five("stop")).unwrap();
+    let record = read(client().get(program.url("/model")).send().unwrap());
+    for answer in [taught, record] {
+        assert_eq!(answer, (500, error("the server failed to answer: its log says why")));
+    }
+    let log = program.log_after_kill();
+    assert_eq!(log.matches("not a usable model").count(), 2, "each is logged once: {log}");
 }
 
 #[test]
