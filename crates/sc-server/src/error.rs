@@ -108,8 +108,9 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Wraps a failure that no client can cause or mend.
+    /// Wraps a failure that no client can cause or mend, and logs it. The client is not told why.
     pub fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
+        tracing::error!("a request failed: {}", with_causes(&cause));
         Self::Internal(Box::new(cause))
     }
 
@@ -191,9 +192,6 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::Internal(_) = self {
-            tracing::error!("{}", with_causes(self));
-        }
         let mut response = HttpResponse::build(self.status_code());
         match self {
             Self::WrongMethod { allowed } => response.insert_header((ALLOW, *allowed)),
@@ -211,9 +209,6 @@ impl ResponseError for ApiError {
 impl From<&ApiError> for tonic::Status {
     fn from(error: &ApiError) -> Self {
         use tonic::Code;
-        if let ApiError::Internal(_) = error {
-            tracing::error!("{}", with_causes(error));
-        }
         let code = match error.status_code() {
             StatusCode::NOT_FOUND => Code::NotFound,
             StatusCode::UNAUTHORIZED => Code::Unauthenticated,
@@ -298,4 +293,26 @@ fn words_status(error: &WordsError) -> StatusCode {
 pub fn with_causes(error: &dyn Error) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io};
+
+    use super::*;
+
+    #[test]
+    fn an_internal_error_is_logged_once_whatever_it_is_answered_with() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let log = tracing_subscriber::fmt().with_writer(file.reopen().unwrap()).finish();
+
+        let message = tracing::subscriber::with_default(log, || {
+            let error = ApiError::internal(io::Error::other("a worker is gone"));
+            error.error_response();
+            error.message()
+        });
+
+        assert!(!message.contains("a worker is gone"), "{message}");
+        assert_eq!(fs::read_to_string(file.path()).unwrap().matches("a worker is gone").count(), 1);
+    }
 }
