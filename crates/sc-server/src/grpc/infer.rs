@@ -1,6 +1,6 @@
 //! The answers of the protocol, from the same parts as those in JSON.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use actix_web::web::Bytes;
 use prost::Message;
@@ -105,32 +105,30 @@ fn parse(request: InferRequest) -> Result<Inference, ApiError> {
     let n_inputs = inputs.len();
     let mut raw = raw_input_contents.into_iter();
     let mut binary = Bytes::new();
-    let mut input = |tensor: Tensor| {
+    let mut input = |tensor: Tensor| -> Result<Input, ApiError> {
         binary = raw.next().unwrap_or_else(|| tensor.contents.map(bytes).unwrap_or_default()).into();
-        Input {
+        Ok(Input {
             name: tensor.name,
             // A size below 0 is too large for any data.
             shape: tensor.shape.into_iter().map(|size| u64::try_from(size).unwrap_or(u64::MAX)).collect(),
             datatype: tensor.datatype,
             parameters: InputParameters {
                 binary_data_size: Some(binary.len()),
-                sample_rate: number(tensor.parameters.get("sample_rate")),
+                sample_rate: number(&tensor.parameters, "sample_rate")?,
             },
             data: None,
-        }
+        })
     };
-    let inputs: Vec<Input> = inputs.into_iter().map(&mut input).collect();
+    let inputs = inputs.into_iter().map(&mut input).collect::<Result<_, _>>()?;
     if raw.next().is_some() {
         return Err(ApiError::Inference(format!("more raw_input_contents than the {n_inputs} inputs")));
     }
-    let wanted = |Wanted { name, parameters }: Wanted| crate::routes::inference::Wanted {
-        name,
-        parameters: WantedParameters {
-            binary_data: None,
-            classification: number(parameters.get("classification")),
-        },
+    let wanted = |Wanted { name, parameters }: Wanted| {
+        let classification = number(&parameters, "classification")?;
+        let parameters = WantedParameters { binary_data: None, classification };
+        Ok(crate::routes::inference::Wanted { name, parameters })
     };
-    let outputs: Vec<_> = outputs.into_iter().map(wanted).collect();
+    let outputs: Vec<_> = outputs.into_iter().map(wanted).collect::<Result<_, ApiError>>()?;
     Inference::check(None, inputs, &outputs, true, &binary)
 }
 
@@ -144,9 +142,17 @@ fn bytes(contents: Contents) -> Vec<u8> {
     samples.chain(files).collect()
 }
 
-fn number<T: TryFrom<i64> + TryFrom<u64>>(parameter: Option<&Parameter>) -> Option<T> {
-    match parameter?.value.as_ref()? {
-        Value::Int64(number) => T::try_from(*number).ok(),
-        Value::Uint64(number) => T::try_from(*number).ok(),
-    }
+/// Returns the number in the parameter `name`, if it is there.
+fn number<T: TryFrom<i64> + TryFrom<u64>>(
+    parameters: &HashMap<String, Parameter>,
+    name: &str,
+) -> Result<Option<T>, ApiError> {
+    let Some(Parameter { value }) = parameters.get(name) else { return Ok(None) };
+    let number = match *value {
+        Some(Value::Int64(number)) => T::try_from(number).ok(),
+        Some(Value::Uint64(number)) => T::try_from(number).ok(),
+        None => None, // of another type, which is passed over
+    };
+    let refused = || ApiError::Inference(format!("{name}: expected a whole number, 0 or more"));
+    Ok(Some(number.ok_or_else(refused)?))
 }

@@ -185,6 +185,26 @@ fn a_mistake_is_told_with_its_code() {
 }
 
 #[test]
+fn a_parameter_that_is_no_number_is_refused() {
+    let mut pair = Pair::start(service());
+    let input = Tensor {
+        name: "AUDIO".into(),
+        datatype: "FP32".into(),
+        shape: vec![1, 1],
+        contents: Some(Contents { fp32_contents: vec![0.0], ..Contents::default() }),
+        ..Tensor::default()
+    };
+    let request = InferRequest { model_name: "speech-commands".into(), ..InferRequest::default() };
+    for value in [None, Some(Value::Int64(-1)), Some(Value::Uint64(1 << 32))] {
+        let parameters = HashMap::from([("sample_rate".into(), Parameter { value })]);
+        let inputs = vec![Tensor { parameters, ..input.clone() }];
+        let status = pair.infer(InferRequest { inputs, ..request.clone() }).unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(status.message(), "sample_rate: expected a whole number, 0 or more");
+    }
+}
+
+#[test]
 fn a_stream_answers_each_message_and_goes_on_after_a_mistake() {
     let mut pair = Pair::start(service());
     let clip = wav(200.0, 1.0, 16_000);
