@@ -29,8 +29,8 @@ pub enum ApiError {
     #[error("wrong method: use {allowed}")]
     WrongMethod { allowed: &'static str },
     /// The body is not a form.
-    #[error("expected a form (multipart/form-data) with the recording in its field `file`")]
-    Form(#[from] MultipartError),
+    #[error("expected a form (multipart/form-data) with the recording in its field `file`: {0}")]
+    Form(String),
     /// The body is of a type that carries no audio.
     #[error(
         "expected the recording in the field `file` of a form (multipart/form-data), by itself (audio/*, \
@@ -162,6 +162,12 @@ impl ApiError {
     }
 }
 
+impl From<MultipartError> for ApiError {
+    fn from(error: MultipartError) -> Self {
+        Self::Form(with_causes(&error)) // it is bound to its thread
+    }
+}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
@@ -206,9 +212,12 @@ impl ResponseError for ApiError {
 }
 
 #[cfg(feature = "grpc")]
-impl From<&ApiError> for tonic::Status {
-    fn from(error: &ApiError) -> Self {
+impl From<ApiError> for tonic::Status {
+    fn from(error: ApiError) -> Self {
+        use std::sync::Arc;
+
         use tonic::Code;
+
         let code = match error.status_code() {
             StatusCode::NOT_FOUND => Code::NotFound,
             StatusCode::UNAUTHORIZED => Code::Unauthenticated,
@@ -218,7 +227,9 @@ impl From<&ApiError> for tonic::Status {
             StatusCode::INTERNAL_SERVER_ERROR => Code::Internal,
             _ => Code::InvalidArgument,
         };
-        Self::new(code, error.message())
+        let mut status = Self::new(code, error.message());
+        status.set_source(Arc::new(error)); // for the log and the metrics
+        status
     }
 }
 

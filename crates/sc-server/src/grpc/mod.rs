@@ -6,6 +6,7 @@ pub mod protocol;
 
 use std::{
     convert::Infallible,
+    error::Error,
     future::{Future, pending, ready},
     io,
     net::TcpListener,
@@ -15,11 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::ResponseError;
-use futures_util::{StreamExt, stream::BoxStream};
+use actix_web::{ResponseError, error::PayloadError};
+use futures_util::{StreamExt, stream};
 use prost::Message;
 use tonic::{
-    Request, Response, Status, Streaming,
+    Code, Request, Response, Status, Streaming,
     body::Body,
     codegen::{Service, http},
     server::Grpc,
@@ -30,13 +31,20 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_prost::ProstCodec;
-use tower::service_fn;
+use tower::{service_fn, util::BoxCloneService};
 
-use crate::{access::Client, error::ApiError, observe, places::Place, state::AppState};
-use protocol::{Empty, InferRequest, StreamInferResponse, Yes};
+use crate::{access::Client, error::ApiError, observe, state::AppState};
+use protocol::{Empty, InferRequest, InferResponse, StreamInferResponse, Yes};
 
 /// The service of the protocol.
 const SERVICE: &str = "/inference.GRPCInferenceService/";
+
+const SERVER_LIVE: &str = "ServerLive";
+const SERVER_READY: &str = "ServerReady";
+const STREAM_INFER: &str = "ModelStreamInfer";
+
+/// Probes, which come every few seconds and say nothing: they are not logged.
+const QUIET: [&str; 2] = [SERVER_LIVE, SERVER_READY];
 
 /// The description of the service, for clients that ask for reflection.
 const DESCRIPTION: &[u8] = include_bytes!("inference.bin");
@@ -68,8 +76,12 @@ pub fn serve(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(io::Error::other)?;
-    let all = Services { state: Arc::clone(&state), health, reflection };
-    let longest = state.capacity.body_deadline + state.capacity.deadline;
+    let all = Services {
+        state: Arc::clone(&state),
+        health: Standard::new(health),
+        reflection: Standard::new(reflection),
+    };
+    let longest = state.capacity.body_deadline.saturating_add(state.capacity.deadline);
     let server = Server::builder()
         .timeout(longest)
         .max_concurrent_streams(STREAMS)
@@ -93,29 +105,16 @@ async fn tell_health<T>(state: &AppState, health: &HealthReporter) -> T {
 
 /// All services at the port.
 #[derive(Clone)]
-struct Services<H, R> {
+struct Services {
     state: Arc<AppState>,
-    health: H,
-    reflection: R,
+    health: Standard,
+    reflection: Standard,
 }
 
-/// A service that tonic has generated.
-trait Generated:
-    Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send + 'static>
-{
-}
+/// One of gRPC's own services.
+type Standard = BoxCloneService<http::Request<Body>, http::Response<Body>, Infallible>;
 
-impl<S> Generated for S where
-    S: Service<
-            http::Request<Body>,
-            Response = http::Response<Body>,
-            Error = Infallible,
-            Future: Send + 'static,
-        >
-{
-}
-
-impl<H: Generated, R: Generated> Service<http::Request<Body>> for Services<H, R> {
+impl Service<http::Request<Body>> for Services {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = Answer;
@@ -127,57 +126,55 @@ impl<H: Generated, R: Generated> Service<http::Request<Body>> for Services<H, R>
     fn call(&mut self, request: http::Request<Body>) -> Answer {
         let path = request.uri().path();
         if path.starts_with("/grpc.health.v1.Health/") {
-            return Box::pin(self.health.call(request));
+            return self.health.call(request);
         }
         if path.starts_with("/grpc.reflection.v1.ServerReflection/") {
-            return Box::pin(self.reflection.call(request));
+            return self.reflection.call(request);
         }
         let state = Arc::clone(&self.state);
         Box::pin(async move { Ok(answer(&state, request).await) })
     }
 }
 
-/// Answers a request of the protocol.
+/// Answers a request of the protocol, counts it and logs it.
 async fn answer(state: &Arc<AppState>, request: http::Request<Body>) -> http::Response<Body> {
-    let method = request.uri().path().strip_prefix(SERVICE).unwrap_or_default().to_owned();
-    match method.as_str() {
-        "ServerLive" => unary("ServerLive", state, request, |_: Empty| async { Ok(Yes { yes: true }) }).await,
-        "ServerReady" => {
+    let start = Instant::now();
+    let path = request.uri().path().to_owned();
+    let mut method = path.strip_prefix(SERVICE).unwrap_or_default();
+    let response = match method {
+        SERVER_LIVE => unary(state, request, |_: Empty| async { Ok(Yes { yes: true }) }).await,
+        SERVER_READY => {
             let yes = !state.lifecycle.is_stopping();
-            unary("ServerReady", state, request, |_: Empty| async move { Ok(Yes { yes }) }).await
+            unary(state, request, |_: Empty| async move { Ok(Yes { yes }) }).await
         }
-        "ModelReady" => {
-            unary("ModelReady", state, request, |model| async move { infer::ready(state, model) }).await
+        "ModelReady" => unary(state, request, |model| async move { infer::ready(state, model) }).await,
+        "ServerMetadata" => unary(state, request, |_: Empty| async { Ok(infer::server()) }).await,
+        "ModelMetadata" => unary(state, request, |model| async move { infer::metadata(state, model) }).await,
+        "ModelInfer" => infer(state, request).await.unwrap_or_else(refuse),
+        STREAM_INFER => match stream_infer(state, request).await {
+            Ok(answers) => return answers, // each is counted by itself
+            Err(refusal) => refuse(refusal),
+        },
+        _ => {
+            method = "none";
+            Status::unimplemented(format!("no method {path}")).into_http()
         }
-        "ServerMetadata" => {
-            unary("ServerMetadata", state, request, |_: Empty| async { Ok(infer::server()) }).await
-        }
-        "ModelMetadata" => {
-            unary("ModelMetadata", state, request, |model| async move { infer::metadata(state, model) }).await
-        }
-        "ModelInfer" => {
-            // Before the message is read. An error may not be kept while others are waited for.
-            let place = match admit(state, &request) {
-                Ok(place) => place,
-                Err(refusal) => return refuse("ModelInfer", state, &refusal),
-            };
-            let infer = |message| infer::infer(Arc::clone(state), place.clone(), message);
-            unary("ModelInfer", state, request, infer).await
-        }
-        "ModelStreamInfer" => {
-            let client = match client(state, &request) {
-                Ok(client) => client,
-                Err(refusal) => return refuse("ModelStreamInfer", state, &refusal),
-            };
-            streaming(state, &client, request).await
-        }
-        _ => Status::unimplemented(format!("no method {SERVICE}{method}")).into_http(),
-    }
+    };
+    note(state, method, response.extensions().get(), start);
+    response
 }
 
-/// Takes a place for a request whose message is still to be read.
-fn admit(state: &AppState, request: &http::Request<Body>) -> Result<Place, ApiError> {
-    state.recogniser.pool().places().take(&client(state, request)?)
+/// Takes a place for a recording before it is read, and answers it.
+async fn infer(
+    state: &Arc<AppState>,
+    request: http::Request<Body>,
+) -> Result<http::Response<Body>, ApiError> {
+    let place = state.recogniser.pool().places().take(&client(state, &request)?)?;
+    Ok(unary(state, request, |message| infer::infer(Arc::clone(state), place.clone(), message)).await)
+}
+
+fn refuse(refusal: ApiError) -> http::Response<Body> {
+    Status::from(refusal).into_http()
 }
 
 fn client(state: &AppState, request: &http::Request<Body>) -> Result<Client, ApiError> {
@@ -188,8 +185,7 @@ fn client(state: &AppState, request: &http::Request<Body>) -> Result<Client, Api
 
 /// Reads one message, and answers it.
 async fn unary<Q, R, A>(
-    method: &'static str,
-    state: &Arc<AppState>,
+    state: &AppState,
     request: http::Request<Body>,
     answer: impl Fn(Q) -> A + Send,
 ) -> http::Response<Body>
@@ -198,63 +194,84 @@ where
     R: Message + 'static,
     A: Future<Output = Result<R, ApiError>> + Send,
 {
-    let start = Instant::now();
     let answer = |request: Request<Q>| {
         let answer = answer(request.into_inner());
-        async move {
-            let answer = answer.await;
-            note(state, method, answer.as_ref().err(), start);
-            answer.map(Response::new).map_err(|error| Status::from(&error))
-        }
+        async { answer.await.map(Response::new).map_err(Status::from) }
     };
     grpc(state).unary(service_fn(answer), request).await
 }
 
 /// Answers each message of a stream in its turn, with an answer or with its mistake.
-async fn streaming(
+async fn stream_infer(
     state: &Arc<AppState>,
-    client: &Client,
     request: http::Request<Body>,
-) -> http::Response<Body> {
+) -> Result<http::Response<Body>, ApiError> {
+    let conversation = Conversation { client: client(state, &request)?, state: Arc::clone(state) };
     let answer = |request: Request<Streaming<InferRequest>>| {
-        let (state, client) = (Arc::clone(state), client.clone());
-        let answers = request.into_inner().then(move |message| {
-            let (state, client) = (Arc::clone(&state), client.clone());
-            async move { Ok(one_of_stream(state, &client, message?).await) }
-        });
-        let answers: BoxStream<Result<StreamInferResponse, Status>> = answers.boxed();
-        ready(Ok::<_, Status>(Response::new(answers)))
+        let turn = (conversation.clone(), request.into_inner());
+        ready(Ok::<_, Status>(Response::new(stream::try_unfold(turn, Conversation::turn).boxed())))
     };
-    grpc(state).streaming(service_fn(answer), request).await
+    Ok(grpc(state).streaming(service_fn(answer), request).await)
 }
 
-async fn one_of_stream(state: Arc<AppState>, client: &Client, message: InferRequest) -> StreamInferResponse {
-    let start = Instant::now();
-    let infer = async {
-        let place = state.recogniser.pool().places().take(client)?;
-        infer::infer(Arc::clone(&state), place, message).await
-    };
-    let answer = infer.await;
-    note(&state, "ModelStreamInfer", answer.as_ref().err(), start);
-    match answer {
-        Ok(answer) => StreamInferResponse { error_message: String::new(), infer_response: Some(answer) },
-        Err(error) => StreamInferResponse { error_message: error.message(), infer_response: None },
+/// A client that sends a stream of messages.
+#[derive(Clone)]
+struct Conversation {
+    state: Arc<AppState>,
+    client: Client,
+}
+
+/// A conversation, and its messages that are still to come.
+type Turn = (Conversation, Streaming<InferRequest>);
+
+impl Conversation {
+    /// Reads the next message, and answers it.
+    async fn turn((mut this, mut messages): Turn) -> Result<Option<(StreamInferResponse, Turn)>, Status> {
+        let read = messages.message().await;
+        let start = Instant::now();
+        let message = read.inspect_err(|status| note(&this.state, STREAM_INFER, Some(status), start))?;
+        let Some(message) = message else { return Ok(None) };
+        let answer = this.answer(message).await.map_err(Status::from);
+        note(&this.state, STREAM_INFER, answer.as_ref().err(), start);
+        let answer = match answer {
+            Ok(answer) => StreamInferResponse { error_message: String::new(), infer_response: Some(answer) },
+            Err(status) => {
+                StreamInferResponse { error_message: status.message().into(), infer_response: None }
+            }
+        };
+        Ok(Some((answer, (this, messages))))
+    }
+
+    async fn answer(&mut self, message: InferRequest) -> Result<InferResponse, ApiError> {
+        let place = self.state.recogniser.pool().places().take(&self.client)?;
+        infer::infer(Arc::clone(&self.state), place, message).await
     }
 }
 
-fn refuse(method: &'static str, state: &Arc<AppState>, refusal: &ApiError) -> http::Response<Body> {
-    note(state, method, Some(refusal), Instant::now());
-    Status::from(refusal).into_http()
-}
-
 /// Counts an answer and logs it, as `observe` does over HTTP, with the status that it would have there.
-fn note(state: &AppState, method: &'static str, error: Option<&ApiError>, start: Instant) {
+fn note(state: &AppState, method: &str, status: Option<&Status>, start: Instant) {
+    let of_tonic = status.filter(|&status| ours(status).is_none()).map(|status| unread(state, status.code()));
+    let error = status.and_then(ours).or(of_tonic.as_ref());
     let status = error.map_or(200, |error| error.status_code().as_u16());
     let time = start.elapsed();
     observe::count(state, method, status, error, time);
-    if error.is_none_or(|error| error.retry_after().is_none()) {
+    if !QUIET.contains(&method) && error.is_none_or(|error| error.retry_after().is_none()) {
         let ms = time.as_secs_f64() * 1000.0;
         tracing::info!(method = "gRPC", path = method, status, ms = format!("{ms:.3}"));
+    }
+}
+
+/// Returns the error that a status was made of, unless tonic has made it.
+fn ours(status: &Status) -> Option<&ApiError> {
+    status.source()?.downcast_ref()
+}
+
+/// Returns what a message would be refused with over HTTP that tonic has refused with `code`.
+fn unread(state: &AppState, code: Code) -> ApiError {
+    match code {
+        Code::OutOfRange => ApiError::TooLarge { limit: state.capacity.audio.max_bytes },
+        Code::Unimplemented => ApiError::NotFound,
+        _ => ApiError::Body(PayloadError::EncodingCorrupted),
     }
 }
 

@@ -29,6 +29,13 @@ use crate::{
     program::Program,
 };
 
+/// A request of a name that is no text.
+#[derive(Clone, PartialEq, Message)]
+struct Wrong {
+    #[prost(bytes = "vec", tag = "1")]
+    model_name: Vec<u8>,
+}
+
 /// What a connection of HTTP/2 begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -37,7 +44,7 @@ const STREAM_INFER: &str = "/inference.GRPCInferenceService/ModelStreamInfer";
 
 /// A server with a port for gRPC, and a client of it.
 struct Pair {
-    _server: TestServer,
+    server: TestServer,
     address: SocketAddr,
     runtime: tokio::runtime::Runtime,
     client: Grpc<Channel>,
@@ -50,7 +57,7 @@ impl Pair {
         let server = TestServer::serving(Service { grpc: Some(listener), ..service });
         let runtime = runtime();
         let client = runtime.block_on(connect(address));
-        Self { _server: server, address, runtime, client }
+        Self { server, address, runtime, client }
     }
 
     fn ask<Q, R>(&mut self, path: &'static str, request: impl tonic::IntoRequest<Q>) -> Result<R, Status>
@@ -59,6 +66,13 @@ impl Pair {
         R: Message + Default + 'static,
     {
         self.runtime.block_on(ask(&mut self.client, path, request))
+    }
+
+    /// Returns the number of answers of the method with this status.
+    fn count(&self, method: &str, status: u16) -> u32 {
+        let metrics = self.server.get("/metrics").text().unwrap();
+        let name = format!("sc_http_requests_total{{route=\"{method}\",status=\"{status}\"}} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
     }
 
     fn infer(&mut self, request: impl tonic::IntoRequest<InferRequest>) -> Result<InferResponse, Status> {
@@ -257,12 +271,58 @@ fn a_key_is_asked_for_as_over_http() {
 }
 
 #[test]
-fn a_message_over_the_limit_is_refused() {
+fn a_message_over_the_limit_is_refused_and_counted() {
     let mut capacity = Capacity { workers: NonZeroUsize::MIN, ..Capacity::default() };
     capacity.audio.max_bytes = 100_000;
     let mut pair = Pair::start(Service { capacity, ..service() });
 
     assert_eq!(pair.infer(files(&[vec![0; 1 << 20]])).unwrap_err().code(), Code::OutOfRange);
+    assert_eq!(pair.count("ModelInfer", 413), 1);
+}
+
+#[test]
+fn every_answer_is_counted_whatever_it_is() {
+    let mut pair = Pair::start(service());
+    pair.ask::<_, Yes>("/inference.GRPCInferenceService/ServerLive", Empty {}).unwrap();
+    pair.ask::<_, Yes>("/inference.GRPCInferenceService/Repository", Empty {}).unwrap_err();
+    pair.ask::<_, Yes>("/another.Service/ServerLive", Empty {}).unwrap_err();
+    pair.ask::<_, InferResponse>(INFER, Wrong { model_name: vec![0xff] }).unwrap_err();
+    pair.infer(files(&[b"text".to_vec()])).unwrap_err();
+    pair.infer(files(&[wav(200.0, 1.0, 16_000)])).unwrap();
+
+    for (method, status, n) in [
+        ("ServerLive", 200, 1),
+        ("none", 404, 2),
+        ("ModelInfer", 400, 1),
+        ("ModelInfer", 415, 1),
+        ("ModelInfer", 200, 1),
+    ] {
+        assert_eq!(pair.count(method, status), n, "{method}, {status}");
+    }
+}
+
+#[test]
+fn a_probe_is_no_line_of_the_log_and_another_request_is_one() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let program = Program::start(&[format!("--grpc-port={port}").as_ref()]);
+    runtime().block_on(async {
+        let mut client = connect(([127, 0, 0, 1], port).into()).await;
+        for method in ["ServerLive", "ServerReady", "ServerMetadata"] {
+            let path = format!("/inference.GRPCInferenceService/{method}");
+            client.ready().await.unwrap();
+            let answer = client.unary(
+                Request::new(Empty {}),
+                path.parse().unwrap(),
+                ProstCodec::<_, Empty>::default(),
+            );
+            answer.await.unwrap();
+        }
+    });
+    let log = program.log_after_kill();
+    assert!(
+        log.contains("ServerMetadata") && !log.contains("ServerLive") && !log.contains("ServerReady"),
+        "{log}"
+    );
 }
 
 #[test]

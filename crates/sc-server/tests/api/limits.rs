@@ -133,9 +133,8 @@ fn words_and_the_model_ask_for_a_place_as_recordings_do() {
     let service = Service { capacity: one_at_a_time(), ..teacher(&dir.path().join("words.safetensors")) };
     let server = TestServer::serving(service);
     for (method, path) in [(Method::DELETE, "/words/lamp"), (Method::GET, "/model")] {
-        let is_refused = while_busy(&server, || {
-            (0..100).any(|_| server.request(method.clone(), path).status() == 503)
-        });
+        let is_refused =
+            while_busy(&server, || (0..100).any(|_| server.request(method.clone(), path).status() == 503));
         assert!(is_refused, "{path}");
     }
 }
