@@ -184,7 +184,11 @@ impl Access {
         Ok(client)
     }
 
-    fn check_rate(&self, client: &Client) -> Result<(), ApiError> {
+    /// Counts a request of a client that has been let in.
+    ///
+    /// # Errors
+    /// [`ApiError::RateLimit`].
+    pub(crate) fn check_rate(&self, client: &Client) -> Result<(), ApiError> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         if limiter.len() > MANY_CLIENTS {
             limiter.retain_recent();

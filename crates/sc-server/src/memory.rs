@@ -24,7 +24,7 @@ pub struct Body {
 #[derive(Debug)]
 pub struct Share {
     memory: Arc<Semaphore>,
-    n_units: usize,
+    n_bytes: usize,
 }
 
 impl BodyMemory {
@@ -35,7 +35,7 @@ impl BodyMemory {
 
     /// Returns a share of nothing.
     pub fn share(&self) -> Share {
-        Share { memory: Arc::clone(&self.0), n_units: 0 }
+        Share { memory: Arc::clone(&self.0), n_bytes: 0 }
     }
 
     /// Returns an empty body.
@@ -45,22 +45,33 @@ impl BodyMemory {
 }
 
 impl Share {
-    /// Grows to `n_bytes`.
+    /// Grows by `n_bytes`.
     ///
     /// # Errors
     /// [`ApiError::Busy`] if other bodies take up the memory.
     pub fn grow(&mut self, n_bytes: usize) -> Result<(), ApiError> {
-        let more = n_bytes.div_ceil(UNIT).saturating_sub(self.n_units);
+        let n_bytes = self.n_bytes.saturating_add(n_bytes);
+        let more = n_bytes.div_ceil(UNIT) - self.n_units();
         let units = u32::try_from(more).ok().and_then(|more| self.memory.try_acquire_many(more).ok());
         units.ok_or(ApiError::Busy)?.forget(); // until this is dropped
-        self.n_units += more;
+        self.n_bytes = n_bytes;
         Ok(())
+    }
+
+    /// Returns the whole share, and leaves one of nothing.
+    #[cfg(feature = "grpc")]
+    pub fn take(&mut self) -> Self {
+        Self { memory: Arc::clone(&self.memory), n_bytes: std::mem::take(&mut self.n_bytes) }
+    }
+
+    fn n_units(&self) -> usize {
+        self.n_bytes.div_ceil(UNIT)
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.memory.add_permits(self.n_units);
+        self.memory.add_permits(self.n_units());
     }
 }
 
@@ -70,7 +81,7 @@ impl Body {
     /// # Errors
     /// As [`Share::grow`].
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
-        self.share.grow(self.bytes.len() + bytes.len())?;
+        self.share.grow(bytes.len())?;
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }

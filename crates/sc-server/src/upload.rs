@@ -158,7 +158,7 @@ fn unpack(headers: &HeaderMap, body: Bytes, limit: usize, share: &mut Share) -> 
         "br" => unpack_from(Decompressor::new(body.as_ref(), BROTLI_BUFFER), limit),
         other => Err(ApiError::ContentEncoding { got: other.into() }),
     }?;
-    share.grow(body.len() + unpacked.len())?;
+    share.grow(unpacked.len())?;
     Ok(unpacked)
 }
 

@@ -1,9 +1,8 @@
 //! The answers of the protocol, from the same parts as those in JSON.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use actix_web::web::Bytes;
-use prost::Message;
 use sc_model::Prediction;
 
 use super::protocol::{
@@ -56,21 +55,16 @@ pub fn metadata(state: &AppState, model: ModelName) -> Result<ModelMetadata, Api
 
 /// Answers `ModelInfer`.
 pub async fn infer(
-    state: Arc<AppState>,
+    state: &AppState,
     place: Place,
     mut request: InferRequest,
 ) -> Result<InferResponse, ApiError> {
-    let mut share = state.recogniser.pool().memory().share();
-    share.grow(request.encoded_len())?;
     let (name, version) =
         (std::mem::take(&mut request.model_name), std::mem::take(&mut request.model_version));
     named(name, version).check(&state.name)?;
     let id = std::mem::take(&mut request.id);
     let Inference { clips, outputs, .. } = parse(request)?;
-    let batch = state
-        .recogniser
-        .classify_all::<Result<Vec<Prediction>, _>>(place.with_body(share), clips, None)
-        .await?;
+    let batch = state.recogniser.classify_all::<Result<Vec<Prediction>, _>>(place, clips, None).await?;
     let (labels, predictions) = (&batch.classifier.header().labels, batch.answers?);
     let tensors = outputs.iter().map(|output| output.kind.tensor(labels, &predictions));
     let mut response = InferResponse {

@@ -1,6 +1,7 @@
 //! The Open Inference Protocol over gRPC, at a port of its own: the same recogniser, limits, keys and figures as over
 //! HTTP. Beside it are the standard services for health and reflection.
 
+mod arriving;
 mod infer;
 pub mod protocol;
 
@@ -8,7 +9,7 @@ use std::{
     convert::Infallible,
     error::Error,
     future::{Future, pending, ready},
-    io,
+    io, mem,
     net::TcpListener,
     pin::Pin,
     sync::Arc,
@@ -19,6 +20,7 @@ use std::{
 use actix_web::{ResponseError, error::PayloadError};
 use futures_util::{StreamExt, stream};
 use prost::Message;
+use tokio::time::timeout;
 use tonic::{
     Code, Request, Response, Status, Streaming,
     body::Body,
@@ -34,6 +36,7 @@ use tonic_prost::ProstCodec;
 use tower::{service_fn, util::BoxCloneService};
 
 use crate::{access::Client, error::ApiError, observe, state::AppState};
+use arriving::Arriving;
 use protocol::{Empty, InferRequest, InferResponse, StreamInferResponse, Yes};
 
 /// The service of the protocol.
@@ -49,8 +52,8 @@ const QUIET: [&str; 2] = [SERVER_LIVE, SERVER_READY];
 /// The description of the service, for clients that ask for reflection.
 const DESCRIPTION: &[u8] = include_bytes!("inference.bin");
 
-/// Bytes of a message beside its audio.
-const AROUND_AUDIO: usize = 64 << 10;
+/// Bytes of a message without audio, and of one beside its audio.
+const SMALL: usize = 64 << 10;
 
 /// Requests at once on one connection.
 const STREAMS: u32 = 128;
@@ -142,14 +145,14 @@ async fn answer(state: &Arc<AppState>, request: http::Request<Body>) -> http::Re
     let path = request.uri().path().to_owned();
     let mut method = path.strip_prefix(SERVICE).unwrap_or_default();
     let response = match method {
-        SERVER_LIVE => unary(state, request, |_: Empty| async { Ok(Yes { yes: true }) }).await,
+        SERVER_LIVE => unary(request, SMALL, |_: Empty| async { Ok(Yes { yes: true }) }).await,
         SERVER_READY => {
             let yes = !state.lifecycle.is_stopping();
-            unary(state, request, |_: Empty| async move { Ok(Yes { yes }) }).await
+            unary(request, SMALL, |_: Empty| async move { Ok(Yes { yes }) }).await
         }
-        "ModelReady" => unary(state, request, |model| async move { infer::ready(state, model) }).await,
-        "ServerMetadata" => unary(state, request, |_: Empty| async { Ok(infer::server()) }).await,
-        "ModelMetadata" => unary(state, request, |model| async move { infer::metadata(state, model) }).await,
+        "ModelReady" => unary(request, SMALL, |model| async move { infer::ready(state, model) }).await,
+        "ServerMetadata" => unary(request, SMALL, |_: Empty| async { Ok(infer::server()) }).await,
+        "ModelMetadata" => unary(request, SMALL, |model| async move { infer::metadata(state, model) }).await,
         "ModelInfer" => infer(state, request).await.unwrap_or_else(refuse),
         STREAM_INFER => match stream_infer(state, request).await {
             Ok(answers) => return answers, // each is counted by itself
@@ -169,8 +172,12 @@ async fn infer(
     state: &Arc<AppState>,
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>, ApiError> {
-    let place = state.recogniser.pool().places().take(&client(state, &request)?)?;
-    Ok(unary(state, request, |message| infer::infer(Arc::clone(state), place.clone(), message)).await)
+    let pool = state.recogniser.pool();
+    let place = pool.places().take(&client(state, &request)?)?;
+    let arriving = Arriving::new(pool.memory());
+    let request = request.map(|body| arriving.count(body));
+    let answer = |message| infer::infer(state, place.clone().with_body(arriving.take()), message);
+    Ok(unary(request, largest(state), answer).await)
 }
 
 fn refuse(refusal: ApiError) -> http::Response<Body> {
@@ -183,10 +190,10 @@ fn client(state: &AppState, request: &http::Request<Body>) -> Result<Client, Api
     state.access.client(address, |name| request.headers().get(name)?.to_str().ok())
 }
 
-/// Reads one message, and answers it.
+/// Reads one message of at most `largest` bytes, and answers it.
 async fn unary<Q, R, A>(
-    state: &AppState,
     request: http::Request<Body>,
+    largest: usize,
     answer: impl Fn(Q) -> A + Send,
 ) -> http::Response<Body>
 where
@@ -198,7 +205,7 @@ where
         let answer = answer(request.into_inner());
         async { answer.await.map(Response::new).map_err(Status::from) }
     };
-    grpc(state).unary(service_fn(answer), request).await
+    grpc(largest).unary(service_fn(answer), request).await
 }
 
 /// Answers each message of a stream in its turn, with an answer or with its mistake.
@@ -206,12 +213,18 @@ async fn stream_infer(
     state: &Arc<AppState>,
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>, ApiError> {
-    let conversation = Conversation { client: client(state, &request)?, state: Arc::clone(state) };
+    let conversation = Conversation {
+        state: Arc::clone(state),
+        client: client(state, &request)?,
+        is_begun: false,
+        arriving: Arriving::new(state.recogniser.pool().memory()),
+    };
+    let request = request.map(|body| conversation.arriving.count(body));
     let answer = |request: Request<Streaming<InferRequest>>| {
         let turn = (conversation.clone(), request.into_inner());
         ready(Ok::<_, Status>(Response::new(stream::try_unfold(turn, Conversation::turn).boxed())))
     };
-    Ok(grpc(state).streaming(service_fn(answer), request).await)
+    Ok(grpc(largest(state)).streaming(service_fn(answer), request).await)
 }
 
 /// A client that sends a stream of messages.
@@ -219,15 +232,20 @@ async fn stream_infer(
 struct Conversation {
     state: Arc<AppState>,
     client: Client,
+    /// True from the first message on, whose rate was checked with the key.
+    is_begun: bool,
+    arriving: Arriving,
 }
 
 /// A conversation, and its messages that are still to come.
 type Turn = (Conversation, Streaming<InferRequest>);
 
 impl Conversation {
-    /// Reads the next message, and answers it.
+    /// Reads the next message, as long as a body may take, and answers it.
     async fn turn((mut this, mut messages): Turn) -> Result<Option<(StreamInferResponse, Turn)>, Status> {
-        let read = messages.message().await;
+        let limit = this.state.capacity.body_deadline;
+        let read = timeout(limit, messages.message()).await;
+        let read = read.unwrap_or_else(|_| Err(ApiError::TooSlow { limit }.into()));
         let start = Instant::now();
         let message = read.inspect_err(|status| note(&this.state, STREAM_INFER, Some(status), start))?;
         let Some(message) = message else { return Ok(None) };
@@ -243,8 +261,12 @@ impl Conversation {
     }
 
     async fn answer(&mut self, message: InferRequest) -> Result<InferResponse, ApiError> {
+        let share = self.arriving.take();
+        if mem::replace(&mut self.is_begun, true) {
+            self.state.access.check_rate(&self.client)?;
+        }
         let place = self.state.recogniser.pool().places().take(&self.client)?;
-        infer::infer(Arc::clone(&self.state), place, message).await
+        infer::infer(&self.state, place.with_body(share), message).await
     }
 }
 
@@ -275,7 +297,11 @@ fn unread(state: &AppState, code: Code) -> ApiError {
     }
 }
 
-fn grpc<Q: Message + Default + 'static, R: Message + 'static>(state: &AppState) -> Grpc<ProstCodec<R, Q>> {
-    let largest = state.capacity.audio.max_bytes.saturating_add(AROUND_AUDIO);
+/// Returns the size of the largest message with audio.
+fn largest(state: &AppState) -> usize {
+    state.capacity.audio.max_bytes.saturating_add(SMALL)
+}
+
+fn grpc<Q: Message + Default + 'static, R: Message + 'static>(largest: usize) -> Grpc<ProstCodec<R, Q>> {
     Grpc::new(ProstCodec::default()).apply_max_message_size_config(Some(largest), None)
 }

@@ -4,25 +4,35 @@ use std::{
     collections::HashMap,
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    num::NonZeroUsize,
+    num::{NonZeroU32, NonZeroUsize},
+    pin::Pin,
+    task::{Context, Poll},
     time::Duration,
 };
 
+use actix_web::web::Bytes;
 use futures_util::{Stream, StreamExt, stream};
+use http_body::Frame;
 use prost::Message;
 use sc_server::{
-    Access, Capacity, Service,
+    Access, Capacity, RateLimit, Service,
     grpc::protocol::{
         Contents, Empty, InferRequest, InferResponse, ModelMetadata, ModelName, Parameter, ServerMetadata,
         StreamInferResponse, Tensor, Value, Wanted, Yes,
     },
 };
 use tonic::{
-    Code, Request, Response, Status, Streaming, client::Grpc, codegen::http::uri::PathAndQuery,
+    Code, Request, Response, Status, Streaming,
+    client::Grpc,
+    codegen::{
+        Service as _,
+        http::{self, uri::PathAndQuery},
+    },
     transport::Channel,
 };
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
+use tower::ServiceExt;
 
 use crate::{
     helpers::{TestServer, answer, classifier, service, wav},
@@ -66,6 +76,14 @@ impl Pair {
         R: Message + Default + 'static,
     {
         self.runtime.block_on(ask(&mut self.client, path, request))
+    }
+
+    /// Returns the answers to a stream of requests.
+    fn answers(&mut self, requests: Vec<InferRequest>) -> Vec<StreamInferResponse> {
+        self.runtime.block_on(async {
+            let answers = stream_infer(&mut self.client, stream::iter(requests)).await;
+            answers.map(Result::unwrap).collect().await
+        })
     }
 
     /// Returns the number of answers of the method with this status.
@@ -225,14 +243,7 @@ fn a_stream_answers_each_message_and_goes_on_after_a_mistake() {
     let [good, bad] = [files(&[clip]), files(&[b"text".to_vec()])];
     let messages = vec![good.clone(), bad, good];
 
-    let answers = pair.runtime.block_on(async {
-        let mut stream = stream_infer(&mut pair.client, stream::iter(messages)).await;
-        let mut answers = Vec::new();
-        while let Some(answer) = stream.message().await.unwrap() {
-            answers.push(answer);
-        }
-        answers
-    });
+    let answers = pair.answers(messages);
 
     let heard: Vec<_> = answers.iter().map(|answer| answer.infer_response.is_some()).collect();
     assert_eq!(heard, [true, false, true]);
@@ -323,6 +334,75 @@ fn a_probe_is_no_line_of_the_log_and_another_request_is_one() {
         log.contains("ServerMetadata") && !log.contains("ServerLive") && !log.contains("ServerReady"),
         "{log}"
     );
+}
+
+#[test]
+fn each_message_of_a_stream_counts_against_the_rate() {
+    let limit = Some(RateLimit { per_second: NonZeroU32::new(2).unwrap() });
+    let mut pair = Pair::start(Service { access: Access::new(Vec::new(), limit, Vec::new()), ..service() });
+    // Of a model that is not here, which takes no time.
+    let messages = vec![InferRequest { model_name: "resnet".into(), ..InferRequest::default() }; 20];
+
+    let answers = pair.answers(messages);
+
+    let n_refused =
+        answers.iter().filter(|answer| answer.error_message.starts_with("too many requests")).count();
+    assert!(n_refused >= 10, "{answers:?}");
+    assert!(answers[..2].iter().all(|answer| answer.error_message.starts_with("no model")), "{answers:?}");
+}
+
+#[test]
+fn a_stream_without_a_message_ends() {
+    let capacity = Capacity { body_deadline: Duration::from_millis(200), ..Capacity::default() };
+    let mut pair = Pair::start(Service { capacity, ..service() });
+
+    let ended = pair.runtime.block_on(async {
+        stream_infer(&mut pair.client, stream::pending()).await.message().await.unwrap_err()
+    });
+
+    assert_eq!(ended.code(), Code::DeadlineExceeded);
+    assert_eq!(pair.count("ModelStreamInfer", 408), 1);
+}
+
+/// A body of these bytes that does not end.
+struct Unended(Option<Bytes>);
+
+impl http_body::Body for Unended {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.0.take().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(Frame::data(bytes)))))
+    }
+}
+
+#[test]
+fn messages_without_an_end_cannot_fill_the_memory() {
+    let audio = sc_data::Limits { max_bytes: 16 << 20, ..sc_data::Limits::default() };
+    let mut pair = Pair::start(Service { capacity: Capacity { audio, ..Capacity::default() }, ..service() });
+    let n_bytes: u32 = 16 << 20;
+    let message = Bytes::from([&[0], &n_bytes.to_be_bytes()[..], &vec![0; n_bytes as usize - 1]].concat());
+    let address = pair.address;
+    let fill = || async {
+        let url = format!("http://{address}");
+        let mut channel = Channel::from_shared(url.clone()).unwrap().connect().await.unwrap();
+        let request = http::Request::post(url + STREAM_INFER).header("content-type", "application/grpc");
+        let request = request.body(tonic::body::Body::new(Unended(Some(message.clone())))).unwrap();
+        (channel.ready().await.unwrap().call(request).await.unwrap(), channel)
+    };
+
+    let mut filling = Vec::new();
+    let refused = (0..20).find_map(|_| {
+        filling.push(pair.runtime.block_on(fill()));
+        pair.infer(files(&[wav(200.0, 1.0, 16_000)])).err()
+    });
+
+    assert_eq!(refused.unwrap().code(), Code::Unavailable);
+    drop(filling);
+    while pair.infer(files(&[wav(200.0, 1.0, 16_000)])).is_err() {}
 }
 
 #[test]
