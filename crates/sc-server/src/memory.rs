@@ -18,6 +18,8 @@ pub struct BodyMemory(Arc<Semaphore>);
 pub struct Body {
     bytes: BytesMut,
     share: Share,
+    /// The most bytes that it may have.
+    limit: usize,
 }
 
 /// A part of the memory. It is free again when this is dropped.
@@ -38,9 +40,9 @@ impl BodyMemory {
         Share { memory: Arc::clone(&self.0), n_bytes: 0 }
     }
 
-    /// Returns an empty body.
-    pub fn body(&self) -> Body {
-        Body { bytes: BytesMut::new(), share: self.share() }
+    /// Returns an empty body that may grow to `limit` bytes.
+    pub fn body(&self, limit: usize) -> Body {
+        Body { bytes: BytesMut::new(), share: self.share(), limit }
     }
 }
 
@@ -79,16 +81,19 @@ impl Body {
     /// Appends bytes.
     ///
     /// # Errors
-    /// As [`Share::grow`].
+    /// [`ApiError::TooLarge`] past the limit; as [`Share::grow`].
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
+        if bytes.len() > self.limit - self.bytes.len() {
+            return Err(ApiError::TooLarge { limit: self.limit });
+        }
         self.share.grow(bytes.len())?;
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }
 
-    /// Returns the number of bytes.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
+    /// Returns the bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Returns the bytes, and the share that they take up.
@@ -104,11 +109,11 @@ mod tests {
     #[test]
     fn bodies_take_up_memory_until_they_are_dropped() {
         let memory = BodyMemory::new(4 * UNIT);
-        let mut first = memory.body();
+        let mut first = memory.body(usize::MAX);
         first.push(&[0; UNIT]).unwrap();
         first.push(&[0; UNIT + 1]).unwrap();
 
-        let mut second = memory.body();
+        let mut second = memory.body(usize::MAX);
         second.push(&[0; UNIT]).unwrap();
         assert!(matches!(second.push(&[0]), Err(ApiError::Busy)));
         drop(first.into_parts());
@@ -117,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_body_of_small_pieces_takes_up_no_more_than_its_size() {
-        let mut body = BodyMemory::new(UNIT).body();
+        let mut body = BodyMemory::new(UNIT).body(usize::MAX);
         assert!((0..UNIT).all(|_| body.push(&[0]).is_ok()));
         assert!(body.push(&[0]).is_err());
     }

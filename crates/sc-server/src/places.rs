@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 use crate::{access::Client, error::ApiError, memory::Share};
@@ -35,13 +36,14 @@ pub struct Place {
 struct Hold {
     client: Client,
     places: Arc<Places>,
+    /// The time at which its first job was asked for.
+    begun: OnceLock<Instant>,
 }
 
 impl Place {
-    /// Gives the place back, and returns what takes another for the same client.
-    pub fn step_aside(self) -> impl FnOnce() -> Result<Self, ApiError> {
-        let (places, client) = (Arc::clone(&self.hold.places), self.hold.client.clone());
-        move || places.take(&client)
+    /// Returns the time since this was first called: a request has one deadline, however many jobs it takes.
+    pub fn age(&self) -> Duration {
+        self.hold.begun.get_or_init(Instant::now).elapsed()
     }
 
     /// Keeps the memory of a body as long as the place.
@@ -68,8 +70,8 @@ impl Places {
         }
         held.in_all += 1;
         *held.by_client.entry(client.clone()).or_default() += 1;
-        let taken = Arc::new(Hold { client: client.clone(), places: Arc::clone(self) });
-        Ok(Place { hold: taken, _body: None })
+        let hold = Hold { client: client.clone(), places: Arc::clone(self), begun: OnceLock::new() };
+        Ok(Place { hold: Arc::new(hold), _body: None })
     }
 
     /// Counts the places that are held.

@@ -73,10 +73,10 @@ impl Pool {
         }
     }
 
-    /// Runs `job` on another thread as soon as a worker is free. The deadline here is the only one: the
-    /// result is the job's whole result, or [`ApiError::Deadline`]. After the deadline, or once the client
-    /// has gone, a job that waits is never begun, and one that runs is told by its [`Cancellation`]. It keeps
-    /// `place`, one of [`places`](Self::places), to its end.
+    /// Runs `job` on another thread as soon as a worker is free. The deadline here is the only one, and all jobs
+    /// of a place share it: the result is the job's whole result, or [`ApiError::Deadline`]. After the deadline,
+    /// or once the client has gone, a job that waits is never begun, and one that runs is told by its
+    /// [`Cancellation`]. It keeps `place`, one of [`places`](Self::places), to its end.
     ///
     /// # Errors
     /// [`ApiError::Deadline`] if there is no result in time, [`ApiError::Internal`] if the job panics.
@@ -85,8 +85,8 @@ impl Pool {
         place: Place,
         job: impl FnOnce(&Cancellation) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        let asked = Instant::now();
-        self.in_time(async {
+        let (asked, age) = (Instant::now(), place.age());
+        self.in_time(age, async {
             let permits = (place, self.worker(asked).await?);
             let waiting = CancelOnDrop::default();
             let cancellation = waiting.0.clone();
@@ -100,9 +100,9 @@ impl Pool {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_short<T>(&self, _place: Place, job: impl FnOnce() -> T) -> Result<T, ApiError> {
+    pub async fn run_short<T>(&self, place: Place, job: impl FnOnce() -> T) -> Result<T, ApiError> {
         let asked = Instant::now();
-        self.in_time(async {
+        self.in_time(place.age(), async {
             yield_now().await; // requests that have arrived take their places in the queue, or are refused
             let _worker = self.worker(asked).await?;
             catch_unwind(AssertUnwindSafe(job)).map_err(|_| ApiError::internal(Panicked))
@@ -164,9 +164,14 @@ impl Pool {
         Ok(worker)
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    /// Gives `work` what is left of the deadline of a request of this age.
+    async fn in_time<T>(
+        &self,
+        age: Duration,
+        work: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
         let limit = self.deadline;
-        timeout(limit, work).await.unwrap_or(Err(ApiError::Deadline { limit }))
+        timeout(limit.saturating_sub(age), work).await.unwrap_or(Err(ApiError::Deadline { limit }))
     }
 }
 

@@ -21,10 +21,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 use crate::{
-    admission::admit,
+    admission::{admit, client},
     error::ApiError,
-    memory::{Body, Share},
+    memory::Body,
     places::Place,
+    recogniser::SHORT_BYTES,
     state::AppState,
 };
 
@@ -40,8 +41,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Bytes of a brotli stream that are read at once.
-const BROTLI_BUFFER: usize = 4096;
+/// Bytes that are unpacked at once.
+const UNPACK_BUFFER: usize = 4096;
 
 /// Time that a body has for itself. One that takes longer gives its place back until it is there: bodies that
 /// crawl keep no place from others.
@@ -97,7 +98,7 @@ pub async fn read_audio(
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let upload = match media_type.as_str() {
         media if media.starts_with("multipart/") => file_fields(headers, body).await?,
-        "application/json" => Upload::One(decode_json(&body)?),
+        "application/json" => Upload::One(parse(state, &place, body, |body| decode_json(&body)).await?),
         media if body.is_empty() || is_audio(media, &body) => Upload::One(body),
         "" => return Err(ApiError::ContentType { got: "no Content-Type".into() }),
         other => return Err(ApiError::ContentType { got: other.into() }),
@@ -136,51 +137,85 @@ pub async fn read_body(
 ) -> Result<(Bytes, Place), ApiError> {
     let place = admit(request, &mut payload, state).await?;
     let (limit, max_bytes) = (state.capacity.body_deadline, state.capacity.audio.max_bytes);
-    let body = state.recogniser.pool().memory().body();
-    let mut arrives = pin!(timeout(limit, read_to_end(payload, body, max_bytes)));
+    let pool = state.recogniser.pool();
+    let mut arrives = pin!(timeout(limit, read_to_end(payload, pool.memory().body(max_bytes))));
     let (body, place) = if let Ok(body) = timeout(SWIFT, &mut arrives).await {
         (body, place)
     } else {
-        let come_back = place.step_aside();
-        (arrives.await, come_back()?)
+        drop(place); // others may have it for so long
+        let body = arrives.await;
+        (body, pool.places().take(&client(request)?)?)
     };
-    let (body, mut share) = body.unwrap_or(Err(ApiError::TooSlow { limit }))?.into_parts();
-    let body = unpack(request.headers(), body, max_bytes, &mut share)?;
+    let mut body = body.unwrap_or(Err(ApiError::TooSlow { limit }))?;
+    if let Some(packing) = Packing::of(request.headers())? {
+        let unpacked = pool.memory().body(max_bytes);
+        body = pool.run(place.clone(), move |_| packing.unpack(&body, unpacked)).await??;
+    }
+    let (body, share) = body.into_parts();
     Ok((body, place.with_body(share)))
 }
 
-fn unpack(headers: &HeaderMap, body: Bytes, limit: usize, share: &mut Share) -> Result<Bytes, ApiError> {
-    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
-    let unpacked = match encoding.unwrap_or("identity").to_ascii_lowercase().as_str() {
-        "" | "identity" => return Ok(body),
-        "gzip" | "x-gzip" => unpack_from(MultiGzDecoder::new(body.as_ref()), limit),
-        "deflate" => unpack_from(ZlibDecoder::new(body.as_ref()), limit),
-        "br" => unpack_from(Decompressor::new(body.as_ref(), BROTLI_BUFFER), limit),
-        other => Err(ApiError::ContentEncoding { got: other.into() }),
-    }?;
-    share.grow(unpacked.len())?;
+/// Parses a body: at once if it is short, else in its turn on the pool, where nobody else waits for that.
+///
+/// # Errors
+/// As `parse` and [`Pool::run`](crate::pool::Pool::run).
+pub async fn parse<T: Send + 'static>(
+    state: &AppState,
+    place: &Place,
+    body: Bytes,
+    parse: impl FnOnce(Bytes) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    if body.len() <= SHORT_BYTES {
+        return parse(body);
+    }
+    state.recogniser.pool().run(place.clone(), move |_| parse(body)).await?
+}
+
+/// A way to compress a body.
+enum Packing {
+    Gzip,
+    Deflate,
+    Brotli,
+}
+
+impl Packing {
+    /// Returns the way that the headers name, if they name one.
+    fn of(headers: &HeaderMap) -> Result<Option<Self>, ApiError> {
+        let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
+        match encoding.unwrap_or("identity").to_ascii_lowercase().as_str() {
+            "" | "identity" => Ok(None),
+            "gzip" | "x-gzip" => Ok(Some(Self::Gzip)),
+            "deflate" => Ok(Some(Self::Deflate)),
+            "br" => Ok(Some(Self::Brotli)),
+            other => Err(ApiError::ContentEncoding { got: other.into() }),
+        }
+    }
+
+    fn unpack(&self, packed: &Body, unpacked: Body) -> Result<Body, ApiError> {
+        let packed = packed.bytes();
+        match self {
+            Self::Gzip => unpack_from(MultiGzDecoder::new(packed), unpacked),
+            Self::Deflate => unpack_from(ZlibDecoder::new(packed), unpacked),
+            Self::Brotli => unpack_from(Decompressor::new(packed, UNPACK_BUFFER), unpacked),
+        }
+    }
+}
+
+/// Unpacks to the end, or to the limit of `unpacked`: a small body can unpack to gigabytes.
+fn unpack_from(mut packed: impl Read, mut unpacked: Body) -> Result<Body, ApiError> {
+    let mut piece = vec![0; UNPACK_BUFFER];
+    while let n_bytes @ 1.. = packed.read(&mut piece).map_err(ApiError::Unpack)? {
+        unpacked.push(&piece[..n_bytes])?;
+    }
     Ok(unpacked)
 }
 
-/// Unpacks to its end, or to a byte more than `limit`: a small body can unpack to gigabytes.
-fn unpack_from(packed: impl Read, limit: usize) -> Result<Bytes, ApiError> {
-    let mut unpacked = Vec::new();
-    packed.take(limit as u64 + 1).read_to_end(&mut unpacked).map_err(ApiError::Unpack)?;
-    if unpacked.len() > limit { Err(ApiError::TooLarge { limit }) } else { Ok(unpacked.into()) }
-}
-
-/// Reads the body to its end, even past `limit`, and throws the excess away: a client that still sends
+/// Reads the body to its end, even past its limit, and throws the excess away: a client that still sends
 /// when the connection closes would never see the answer.
-async fn read_to_end(mut payload: Payload, body: Body, limit: usize) -> Result<Body, ApiError> {
+async fn read_to_end(mut payload: Payload, body: Body) -> Result<Body, ApiError> {
     let mut body = Ok(body);
     while let Some(chunk) = payload.next().await.transpose()? {
-        body = body.and_then(|mut body| {
-            if body.len() + chunk.len() > limit {
-                return Err(ApiError::TooLarge { limit });
-            }
-            body.push(&chunk)?;
-            Ok(body)
-        });
+        body = body.and_then(|mut body| body.push(&chunk).map(|()| body));
     }
     body
 }

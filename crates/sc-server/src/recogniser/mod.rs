@@ -26,6 +26,9 @@ use crate::{
 pub use live::LiveStream;
 use live::Pieces;
 
+/// Bytes of a short piece of work, such as a WAV file of a second at 48 kHz: it takes about a millisecond.
+pub const SHORT_BYTES: usize = 100_000;
+
 /// Audio that a client sends.
 pub enum Audio {
     /// The bytes of a file, in any format that [`decode`] reads.
@@ -42,8 +45,7 @@ pub enum Audio {
 impl Audio {
     /// Returns true for what takes about a millisecond to classify: a WAV file of about a second.
     fn is_short(&self) -> bool {
-        const MAX_BYTES: usize = 100_000; // a second at 48 kHz
-        matches!(self, Self::File(bytes) if bytes.starts_with(b"RIFF") && bytes.len() <= MAX_BYTES)
+        matches!(self, Self::File(bytes) if bytes.starts_with(b"RIFF") && bytes.len() <= SHORT_BYTES)
     }
 
     /// Returns the audio as 16 kHz mono samples.

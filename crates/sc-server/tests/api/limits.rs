@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use flate2::{Compression, write::GzEncoder};
 use reqwest::Method;
 use sc_data::Limits;
 use sc_server::{Access, Capacity, Service};
@@ -29,6 +30,18 @@ fn a_body_over_the_limit_is_413_and_the_client_hears_it() {
     let expected = error("the request is larger than 100000 bytes: send a shorter recording");
     assert_eq!(read(response), (413, expected));
     assert_eq!(server.predict(wav(200.0, 1.0, 16_000)).status(), 200);
+}
+
+#[test]
+fn a_server_without_a_limit_unpacks_too() {
+    let audio = Limits { max_bytes: usize::MAX, ..Limits::default() };
+    let server = TestServer::with(Capacity { audio, ..Capacity::default() });
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&wav(200.0, 1.0, 16_000)).unwrap();
+
+    let headers = [("Content-Type", "audio/wav"), ("Content-Encoding", "gzip")];
+    let answer = server.post_with_headers("/predict", &headers, packed.finish().unwrap());
+    assert_eq!(answer.status(), 200);
 }
 
 #[test]

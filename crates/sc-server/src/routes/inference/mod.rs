@@ -16,13 +16,13 @@ use sc_model::Prediction;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::tensor::respond;
+use self::tensor::{HEADER_LENGTH, respond};
 use crate::{
     ModelName,
     error::{AccessErrors, ApiError, AudioErrors, Body},
     paths::{INFERENCE, MODEL, MODEL_INFER, MODEL_READY},
     state::AppState,
-    upload::{AudioFile, read_body},
+    upload::{AudioFile, parse, read_body},
 };
 
 pub use self::request::Inference;
@@ -152,7 +152,9 @@ pub async fn infer(
 ) -> Result<HttpResponse, ApiError> {
     named.check(&state.name)?;
     let (body, place) = read_body(&request, payload, &state).await?;
-    let Inference { id, clips, outputs } = Inference::parse(request.headers(), &body)?;
+    let json_len = request.headers().get(HEADER_LENGTH).cloned();
+    let parsed = parse(&state, &place, body, move |body| Inference::parse(json_len.as_ref(), &body)).await?;
+    let Inference { id, clips, outputs } = parsed;
     let batch = state.recogniser.classify_all::<Result<Vec<Prediction>, _>>(place, clips, None).await?;
     let labels = &batch.classifier.header().labels;
     respond(&state.name.0, VERSION, id, labels, &batch.answers?, &outputs)
