@@ -28,10 +28,11 @@ pub struct Pool {
     places: Arc<Places>,
     /// One permit for each job that is running.
     workers: Arc<Semaphore>,
+    /// One clone for each running job that has a place. Those of live streams have none.
+    running: Arc<()>,
     /// One place for each live stream.
     streams: Arc<Places>,
     memory: BodyMemory,
-    n_workers: usize,
     deadline: Duration,
     /// Takes the time that each job waited for its worker.
     on_wait: Box<dyn Fn(Duration) + Send + Sync>,
@@ -65,9 +66,9 @@ impl Pool {
         Self {
             places: Places::new(n_workers.saturating_add(capacity.queue)),
             workers: Arc::new(Semaphore::new(n_workers)),
+            running: Arc::default(),
             streams: Places::new(capacity.streams),
             memory: BodyMemory::new(capacity.body_bytes()),
-            n_workers,
             deadline: capacity.deadline,
             on_wait: Box::new(on_wait),
         }
@@ -87,7 +88,7 @@ impl Pool {
     ) -> Result<T, ApiError> {
         let (asked, age) = (Instant::now(), place.age());
         self.in_time(age, async {
-            let permits = (place, self.worker(asked).await?);
+            let permits = (place, self.worker(asked).await?, Arc::clone(&self.running));
             let waiting = CancelOnDrop::default();
             let cancellation = waiting.0.clone();
             hand_over(move || job(&cancellation), permits).await
@@ -104,7 +105,7 @@ impl Pool {
         let asked = Instant::now();
         self.in_time(place.age(), async {
             yield_now().await; // requests that have arrived take their places in the queue, or are refused
-            let _worker = self.worker(asked).await?;
+            let _permits = (self.worker(asked).await?, Arc::clone(&self.running));
             catch_unwind(AssertUnwindSafe(job)).map_err(|_| ApiError::internal(Panicked))
         })
         .await
@@ -154,7 +155,7 @@ impl Pool {
 
     /// Counts the jobs that wait for a worker, or for the rest of their audio.
     pub fn n_waiting(&self) -> usize {
-        let n_running = self.n_workers - self.workers.available_permits();
+        let n_running = Arc::strong_count(&self.running) - 1;
         self.places.n_held().saturating_sub(n_running)
     }
 
@@ -285,6 +286,24 @@ mod tests {
         pool.wait_for(|| None::<fn()>).await.unwrap();
 
         assert_eq!(waits.try_iter().count(), 4);
+    }
+
+    #[actix_web::test]
+    async fn a_job_that_waits_for_a_stream_is_counted() {
+        let pool = pool(Capacity::default());
+        let (finish, finished) = mpsc::channel();
+
+        let stream = pool.wait(move || finished.recv().unwrap());
+        let waiting = pool.run(place(&pool), |_| ());
+        let n_waiting = async {
+            let n_waiting = pool.n_waiting();
+            finish.send("done").unwrap();
+            n_waiting
+        };
+
+        let (stream, waiting, n_waiting) = tokio::join!(stream, waiting, n_waiting);
+
+        assert_eq!((stream.unwrap(), waiting.unwrap(), n_waiting), ("done", (), 1));
     }
 
     #[actix_web::test]
