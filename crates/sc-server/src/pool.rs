@@ -65,7 +65,7 @@ impl Pool {
         let n_workers = capacity.workers.get();
         Self {
             places: Places::new(n_workers.saturating_add(capacity.queue)),
-            workers: Arc::new(Semaphore::new(n_workers)),
+            workers: Arc::new(Semaphore::new(n_workers.min(Semaphore::MAX_PERMITS))),
             running: Arc::default(),
             streams: Places::new(capacity.streams),
             memory: BodyMemory::new(capacity.body_bytes()),

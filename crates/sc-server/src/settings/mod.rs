@@ -7,7 +7,7 @@ use std::{
     ffi::OsString,
     io::ErrorKind,
     net::TcpListener,
-    num::{NonZeroU32, NonZeroUsize},
+    num::{NonZeroU16, NonZeroU32, NonZeroUsize},
     path::PathBuf,
     str::FromStr,
     sync::Arc,
@@ -104,7 +104,7 @@ pub struct Settings {
     #[arg(
         long, env = "SC_WORKERS", value_name = "N",
         default_value_t = Capacity::default().workers,
-        value_parser = number::<NonZeroUsize>("a number of threads, 1 or more"),
+        value_parser = workers,
     )]
     workers: NonZeroUsize,
 
@@ -351,6 +351,12 @@ fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, Stri
     move |text| text.parse().map_err(|_| format!("expected {expected}"))
 }
 
+/// Parses a number of threads: more than any system has are a mistake.
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    let workers = text.parse::<NonZeroU16>().map_err(|_| "expected a number of threads, 1 to 65535")?;
+    Ok(workers.into())
+}
+
 /// Parses an origin, a scheme and a host, as browsers send it.
 fn origin(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
@@ -379,7 +385,8 @@ pub mod tests {
     fn a_wrong_setting_is_named_with_what_would_be_right() {
         for (name, value, expected) in [
             ("--port", "65536", "expected a port, 0 to 65535"),
-            ("--workers", "0", "expected a number of threads, 1 or more"),
+            ("--workers", "0", "expected a number of threads, 1 to 65535"),
+            ("--workers", "18446744073709551615", "expected a number of threads, 1 to 65535"),
             ("--queue", "-1", "expected a number of recordings, 0 or more"),
             ("--max-bytes", "25MB", "expected a number of bytes"),
             ("--rate-limit", "0", "expected a number of requests, 1 or more"),

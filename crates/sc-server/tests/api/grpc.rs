@@ -217,6 +217,13 @@ fn a_mistake_is_told_with_its_code() {
 }
 
 #[test]
+fn a_deadline_without_an_end_is_one() {
+    let capacity = Capacity { deadline: Duration::MAX, ..Capacity::default() };
+    let mut pair = Pair::start(Service { capacity, ..service() });
+    assert!(pair.infer(files(&[wav(200.0, 1.0, 16_000)])).is_ok());
+}
+
+#[test]
 fn a_parameter_that_is_no_number_is_refused() {
     let mut pair = Pair::start(service());
     let input = Tensor {
