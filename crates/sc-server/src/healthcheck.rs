@@ -3,13 +3,13 @@
 use std::{
     fmt,
     io::{Read, Write},
-    net::{TcpStream, ToSocketAddrs},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
     str::FromStr,
     time::Duration,
 };
 
 use actix_web::http::Uri;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 /// Time for each of connecting, sending and receiving: together less than the 5 s that container engines give
 /// a check.
@@ -41,25 +41,42 @@ impl Target {
 
     /// Returns the first line of the answer.
     fn status(&self) -> anyhow::Result<String> {
-        let Self { host, port, path } = self;
-        let mut addresses = (host.as_str(), *port).to_socket_addrs()?;
-        let address = addresses.next().context("it has no address")?;
-        let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+        let addresses: Vec<_> = (self.host.as_str(), self.port).to_socket_addrs()?.collect();
+        let mut stream = connect(&addresses)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         // In one piece: a part that arrives after the answer would reset the connection.
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+        let (path, host) = (&self.path, self.authority());
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
         stream.take(STATUS_LEN).read_to_end(&mut answer)?;
         let answer = String::from_utf8_lossy(&answer);
         Ok(answer.lines().next().context("it hangs up")?.to_owned())
     }
+
+    /// Returns host and port, as a URL has them.
+    fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
+/// Connects to the first of a host's addresses that answers: `localhost` may be `::1` first.
+fn connect(addresses: &[SocketAddr]) -> anyhow::Result<TcpStream> {
+    let mut failed = anyhow!("it has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(address, TIMEOUT / addresses.len() as u32) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error.into(),
+        }
+    }
+    Err(failed)
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}:{}{}", self.host, self.port, self.path)
+        write!(f, "http://{}{}", self.authority(), self.path)
     }
 }
 
@@ -111,6 +128,20 @@ mod tests {
 
         let error = format!("{:#}", serve_once("").check().unwrap_err());
         assert!(error.ends_with("it hangs up"), "{error}");
+    }
+
+    #[test]
+    fn a_host_is_asked_at_each_of_its_addresses() {
+        let open = TcpListener::bind("127.0.0.1:0").unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(connect(&[free, open.local_addr().unwrap()]).is_ok());
+        assert!(connect(&[free]).is_err());
+    }
+
+    #[test]
+    fn an_address_of_ipv6_is_in_brackets() {
+        let url = "http://[::1]:9/health";
+        assert_eq!(url.parse::<Target>().unwrap().to_string(), url);
     }
 
     #[test]

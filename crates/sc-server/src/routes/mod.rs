@@ -124,7 +124,7 @@ fn patterns(path: &str) -> Vec<String> {
 }
 
 fn put_or_delete(path: &str) -> Resource {
-    web::resource(path)
+    web::resource(patterns(path))
         .route(web::put().to(words::teach))
         .route(web::delete().to(words::forget))
         .default_service(web::to(|| wrong_method("PUT, DELETE")))

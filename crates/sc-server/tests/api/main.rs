@@ -95,6 +95,7 @@ fn a_slash_too_many_is_passed_over() {
     }
     let response = server.post("/predict/", "audio/wav", helpers::wav(200.0, 1.0, 16_000));
     assert_eq!(response.status(), 200);
+    assert_eq!(server.request(Method::DELETE, "/words/lamp/").status(), 403); // it teaches none
 }
 
 #[test]
