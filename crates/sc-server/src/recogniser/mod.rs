@@ -183,8 +183,8 @@ impl Recogniser {
         Ok(self.pool.run(place, job).await??)
     }
 
-    /// Finds the keywords in audio of any length, and tells each as soon as it is found. The work ends when
-    /// the receiver is dropped, and never waits for it: the length of the audio bounds what it may hold.
+    /// Finds the keywords in audio of any length, and tells each as soon as it is found. The work ends within a second
+    /// of audio when the receiver is dropped, and never waits for it: the length of the audio bounds what it may hold.
     ///
     /// # Errors
     /// As [`classify`](Self::classify), for the decoding. Later errors are steps, [`Progress::Failed`].
@@ -206,7 +206,10 @@ impl Recogniser {
         };
         let this = Arc::clone(self);
         spawn(async move {
-            let ran = this.pool.run(place, job).await;
+            let ran = tokio::select! {
+                ran = this.pool.run(place, job) => ran,
+                () = progress.closed() => return,
+            };
             let last = match ran {
                 Ok(()) => Progress::Done { duration_s },
                 Err(error) => Progress::Failed { error: error.message() },
@@ -337,4 +340,42 @@ impl Recogniser {
 /// The length of 16 kHz samples.
 fn seconds(samples: &[f32]) -> f32 {
     samples.len() as f32 / SAMPLE_RATE_HZ as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, num::NonZeroUsize, sync::mpsc as threads};
+
+    use sc_model::Backend;
+    use tokio::task::yield_now;
+
+    use super::*;
+    use crate::{Capacity, ModelSource};
+
+    #[actix_web::test]
+    async fn steps_that_nobody_waits_for_any_more_leave_their_place() {
+        let capacity = Capacity { workers: NonZeroUsize::MIN, ..Capacity::default() };
+        let model = Model::load(ModelSource { file: None, words: None, backend: Backend::Native }).unwrap();
+        let pool = Pool::new(&capacity, |_| ());
+        let place = pool.places().take(&Client::of_address(Ipv4Addr::LOCALHOST.into())).unwrap();
+        let recogniser = Recogniser::new(Arc::new(model), capacity.audio, pool, Arc::new(Metrics::new()));
+        let recogniser = Arc::new(recogniser);
+        let audio = Audio::Samples { samples: vec![0.0; 16_000], rate_hz: SAMPLE_RATE_HZ };
+        let steps = recogniser.detect_in_steps(place, audio, DetectorConfig::default()).await.unwrap();
+
+        // Another has the only worker, so that the detection has not begun.
+        let (finish, finished) = threads::channel::<()>();
+        let other = recogniser.pool.wait(move || finished.recv());
+        let left = async {
+            drop(steps);
+            for _ in 0..100 {
+                yield_now().await;
+            }
+            let n_held = recogniser.pool.places().n_held();
+            finish.send(()).unwrap();
+            n_held
+        };
+
+        assert_eq!(tokio::join!(other, left).1, 0);
+    }
 }
