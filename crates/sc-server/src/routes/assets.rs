@@ -119,7 +119,7 @@ impl Asset {
         // apart. Weak, as it is the same for both encodings.
         let version = u64::from_le_bytes(*self.gzip.last_chunk().unwrap_or(&[0; 8]));
         let etag = EntityTag::new_weak(format!("{version:016x}"));
-        let is_known = IfNoneMatch::parse(request).is_ok_and(|known| includes(&known, &etag));
+        let is_known = is_known(request, &etag);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
             .insert_header(ETag(etag))
@@ -153,9 +153,11 @@ fn accepts_gzip(request: &HttpRequest) -> bool {
         .is_ok_and(|accepted| accepted.negotiate(supported.iter()) == Some(Encoding::gzip()))
 }
 
-fn includes(known: &IfNoneMatch, etag: &EntityTag) -> bool {
-    match known {
-        IfNoneMatch::Any => true,
-        IfNoneMatch::Items(tags) => tags.iter().any(|tag| tag.weak_eq(etag)),
+/// Returns true if the client has what `etag` names.
+pub fn is_known(request: &HttpRequest, etag: &EntityTag) -> bool {
+    match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(etag)),
+        Err(_) => false,
     }
 }

@@ -4,12 +4,13 @@ use std::sync::LazyLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETag, EntityTag},
     web::{Bytes, Data},
 };
 use sc_data::Sha256Digest;
 use sc_model::Record;
 
+use super::assets::is_known;
 use crate::{
     error::{ApiError, Body},
     paths::RECORD,
@@ -17,8 +18,9 @@ use crate::{
 };
 
 /// Names the bytes, so that a browser that has them is not sent them again.
-static DIGEST: LazyLock<Option<String>> =
-    LazyLock::new(|| Record::shipped_bytes().map(|bytes| format!("\"{}\"", Sha256Digest::of(bytes))));
+static TAG: LazyLock<Option<EntityTag>> = LazyLock::new(|| {
+    Record::shipped_bytes().map(|bytes| EntityTag::new_strong(Sha256Digest::of(bytes).to_string()))
+});
 
 /// Sends the model that is compiled in, if that is the one that answers
 ///
@@ -34,11 +36,10 @@ static DIGEST: LazyLock<Option<String>> =
 pub async fn record(request: HttpRequest, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
     let is_shipped = state.model.source().file.is_none() && !state.model.teaches();
     let shipped = Record::shipped_bytes().filter(|_| is_shipped);
-    let (Some(bytes), Some(digest)) = (shipped, DIGEST.as_deref()) else { return Err(ApiError::NotFound) };
-    let is_known =
-        request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == digest.as_bytes());
+    let (Some(bytes), Some(tag)) = (shipped, TAG.as_ref()) else { return Err(ApiError::NotFound) };
+    let is_known = is_known(&request, tag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((ETAG, digest)).insert_header((CACHE_CONTROL, "no-cache"));
+    response.insert_header(ETag(tag.clone())).insert_header((CACHE_CONTROL, "no-cache"));
     if is_known {
         return Ok(response.finish());
     }

@@ -104,5 +104,8 @@ fn the_shipped_model_is_handed_to_the_page_and_another_one_is_not() {
     let response = server.get("/model.safetensors");
     let etag = response.headers()["ETag"].to_str().unwrap().to_owned();
     assert!(response.bytes().unwrap() == shipped);
-    assert_eq!(server.get_unless("/model.safetensors", &etag).status(), 304);
+    for known in [etag.clone(), format!("W/{etag}"), format!("\"another\", {etag}"), "*".into()] {
+        assert_eq!(server.get_unless("/model.safetensors", &known).status(), 304, "{known}");
+    }
+    assert_eq!(server.get_unless("/model.safetensors", "\"another\"").status(), 200);
 }
