@@ -35,17 +35,19 @@ impl Lifecycle {
     }
 
     /// Returns true once [`stop`](Self::stop) was called.
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         *self.0.borrow() >= Part::Stopping
     }
 
     /// Waits until [`stop`](Self::stop) is called.
-    pub async fn stopped(&self) {
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn stopped(&self) {
         self.reached(Part::Stopping).await;
     }
 
     /// Waits until [`close`](Self::close) is called.
-    pub async fn closed(&self) {
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn closed(&self) {
         self.reached(Part::Closed).await;
     }
 
@@ -60,6 +62,7 @@ impl Lifecycle {
         let _ = timeout(Duration::from_secs(SHUTDOWN_S), self.0.closed()).await;
     }
 
+    #[cfg(feature = "grpc")]
     async fn reached(&self, part: Part) {
         let _ = self.0.subscribe().wait_for(|now| *now >= part).await; // never fails: the sender is here
     }

@@ -22,7 +22,7 @@ type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 ///
 /// # Errors
 /// If `RUST_LOG` cannot be parsed, or if the collector cannot be used.
-pub fn start(format: LogFormat) -> anyhow::Result<impl Drop> {
+pub fn start(format: LogFormat) -> anyhow::Result<Exporter> {
     let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn,symphonia=off".into());
     let filter: Targets = levels.parse().with_context(|| {
         format!("RUST_LOG={levels}: expected levels such as `warn` or `info,sc_server=debug`")
@@ -40,7 +40,7 @@ pub fn start(format: LogFormat) -> anyhow::Result<impl Drop> {
 
 /// Sends spans to the collector, if there is one.
 #[cfg(feature = "otel")]
-struct Exporter(Option<opentelemetry_sdk::trace::SdkTracerProvider>);
+pub struct Exporter(Option<opentelemetry_sdk::trace::SdkTracerProvider>);
 
 #[cfg(feature = "otel")]
 impl Exporter {
@@ -77,7 +77,7 @@ impl Drop for Exporter {
 
 /// Sends nothing: this build has no traces.
 #[cfg(not(feature = "otel"))]
-struct Exporter;
+pub struct Exporter;
 
 #[cfg(not(feature = "otel"))]
 impl Exporter {
@@ -88,9 +88,4 @@ impl Exporter {
         );
         Ok(Self)
     }
-}
-
-#[cfg(not(feature = "otel"))]
-impl Drop for Exporter {
-    fn drop(&mut self) {}
 }

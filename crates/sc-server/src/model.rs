@@ -29,8 +29,8 @@ impl ModelSource {
     /// Loads the record and runs its self-test.
     ///
     /// # Errors
-    /// As [`Classifier::load`].
-    pub fn load(&self) -> Result<Classifier, Error> {
+    /// As [`Record::load`] and [`Classifier::new`].
+    pub(crate) fn load(&self) -> Result<Classifier, Error> {
         Classifier::new(&self.record()?, self.backend)
     }
 
@@ -38,7 +38,7 @@ impl ModelSource {
     ///
     /// # Errors
     /// As [`Record::load`].
-    pub fn record(&self) -> Result<Record, Error> {
+    pub(crate) fn record(&self) -> Result<Record, Error> {
         self.current_file().map_or_else(Record::shipped, Record::load)
     }
 
@@ -85,7 +85,7 @@ impl Model {
     /// Loads a model and runs its self-test. No server starts without a model.
     ///
     /// # Errors
-    /// As [`ModelSource::load`].
+    /// As [`Record::load`] and [`Classifier::new`].
     pub fn load(source: ModelSource) -> Result<Self, Error> {
         let current = RwLock::new(Arc::new(source.load()?));
         Ok(Self { source, current, writer: Mutex::new(()) })
@@ -97,14 +97,14 @@ impl Model {
     }
 
     /// Returns the classifier that answers now. A request keeps the one that it began with.
-    pub fn current(&self) -> Arc<Classifier> {
+    pub(crate) fn current(&self) -> Arc<Classifier> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Loads the model again, aside. If it passes its self-test, it takes the place of the current one.
     ///
     /// # Errors
-    /// As [`ModelSource::load`]. The current model then goes on answering.
+    /// As [`load`](Self::load). The current model then goes on answering.
     pub fn reload(&self) -> Result<Arc<Classifier>, Error> {
         let _writer = self.writer();
         let fresh = Arc::new(self.source.load()?);
@@ -113,7 +113,7 @@ impl Model {
     }
 
     /// Returns true if clients may teach words.
-    pub fn teaches(&self) -> bool {
+    pub(crate) fn teaches(&self) -> bool {
         self.source.words.is_some()
     }
 

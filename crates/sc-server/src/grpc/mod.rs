@@ -67,7 +67,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallibl
 ///
 /// # Errors
 /// If the listener cannot be used.
-pub fn serve(
+pub(crate) fn serve(
     listener: TcpListener,
     state: Arc<AppState>,
 ) -> io::Result<impl Future<Output = Result<(), tonic::transport::Error>>> {

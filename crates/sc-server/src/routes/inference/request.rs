@@ -1,6 +1,6 @@
 //! Inference requests, and the audio in them.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use actix_web::{http::header::HeaderValue, web::Bytes};
 use sc_data::SAMPLE_RATE_HZ;
@@ -246,10 +246,8 @@ fn wanted(outputs: &[Wanted], binary: bool) -> Result<Vec<Output>, ApiError> {
         };
         Ok(Output { kind, binary: parameters.binary_data.unwrap_or(binary) })
     };
-    let is_repeated =
-        |(i, wanted): (usize, &Wanted)| outputs[..i].iter().any(|earlier| earlier.name == wanted.name);
-    // At most the three names and a fourth are compared: the fourth repeats one of them, or is none.
-    if outputs.iter().enumerate().take(4).any(is_repeated) {
+    let mut names = HashSet::new();
+    if !outputs.iter().all(|wanted| names.insert(wanted.name.as_str())) {
         return Err(wrong("outputs: expected each of PROBABILITIES, LABEL and ACCEPTED at most once"));
     }
     outputs.iter().map(output).collect()
