@@ -1,6 +1,6 @@
 //! The errors of the service. Here alone an error becomes a status.
 
-use std::{error::Error, iter, time::Duration};
+use std::{error::Error, time::Duration};
 
 use actix_multipart::MultipartError;
 use actix_web::{
@@ -11,6 +11,7 @@ use actix_web::{
         header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
+use sc_data::with_causes;
 use sc_model::words::TeachError;
 use serde::Serialize;
 
@@ -298,12 +299,6 @@ fn words_status(error: &WordsError) -> StatusCode {
         WordsError::Teach(_) => StatusCode::UNPROCESSABLE_ENTITY,
         WordsError::Unsaved => StatusCode::INSUFFICIENT_STORAGE,
     }
-}
-
-/// Joins an error and its causes: `error: its cause: the cause's cause`.
-pub fn with_causes(error: &dyn Error) -> String {
-    let causes = iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -6,12 +6,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
+use sc_data::with_causes;
 use sc_model::{
     Backend, Classifier, Error, Record,
     words::{Recording, Taught, TeachError, forget, teach},
 };
 
-use crate::error::{ApiError, with_causes};
+use crate::error::ApiError;
 
 /// The origin of a model.
 #[derive(Clone, Debug)]

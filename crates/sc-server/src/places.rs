@@ -70,8 +70,8 @@ impl Places {
         }
         held.in_all += 1;
         *held.by_client.entry(client.clone()).or_default() += 1;
-        let hold = Hold { client: client.clone(), places: Arc::clone(self), begun: OnceLock::new() };
-        Ok(Place { hold: Arc::new(hold), _body: None })
+        let taken = Hold { client: client.clone(), places: Arc::clone(self), begun: OnceLock::new() };
+        Ok(Place { hold: Arc::new(taken), _body: None })
     }
 
     /// Counts the places that are held.

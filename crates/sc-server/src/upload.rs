@@ -223,7 +223,7 @@ async fn read_to_end(mut payload: Payload, body: Body) -> Result<Body, ApiError>
 async fn file_fields(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError> {
     match read_form(headers, body.clone()).await {
         // This is also said of a name that is not UTF-8.
-        Err(ApiError::Form(MultipartError::ContentDispositionMissing)) => {
+        Err(ApiError::Form(cause)) if cause == MultipartError::ContentDispositionMissing.to_string() => {
             read_form(headers, with_plain_names(&body)).await
         }
         read => read,

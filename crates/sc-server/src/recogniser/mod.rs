@@ -237,7 +237,7 @@ impl Recogniser {
             });
             this.model.teach(&name, recordings.collect())
         };
-        Ok(self.pool.run(place, job).await??)
+        self.pool.run(place, job).await?
     }
 
     /// Forgets the taught word `name`.
@@ -246,7 +246,7 @@ impl Recogniser {
     /// As [`Pool::run`] and [`Model::forget`].
     pub async fn forget(&self, place: Place, name: String) -> Result<(), ApiError> {
         let model = Arc::clone(&self.model);
-        Ok(self.pool.run(place, move |_| model.forget(&name)).await??)
+        self.pool.run(place, move |_| model.forget(&name)).await?
     }
 
     /// Returns the bytes of the file with the taught words.
@@ -255,7 +255,7 @@ impl Recogniser {
     /// As [`Pool::run`] and [`Model::to_bytes`].
     pub async fn record(&self, place: Place) -> Result<Vec<u8>, ApiError> {
         let model = Arc::clone(&self.model);
-        Ok(self.pool.run(place, move |_| model.to_bytes()).await??)
+        self.pool.run(place, move |_| model.to_bytes()).await?
     }
 
     /// Opens a live stream of `rate_hz` samples a second.
