@@ -132,6 +132,13 @@ impl TestServer {
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().unwrap()
     }
 
+    /// Returns how many jobs have waited for a worker.
+    pub fn n_waits(&self) -> u32 {
+        let metrics = self.get("/metrics").text().unwrap();
+        let name = "sc_stage_seconds_count{stage=\"queue\"} ";
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap_or(0)
+    }
+
     /// Asks the server to stop; the future it returns only waits.
     pub fn ask_to_stop(&self) {
         drop(self.handle.stop(true));

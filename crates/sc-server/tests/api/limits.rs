@@ -10,15 +10,11 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use reqwest::Method;
 use sc_data::Limits;
 use sc_server::{Access, Capacity, Service};
 use serde_json::{Value, json};
 
-use crate::{
-    helpers::{TestServer, error, read, service, wav},
-    words::teacher,
-};
+use crate::helpers::{TestServer, error, read, service, wav};
 
 #[test]
 fn a_body_over_the_limit_is_413_and_the_client_hears_it() {
@@ -138,18 +134,6 @@ fn a_request_without_a_place_is_refused_without_its_body() {
     });
     assert!(status.starts_with("HTTP/1.1 503 "), "{status}");
     assert_eq!(body, error("too many recordings at once: try again in 1 s").to_string());
-}
-
-#[test]
-fn words_and_the_model_ask_for_a_place_as_recordings_do() {
-    let dir = tempfile::tempdir().unwrap();
-    let service = Service { capacity: one_at_a_time(), ..teacher(&dir.path().join("words.safetensors")) };
-    let server = TestServer::serving(service);
-    for (method, path) in [(Method::DELETE, "/words/lamp"), (Method::GET, "/model")] {
-        let is_refused =
-            while_busy(&server, || (0..100).any(|_| server.request(method.clone(), path).status() == 503));
-        assert!(is_refused, "{path}");
-    }
 }
 
 #[test]

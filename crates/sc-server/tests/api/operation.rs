@@ -41,25 +41,19 @@ fn requests_answers_and_refusals_are_counted() {
 #[test]
 fn a_long_or_packed_body_is_read_by_a_worker_and_a_short_one_at_once() {
     let server = TestServer::start();
-    let waits = || {
-        let text = server.get("/metrics").text().unwrap();
-        let name = "sc_stage_seconds_count{stage=\"queue\"} ";
-        text.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap_or(0)
-    };
     let infer = "/v2/models/speech-commands/infer";
-    let json = [("Content-Type", "application/json")];
-    let packed = [("Content-Type", "application/json"), ("Content-Encoding", "gzip")];
     let ways = [
-        ("/predict", &json[..], b"[]".to_vec(), 0),
-        ("/predict", &json, vec![b'['; 200_000], 1),
-        (infer, &json, b"[]".to_vec(), 0),
-        (infer, &json, vec![b'['; 200_000], 1),
-        ("/predict", &packed, b"no gzip".to_vec(), 1),
+        ("/predict", "identity", b"[]".to_vec(), 0),
+        ("/predict", "identity", vec![b'['; 200_000], 1),
+        (infer, "identity", b"[]".to_vec(), 0),
+        (infer, "identity", vec![b'['; 200_000], 1),
+        ("/predict", "gzip", b"no gzip".to_vec(), 1),
     ];
-    for (path, headers, body, n) in ways {
-        let before = waits();
-        assert_eq!(server.post_with_headers(path, headers, body).status(), 400, "{path}");
-        assert_eq!(waits() - before, n, "{path}, {headers:?}");
+    for (path, encoding, body, n) in ways {
+        let headers = [("Content-Type", "application/json"), ("Content-Encoding", encoding)];
+        let before = server.n_waits();
+        assert_eq!(server.post_with_headers(path, &headers, body).status(), 400, "{path}, {encoding}");
+        assert_eq!(server.n_waits() - before, n, "{path}, {encoding}");
     }
 }
 

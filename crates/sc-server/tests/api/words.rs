@@ -28,13 +28,8 @@ pub fn five(timbre: &str) -> Vec<Vec<u8>> {
 
 /// A server that keeps its words in `file`.
 pub fn teaching(file: &Path) -> TestServer {
-    TestServer::serving(teacher(file))
-}
-
-/// A service that keeps its words in `file`.
-pub fn teacher(file: &Path) -> Service {
     let source = ModelSource { file: None, words: Some(file.to_owned()), backend: Backend::Native };
-    Service::new(Model::load(source).unwrap())
+    TestServer::serving(Service::new(Model::load(source).unwrap()))
 }
 
 fn put(server: &TestServer, name: &str, clips: Vec<Vec<u8>>) -> (u16, Value) {
@@ -92,6 +87,17 @@ fn writers_at_the_same_time_lose_nothing() {
     });
     let (_, listed) = read(server.get("/words"));
     assert_eq!(listed["words"].as_array().unwrap().len(), 2, "{listed}");
+}
+
+#[test]
+fn words_and_the_model_wait_for_a_worker_as_recordings_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = teaching(&dir.path().join("words.safetensors"));
+    for (method, path) in [(Method::DELETE, "/words/lamp"), (Method::GET, "/model")] {
+        let before = server.n_waits();
+        server.request(method, path);
+        assert_eq!(server.n_waits() - before, 1, "{path}");
+    }
 }
 
 #[test]
