@@ -2,6 +2,7 @@
 
 import { Refusal } from './api.js';
 import { Recognizer } from './device/index.js';
+import { taughtNames } from './language.js';
 import { RATE, decode } from './sound.js';
 import { fromInt16 } from './wav.js';
 
@@ -42,9 +43,9 @@ async function recognizer() {
 export const info = async () => (await recognizer()).info;
 
 export async function taughtWords() {
-  const { labels, taught = [] } = await info();
-  const names = labels.slice(labels.length - taught.length);
-  return { teaches: true, words: taught.map(({ n_recordings: recordings }, i) => ({ name: names[i], recordings })) };
+  const model = await info();
+  const words = taughtNames(model).map((name, i) => ({ name, recordings: model.taught[i].n_recordings }));
+  return { teaches: true, words };
 }
 
 // Names the recordings, each of samples, that teaching would leave out: by this device's model, or by that of `source`.
@@ -53,26 +54,42 @@ export async function check(takes, source) {
   return (await (source ? judge : recognizer())).check(takes, RATE);
 }
 
-// Teaches the word by recordings of it.
+// Teaches the word by recordings of it; one that was taught before is replaced.
 export async function teach(word, recordings) {
   const takes = await Promise.all(recordings.map(samples));
-  return change((model) => model.teach(word, takes, RATE));
+  return change((model) => replace(model, word, takes));
+}
+
+// Refuses as `teach` does, by the model of `source`, and changes nothing.
+export async function rehearse(word, recordings, source) {
+  const takes = await Promise.all(recordings.map(samples));
+  const model = await Recognizer.load(new URL(source, document.baseURI));
+  attempt(() => replace(model, word, takes));
+}
+
+function replace(model, word, takes) {
+  if (taughtNames(model.info).includes(word)) model.forget(word);
+  return model.teach(word, takes, RATE);
 }
 
 export const forget = (word) => change((model) => model.forget(word));
 
-// Changes the model's words, and keeps it as long as it has any.
-async function change(work) {
-  const model = await recognizer();
-  let report;
+function attempt(work) {
   try {
-    report = work(model);
+    return work();
   } catch ({ message }) {
     throw new Refusal('failed', { error: message });
   }
-  bytes = model.record();
+}
+
+// Changes the words of a copy of the model, which takes its place if that went well; keeps it as long as it has any.
+async function change(work) {
+  const copy = await Recognizer.load(await model());
+  const report = attempt(() => work(copy));
+  loaded = copy;
+  bytes = copy.record();
   const cache = await globalThis.caches?.open(CACHE).catch(() => undefined);
-  await (model.info.taught?.length ? cache?.put(TAUGHT, new Response(bytes)) : cache?.delete(TAUGHT))?.catch(() => {});
+  await (taughtNames(copy.info).length ? cache?.put(TAUGHT, new Response(bytes)) : cache?.delete(TAUGHT))?.catch(() => {});
   return report;
 }
 

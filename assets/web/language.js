@@ -35,6 +35,8 @@ export const has = (key) => key in words.en;
 
 // `_silence_` and `_unknown_` are no words anyone says: they are named in the page's language.
 export const isKeyword = (label) => !label.startsWith('_');
+// The labels that the model was taught come after those of its network.
+export const taughtNames = ({ labels, network }) => labels.slice(network.n_labels);
 export const name = (label) => (isKeyword(label) ? label : say('labels')[label.replaceAll(REMOVED, '')] ?? label);
 
 // As the browser's own country writes numbers and times, if it speaks the page's language.

@@ -7,7 +7,7 @@ import * as meter from './meter.js';
 import { play } from './sound.js';
 import { talk } from './talk.js';
 import { wav } from './wav.js';
-import { check, there } from './where.js';
+import { check, teach as teachThere, there } from './where.js';
 
 const ENOUGH = 5; // recordings that the page asks for
 const LEAST = 3; // recordings that the server needs
@@ -139,10 +139,9 @@ const tell = (takes, faults) => faults.forEach(({ name: number, reason }) => { t
 
 // Teaches the word by all takes; one that was taught before is replaced.
 async function teach(name) {
-  const place = await there();
   try {
-    if (taught.words.some((word) => word.name === name)) await place.forget(name);
-    const report = await place.teach(name, takes.map(({ samples }) => wav(samples)));
+    const isKnown = taught.words.some((word) => word.name === name);
+    const report = await teachThere(name, takes.map(({ samples }) => wav(samples)), isKnown);
     tell(takes, report.left_out);
     result = { name, report };
     if (report.left_out.length === 0) {

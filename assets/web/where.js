@@ -10,17 +10,34 @@ let onDevice; // the module, once it is needed
 
 export const isOnDevice = () => place === 'device';
 
-// What answers there.
-export async function there() {
-  if (!isOnDevice()) return server;
+async function device() {
   onDevice ??= await import('./device.js');
   return onDevice;
 }
 
+// What answers there.
+export const there = async () => (isOnDevice() ? device() : server);
+
 // Names the takes that the model of that place would not be taught by: this device can tell in either place.
-export async function check(takes) {
-  onDevice ??= await import('./device.js');
-  return onDevice.check(takes, isOnDevice() ? undefined : server.record());
+export const check = async (takes) => (await device()).check(takes, isOnDevice() ? undefined : server.record());
+
+// Teaches the word; one that `isKnown` is replaced.
+export async function teach(word, recordings, isKnown) {
+  const replaces = isKnown && !isOnDevice() && await isTeachable(word, recordings);
+  if (replaces) await server.forget(word);
+  return (await there()).teach(word, recordings);
+}
+
+// Tries on this device what the server would say, since it forgets a word before it is taught again: a refusal must not
+// cost the word. False where that cannot be tried.
+async function isTeachable(word, recordings) {
+  try {
+    await (await device()).rehearse(word, recordings, server.record());
+    return true;
+  } catch (error) {
+    if (error.answer) throw error;
+    return false;
+  }
 }
 
 // Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`.
