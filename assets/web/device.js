@@ -12,14 +12,19 @@ const TAUGHT = new URL('taught.safetensors', document.baseURI); // the model wit
 const CACHE = 'taught';
 
 let bytes;
+let shipped; // the bytes that the server gave
+let isKept = true; // false if the browser keeps no words: then they are this page's alone
 let loaded;
 let judge; // the server's model, which compares recordings here
 
 // The model's bytes, read once.
 async function model() {
-  bytes ??= await kept() ?? await fetched();
+  bytes ??= await newest();
   return bytes;
 }
+
+// The model as the pages that are open have left it, of which each has its own copy.
+const newest = async () => await kept() ?? await fetched();
 
 // Browsers keep files on https and localhost only, and may forbid it.
 async function kept() {
@@ -28,11 +33,13 @@ async function kept() {
 }
 
 async function fetched() {
+  if (shipped) return shipped;
   const response = await fetch(MODEL).catch(() => {
     throw new Refusal('away');
   });
   if (!response.ok) throw new Refusal(response.status);
-  return new Uint8Array(await response.arrayBuffer());
+  shipped = new Uint8Array(await response.arrayBuffer());
+  return shipped;
 }
 
 async function recognizer() {
@@ -82,15 +89,32 @@ function attempt(work) {
   }
 }
 
-// Changes the words of a copy of the model, which takes its place if that went well; keeps it as long as it has any.
-async function change(work) {
-  const copy = await Recognizer.load(await model());
+// One page changes the words at a time, where the browser knows of the others.
+const change = (work) => (navigator.locks ? navigator.locks.request(CACHE, () => changeNewest(work)) : changeNewest(work));
+
+// Changes the words of a copy of the newest model, which takes its place if that went well.
+async function changeNewest(work) {
+  if (isKept) {
+    bytes = await newest();
+    loaded = undefined; // it may be older
+  }
+  const copy = await Recognizer.load(bytes);
   const report = attempt(() => work(copy));
   loaded = copy;
   bytes = copy.record();
-  const cache = await globalThis.caches?.open(CACHE).catch(() => undefined);
-  await (taughtNames(copy.info).length ? cache?.put(TAUGHT, new Response(bytes)) : cache?.delete(TAUGHT))?.catch(() => {});
+  isKept = await keep(taughtNames(copy.info).length > 0);
   return report;
+}
+
+// Keeps the model as long as it has words. Returns false if the browser forbids it.
+async function keep(hasWords) {
+  try {
+    const cache = await caches.open(CACHE);
+    await (hasWords ? cache.put(TAUGHT, new Response(bytes)) : cache.delete(TAUGHT));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // The address of the model with its words, for a download.

@@ -406,6 +406,29 @@ test('teaches a word on the device, keeps it there when another attempt fails, a
   await speaker.close();
 });
 
+test('knows on the device what another page of it was taught since', async () => {
+  const page = await open();
+  await onDevice(page);
+  const other = await page.context().newPage();
+  await other.goto(server.address);
+  await other.waitForSelector('#teachForm:not([hidden])');
+  await page.evaluate(async () => {
+    const { teach } = await import('/device.js');
+    const said = await (await fetch('/examples/banana.mp3')).blob();
+    await teach('банан', [said, said, said]);
+  });
+  const words = await other.evaluate(async () => {
+    const { forget, taughtWords } = await import('/device.js');
+    const before = await taughtWords(); // which this page has read already
+    await forget('банан');
+    return [before.words, (await taughtWords()).words];
+  });
+  assert.deepEqual(words, [[], []]);
+  await page.reload();
+  await page.waitForSelector('#known:not([hidden])');
+  assert(!(await page.textContent('#words')).includes('банан'));
+});
+
 // Gives the page a microphone that says the example named `window.says`.
 const microphone = (page) => page.evaluate(() => {
   navigator.mediaDevices.getUserMedia = async () => {
