@@ -407,7 +407,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 async function begin() {
   show();
   meter.reset();
-  state.info = await settle();
+  state.info = await settle(fail);
   show();
   await refreshTeaching();
   state.report = reportOf(state.info, await api.report());

@@ -43,7 +43,9 @@ async function fetched() {
 }
 
 async function recognizer() {
-  loaded ??= await Recognizer.load(await model());
+  loaded ??= await Recognizer.load(await model()).catch((error) => {
+    throw error instanceof WebAssembly.CompileError ? new Refusal('noEngine') : error; // it has no SIMD
+  });
   return loaded;
 }
 

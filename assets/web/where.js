@@ -11,12 +11,17 @@ let onDevice; // the module, once it is needed
 export const isOnDevice = () => place === 'device';
 
 async function device() {
-  onDevice ??= await import('./device.js');
+  if (!globalThis.WebAssembly) throw new server.Refusal('noEngine');
+  onDevice ??= await import('./device.js').catch(() => {
+    throw new server.Refusal('away');
+  });
   return onDevice;
 }
 
+const answering = async (where) => (where === 'device' ? device() : server);
+
 // What answers there.
-export const there = async () => (isOnDevice() ? device() : server);
+export const there = () => answering(place);
 
 // Names the takes that the model of that place would not be taught by: this device can tell in either place.
 export const check = async (takes) => (await device()).check(takes, isOnDevice() ? undefined : server.record());
@@ -40,31 +45,44 @@ async function isTeachable(word, recordings) {
   }
 }
 
-// Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`.
-export async function settle() {
+// Finds out where there is an answer, and takes the place that was chosen last if there is a choice: `refused` hears why
+// that could not be had. Returns `info`.
+export async function settle(refused) {
   const [fromServer, isOffered] = await Promise.all([server.info().catch((error) => error), hasModel()]);
   const isServed = !(fromServer instanceof Error);
   if (!isServed && !isOffered) throw fromServer;
   $('where').hidden = !isServed || !isOffered;
   $('developers').hidden = !isServed;
-  place = isOffered && (!isServed || remembered() === 'device') ? 'device' : 'server';
-  if (!isOnDevice()) return fromServer;
-  keep();
-  return (await there()).info();
+  if (!isOffered || (isServed && remembered() !== 'device')) return fromServer;
+  try {
+    return await take('device');
+  } catch (error) {
+    if (!isServed) throw error;
+    refused(error);
+    return fromServer;
+  }
 }
 
 // Returns true if there is a model to fetch for this device.
 const hasModel = () => fetch('model.safetensors', { method: 'HEAD' }).then(({ ok }) => ok, () => false);
 
+// Takes the place, and remembers it. Where that fails, the place stays as it is.
 export async function move(to) {
-  place = to;
+  const info = await take(to);
   try {
     localStorage.setItem(KEY, to);
   } catch {
     // Then it is forgotten with the page.
   }
+  return info;
+}
+
+// The place is taken once it can answer.
+async function take(to) {
+  const info = await (await answering(to)).info();
+  place = to;
   if (isOnDevice()) keep();
-  return (await there()).info();
+  return info;
 }
 
 function remembered() {

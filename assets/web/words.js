@@ -158,6 +158,7 @@ export const words = {
     // What went wrong: by itself, by the server's status, or by the microphone's error.
     away: 'The server does not answer. Is it running?',
     undecodable: 'This browser cannot read such a file. Choose another one, or let the server answer.',
+    noEngine: 'This browser cannot answer by itself: it has no WebAssembly, or an old one. The server can.',
     lost: 'The connection to the server was lost. Start listening again.',
     failed: 'Something failed. Please try again.',
     401: 'This server wants a key, which this page has not. Ask its operator.',
@@ -353,6 +354,7 @@ export const words = {
 
     away: 'Сервер не відповідає. Чи він запущений?',
     undecodable: 'Цей браузер не може прочитати такий файл. Виберіть інший або дайте відповісти серверу.',
+    noEngine: 'Цей браузер не може відповідати сам: у ньому немає WebAssembly або воно застаріле. Відповідати може сервер.',
     lost: 'Зв’язок із сервером утрачено. Почніть слухати знову.',
     failed: 'Щось не вдалося. Спробуйте ще раз.',
     401: 'Цей сервер вимагає ключа, якого сторінка не має. Зверніться до його власника.',

@@ -549,6 +549,26 @@ test('hears on the device what the server hears, and sends it nothing', async ()
   assert.deepEqual(posted, []);
 });
 
+test('stays on the server when the device cannot answer', async () => {
+  const place = (page) => page.getAttribute('[aria-pressed=true][data-where]', 'data-where');
+  const page = await open();
+  await page.addInitScript(() => { delete window.WebAssembly; });
+  await page.reload();
+  await page.waitForSelector('#known:not([hidden])');
+  await page.click('[data-where=device]');
+  await hint(page, /^This browser cannot answer by itself/);
+  assert.equal(await place(page), 'server');
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+
+  await page.evaluate(() => localStorage.setItem('where', 'device')); // by another version of the browser
+  await page.reload();
+  await hint(page, /^This browser cannot answer by itself/);
+  assert.equal(await place(page), 'server');
+  await press(page, 'stop');
+  await hears(page, /^Heard stop/);
+});
+
 test('listens on the device without a socket, and leaves nothing running', async () => {
   const page = await open();
   await onDevice(page);
