@@ -24,6 +24,7 @@ const EXAMPLES = ['yes', 'stop', 'banana', 'noise', 'several'];
 
 const state = {
   hint: ['ready'], // a key of `words`, and what it is told
+  problem: null, // what went wrong: { at, errors }, beside the control that was used
   info: null, // `GET /info`
   report: undefined, // the model's, if it has one
   threshold: null, // as chosen; the model's own until then
@@ -46,7 +47,7 @@ function show() {
   translate();
   showWhere();
   $('private').textContent = say(isOnDevice() ? 'privateDevice' : 'private');
-  $('hint').textContent = say(...state.hint);
+  showHint();
   showExamples();
   showListening();
   if (state.info) showModel(state.info, state.report);
@@ -58,14 +59,25 @@ function show() {
 
 function hint(...words) {
   state.hint = words;
-  $('hint').textContent = say(...words);
-  $('hint').classList.remove('bad');
+  state.problem = null;
+  showHint();
 }
 
-function fail({ key, message }) {
-  if (!has(key)) console.warn(message);
-  hint(has(key) ? key : 'failed');
-  $('hint').classList.add('bad');
+// `at` names the element beside the control that was used: on a phone another one may be out of sight.
+function fail(errors, at = 'hint') {
+  for (const { key, message } of [errors].flat()) if (!has(key)) console.warn(message);
+  hint('ready');
+  state.problem = { at, errors: [errors].flat() };
+  showHint();
+  $(at).scrollIntoView({ block: 'nearest' });
+}
+
+function showHint() {
+  const { at, errors } = state.problem ?? {};
+  $('hint').textContent = say(...state.hint);
+  $('hint').classList.toggle('bad', at === 'hint');
+  for (const { id } of document.querySelectorAll('.problem')) $(id).textContent = '';
+  if (at) $(at).textContent = errors.map(({ key }) => say(has(key) ? key : 'failed')).join('\n');
 }
 
 function showResults() {
@@ -110,7 +122,7 @@ function showKnownWords() {
 function showExamples() {
   $('examples').replaceChildren(...EXAMPLES.map((example) => {
     const title = say('exampleNames')[example];
-    const press = () => work(() => hearExample(`${example}.mp3`));
+    const press = () => work(() => hearExample(`${example}.mp3`), 'filesProblem');
     return element('li', {}, element('button', {
       type: 'button', textContent: title ?? example, lang: title ? '' : 'en', onclick: press,
     }));
@@ -133,24 +145,38 @@ function present(entry) {
 
 // --- One word, one file, several of them ---
 
-// Runs `task`, one at a time, and not while listening.
-async function work(task) {
+// Runs `task`, one at a time, and not while listening. What goes wrong is said in the element `at`.
+async function work(task, at) {
   if (state.busy) return;
   state.busy = true;
+  state.problem = null;
+  showHint();
   if (state.stop) await state.stop(); // at once if not, so that what is pressed can be released
   $('ask').classList.add('busy');
   try {
     await task();
   } catch (error) {
-    fail(error);
+    fail(error, at);
   } finally {
     state.busy = false;
     $('ask').classList.remove('busy');
   }
 }
 
-async function hear({ blob, name: file, source, samples }) {
+async function hear(recording) {
   hint('thinking');
+  try {
+    await answer(recording);
+  } catch (error) {
+    state.current = null; // an older answer would seem to be this one's
+    showResults();
+    showKnownWords();
+    throw error;
+  }
+  hint('again');
+}
+
+async function answer({ blob, name: file, source, samples }) {
   samples ??= await decode(blob);
   const isLong = samples?.length > LONG_S * RATE && source !== 'microphone';
   const entry = isLong ? { kind: 'recording', source, name: file, samples, blob } : { kind: 'word', source, name: file, samples };
@@ -165,7 +191,6 @@ async function hear({ blob, name: file, source, samples }) {
   }
   if (source !== 'live') remember(entry); // what was heard while listening is in the history already
   present(entry);
-  hint('again');
 }
 
 async function search(entry) {
@@ -188,6 +213,8 @@ async function ask(path, recording, file) {
     showCode();
   }
 }
+
+const give = (files) => work(() => hearFiles(files), 'filesProblem');
 
 async function hearFiles(files) {
   let refusal;
@@ -316,7 +343,7 @@ addEventListener('keydown', ({ key }) => {
 $('file').addEventListener('change', ({ target }) => {
   const files = [...target.files];
   target.value = ''; // the same file may be chosen again
-  work(() => hearFiles(files));
+  give(files);
 });
 for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
   // Anywhere on the page: a file that misses would otherwise replace it.
@@ -325,10 +352,10 @@ for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
     $('files').classList.toggle('over', kind === 'dragenter' || kind === 'dragover');
   });
 }
-addEventListener('drop', ({ dataTransfer }) => work(() => hearFiles([...dataTransfer.files])));
+addEventListener('drop', ({ dataTransfer }) => give([...dataTransfer.files]));
 addEventListener('paste', ({ clipboardData }) => {
   const files = [...clipboardData.files];
-  if (files.length) work(() => hearFiles(files));
+  if (files.length) give(files);
 });
 
 $('play').addEventListener('click', () => play(state.current.samples));
@@ -394,7 +421,7 @@ for (const button of document.querySelectorAll('[data-language]')) {
 }
 
 setUpTeaching({
-  work,
+  work: (task) => work(task, 'teachProblem'),
   async changed() {
     state.info = await (await there()).info();
     showKnownWords();

@@ -101,8 +101,9 @@ export const press = (page, name) =>
 export const hears = (page, pattern) => page.waitForFunction(
   ([source]) => new RegExp(source, 'u').test(document.getElementById('spoken').textContent), [pattern.source]);
 
-export const hint = (page, pattern) => page.waitForFunction(
-  ([source]) => new RegExp(source, 'u').test(document.getElementById('hint').textContent), [pattern.source]);
+// Waits until the hint, or what is said of a problem elsewhere, matches.
+export const hint = (page, pattern, id = 'hint') => page.waitForFunction(
+  ([source, id]) => new RegExp(source, 'u').test(document.getElementById(id).textContent), [pattern.source, id]);
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 

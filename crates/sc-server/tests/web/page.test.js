@@ -139,7 +139,7 @@ test('hears several files at once, and says which it cannot', async () => {
   await page.setInputFiles('#file', [example('yes'), join(GOLDEN, 'noise-16000-1.json'), example('several')]);
   await page.waitForFunction(() => document.querySelectorAll('#entries li').length === 3);
   assert.deepEqual(await page.locator('#entries b').allTextContents(), ['go, left, right, stop', 'Refused', 'yes']);
-  await hint(page, /^That is not a recording/);
+  await hint(page, /^That is not a recording/, 'filesProblem');
 
   const downloading = page.waitForEvent('download');
   await page.click('#export');
@@ -317,16 +317,37 @@ test('says when the server is busy, or away', async () => {
   await page.route('**/predict', (route) => route.fulfill({ status: 503, json: { error: 'too many' } }));
   await page.setInputFiles('#file', example('yes'));
   await page.waitForFunction(() => document.querySelector('#entries b')?.textContent === 'Refused');
-  await hint(page, /^The server is busy/);
+  await hint(page, /^The server is busy/, 'filesProblem');
   await page.unroute('**/predict');
 
   await narrow.stop();
-  for (const ask of [() => page.setInputFiles('#file', example('yes')), () => page.click('#listen')]) {
-    await page.evaluate(() => { document.getElementById('hint').textContent = ''; });
-    await ask();
-    await hint(page, /^The server does not answer/);
-  }
+  await page.setInputFiles('#file', example('yes'));
+  await hint(page, /^The server does not answer/, 'filesProblem');
+  await page.click('#listen');
+  await hint(page, /^The server does not answer/);
   assert.equal(await running(page), 0);
+});
+
+test('says what is wrong where it can be seen on a phone, and shows no older answer', async () => {
+  const page = await open({ problems: [], viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
+  const isSeen = (id) => page.$eval(`#${id}`, (part) => {
+    const { top, bottom } = part.getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+  });
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  await page.setInputFiles('#file', join(GOLDEN, 'noise-16000-1.json'));
+  await hint(page, /^That is not a recording/, 'filesProblem');
+  assert(await isSeen('filesProblem'));
+  assert(await page.isHidden('#answer'));
+
+  await onDevice(page);
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); };
+  });
+  await page.click('#take');
+  await hint(page, /^The microphone was refused/, 'teachProblem');
+  assert(await isSeen('teachProblem'));
 });
 
 // Opens a page whose microphone says *banana*.
