@@ -9,38 +9,74 @@ export class Refusal extends Error {
   }
 }
 
+const LIMIT_MS = 60_000; // the server takes 30 s for a recording to come and 10 s to answer, unless its operator allows more
+
+let waiting; // aborts the request that gives way to another one
+
+// Gives up what is waited for, if that can be. Returns true if it could.
+export function giveUp() {
+  const abort = waiting;
+  waiting = undefined;
+  abort?.(new Refusal('givenUp'));
+  return Boolean(abort);
+}
+
+// Does `work(signal, came)`, and does not wait for ever until it has `came`. `givesWay` lets `giveUp` end it.
+async function patiently(work, givesWay) {
+  const controller = new AbortController();
+  const abort = (refusal) => controller.abort(refusal);
+  const timer = setTimeout(abort, LIMIT_MS, new Refusal('slow'));
+  if (givesWay) waiting = abort;
+  try {
+    return await work(controller.signal, () => clearTimeout(timer));
+  } catch (error) {
+    if (controller.signal.aborted) throw controller.signal.reason;
+    throw error instanceof Refusal ? error : new Refusal('away');
+  } finally {
+    clearTimeout(timer);
+    if (waiting === abort) waiting = undefined;
+  }
+}
+
+// What `read` makes of the response.
+export const reach = (path, read, { givesWay = false, ...options } = {}) => patiently(async (signal, came) => {
+  const response = await fetch(path, { ...options, signal });
+  came(); // a model may take long to come whole
+  return read(response);
+}, givesWay);
+
 // Each answers one recording.
 export const predict = (recording, name, query) => post(`predict${query}`, recording, name);
 export const detect = (recording, name, query) => post(`detect${query}`, recording, name);
-export const info = () => json('info');
-export const taughtWords = () => json('words');
+export const info = () => reach('info', json, { givesWay: true });
+export const taughtWords = () => reach('words', json);
 export const record = () => 'model'; // the address of the model with its words
-export const report = () => json('report.json');
+export const report = () => reach('report.json', json);
 
 // Teaches the word by recordings of it.
 export function teach(word, recordings) {
   const form = new FormData();
   recordings.forEach((recording, i) => form.append('file', recording, `${i + 1}.wav`));
-  return json(`words/${encodeURIComponent(word)}`, { method: 'PUT', body: form });
+  return reach(`words/${encodeURIComponent(word)}`, json, { method: 'PUT', body: form });
 }
 
-export async function forget(word) {
-  const { ok, status } = await fetch(`words/${encodeURIComponent(word)}`, { method: 'DELETE' }).catch(() => {
-    throw new Refusal('away');
-  });
-  if (!ok) throw new Refusal(status);
-}
+export const forget = (word) => reach(`words/${encodeURIComponent(word)}`, ok, { method: 'DELETE' });
 
 async function post(path, recording, name) {
   const form = new FormData();
   form.append('file', recording, name);
-  return json(path, { method: 'POST', body: form });
+  return reach(path, json, { method: 'POST', body: form, givesWay: true });
 }
 
-async function json(path, options) {
-  const response = await fetch(path, options).catch(() => {
-    throw new Refusal('away');
-  });
+// What `reach` reads: a file, or nothing.
+export const file = async (response) => ok(response) && response.blob();
+
+function ok({ ok, status }) {
+  if (ok) return true;
+  throw new Refusal(status);
+}
+
+async function json(response) {
   const answer = await response.json().catch(() => undefined);
   if (response.ok && answer) return answer;
   throw new Refusal(response.status, answer);
@@ -49,12 +85,20 @@ async function json(path, options) {
 // An open WebSocket. The browser does not tell why one was refused; asked without one, the server does.
 export function stream(rate, query) {
   const address = new URL(`stream?sample_rate=${rate}&scores=true${query}`, location);
+  return patiently((signal) => opened(address, signal), true);
+}
+
+function opened(address, signal) {
   const socket = new WebSocket(Object.assign(new URL(address), { protocol: address.protocol.replace('http', 'ws') }));
   return new Promise((resolve, reject) => {
     socket.onopen = () => resolve(socket);
     socket.onerror = async () => {
-      const { status } = await fetch(address).catch(() => ({ status: 'away' }));
+      const { status } = await fetch(address, { signal }).catch(() => ({ status: 'away' }));
       reject(new Refusal(status === 400 ? 503 : status)); // 400: by now there would be a place
+    };
+    signal.onabort = () => {
+      socket.close();
+      reject(signal.reason);
     };
   });
 }

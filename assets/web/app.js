@@ -32,6 +32,7 @@ const state = {
   request: { path: 'predict', file: 'word.wav' },
   answer: null, // the last JSON
   busy: false,
+  task: null, // what keeps it busy, to wait for
   talk: null, // what is being recorded
   stop: null, // ends the listening
 };
@@ -65,6 +66,7 @@ function hint(...words) {
 
 // `at` names the element beside the control that was used: on a phone another one may be out of sight.
 function fail(errors, at = 'hint') {
+  if (errors.key === 'givenUp') return; // for something else, which says what it does
   for (const { key, message } of [errors].flat()) if (!has(key)) console.warn(message);
   hint('ready');
   state.problem = { at, errors: [errors].flat() };
@@ -145,9 +147,18 @@ function present(entry) {
 
 // --- One word, one file, several of them ---
 
-// Runs `task`, one at a time, and not while listening. What goes wrong is said in the element `at`.
+// Runs `task`, one at a time, and not while listening: what only waits for an answer gives way, a recording or a teaching
+// does not. What goes wrong is said in the element `at`.
 async function work(task, at) {
-  if (state.busy) return;
+  if (state.busy) {
+    if (!api.giveUp()) return;
+    await state.task;
+  }
+  state.task = run(task, at); // at once if it was not busy, so that what is pressed can be released
+  await state.task;
+}
+
+async function run(task, at) {
   state.busy = true;
   state.problem = null;
   showHint();
@@ -222,6 +233,7 @@ async function hearFiles(files) {
     try {
       await hear({ blob: file, name: file.name, source: 'file' });
     } catch (error) {
+      if (error.key === 'givenUp') throw error;
       refusal = error;
       remember({ kind: 'refused', source: 'file', name: file.name });
       showResults();
@@ -231,10 +243,8 @@ async function hearFiles(files) {
 }
 
 async function hearExample(file) {
-  const response = await fetch(`examples/${file}`).catch(() => {
-    throw new api.Refusal('away');
-  });
-  await hear({ blob: await response.blob(), name: file, source: 'example' });
+  const blob = await api.reach(`examples/${file}`, api.file, { givesWay: true });
+  await hear({ blob, name: file, source: 'example' });
 }
 
 function setSaved({ second }) {

@@ -1,6 +1,6 @@
 // The same answers as `api.js` gives, from this device: nothing leaves it.
 
-import { Refusal } from './api.js';
+import { Refusal, file, reach } from './api.js';
 import { Recognizer } from './device/index.js';
 import { taughtNames } from './language.js';
 import { RATE, decode } from './sound.js';
@@ -29,18 +29,15 @@ const newest = async () => await kept() ?? await fetched();
 // Browsers keep files on https and localhost only, and may forbid it.
 async function kept() {
   const response = await globalThis.caches?.match(TAUGHT).catch(() => undefined);
-  return response && new Uint8Array(await response.arrayBuffer());
+  return response && bytesOf(response);
 }
 
 async function fetched() {
-  if (shipped) return shipped;
-  const response = await fetch(MODEL).catch(() => {
-    throw new Refusal('away');
-  });
-  if (!response.ok) throw new Refusal(response.status);
-  shipped = new Uint8Array(await response.arrayBuffer());
+  shipped ??= await bytesOf(await reach(MODEL, file, { givesWay: true }));
   return shipped;
 }
+
+const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
 
 async function recognizer() {
   loaded ??= await Recognizer.load(await model()).catch((error) => {

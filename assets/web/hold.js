@@ -14,7 +14,7 @@ export function onHold(button, press, release, { everywhere = true } = {}) {
   button.addEventListener('click', ({ detail }) => {
     if (detail > 0) return; // a pointer's, which was held
     press();
-    release();
+    setTimeout(release); // what gives way to it does so by then
   });
   const isMeant = ({ key, target }) => key === ' ' && (target === button || (everywhere && !target.closest(ELSEWHERE)));
   addEventListener('keydown', (event) => {

@@ -64,7 +64,7 @@ export async function settle(refused) {
 }
 
 // Returns true if there is a model to fetch for this device.
-const hasModel = () => fetch('model.safetensors', { method: 'HEAD' }).then(({ ok }) => ok, () => false);
+const hasModel = () => server.reach('model.safetensors', ({ ok }) => ok, { method: 'HEAD' }).catch(() => false);
 
 // Takes the place, and remembers it. Where that fails, the place stays as it is.
 export async function move(to) {

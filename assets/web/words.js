@@ -157,6 +157,7 @@ export const words = {
 
     // What went wrong: by itself, by the server's status, or by the microphone's error.
     away: 'The server does not answer. Is it running?',
+    slow: 'The server takes too long to answer. Try again, or a shorter recording.',
     undecodable: 'This browser cannot read such a file. Choose another one, or let the server answer.',
     noEngine: 'This browser cannot answer by itself: it has no WebAssembly, or an old one. The server can.',
     lost: 'The connection to the server was lost. Start listening again.',
@@ -353,6 +354,7 @@ export const words = {
     privateDevice: 'Відповідь дається на цьому пристрої: запис нікуди не передається й не зберігається.',
 
     away: 'Сервер не відповідає. Чи він запущений?',
+    slow: 'Сервер надто довго не відповідає. Спробуйте ще раз або дайте коротший запис.',
     undecodable: 'Цей браузер не може прочитати такий файл. Виберіть інший або дайте відповісти серверу.',
     noEngine: 'Цей браузер не може відповідати сам: у ньому немає WebAssembly або воно застаріле. Відповідати може сервер.',
     lost: 'Зв’язок із сервером утрачено. Почніть слухати знову.',

@@ -350,6 +350,25 @@ test('says what is wrong where it can be seen on a phone, and shows no older ans
   assert(await isSeen('teachProblem'));
 });
 
+test('gives up waiting for an answer when something else is asked, and after a while', async () => {
+  const page = await open();
+  await page.clock.install();
+  await page.route('**/predict', () => {}); // never answers
+  const ask = () => Promise.all([page.waitForRequest('**/predict'), press(page, 'yes')]);
+  await ask();
+  await press(page, 'several');
+  await hears(page, /^4 commands/);
+  await ask();
+  await onDevice(page);
+  await press(page, 'stop');
+  await hears(page, /^Heard stop/);
+  await page.click('[data-where=server]');
+  await page.waitForSelector('[data-where=server][aria-pressed=true]');
+  await ask();
+  await page.clock.runFor('01:01');
+  await hint(page, /^The server takes too long/, 'filesProblem');
+});
+
 // Opens a page whose microphone says *banana*.
 async function hearing(address, problems) {
   const wav = join(folder, 'banana.wav');
