@@ -1,5 +1,6 @@
 // Words of one's own: said a few times, taught to the server or to this device, listed and forgotten.
 
+import { Refusal } from './api.js';
 import { $, element, refill } from './dom.js';
 import { onHold } from './hold.js';
 import { name as labelName, percent, say } from './language.js';
@@ -11,6 +12,17 @@ import { check, teach as teachThere, there } from './where.js';
 
 const ENOUGH = 5; // recordings that the page asks for
 const LEAST = 3; // recordings that the server needs
+const BEGINNING = /^[\p{Alphabetic}\p{Number}]/u; // of a name, as the server wants it; `..` would change the address
+
+// The refusals of a word, which come in English: the key of the words for each, and what those tell.
+const REFUSALS = {
+  known: /^the model knows `(.+)` already/,
+  heardAs: /^the recordings are heard as `(.+)`/,
+  few: /^(\d+) of (\d+) recordings can be used/,
+  unlike: /^(\d+) of (\d+) recordings are not like/,
+  name: /cannot be the name of a word/,
+  noBank: /^the model has no bank/,
+};
 
 let takes = []; // { samples, fault }: a fault is the key of its words
 let taught = null; // as `GET /words` has it
@@ -93,7 +105,8 @@ function showResult() {
   if (!result) return;
   const line = (text, lang) => element('p', { textContent: text, lang: lang ?? document.documentElement.lang });
   if (result.refusal) {
-    $('teachResult').append(line(say('notTaught', result.name)), line(result.refusal, 'en'));
+    const reason = inWords(result.refusal);
+    $('teachResult').append(line(say('notTaught', result.name)), reason ? line(reason) : line(result.refusal, 'en'));
     return;
   }
   const { recall_leave_one_out: recall, false_accepts: wrong, nearest, advice } = result.report;
@@ -103,6 +116,12 @@ function showResult() {
     ...(nearest?.probability > 0.05 ? [line(say('nearest', labelName(nearest.label)))] : []),
     ...advice.map((one) => line(say('advice')[one])),
   );
+}
+
+// The refusal in the page's language, if it is known.
+function inWords(refusal) {
+  const key = Object.keys(REFUSALS).find((key) => REFUSALS[key].test(refusal));
+  return key && say('teachRefusals')[key](...REFUSALS[key].exec(refusal).slice(1));
 }
 
 async function record() {
@@ -140,6 +159,7 @@ const tell = (takes, faults) => faults.forEach(({ name: number, reason }) => { t
 // Teaches the word by all takes; one that was taught before is replaced.
 async function teach(name) {
   try {
+    if (!BEGINNING.test(name)) throw new Refusal('failed', { error: `${name} cannot be the name of a word` });
     const isKnown = taught.words.some((word) => word.name === name);
     const report = await teachThere(name, takes.map(({ samples }) => wav(samples)), isKnown);
     tell(takes, report.left_out);

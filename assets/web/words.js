@@ -55,6 +55,14 @@ export const words = {
     teachIt: 'Teach',
     isTaught: (word) => `“${word}” is taught. Say it above to try it.`,
     notTaught: (word) => `“${word}” is not taught:`,
+    teachRefusals: {
+      known: (word) => `It knows “${word}” already: forget it first, or choose another name.`,
+      heardAs: (word) => `It is heard as “${word}”, which is known already.`,
+      few: (usable, given) => `${usable} of ${given} recordings can be used, and it takes three.`,
+      unlike: (n, given) => `${n} of ${given} recordings are not like the others: say the same word each time.`,
+      name: () => 'A name has letters, digits, spaces, hyphens and apostrophes, and a letter or digit first.',
+      noBank: () => 'This model cannot be taught: a newer one can.',
+    },
     teachFigures: (recall, wrong) => `Each recording is found by the others: ${recall}. Ordinary speech taken for it: ${wrong}.`,
     nearest: (word) => `The known word most like it is “${word}”.`,
     advice: {
@@ -221,6 +229,14 @@ export const words = {
     teachIt: 'Навчити',
     isTaught: (word) => `Слово «${word}» вивчено. Скажіть його вгорі, щоб спробувати.`,
     notTaught: (word) => `Слово «${word}» не вивчено:`,
+    teachRefusals: {
+      known: (word) => `Слово «${word}» він уже знає: спершу забудьте його або виберіть іншу назву.`,
+      heardAs: (word) => `Воно звучить як «${word}», а це слово він уже знає.`,
+      few: (usable, given) => `Придатних записів: ${usable} із ${given}, а треба щонайменше три.`,
+      unlike: (n, given) => `Не схожих на інші записів: ${n} із ${given}. Щоразу кажіть те саме слово.`,
+      name: () => 'Назва складається з літер, цифр, пробілів, дефісів та апострофів і починається з літери або цифри.',
+      noBank: () => 'Цю модель не можна навчити слова: візьміть новішу.',
+    },
     teachFigures: (recall, wrong) => `Кожен запис упізнано за іншими: ${recall}. Звичайне мовлення сприйнято за це слово: ${wrong}.`,
     nearest: (word) => `Найбільш схоже на нього з відомих слів — «${word}».`,
     advice: {

@@ -399,14 +399,8 @@ async function knowsBanana(page) {
 
 // Says nothing three times in place of the word that was taught, and finds it as it was.
 async function keepsBanana(page) {
-  await page.evaluate(() => {
-    navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream;
-  });
+  await says(page, 'nothing', 3);
   await page.fill('#newWord', 'банан');
-  for (let n = 1; n <= 3; n += 1) {
-    await page.click('#take');
-    await page.waitForFunction((n) => document.querySelectorAll('#takes li').length === n, n);
-  }
   await page.click('#teachIt');
   await page.waitForSelector('#teachResult >> text=“банан” is not taught');
   await page.reload();
@@ -469,11 +463,23 @@ test('knows on the device what another page of it was taught since', async () =>
   assert(!(await page.textContent('#words')).includes('банан'));
 });
 
-// Gives the page a microphone that says the example named `window.says`.
+// Says a word of the examples, or nothing, `n` times to the page that is to be taught.
+async function says(page, word, n) {
+  await page.evaluate((word) => { window.says = word; }, word);
+  await microphone(page);
+  const before = await page.locator('#takes li').count();
+  for (let i = 1; i <= n; i += 1) {
+    await page.click('#take');
+    await page.waitForFunction((n) => document.querySelectorAll('#takes li').length === n, before + i);
+  }
+}
+
+// Gives the page a microphone that says the example named `window.says`, or nothing.
 const microphone = (page) => page.evaluate(() => {
   navigator.mediaDevices.getUserMedia = async () => {
     const { RATE, decode } = await import('/sound.js');
-    const said = await decode(await (await fetch(`/examples/${window.says}.mp3`)).blob());
+    const example = window.says === 'nothing' ? undefined : await (await fetch(`/examples/${window.says}.mp3`)).blob();
+    const said = example ? await decode(example) : new Float32Array(RATE);
     const context = new AudioContext();
     const buffer = context.createBuffer(1, said.length + RATE, RATE); // and a second of silence
     buffer.copyToChannel(said, 0);
@@ -487,12 +493,8 @@ const microphone = (page) => page.evaluate(() => {
 
 // Says three takes of a word and one of another, and removes that one.
 async function judges(page) {
-  await microphone(page);
-  for (const [n, word] of ['banana', 'banana', 'banana', 'yes'].entries()) {
-    await page.evaluate((word) => { window.says = word; }, word);
-    await page.click('#take');
-    await page.waitForFunction((n) => document.querySelectorAll('#takes li').length === n, n + 1);
-  }
+  await says(page, 'banana', 3);
+  await says(page, 'yes', 1);
   await page.waitForSelector('#takes li:nth-child(4) .fault >> text=unlike the others');
   const faults = () => page.$$eval('#takes .fault', (all) => all.map(({ textContent }) => textContent));
   assert.deepEqual(await faults(), ['', '', '', 'unlike the others']);
@@ -513,6 +515,25 @@ test('says at once which recording is unlike the others, on the server and on th
   await onDevice(here);
   await judges(here);
   assert.deepEqual(sent, []);
+});
+
+test('says in Ukrainian why a word is not taught', async () => {
+  const page = await open({ locale: 'uk-UA' });
+  await onDevice(page);
+  const teach = async (name, word) => {
+    await says(page, word, 3);
+    await page.fill('#newWord', name);
+    await page.click('#teachIt');
+    await page.waitForSelector('#teachResult >> text=не вивчено');
+    const [, reason] = await page.locator('#teachResult p').allTextContents();
+    await page.reload();
+    await page.waitForSelector('#teachForm:not([hidden])');
+    return reason;
+  };
+  assert.match(await teach('..', 'banana'), /^Назва складається з літер/);
+  assert.match(await teach('yes', 'banana'), /^Слово «yes» він уже знає/);
+  assert.match(await teach('так', 'yes'), /^Воно звучить як «yes»/);
+  assert.match(await teach('тихо', 'nothing'), /^Придатних записів: 0 із 3/);
 });
 
 test('says how a server is started that teaches', async () => {
