@@ -41,6 +41,7 @@ export function setUpTeaching({ work, changed }) {
     event.preventDefault();
     work(async () => {
       await teach($('newWord').value.trim().normalize());
+      $('teachResult').focus({ preventScroll: true }); // the button may be off by now
       await refresh();
       await changed();
     });
@@ -48,13 +49,21 @@ export function setUpTeaching({ work, changed }) {
   $('taught').addEventListener('click', ({ target }) => {
     const { word } = target.closest('button')?.dataset ?? {};
     if (!word) return;
+    const index = taught.words.findIndex(({ name }) => name === word);
     work(async () => {
       await (await there()).forget(word);
       if (result?.name === word) result = null;
       await refresh();
+      focusNext($('taught'), index, $('take'));
       await changed();
     });
   });
+}
+
+// The button of an item has gone with it: the next item's has the focus, or the last one's, or else `other`.
+function focusNext(list, index, other) {
+  const buttons = list.querySelectorAll('.small');
+  (buttons[Math.min(index, buttons.length - 1)] ?? other).focus({ preventScroll: true });
 }
 
 export async function refresh() {
@@ -88,6 +97,7 @@ function takeRow(take, index) {
   drop.onclick = () => {
     takes.splice(index, 1);
     judge();
+    focusNext($('takes'), index, $('take'));
   };
   const fault = element('span', { className: 'fault', textContent: take.fault ? say('faults')[take.fault] : '' });
   return element('li', {}, listen, element('b', { textContent: index + 1 }), fault, drop);

@@ -288,6 +288,29 @@ test('can be used by the keyboard alone', async () => {
   assert.equal(JSON.parse(await page.textContent('#code')).label, 'yes');
 });
 
+test('leaves the focus beside what was removed, where the space bar records nothing', async () => {
+  const page = await open();
+  await onDevice(page);
+  const focus = () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.id);
+  await says(page, 'banana', 4);
+  for (const [n, next] of [[1, 'Remove recording 1'], [3, 'Remove recording 2'], [2, 'Remove recording 1'], [1, 'take']]) {
+    await page.click(`#takes li:nth-child(${n}) .small`);
+    assert.equal(await focus(), next);
+  }
+  await says(page, 'banana', 3);
+  await page.fill('#newWord', 'банан');
+  await page.click('#teachIt');
+  await page.waitForSelector('#taught button');
+  assert.equal(await focus(), 'teachResult');
+  await page.click('#taught button');
+  await page.waitForSelector('#taughtWords', { state: 'hidden' });
+  assert.equal(await focus(), 'take');
+
+  await page.evaluate(() => document.activeElement.blur());
+  for (const key of ['Shift+Space', 'Control+Space', 'Alt+Space']) await page.keyboard.press(key);
+  assert.equal(await page.textContent('#hint'), 'Hold and say a word');
+});
+
 test('says what is wrong with the microphone', async () => {
   const refusals = [
     { options: ['--use-fake-device-for-media-stream', '--deny-permission-prompts'], words: /^The microphone was refused/ },
