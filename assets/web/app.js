@@ -438,7 +438,17 @@ setUpTeaching({
   },
 });
 
-new ResizeObserver(draw).observe(document.body);
+// On a phone the answer comes right below the button, for the eye and for the Tab key alike.
+function placeAnswer() {
+  const isWide = getComputedStyle(document.querySelector('main')).display === 'grid';
+  const before = $(isWide ? 'nothing' : 'ask');
+  if (before.nextElementSibling !== $('answer')) before.after($('answer'), $('recording'));
+}
+
+new ResizeObserver(() => {
+  placeAnswer();
+  draw();
+}).observe(document.body);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 
 async function begin() {

@@ -311,6 +311,21 @@ test('leaves the focus beside what was removed, where the space bar records noth
   assert.equal(await page.textContent('#hint'), 'Hold and say a word');
 });
 
+test('has on a phone the order of what is seen', async () => {
+  const page = await open({ viewport: { width: 390, height: 844 } });
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  await page.evaluate(() => scrollTo(0, 0));
+  const tops = [];
+  await page.focus('#record');
+  for (let i = 0; i < 16; i += 1) {
+    tops.push(await page.evaluate(() => Math.round(document.activeElement.getBoundingClientRect().top + scrollY)));
+    await page.keyboard.press('Tab');
+  }
+  const back = tops.filter((top, i) => i > 0 && top < tops[i - 1] - 20); // a row's buttons may differ a little
+  assert.deepEqual(back, [], tops.join());
+});
+
 test('says what is wrong with the microphone', async () => {
   const refusals = [
     { options: ['--use-fake-device-for-media-stream', '--deny-permission-prompts'], words: /^The microphone was refused/ },
