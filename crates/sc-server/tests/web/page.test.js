@@ -623,6 +623,18 @@ for (const [size, viewport] of Object.entries({ phone: { width: 390, height: 844
   }
 }
 
+test('shows what is chosen in the colours of the system', async () => {
+  const page = await open({ forcedColors: 'active' });
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  const pairs = [['[data-where=server]', '[data-where=device]'], ['#words .heard', '#words li:last-child'], ['#words .heard', '.card']];
+  for (const pair of pairs) {
+    const [chosen, other] = await page.evaluate((pair) =>
+      pair.map((part) => getComputedStyle(document.querySelector(part)).backgroundColor), pair);
+    assert.notEqual(chosen, other, pair.join());
+  }
+});
+
 // Chooses to be answered on the device.
 async function onDevice(page) {
   await page.click('[data-where=device]');
