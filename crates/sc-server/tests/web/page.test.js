@@ -635,6 +635,26 @@ test('shows what is chosen in the colours of the system', async () => {
   }
 });
 
+test('fits a small screen with large letters and long names', async () => {
+  const page = await open({ viewport: { width: 320, height: 740 }, locale: 'uk-UA' });
+  const fits = async (name) => {
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert(wide <= 0, `${name} is ${wide} px too wide`);
+  };
+  const file = { name: `${'w'.repeat(100)}.mp3`, mimeType: 'audio/mpeg', buffer: readFileSync(example('several')) };
+  await page.setInputFiles('#file', file);
+  await page.waitForSelector('#recording:not([hidden])');
+  await fits('a long name');
+  await onDevice(page);
+  await page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%'));
+  await page.click('#developers summary');
+  await page.click('#model summary');
+  await fits('a recording in large letters');
+  await press(page, 'yes');
+  await hears(page, /yes/);
+  await fits('a word in large letters');
+});
+
 // Chooses to be answered on the device.
 async function onDevice(page) {
   await page.click('[data-where=device]');
