@@ -1,7 +1,7 @@
 // The answer to one word: the verdict, what the network saw, and the five likeliest labels.
 
 import { $, element } from './dom.js';
-import { isKeyword, name, number, percent, say } from './language.js';
+import { isKeyword, languageOf, name, number, percent, say } from './language.js';
 import { logMel } from './log-mel.js';
 import { drawSound, drawSpectrogram, nBars } from './picture.js';
 import { RATE, peak, peaks } from './sound.js';
@@ -31,7 +31,7 @@ export function showAnswer({ answer, samples, second, start, name: file }, thres
   const lines = verdict(answer, threshold);
   const accepted = accepts(answer, threshold);
   for (const [id, line] of Object.entries(lines)) $(id).textContent = line;
-  $('word').lang = accepted ? 'en' : '';
+  $('word').lang = accepted ? languageOf(answer.label) : '';
   $('answer').classList.toggle('refused', !accepted);
   $('answer').classList.toggle('unsure', !accepted && isKeyword(answer.label));
   $('bars').replaceChildren(...answer.predictions.map(bar));
@@ -66,7 +66,7 @@ function bar({ label, probability }) {
   const line = element('span', { className: 'bar' });
   line.style.setProperty('--share', probability);
   return element('li', {},
-    element('span', { className: 'label', textContent: name(label), lang: isKeyword(label) ? 'en' : '' }),
+    element('span', { className: 'label', textContent: name(label), lang: languageOf(label) }),
     line,
     element('span', { className: 'share', textContent: percent(probability) }));
 }

@@ -6,7 +6,7 @@ import { code } from './code.js';
 import { $, element } from './dom.js';
 import { showHistory } from './history.js';
 import { onHold } from './hold.js';
-import { has, isKeyword, name, number, percent, say, speakIn, translate } from './language.js';
+import { has, isKeyword, languageOf, learn, name, number, percent, say, speakIn, translate } from './language.js';
 import { listen } from './listen.js';
 import * as meter from './meter.js';
 import { reportOf, showModel } from './model.js';
@@ -56,6 +56,11 @@ function show() {
   showTeaching();
   showResults();
   showCode();
+}
+
+function know(info) {
+  state.info = info;
+  learn(info);
 }
 
 function hint(...words) {
@@ -117,7 +122,7 @@ function showKnownWords() {
   if (!state.info) return;
   const heard = state.current?.kind === 'word' && counts(state.current.answer) ? state.current.answer.label : '';
   $('words').replaceChildren(...state.info.labels.filter(isKeyword).map((label) =>
-    element('li', { textContent: label, className: label === heard ? 'heard' : '' })));
+    element('li', { textContent: label, lang: languageOf(label), className: label === heard ? 'heard' : '' })));
   $('known').hidden = false;
 }
 
@@ -417,7 +422,7 @@ $('copy').addEventListener('click', async () => {
 
 for (const button of document.querySelectorAll('[data-where]')) {
   button.addEventListener('click', () => work(async () => {
-    state.info = await move(button.dataset.where);
+    know(await move(button.dataset.where));
     await refreshTeaching();
     show();
   }));
@@ -433,7 +438,7 @@ for (const button of document.querySelectorAll('[data-language]')) {
 setUpTeaching({
   work: (task) => work(task, 'teachProblem'),
   async changed() {
-    state.info = await (await there()).info();
+    know(await (await there()).info());
     showKnownWords();
   },
 });
@@ -454,7 +459,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 async function begin() {
   show();
   meter.reset();
-  state.info = await settle(fail);
+  know(await settle(fail));
   show();
   await refreshTeaching();
   state.report = reportOf(state.info, await api.report());

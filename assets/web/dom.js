@@ -1,5 +1,7 @@
 // The things that every part of the page does with its elements.
 
+import { languageOf } from './language.js';
+
 export const $ = (id) => document.getElementById(id);
 
 // An element with properties, `data-` attributes among them, and children.
@@ -9,6 +11,10 @@ export function element(tag, { dataset, ...properties } = {}, ...children) {
   made.append(...children);
   return made;
 }
+
+// Labels in a row, each in its own language.
+export const row = (labels) => labels.flatMap((label, i) =>
+  [i ? ', ' : '', element('span', { textContent: label, lang: languageOf(label) })]);
 
 // Replaces the items of a list, to which new ones come first; the button in focus stays so.
 export function refill(list, items) {

@@ -1,7 +1,7 @@
 // The list of what was heard in this session.
 
 import { accepts } from './answer.js';
-import { $, element, refill } from './dom.js';
+import { $, element, refill, row } from './dom.js';
 import { clock, name, percent, say } from './language.js';
 import { answers, entries } from './session.js';
 
@@ -9,11 +9,11 @@ import { answers, entries } from './session.js';
 export function showHistory(threshold, { open, replay }) {
   $('history').hidden = entries.length === 0;
   $('export').disabled = !entries.some((entry) => answers(entry).length);
-  refill($('entries'), entries.toReversed().map((entry) => row(entry, threshold, { open, replay })));
+  refill($('entries'), entries.toReversed().map((entry) => item(entry, threshold, { open, replay })));
 }
 
-function row(entry, threshold, { open, replay }) {
-  const heard = element('b', summary(entry, threshold));
+function item(entry, threshold, { open, replay }) {
+  const heard = element('b', {}, ...summary(entry, threshold));
   const where = element('span', { className: 'where', textContent: `${source(entry)} · ${clock(entry.at)}` });
   const [answer] = entry.kind === 'recording' ? [] : answers(entry);
   const share = element('span', { className: 'share', textContent: answer ? percent(answer.confidence) : '' });
@@ -29,15 +29,14 @@ function row(entry, threshold, { open, replay }) {
 
 const source = (entry) => (entry.source === 'file' ? entry.name : say(entry.source));
 
-// Commands are English in either language.
 function summary(entry, threshold) {
-  if (entry.kind === 'refused') return { textContent: say('refused') };
+  if (entry.kind === 'refused') return [say('refused')];
   if (entry.kind === 'recording') {
-    const words = entry.answer.detections.map(({ label }) => label).join(', ');
-    return words ? { textContent: words, lang: 'en' } : { textContent: say('nothingFound') };
+    const labels = entry.answer.detections.map(({ label }) => label);
+    return labels.length ? row(labels) : [say('nothingFound')];
   }
   const [answer] = answers(entry);
-  if (accepts(answer, threshold)) return { textContent: answer.label, lang: 'en' };
+  if (accepts(answer, threshold)) return row([answer.label]);
   const other = { _silence_: say('silence'), _unknown_: say('unknown') }[answer.label];
-  return { textContent: other ?? say('perhaps', name(answer.label)) };
+  return [other ?? say('perhaps', name(answer.label))];
 }

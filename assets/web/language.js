@@ -37,6 +37,12 @@ export const has = (key) => key in words.en;
 export const isKeyword = (label) => !label.startsWith('_');
 // The labels that the model was taught come after those of its network.
 export const taughtNames = ({ labels, network }) => labels.slice(network.n_labels);
+
+const taught = new Set(); // in whatever language
+export const learn = (info) => taughtNames(info).forEach((label) => taught.add(label));
+// The commands are English on every page.
+export const languageOf = (label) => (isKeyword(label) && !taught.has(label) ? 'en' : '');
+
 export const name = (label) => (isKeyword(label) ? label : say('labels')[label.replaceAll(REMOVED, '')] ?? label);
 
 // As the browser's own country writes numbers and times, if it speaks the page's language.

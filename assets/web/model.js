@@ -1,8 +1,8 @@
 // What answers: figures from `/info`, and from the shipped model's report how it hears under conditions and its
 // confusion matrix.
 
-import { $, element } from './dom.js';
-import { isKeyword, name, number, percent, say } from './language.js';
+import { $, element, row } from './dom.js';
+import { isKeyword, languageOf, name, number, percent, say } from './language.js';
 
 // The shipped model's report, if that is the one that answers: another may be served.
 export function reportOf({ training }, report) {
@@ -17,7 +17,7 @@ export function showModel(info, report) {
   const { labels, multiply_adds, training, threshold } = info;
   const figures = training?.validation;
   const facts = [
-    ['factWords', labels.filter(isKeyword).join(', ')],
+    ['factWords', ...row(labels.filter(isKeyword))],
     report && ['factSize', say('weights', number(report.training.weights))],
     multiply_adds && ['factWork', say('megaMultiplyAdds', number(multiply_adds / 1e6, 1))],
     training && ['factTraining',
@@ -30,8 +30,8 @@ export function showModel(info, report) {
     figures && ['factMeasured', measured(training)],
     ['factThreshold', percent(threshold)],
   ].filter(Boolean);
-  $('facts').replaceChildren(...facts.flatMap(([key, value]) => [
-    element('dt', { textContent: say(key) }), element('dd', { textContent: value, lang: key === 'factWords' ? 'en' : '' }),
+  $('facts').replaceChildren(...facts.flatMap(([key, ...value]) => [
+    element('dt', { textContent: say(key) }), element('dd', {}, ...value),
   ]));
   $('conditions').hidden = !report?.conditions?.conditions.length;
   if (!$('conditions').hidden) $('conditionTable').replaceChildren(...conditions(report.conditions.conditions));
@@ -59,7 +59,7 @@ function conditions(rows) {
   return [element('thead', {}, element('tr', {}, element('td'), ...head)), element('tbody', {}, ...body)];
 }
 
-const named = (label) => ({ textContent: name(label), lang: isKeyword(label) ? 'en' : '' });
+const named = (label) => ({ textContent: name(label), lang: languageOf(label) });
 
 function matrix({ labels, confusion }) {
   const head = labels.map((label) => element('th', { scope: 'col' }, element('span', named(label))));

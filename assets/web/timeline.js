@@ -1,7 +1,7 @@
 // Sound over time with the commands found in it: a long recording, or what is being listened to.
 
 import { $, element, refill } from './dom.js';
-import { number, percent, say } from './language.js';
+import { languageOf, number, percent, say } from './language.js';
 import { drawSound, nBars } from './picture.js';
 import { RATE, peak, peaks } from './sound.js';
 
@@ -29,7 +29,7 @@ export function showFound(detections, counts, replay) {
     const { label, start_s, confidence } = detection;
     const button = element('button', { type: 'button', className: 'replay', onclick: () => replay(index) },
       element('span', { className: 'quiet', textContent: `${say('play')} ` }),
-      element('b', { textContent: label, lang: 'en' }),
+      element('b', { textContent: label, lang: languageOf(label) }),
       element('span', { textContent: say('seconds', number(start_s, 1)) }),
       element('span', { className: 'share', textContent: percent(confidence) }));
     return element('li', { className: counts(detection) ? '' : 'faint' }, button);

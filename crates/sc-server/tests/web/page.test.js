@@ -431,8 +431,11 @@ async function knowsBanana(page) {
   await page.waitForSelector('#words >> text=банан');
   await press(page, 'banana');
   await hears(page, /^Heard банан/);
+  const language = (part) => page.getAttribute(part, 'lang');
+  assert.equal(await language('#word'), '', 'it may be of any language');
   await press(page, 'yes');
   await hears(page, /^Heard yes/);
+  assert.deepEqual([await language('#word'), await language('#words >> text=yes'), await language('#words >> text=банан')], ['en', 'en', '']);
 }
 
 // Says nothing three times in place of the word that was taught, and finds it as it was.
