@@ -1,7 +1,7 @@
 // The answer to one word: the verdict, what the network saw, and the five likeliest labels.
 
 import { $, element } from './dom.js';
-import { isKeyword, languageOf, name, number, percent, say } from './language.js';
+import { isKeyword, languageOf, name, number, percent, percentBelow, say } from './language.js';
 import { logMel } from './log-mel.js';
 import { drawSound, drawSpectrogram, nBars } from './picture.js';
 import { RATE, peak, peaks } from './sound.js';
@@ -22,7 +22,7 @@ function verdict({ label, confidence }, threshold) {
     return { says: '', word: say(label === '_silence_' ? 'silence' : 'unknown'), detail: say('sure', share) };
   }
   if (confidence < threshold) {
-    return { says: '', word: say('unsure'), detail: say('likeliest', label, share, percent(threshold)) };
+    return { says: '', word: say('unsure'), detail: say('likeliest', label, percentBelow(confidence, threshold), percent(threshold)) };
   }
   return { says: say('heard'), word: label, detail: say('sure', share) };
 }

@@ -60,6 +60,13 @@ export function percent(share, digits = 1) {
   return share > 0 && share < least / 2 ? `<\u2009${write(least)}` : write(share);
 }
 
+// A share that is less than `bound`, with as many digits as tell them apart.
+export function percentBelow(share, bound) {
+  let digits = 1;
+  while (digits < 6 && percent(share, digits) === percent(bound, digits)) digits += 1;
+  return percent(share, digits);
+}
+
 // Says everything that stands in `index.html` anew.
 export function translate() {
   document.documentElement.lang = language;

@@ -2,16 +2,17 @@
 
 import { accepts } from './answer.js';
 import { $ } from './dom.js';
-import { isKeyword, percent, say } from './language.js';
+import { isKeyword, percent, percentBelow, say } from './language.js';
 import { answers, entries } from './session.js';
 
 // `usual` is the model's own threshold, `report` its report, if it has one.
 export function showThreshold({ threshold, usual, current, report }) {
   $('threshold').value = threshold;
   $('threshold').style.setProperty('--share', threshold);
-  $('thresholdValue').textContent = percent(threshold, 0);
+  $('thresholdValue').textContent = percent(threshold);
+  $('threshold').ariaValueText = percent(threshold);
   $('usualThreshold').hidden = threshold === usual;
-  $('usualThreshold').textContent = say('usual', percent(usual, 0));
+  $('usualThreshold').textContent = say('usual', percent(usual));
   $('thresholdEffect').textContent = [ofAnswer(current, threshold), ofSession(threshold)].filter(Boolean).join(' ');
   $('thresholdFigures').textContent = report ? ofValidation(report.evaluation, threshold) : '';
 }
@@ -20,7 +21,8 @@ function ofAnswer(current, threshold) {
   if (current?.kind !== 'word') return '';
   const { label, confidence } = current.answer;
   if (!isKeyword(label)) return say('neverCounts');
-  return say(confidence >= threshold ? 'counts' : 'countsNot', label, percent(confidence));
+  if (confidence >= threshold) return say('counts', label, percent(confidence));
+  return say('countsNot', label, percentBelow(confidence, threshold));
 }
 
 function ofSession(threshold) {
@@ -31,6 +33,6 @@ function ofSession(threshold) {
 
 function ofValidation({ trade_off: points }, threshold) {
   const distance = (point) => Math.abs(point.threshold - threshold);
-  const { lost, others_accepted: taken } = points.reduce((a, b) => (distance(b) < distance(a) ? b : a));
-  return say('ofValidation', percent(lost), percent(taken));
+  const nearest = points.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+  return say('ofValidation', percent(nearest.threshold), percent(nearest.lost), percent(nearest.others_accepted));
 }

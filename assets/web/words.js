@@ -113,8 +113,8 @@ export const words = {
     countsNot: (word, share) => `“${word}” at ${share} is not accepted.`,
     neverCounts: 'Silence and other words are never accepted.',
     ofSession: (n, all) => `Of this session’s ${all} answers it accepts ${n}.`,
-    ofValidation: (lost, taken) =>
-      `Measured with this threshold: ${lost} of spoken commands are missed, ${taken} of other sounds taken for one.`,
+    ofValidation: (threshold, lost, taken) =>
+      `Measured with a threshold of ${threshold}: ${lost} of spoken commands are missed, ${taken} of other sounds taken for one.`,
 
     history: 'This session',
     export: 'Save CSV',
@@ -287,8 +287,8 @@ export const words = {
     countsNot: (word, share) => `«${word}» із певністю ${share} не приймається.`,
     neverCounts: 'Тиша та інші слова не приймаються ніколи.',
     ofSession: (n, all) => `За цей сеанс ${all} ${answersUk(all)}, приймається ${n}.`,
-    ofValidation: (lost, taken) =>
-      `Виміряно з таким порогом: пропущено ${lost} сказаних команд, за команду прийнято ${taken} інших звуків.`,
+    ofValidation: (threshold, lost, taken) =>
+      `Виміряно з порогом ${threshold}: пропущено ${lost} сказаних команд, за команду прийнято ${taken} інших звуків.`,
 
     history: 'Цей сеанс',
     export: 'Зберегти CSV',

@@ -126,6 +126,15 @@ test('shows what was heard in a file', async () => {
   await page.click('#play');
 });
 
+test('never says that a share is less than the same share', async () => {
+  const page = await open();
+  const shares = await page.evaluate(async () => {
+    const { percentBelow } = await import('/language.js');
+    return [percentBelow(0.9, 1), percentBelow(0.9996, 1), percentBelow(0.95496, 0.955)];
+  });
+  assert.deepEqual(shares, ['90.0%', '99.96%', '95.496%']);
+});
+
 test('says plainly what is no command', async () => {
   const page = await open();
   await press(page, 'banana');
@@ -189,9 +198,10 @@ test('another threshold changes a verdict without a request', async () => {
   await page.keyboard.press('End');
   assert.equal(await page.textContent('#word'), 'Not sure enough');
   assert.match(await page.textContent('#thresholdEffect'), /is not accepted/);
-  assert.match(await page.textContent('#thresholdFigures'), /^Measured with this threshold: 100\.0% /);
+  assert.match(await page.textContent('#thresholdFigures'), /^Measured with a threshold of 100\.0%: 100\.0% /);
   await page.click('#usualThreshold');
   assert.equal(await page.textContent('#word'), 'stop');
+  assert.equal(await page.textContent('#thresholdValue'), await page.textContent('#facts dd:last-child'));
   assert.deepEqual(requests, []);
 });
 
