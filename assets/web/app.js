@@ -439,6 +439,7 @@ setUpTeaching({
   work: (task) => work(task, 'teachProblem'),
   async changed() {
     know(await (await there()).info());
+    showModel(state.info, state.report);
     showKnownWords();
   },
 });

@@ -439,6 +439,7 @@ async function teachBanana(page) {
 
 async function knowsBanana(page) {
   await page.waitForSelector('#words >> text=банан');
+  assert.match(await page.textContent('#facts dd'), /, банан$/);
   await press(page, 'banana');
   await hears(page, /^Heard банан/);
   const language = (part) => page.getAttribute(part, 'lang');
