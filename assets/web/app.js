@@ -84,7 +84,8 @@ function showHint() {
   $('hint').textContent = say(...state.hint);
   $('hint').classList.toggle('bad', at === 'hint');
   for (const { id } of document.querySelectorAll('.problem')) $(id).textContent = '';
-  if (at) $(at).textContent = errors.map(({ key }) => say(has(key) ? key : 'failed')).join('\n');
+  const reasons = errors?.map(({ key, file }) => (file ? `${file}: ` : '') + say(has(key) ? key : 'failed'));
+  if (at) $(at).textContent = reasons.join('\n');
 }
 
 function showResults() {
@@ -233,18 +234,18 @@ async function ask(path, recording, file) {
 const give = (files) => work(() => hearFiles(files), 'filesProblem');
 
 async function hearFiles(files) {
-  let refusal;
+  const refusals = [];
   for (const file of files) {
     try {
       await hear({ blob: file, name: file.name, source: 'file' });
     } catch (error) {
       if (error.key === 'givenUp') throw error;
-      refusal = error;
+      refusals.push(Object.assign(error, { file: files.length > 1 && file.name }));
       remember({ kind: 'refused', source: 'file', name: file.name });
       showResults();
     }
   }
-  if (refusal) throw refusal;
+  if (refusals.length) fail(refusals, 'filesProblem');
 }
 
 async function hearExample(file) {

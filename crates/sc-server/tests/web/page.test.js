@@ -145,10 +145,14 @@ test('says plainly what is no command', async () => {
 
 test('hears several files at once, and says which it cannot', async () => {
   const page = await open({ problems: [] }); // the browser itself reports the refusal
-  await page.setInputFiles('#file', [example('yes'), join(GOLDEN, 'noise-16000-1.json'), example('several')]);
-  await page.waitForFunction(() => document.querySelectorAll('#entries li').length === 3);
-  assert.deepEqual(await page.locator('#entries b').allTextContents(), ['go, left, right, stop', 'Refused', 'yes']);
-  await hint(page, /^That is not a recording/, 'filesProblem');
+  await page.route('**/predict', (route, request) =>
+    (request.postDataBuffer().includes('large.json') ? route.fulfill({ status: 413, json: { error: 'too large' } }) : route.continue()));
+  const large = join(folder, 'large.json');
+  writeFileSync(large, '{}');
+  await page.setInputFiles('#file', [example('yes'), join(GOLDEN, 'noise-16000-1.json'), large, example('several')]);
+  await page.waitForFunction(() => document.querySelectorAll('#entries li').length === 4);
+  assert.deepEqual(await page.locator('#entries b').allTextContents(), ['go, left, right, stop', 'Refused', 'Refused', 'yes']);
+  await hint(page, /^noise-16000-1\.json: That is not a recording.*\nlarge\.json: That recording is too long/, 'filesProblem');
 
   const downloading = page.waitForEvent('download');
   await page.click('#export');
