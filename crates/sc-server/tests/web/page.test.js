@@ -598,6 +598,14 @@ test('says how a server is started that teaches', async () => {
   assert(await page.isHidden('#teachForm'));
 });
 
+test('shows no dead controls without JavaScript', async () => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(server.address);
+  await page.waitForSelector('text=This page needs JavaScript');
+  assert.equal(await page.locator('button:visible, input:visible, summary:visible').count(), 0);
+});
+
 test('moves nothing for those who wish so', async () => {
   const page = await open({ reducedMotion: 'reduce' });
   await press(page, 'yes');
