@@ -23,6 +23,7 @@ export function answers({ kind, answer, detection }) {
   return kind === 'recording' ? answer.detections : [];
 }
 
+const BYTE_ORDER_MARK = '\ufeff'; // without it Excel reads UTF-8 as something else
 const COLUMNS = ['time', 'source', 'label', 'confidence', 'accepted', 'start_s', 'end_s'];
 
 // `accepts(answer)` says whether an answer counts.
@@ -30,7 +31,7 @@ export function csv(accepts) {
   const rows = entries.flatMap((entry) => answers(entry).map((answer) => [
     entry.at.toISOString(), entry.name, answer.label, answer.confidence, accepts(answer), answer.start_s, answer.end_s,
   ]));
-  return [COLUMNS, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+  return BYTE_ORDER_MARK + [COLUMNS, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }
 
 // A name that begins like a formula would be one to a spreadsheet.

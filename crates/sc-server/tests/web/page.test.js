@@ -157,7 +157,7 @@ test('hears several files at once, and says which it cannot', async () => {
   const downloading = page.waitForEvent('download');
   await page.click('#export');
   const csv = readFileSync(await (await downloading).path(), 'utf8').split('\r\n');
-  assert.equal(csv[0], 'time,source,label,confidence,accepted,start_s,end_s');
+  assert.equal(csv[0], '\ufefftime,source,label,confidence,accepted,start_s,end_s');
   assert.match(csv[1], /^\d{4}-.*Z,yes\.mp3,yes,0\.99\d+,true,,$/);
   assert.match(csv[2], /^\d{4}-.*Z,several\.mp3,go,0\.9\d+,true,0\.4\d*,0\.7\d*$/);
   assert.equal(csv.length, 1 + 1 + 4 + 1);
