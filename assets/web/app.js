@@ -416,8 +416,8 @@ $('clear').addEventListener('click', () => {
 $('languages').addEventListener('change', showCode);
 $('copy').addEventListener('click', async () => {
   getSelection().selectAllChildren($('code')); // what a page without https can do
-  await navigator.clipboard?.writeText($('code').textContent);
-  $('copy').textContent = say(navigator.clipboard ? 'copied' : 'selected');
+  const isCopied = await navigator.clipboard?.writeText($('code').textContent).then(() => true, () => false);
+  $('copy').textContent = say(isCopied ? 'copied' : 'selected');
   setTimeout(() => { $('copy').textContent = say('copy'); }, 1500);
 });
 

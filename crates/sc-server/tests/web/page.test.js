@@ -606,6 +606,14 @@ test('shows no dead controls without JavaScript', async () => {
   assert.equal(await page.locator('button:visible, input:visible, summary:visible').count(), 0);
 });
 
+test('says to copy by hand where the browser forbids the clipboard', async () => {
+  const page = await open();
+  await page.evaluate(() => { navigator.clipboard.writeText = () => Promise.reject(new DOMException('', 'NotAllowedError')); });
+  await page.click('#developers summary');
+  await page.click('#copy');
+  await page.waitForSelector('#copy >> text=Selected: press Ctrl+C');
+});
+
 test('moves nothing for those who wish so', async () => {
   const page = await open({ reducedMotion: 'reduce' });
   await press(page, 'yes');
