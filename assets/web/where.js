@@ -63,8 +63,11 @@ export async function settle(refused) {
   }
 }
 
-// Returns true if there is a model to fetch for this device.
-const hasModel = () => server.reach('model.safetensors', ({ ok }) => ok, { method: 'HEAD' }).catch(() => false);
+// Returns true if there is a model to fetch for this device: a server that teaches keeps its own.
+async function hasModel() {
+  const { teaches } = await server.taughtWords().catch(() => ({}));
+  return !teaches && server.reach('model.safetensors', ({ ok }) => ok, { method: 'HEAD' }).catch(() => false);
+}
 
 // Takes the place, and remembers it. Where that fails, the place stays as it is.
 export async function move(to) {

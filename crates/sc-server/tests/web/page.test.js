@@ -473,8 +473,7 @@ async function forgetBanana(page) {
 
 test('teaches a word by the microphone, keeps it when another attempt fails, and forgets it', async () => {
   const teacher = await serve('--teach', join(folder, 'words.safetensors'));
-  // Without `problems`: the console tells that this server hands out no model, which the page asks for.
-  const { speaker, page } = await hearing(teacher.address);
+  const { speaker, page } = await hearing(teacher.address, problems);
   await teachBanana(page);
   await keepsBanana(page);
   await forgetBanana(page);
@@ -561,7 +560,7 @@ async function judges(page) {
 
 test('says at once which recording is unlike the others, on the server and on the device', async () => {
   const teacher = await serve('--teach', join(folder, 'judged.safetensors'));
-  const page = await visit(browser, teacher.address, { reducedMotion: 'reduce' }); // its console as above
+  const page = await visit(browser, teacher.address, { reducedMotion: 'reduce', problems });
   const sent = [];
   page.on('request', (request) => ['POST', 'PUT'].includes(request.method()) && sent.push(request.url()));
   await judges(page);
