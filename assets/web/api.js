@@ -9,11 +9,11 @@ export class Refusal extends Error {
   }
 }
 
-const LIMIT_MS = 60_000; // the server takes 30 s for a recording to come and 10 s to answer, unless its operator allows more
+const LIMIT_MS = 60_000; // the server's own limits are 30 s for a recording and 10 s for its answer
 
 let waiting; // aborts the request that gives way to another one
 
-// Gives up what is waited for, if that can be. Returns true if it could.
+// Returns true if something was waited for that can be given up.
 export function giveUp() {
   const abort = waiting;
   waiting = undefined;
@@ -21,7 +21,7 @@ export function giveUp() {
   return Boolean(abort);
 }
 
-// Does `work(signal, came)`, and does not wait for ever until it has `came`. `givesWay` lets `giveUp` end it.
+// `work(signal, came)` must have come in time; `givesWay` lets `giveUp` end it.
 async function patiently(work, givesWay) {
   const controller = new AbortController();
   const abort = (refusal) => controller.abort(refusal);
@@ -38,7 +38,6 @@ async function patiently(work, givesWay) {
   }
 }
 
-// What `read` makes of the response.
 export const reach = (path, read, { givesWay = false, ...options } = {}) => patiently(async (signal, came) => {
   const response = await fetch(path, { ...options, signal });
   came(); // a model may take long to come whole
@@ -68,7 +67,6 @@ async function post(path, recording, name) {
   return reach(path, json, { method: 'POST', body: form, givesWay: true });
 }
 
-// What `reach` reads: a file, or nothing.
 export const file = async (response) => ok(response) && response.blob();
 
 function ok({ ok, status }) {

@@ -7,7 +7,6 @@ import { $, element } from './dom.js';
 import { showHistory } from './history.js';
 import { onHold } from './hold.js';
 import { has, isKeyword, languageOf, learn, name, number, percent, say, speakIn, translate } from './language.js';
-import { listen } from './listen.js';
 import * as meter from './meter.js';
 import { reportOf, showModel } from './model.js';
 import { csv, entries, remember } from './session.js';
@@ -31,8 +30,7 @@ const state = {
   current: null, // the entry that is shown, or a `Live`
   request: { path: 'predict', file: 'word.wav' },
   answer: null, // the last JSON
-  busy: false,
-  task: null, // what keeps it busy, to wait for
+  task: null, // what is being done, to wait for
   talk: null, // what is being recorded
   stop: null, // ends the listening
 };
@@ -153,21 +151,18 @@ function present(entry) {
 
 // --- One word, one file, several of them ---
 
-// Runs `task`, one at a time, and not while listening: what only waits for an answer gives way, a recording or a teaching
-// does not. What goes wrong is said in the element `at`.
+// Runs `task`, one at a time, and not while listening; what only waits for an answer gives way. `at` is for `fail`.
 async function work(task, at) {
-  if (state.busy) {
+  if (state.task) {
     if (!api.giveUp()) return;
     await state.task;
   }
-  state.task = run(task, at); // at once if it was not busy, so that what is pressed can be released
+  state.task = run(task, at); // at once if it can be, so that what is pressed can be released
   await state.task;
 }
 
 async function run(task, at) {
-  state.busy = true;
-  state.problem = null;
-  showHint();
+  if (state.problem) hint(...state.hint); // it was another task's
   if (state.stop) await state.stop(); // at once if not, so that what is pressed can be released
   $('ask').classList.add('busy');
   try {
@@ -175,7 +170,7 @@ async function run(task, at) {
   } catch (error) {
     fail(error, at);
   } finally {
-    state.busy = false;
+    state.task = null;
     $('ask').classList.remove('busy');
   }
 }
@@ -304,6 +299,9 @@ function startListening() {
   const still = matchMedia('(prefers-reduced-motion: reduce)');
   return work(async () => {
     hint('allow');
+    const { listen } = await import('./listen.js').catch(() => { // few listen: it need not weigh on the others
+      throw new api.Refusal('away');
+    });
     state.request = { path: `stream?sample_rate=${RATE}${query().replace('?', '&')}` };
     state.answer = null;
     state.stop = await listen(query().replace('?', '&'), {

@@ -66,11 +66,12 @@ export async function teach(word, recordings) {
   return change((model) => replace(model, word, takes));
 }
 
-// Refuses as `teach` does, by the model of `source`, and changes nothing.
-export async function rehearse(word, recordings, source) {
+// Refuses as `teach` does, by the model of `source`, and changes nothing. Returns false if that cannot be tried.
+export async function canTeach(word, recordings, source) {
   const takes = await Promise.all(recordings.map(samples));
-  const model = await Recognizer.load(new URL(source, document.baseURI));
-  attempt(() => replace(model, word, takes));
+  const model = await Recognizer.load(new URL(source, document.baseURI)).catch(() => undefined);
+  if (model) attempt(() => replace(model, word, takes));
+  return Boolean(model);
 }
 
 function replace(model, word, takes) {

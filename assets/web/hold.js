@@ -1,6 +1,5 @@
 // A button to hold, by pointer or space bar; a click that neither made is a press and a release.
 
-const MODIFIERS = ['altKey', 'ctrlKey', 'metaKey', 'shiftKey']; // with one, the space bar is the browser's
 const ELSEWHERE = 'a, button, input, summary, [tabindex]'; // the space bar has its own meaning there
 
 // `everywhere` lets the space bar press it from anywhere on the page: one button alone may have that.
@@ -19,7 +18,7 @@ export function onHold(button, press, release, { everywhere = true } = {}) {
   });
   const isMeant = ({ key, target }) => key === ' ' && (target === button || (everywhere && !target.closest(ELSEWHERE)));
   addEventListener('keydown', (event) => {
-    if (!isMeant(event) || MODIFIERS.some((key) => event[key])) return;
+    if (!isMeant(event) || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return; // the browser's own
     event.preventDefault(); // neither a scroll nor a click
     if (!event.repeat) press();
   });

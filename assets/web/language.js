@@ -60,12 +60,8 @@ export function percent(share, digits = 1) {
   return share > 0 && share < least / 2 ? `<\u2009${write(least)}` : write(share);
 }
 
-// A share that is less than `bound`, with as many digits as tell them apart.
-export function percentBelow(share, bound) {
-  let digits = 1;
-  while (digits < 6 && percent(share, digits) === percent(bound, digits)) digits += 1;
-  return percent(share, digits);
-}
+// A share that is less than `bound`, and is seen to be.
+export const percentBelow = (share, bound) => percent(share, percent(share) === percent(bound) ? 4 : 1);
 
 // Says everything that stands in `index.html` anew.
 export function translate() {

@@ -14,7 +14,7 @@ const ENOUGH = 5; // recordings that the page asks for
 const LEAST = 3; // recordings that the server needs
 const BEGINNING = /^[\p{Alphabetic}\p{Number}]/u; // of a name, as the server wants it; `..` would change the address
 
-// The refusals of a word, which come in English: the key of the words for each, and what those tell.
+// The refusals of a word come in English: the key of the words for each.
 const REFUSALS = {
   known: /^the model knows `(.+)` already/,
   heardAs: /^the recordings are heard as `(.+)`/,
@@ -131,7 +131,7 @@ function showResult() {
 // The refusal in the page's language, if it is known.
 function inWords(refusal) {
   const key = Object.keys(REFUSALS).find((key) => REFUSALS[key].test(refusal));
-  return key && say('teachRefusals')[key](...REFUSALS[key].exec(refusal).slice(1));
+  return say('teachRefusals')[key]?.(...REFUSALS[key].exec(refusal).slice(1));
 }
 
 async function record() {
@@ -169,7 +169,10 @@ const tell = (takes, faults) => faults.forEach(({ name: number, reason }) => { t
 // Teaches the word by all takes; one that was taught before is replaced.
 async function teach(name) {
   try {
-    if (!BEGINNING.test(name)) throw new Refusal('failed', { error: `${name} cannot be the name of a word` });
+    if (!BEGINNING.test(name)) {
+      const error = `“${name}” cannot be the name of a word: expected a letter or digit first`;
+      throw new Refusal('failed', { error });
+    }
     const isKnown = taught.words.some((word) => word.name === name);
     const report = await teachThere(name, takes.map(({ samples }) => wav(samples)), isKnown);
     tell(takes, report.left_out);

@@ -8,7 +8,6 @@ import { answers, entries } from './session.js';
 // `usual` is the model's own threshold, `report` its report, if it has one.
 export function showThreshold({ threshold, usual, current, report }) {
   $('threshold').value = threshold;
-  $('threshold').style.setProperty('--share', threshold);
   $('thresholdValue').textContent = percent(threshold);
   $('threshold').ariaValueText = percent(threshold);
   $('usualThreshold').hidden = threshold === usual;

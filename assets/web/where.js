@@ -26,23 +26,11 @@ export const there = () => answering(place);
 // Names the takes that the model of that place would not be taught by: this device can tell in either place.
 export const check = async (takes) => (await device()).check(takes, isOnDevice() ? undefined : server.record());
 
-// Teaches the word; one that `isKnown` is replaced.
+// Teaches the word; one that `isKnown` is replaced. As the server forgets it first, this device tries before that.
 export async function teach(word, recordings, isKnown) {
-  const replaces = isKnown && !isOnDevice() && await isTeachable(word, recordings);
+  const replaces = isKnown && !isOnDevice() && await (await device()).canTeach(word, recordings, server.record());
   if (replaces) await server.forget(word);
   return (await there()).teach(word, recordings);
-}
-
-// Tries on this device what the server would say, since it forgets a word before it is taught again: a refusal must not
-// cost the word. False where that cannot be tried.
-async function isTeachable(word, recordings) {
-  try {
-    await (await device()).rehearse(word, recordings, server.record());
-    return true;
-  } catch (error) {
-    if (error.answer) throw error;
-    return false;
-  }
 }
 
 // Finds out where there is an answer, and takes the place that was chosen last if there is a choice: `refused` hears why
