@@ -3,7 +3,7 @@
 import { Refusal } from './api.js';
 import { $, element, refill } from './dom.js';
 import { onHold } from './hold.js';
-import { name as labelName, percent, say } from './language.js';
+import { has, name as labelName, percent, say } from './language.js';
 import * as meter from './meter.js';
 import { play } from './sound.js';
 import { talk } from './talk.js';
@@ -21,6 +21,7 @@ const REFUSALS = {
   few: /^(\d+) of (\d+) recordings can be used/,
   unlike: /^(\d+) of (\d+) recordings are not like/,
   name: /cannot be the name of a word/,
+  many: /^(\d+) recordings: expected/,
   noBank: /^the model has no bank/,
 };
 
@@ -40,9 +41,8 @@ export function setUpTeaching({ work, changed }) {
   $('teachForm').addEventListener('submit', (event) => {
     event.preventDefault();
     work(async () => {
-      await teach($('newWord').value.trim().normalize());
+      await teach($('newWord').value.trim().normalize()).finally(refresh);
       $('teachResult').focus({ preventScroll: true }); // the button may be off by now
-      await refresh();
       await changed();
     });
   });
@@ -51,9 +51,8 @@ export function setUpTeaching({ work, changed }) {
     if (!word) return;
     const index = taught.words.findIndex(({ name }) => name === word);
     work(async () => {
-      await (await there()).forget(word);
       if (result?.name === word) result = null;
-      await refresh();
+      await (await there()).forget(word).finally(refresh);
       focusNext($('taught'), index, $('take'));
       await changed();
     });
@@ -128,9 +127,11 @@ function showResult() {
   );
 }
 
+const keyOf = (refusal) => Object.keys(REFUSALS).find((key) => REFUSALS[key].test(refusal));
+
 // The refusal in the page's language, if it is known.
 function inWords(refusal) {
-  const key = Object.keys(REFUSALS).find((key) => REFUSALS[key].test(refusal));
+  const key = keyOf(refusal);
   return say('teachRefusals')[key]?.(...REFUSALS[key].exec(refusal).slice(1));
 }
 
@@ -182,7 +183,8 @@ async function teach(name) {
       $('newWord').value = '';
     }
   } catch (error) {
-    if (!error.answer) throw error;
+    const isOfWord = error.answer && (keyOf(error.answer.error) || !(error.key > 0 && has(error.key)));
+    if (!isOfWord) throw error; // a busy server, and the like
     result = { name, refusal: error.answer.error };
   }
 }
