@@ -113,13 +113,17 @@ fn find_frames(header: &[u8], file: &File) -> Result<Option<Kin>, Error> {
 }
 
 /// Opens a file of which `header` was read.
-fn open_track(header: Vec<u8>, mut file: File) -> Result<Track<'static>, Error> {
+fn open_track(header: Vec<u8>, file: File) -> Result<Track<'static>, Error> {
     if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        file.seek(io::SeekFrom::Start(media::tags_len(&header))).map_err(unreadable)?;
-        guarded(|| Track::open(file))
+        let begin = io::SeekFrom::Start(media::tags_len(&header));
+        let from_begin = || {
+            let mut file = file.try_clone()?;
+            file.seek(begin).map(|_| file)
+        };
+        guarded(|| Track::open(|| from_begin().map_err(unreadable)))
     } else {
         let whole = Cursor::new(header).chain(file);
-        guarded(|| Track::open(ReadOnlySource::new(whole)))
+        guarded(|| Track::begin(ReadOnlySource::new(whole)))
     }
 }
 
@@ -130,11 +134,7 @@ fn next_block(track: &mut Track) -> Result<Option<Mono>, Error> {
         let Some(sound) = track.next_sound() else { break };
         media::append(&mut mix, &mut rate_hz, &sound, &LIMITS)?;
     }
-    match track.failure.take() {
-        Some(error) if mix.len() == 0 && !track.has_sound => Err(error.into()),
-        _ if mix.len() == 0 => Ok(None),
-        _ => Ok(Some(Mono { samples: mix.finish(), rate_hz })),
-    }
+    Ok((mix.len() > 0).then(|| Mono { samples: mix.finish(), rate_hz }))
 }
 
 /// The samples of a WAV, AU or W64 file. Each block of them becomes a WAV file of its own.

@@ -1,6 +1,7 @@
 //! Decodes all formats but plain WAV with `symphonia`, and Opus with `opus-pure`.
 
 use std::io::Cursor;
+use std::mem;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -10,7 +11,7 @@ use symphonia::core::{
     codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS},
     errors::Error as MediaError,
     formats::{FormatOptions, FormatReader, TrackType, probe::Hint},
-    io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
+    io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource},
     meta::MetadataOptions,
     packet::Packet,
 };
@@ -37,15 +38,12 @@ pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, Error>) -> Result<T,
 }
 
 fn read(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
-    let mut track = Track::open(Cursor::new(bytes))?;
+    let mut track = Track::open(|| Ok(Cursor::new(bytes)))?;
     let (mut mix, mut rate_hz) = (Downmix::default(), 0);
     while let Some(sound) = track.next_sound() {
         append(&mut mix, &mut rate_hz, &sound, limits)?;
     }
-    match track.failure {
-        Some(error) if mix.len() == 0 => Err(error.into()),
-        _ => Ok(Mono { samples: mix.finish(), rate_hz }),
-    }
+    Ok(Mono { samples: mix.finish(), rate_hz })
 }
 
 /// The sound of a file, packet by packet.
@@ -53,44 +51,49 @@ pub(super) struct Track<'a> {
     format: Box<dyn FormatReader + 'a>,
     id: u32,
     decoder: Decoder,
-    /// The last error. Some sound may have come in spite of it.
-    pub failure: Option<MediaError>,
-    /// True after the first sound.
-    pub has_sound: bool,
+    /// The decoder holds the first sound, which was not returned yet.
+    is_at_first: bool,
 }
 
 impl<'a> Track<'a> {
-    /// Finds the first sound of a file without tags.
-    pub fn open(source: impl MediaSource + 'a) -> Result<Self, Error> {
+    /// Finds the first sound of a file without tags. What its end should say misleads symphonia in a file that was cut
+    /// off, so that such a file is read once more as it comes, without a look ahead.
+    pub fn open<S: MediaSource + 'a>(source: impl Fn() -> Result<S, Error>) -> Result<Self, Error> {
+        Self::begin(source()?)
+            .or_else(|first| Self::begin(ReadOnlySource::new(source()?)).map_err(|_| first))
+    }
+
+    /// Finds the first sound of a source without tags.
+    pub fn begin(source: impl MediaSource + 'a) -> Result<Self, Error> {
         let format = probe(source)?;
         let track = format.default_track(TrackType::Audio).ok_or(unsupported("there is no sound in it"))?;
         let (id, codec) = (track.id, track.codec_params.as_ref().and_then(|codec| codec.audio()));
         let decoder = Decoder::new(codec.ok_or(unsupported("its codec is not known"))?)?;
-        Ok(Self { format, id, decoder, failure: None, has_sound: false })
+        let mut track = Self { format, id, decoder, is_at_first: false };
+        track.is_at_first = track.advance()?;
+        Ok(track)
     }
 
-    /// Returns the next packet's samples. Passes over damaged packets, as players do.
+    /// Returns the next packet's samples. The end is where the file ends, is cut off or is damaged from there on.
     pub fn next_sound(&mut self) -> Option<Sound<'_>> {
-        loop {
-            let packet = match self.format.next_packet() {
-                Ok(packet) => packet?,
-                // Cut off or damaged from here on.
-                Err(error) => {
-                    self.failure = Some(error);
-                    return None;
-                }
-            };
+        let has_sound = mem::take(&mut self.is_at_first) || self.advance().unwrap_or(false);
+        has_sound.then(|| self.decoder.sound())
+    }
+
+    /// Decodes the next packet with samples, if there is one. Passes over damaged packets, as players do.
+    fn advance(&mut self) -> Result<bool, MediaError> {
+        let mut failure = None;
+        while let Some(packet) = self.format.next_packet()? {
             if packet.track_id != self.id {
                 continue;
             }
             match self.decoder.decode(&packet) {
-                Ok(()) => {
-                    self.has_sound = true;
-                    return Some(self.decoder.sound());
-                }
-                Err(error) => self.failure = Some(error),
+                Ok(()) if self.decoder.range.is_empty() => {}
+                Ok(()) => return Ok(true),
+                Err(error) => failure = Some(error),
             }
         }
+        failure.map_or(Ok(false), Err)
     }
 }
 
