@@ -72,6 +72,26 @@ fn assert_both_ways_are_the_same(bytes: &[u8], name: &str) {
     assert_blocks_are_the_whole(bytes, &path);
 }
 
+#[test]
+fn all_parts_of_a_joined_file_are_read() {
+    let energy = |samples: &[f32]| samples.iter().map(|sample| f64::from(sample * sample)).sum::<f64>();
+    for name in ["word.mp3", "word.mp2", "word.aac", "word.ogg", "word.opus"] {
+        let joined = [read(name), read(name)].concat();
+        let one = decoded(name);
+        let both = decode(&joined, &Limits::DATASET).unwrap();
+        assert!(both.len() >= 2 * one.len() - 100, "{name}: {} of {} samples", both.len(), 2 * one.len());
+        let ratio = energy(&both) / energy(&one);
+        assert!((1.98..2.02).contains(&ratio), "{name}: {ratio} times the energy");
+        assert_both_ways_are_the_same(&joined, name);
+    }
+}
+
+#[test]
+fn what_follows_an_mp3_file_is_no_sound() {
+    let other = [0xFF, 0xFB, 0x90, 0x64].repeat(10_000); // as the frames of another rate
+    assert_eq!(decode(&[read("word.mp3"), other].concat(), &Limits::DATASET).unwrap(), decoded("word.mp3"));
+}
+
 /// The M4A file with its table of samples before them, as files for the web have it.
 fn fast_start(m4a: &[u8]) -> Vec<u8> {
     let find = |name: &[u8]| m4a.windows(4).position(|bytes| bytes == name).unwrap();
@@ -88,11 +108,9 @@ fn fast_start(m4a: &[u8]) -> Vec<u8> {
 fn a_file_that_was_cut_off_gives_the_samples_it_has() {
     let m4a = fast_start(&read("word.m4a"));
     assert_eq!(decode(&m4a, &Limits::DATASET).unwrap(), decoded("word.m4a"));
-    for (name, bytes) in [
-        ("word.aiff", read("word.aiff")),
-        ("word.webm", read("word.webm")),
-        ("word.m4a", m4a),
-    ] {
+    for (name, bytes) in
+        [("word.aiff", read("word.aiff")), ("word.webm", read("word.webm")), ("word.m4a", m4a)]
+    {
         let cut = &bytes[..bytes.len() * 4 / 5];
         let samples = decode(cut, &Limits::DATASET).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(samples.len() > 9_000 && samples.len() < 15_000, "{name}: {} samples", samples.len());

@@ -10,10 +10,11 @@ use symphonia::core::{
     audio::Channels,
     codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS},
     errors::Error as MediaError,
-    formats::{FormatOptions, FormatReader, TrackType, probe::Hint},
+    formats::{FormatOptions, FormatReader, TrackType, probe::Hint, well_known::FORMAT_ID_MP3},
     io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource},
     meta::MetadataOptions,
     packet::Packet,
+    units::{Duration, Timestamp},
 };
 
 use super::limits::Limits;
@@ -51,6 +52,7 @@ pub(super) struct Track<'a> {
     format: Box<dyn FormatReader + 'a>,
     id: u32,
     decoder: Decoder,
+    part: Part,
     /// The decoder holds the first sound, which was not returned yet.
     is_at_first: bool,
 }
@@ -59,17 +61,15 @@ impl<'a> Track<'a> {
     /// Finds the first sound of a file without tags. What its end should say misleads symphonia in a file that was cut
     /// off, so that such a file is read once more as it comes, without a look ahead.
     pub fn open<S: MediaSource + 'a>(source: impl Fn() -> Result<S, Error>) -> Result<Self, Error> {
-        Self::begin(source()?)
-            .or_else(|first| Self::begin(ReadOnlySource::new(source()?)).map_err(|_| first))
+        Self::begin(source()?).or_else(|first| Self::begin(ReadOnlySource::new(source()?)).map_err(|_| first))
     }
 
     /// Finds the first sound of a source without tags.
     pub fn begin(source: impl MediaSource + 'a) -> Result<Self, Error> {
         let format = probe(source)?;
-        let track = format.default_track(TrackType::Audio).ok_or(unsupported("there is no sound in it"))?;
-        let (id, codec) = (track.id, track.codec_params.as_ref().and_then(|codec| codec.audio()));
-        let decoder = Decoder::new(codec.ok_or(unsupported("its codec is not known"))?)?;
-        let mut track = Self { format, id, decoder, is_at_first: false };
+        let (id, decoder) = choose(format.as_ref())?;
+        let part = Part::new(format.as_ref());
+        let mut track = Self { format, id, decoder, part, is_at_first: false };
         track.is_at_first = track.advance()?;
         Ok(track)
     }
@@ -83,10 +83,11 @@ impl<'a> Track<'a> {
     /// Decodes the next packet with samples, if there is one. Passes over damaged packets, as players do.
     fn advance(&mut self) -> Result<bool, MediaError> {
         let mut failure = None;
-        while let Some(packet) = self.format.next_packet()? {
+        while let Some(mut packet) = self.next_packet()? {
             if packet.track_id != self.id {
                 continue;
             }
+            self.part.keep_others(&mut packet);
             match self.decoder.decode(&packet) {
                 Ok(()) if self.decoder.range.is_empty() => {}
                 Ok(()) => return Ok(true),
@@ -94,6 +95,61 @@ impl<'a> Track<'a> {
             }
         }
         failure.map_or(Ok(false), Err)
+    }
+
+    /// Returns the next packet, also of the files that follow in a chain of Ogg files (RFC 3533, section 4).
+    fn next_packet(&mut self) -> Result<Option<Packet>, MediaError> {
+        loop {
+            match self.format.next_packet() {
+                Err(MediaError::ResetRequired) => (self.id, self.decoder) = choose(self.format.as_ref())?,
+                packet => return packet,
+            }
+        }
+    }
+}
+
+/// Chooses the sound among the tracks of a file. Returns the track's number and its decoder.
+fn choose(format: &dyn FormatReader) -> Result<(u32, Decoder), MediaError> {
+    let track = format.default_track(TrackType::Audio).ok_or(unsupported("there is no sound in it"))?;
+    let codec = track.codec_params.as_ref().and_then(|codec| codec.audio());
+    Ok((track.id, Decoder::new(codec.ok_or(unsupported("its codec is not known"))?)?))
+}
+
+/// The first of the MP3 files that were joined to one.
+struct Part {
+    /// The time after the frames that its header counts: symphonia trims all that follow.
+    end: Timestamp,
+    /// The kind of its frames.
+    kind: Option<[u8; 2]>,
+}
+
+impl Part {
+    fn new(format: &dyn FormatReader) -> Self {
+        let is_mp3 = format.format_info().format == FORMAT_ID_MP3;
+        let track = format.default_track(TrackType::Audio).filter(|_| is_mp3);
+        let n_frames =
+            track.and_then(|track| Some(track.num_frames? + u64::from(track.padding.unwrap_or(0))));
+        let end = n_frames.and_then(|n_frames| i64::try_from(n_frames).ok()).unwrap_or(i64::MAX);
+        Self { end: Timestamp::new(end), kind: None }
+    }
+
+    /// Takes the trimming from the frames of other parts. They are of the same kind, which what looks like a frame in
+    /// other bytes after the end is not.
+    fn keep_others(&mut self, packet: &mut Packet) {
+        let kind = frame_kind(&packet.data);
+        if packet.pts < self.end {
+            self.kind = kind;
+        } else if self.kind == kind {
+            packet.trim_end = Duration::ZERO;
+        }
+    }
+}
+
+/// Returns the version, layer and sample rate of an MPEG frame (ISO/IEC 11172-3, section 2.4.1.3).
+fn frame_kind(frame: &[u8]) -> Option<[u8; 2]> {
+    match frame {
+        [_, version_and_layer, rate, ..] => Some([version_and_layer & 0xFE, rate & 0x0C]),
+        _ => None,
     }
 }
 

@@ -28,6 +28,7 @@ impl Downmix {
         if channels == 1 {
             return self.mean.extend(samples);
         }
+        self.align();
         let mut samples = samples;
         for _ in 0..samples.len() / channels {
             let first = samples.next().unwrap_or_default();
@@ -37,13 +38,21 @@ impl Downmix {
         }
     }
 
+    /// Takes what came in one channel, in a file joined of several, for the first channel too.
+    fn align(&mut self) {
+        self.first.extend_from_slice(&self.mean[self.first.len()..]);
+    }
+
     /// Frames so far.
     pub fn len(&self) -> usize {
         self.mean.len()
     }
 
     /// Returns the one channel.
-    pub fn finish(self) -> Vec<f32> {
+    pub fn finish(mut self) -> Vec<f32> {
+        if !self.first.is_empty() {
+            self.align();
+        }
         let is_lost = !self.first.is_empty() && LOST_RATIO * energy(&self.mean) < energy(&self.first);
         if is_lost { self.first } else { self.mean }
     }
@@ -64,6 +73,15 @@ mod tests {
     fn channels_that_cancel_leave_the_first() {
         assert_eq!(mixed(&[0.5, -0.5, -0.25, 0.25], 2), [0.5, -0.25]);
         assert_eq!(mixed(&[0.5, -0.4, -0.5, 0.4], 2), [0.5, -0.5]);
+    }
+
+    #[test]
+    fn parts_in_one_channel_stay_beside_channels_that_cancel() {
+        let mut mix = Downmix::default();
+        for (samples, channels) in [([0.01, 0.02], 1), ([0.5, -0.5], 2), ([0.03, 0.04], 1)] {
+            mix.push(samples.into_iter(), channels);
+        }
+        assert_eq!(mix.finish(), [0.01, 0.02, 0.5, 0.03, 0.04]);
     }
 
     #[test]
