@@ -64,6 +64,36 @@ fn a_float_that_is_not_finite_is_refused() {
     }
 }
 
+/// A WAV file of one channel with this format chunk after the tag, and sizes that were never written.
+fn streamed(tag: u16, bits: u16, extension: &[u8], samples: &[u8]) -> Vec<u8> {
+    let format = [tag, 1, 16_000, 0, 0, 0, bits / 8, bits].map(u16::to_le_bytes).concat();
+    let len = (format.len() + extension.len()) as u32;
+    let chunks = [b"WAVEfmt ", &len.to_le_bytes()[..], &format, extension, b"data\0\0\0\0", samples].concat();
+    [b"RIFF\0\0\0\0", &chunks[..]].concat()
+}
+
+#[test]
+fn logarithmic_samples_and_64_bits_are_read_as_others_are() {
+    let a_law = ([0x2A, 0xAA, 0x55, 0xD5, 0x95], [-32_256.0, 32_256.0, -8.0, 8.0, 2_112.0]);
+    let mu_law = ([0x00, 0x80, 0x7F, 0xFF, 0xEF], [-32_124.0, 32_124.0, 0.0, 0.0, 132.0]);
+    for (tag, (bytes, values)) in [(6, a_law), (7, mu_law)] {
+        let guid = [&[22, 0, 8, 0, 0, 0, 0, 0, tag as u8][..], &[0; 15]].concat();
+        for wav in [
+            streamed(tag, 8, &[], &bytes),
+            streamed(tag, 16, &[0, 0], &bytes), // the bits before they were compressed
+            streamed(0xFFFE, 8, &guid, &bytes),
+        ] {
+            assert_eq!(decoded(&wav).unwrap(), values.map(|value| value / 32_768.0), "{wav:?}");
+        }
+    }
+    let guid = [&[22, 0, 64, 0, 0, 0, 0, 0, 3][..], &[0; 15]].concat();
+    let doubles = VALUES.map(|value| f64::from(value).to_le_bytes()).concat();
+    assert_eq!(decoded(&streamed(3, 64, &[], &doubles)).unwrap(), VALUES);
+    assert_eq!(decoded(&streamed(0xFFFE, 64, &guid, &doubles)).unwrap(), VALUES);
+    let infinite = streamed(3, 64, &[], &f64::INFINITY.to_le_bytes());
+    assert!(matches!(decoded(&infinite), Err(Error::NotFinite)));
+}
+
 #[test]
 fn channels_are_mixed_by_their_mean() {
     assert_eq!(decoded(&wav_16(2, &[16_384, 0, -32_768, -16_384])).unwrap(), [0.25, -0.75]);

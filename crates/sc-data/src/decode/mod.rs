@@ -49,7 +49,7 @@ fn mono(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     let rewritten = Kin::find(bytes)?.map(|kin| kin.as_wav(bytes));
     let bytes = rewritten.as_deref().unwrap_or(bytes);
     match wav::decode(bytes, limits) {
-        // No WAV file, or one of A-law, µ-law or 64-bit floats.
+        // No WAV file, or one of ADPCM.
         Err(first @ (Error::NotAudio | Error::Wav(hound::Error::Unsupported))) => {
             media::decode(bytes, limits)
                 .map_err(|second| if matches!(second, Error::NotAudio) { first } else { second })

@@ -19,20 +19,23 @@ const EXTENSIBLE_LEN: usize = 40;
 const EXTENSIBLE: u16 = 0xFFFE;
 /// The length in a header whose true lengths are in its chunk `ds64`, or were not known when it was written.
 pub(super) const UNKNOWN_LEN: u32 = 0xFFFF_FFFF;
-/// The encodings that are read here: PCM, floats, and [`EXTENSIBLE`] of either.
-const HOUND_TAGS: [u16; 3] = [1, 3, EXTENSIBLE];
+/// The encodings that `hound` validates: PCM, floats, and [`EXTENSIBLE`] of either.
+const HOUND_TAGS: [u16; 3] = [1, FLOAT, EXTENSIBLE];
+const FLOAT: u16 = 3;
+const A_LAW: u16 = 6;
+const MU_LAW: u16 = 7;
 
 /// Decodes a WAV file to one channel; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     let Header { format, start, len } = Header::find(bytes, bytes.len() as u64)?;
-    let spec = format.check(limits)?;
+    let encoding = format.check(limits)?;
 
     // Whole frames only: what follows the last one was cut off.
     let data = first(&bytes[start..], len);
     let data = &data[..data.len() - data.len() % format.frame_len()];
     limits.check_length(data.len() / format.frame_len(), format.rate_hz)?;
-    let samples = mix(data, &spec, format.frame_len())?;
-    Ok(Mono { samples, rate_hz: spec.sample_rate })
+    let samples = mix(data, &encoding, format.channels.into(), format.frame_len())?;
+    Ok(Mono { samples, rate_hz: format.rate_hz })
 }
 
 /// Returns the first `len` bytes, or all if there are fewer.
@@ -106,6 +109,16 @@ fn behind_padding(rest: &[u8]) -> &[u8] {
     }
 }
 
+/// How numbers become samples.
+pub(super) enum Encoding {
+    /// As `hound` says.
+    Linear(WavSpec),
+    /// 64 bits, which `hound` does not read.
+    Double,
+    ALaw,
+    MuLaw,
+}
+
 /// The fields of the format chunk, not validated.
 pub(super) struct Format<'a> {
     pub chunk: &'a [u8],
@@ -126,18 +139,13 @@ impl<'a> Format<'a> {
         };
         let [tag, channels] = [[*t0, *t1], [*c0, *c1]].map(u16::from_le_bytes);
         let [frame_len, bits] = [[*f0, *f1], [*b0, *b1]].map(u16::from_le_bytes);
-        Ok(Self {
-            chunk,
-            tag,
-            channels,
-            rate_hz: u32::from_le_bytes([*r0, *r1, *r2, *r3]),
-            frame_len: if HOUND_TAGS.contains(&tag) {
-                true_frame_len(frame_len, channels, bits)
-            } else {
-                frame_len
-            },
-            bits,
-        })
+        let tag = if tag == EXTENSIBLE { true_tag(chunk, bits) } else { tag };
+        let frame_len = match tag {
+            A_LAW | MU_LAW => channels,
+            tag if HOUND_TAGS.contains(&tag) => true_frame_len(frame_len, channels, bits),
+            _ => frame_len,
+        };
+        Ok(Self { chunk, tag, channels, rate_hz: u32::from_le_bytes([*r0, *r1, *r2, *r3]), frame_len, bits })
     }
 
     /// Bytes that belong together: a sample of every channel, or several if they are compressed.
@@ -146,12 +154,15 @@ impl<'a> Format<'a> {
     }
 
     /// Refuses a format beyond `limits`, and one that [`decode`] does not read.
-    pub fn check(&self, limits: &Limits) -> Result<WavSpec, Error> {
+    pub fn check(&self, limits: &Limits) -> Result<Encoding, Error> {
         limits.check_format(self.channels, self.rate_hz)?;
-        if !HOUND_TAGS.contains(&self.tag) || self.bits == 64 {
-            return Err(foreign::name_in_wav(self.tag).unwrap_or(hound::Error::Unsupported.into()));
+        match self.tag {
+            A_LAW => Ok(Encoding::ALaw),
+            MU_LAW => Ok(Encoding::MuLaw),
+            FLOAT if self.bits == 64 => Ok(Encoding::Double),
+            tag if HOUND_TAGS.contains(&tag) && self.bits != 64 => self.validate().map(Encoding::Linear),
+            tag => Err(foreign::name_in_wav(tag).unwrap_or(hound::Error::Unsupported.into())),
         }
-        self.validate()
     }
 
     /// Validates the format with `hound`, from a header without the fields that writers get wrong.
@@ -177,6 +188,12 @@ impl<'a> Format<'a> {
     }
 }
 
+/// Returns the tag in the GUID of an [`EXTENSIBLE`] format, unless `hound` reads it from there.
+fn true_tag(chunk: &[u8], bits: u16) -> u16 {
+    let tag = chunk.get(24..).and_then(|guid| guid.first_chunk()).map(|tag| u16::from_le_bytes(*tag));
+    tag.filter(|tag| !HOUND_TAGS.contains(tag) || (*tag, bits) == (FLOAT, 64)).unwrap_or(EXTENSIBLE)
+}
+
 /// Returns the frame length that the bits ask for: some writers give that of one channel, or none. Only 24 bits may
 /// lie in containers of four bytes.
 fn true_frame_len(given: u16, channels: u16, bits: u16) -> u16 {
@@ -191,7 +208,16 @@ fn true_frame_len(given: u16, channels: u16, bits: u16) -> u16 {
 ///
 /// `hound`'s iterator reads every sample through `io::Read`. That takes 170 µs for a second of 16-bit
 /// samples at 16 kHz; this function takes 2 µs.
-fn mix(data: &[u8], spec: &WavSpec, frame_len: usize) -> Result<Vec<f32>, Error> {
+fn mix(data: &[u8], encoding: &Encoding, channels: usize, frame_len: usize) -> Result<Vec<f32>, Error> {
+    match encoding {
+        Encoding::Linear(spec) => linear(data, spec, frame_len),
+        Encoding::Double => floats(data, channels, |b| f64::from_le_bytes(b) as f32),
+        Encoding::ALaw => Ok(downmix(data, channels, |[byte]| a_law(byte))),
+        Encoding::MuLaw => Ok(downmix(data, channels, |[byte]| mu_law(byte))),
+    }
+}
+
+fn linear(data: &[u8], spec: &WavSpec, frame_len: usize) -> Result<Vec<f32>, Error> {
     let channels = usize::from(spec.channels);
     if !frame_len.is_multiple_of(channels) {
         return Err(damaged("the frame length is no multiple of the channels"));
@@ -206,7 +232,7 @@ fn mix(data: &[u8], spec: &WavSpec, frame_len: usize) -> Result<Vec<f32>, Error>
         // 24 bits in the lower part of a 32-bit container.
         (SampleFormat::Int, 24, 4) => Ok(downmix(data, channels, |[a, b, c, _]| full_scale([0, a, b, c]))),
         (SampleFormat::Int, 32, 4) => Ok(downmix(data, channels, full_scale)),
-        (SampleFormat::Float, 32, 4) => floats(data, channels),
+        (SampleFormat::Float, 32, 4) => floats(data, channels, f32::from_le_bytes),
         _ => Err(hound::Error::Unsupported.into()),
     }
 }
@@ -215,11 +241,36 @@ fn full_scale(bytes: [u8; 4]) -> f32 {
     i32::from_le_bytes(bytes) as f32 / 2_147_483_648.0 // 2^31
 }
 
-fn floats(data: &[u8], channels: usize) -> Result<Vec<f32>, Error> {
-    if !data.as_chunks().0.iter().all(|&b| f32::from_le_bytes(b).is_finite()) {
+/// Expands a byte of A-law (ITU-T G.711): a sign, three bits of exponent and four of mantissa, every other bit inverted.
+fn a_law(byte: u8) -> f32 {
+    let byte = byte ^ 0x55;
+    let (exponent, mantissa) = (byte >> 4 & 7, u16::from(byte & 0x0F) << 4);
+    let magnitude = if exponent == 0 { mantissa + 8 } else { (mantissa + 0x108) << (exponent - 1) };
+    signed(magnitude, byte & 0x80 == 0)
+}
+
+/// Expands a byte of µ-law (ITU-T G.711): the same parts as of A-law, all bits inverted.
+fn mu_law(byte: u8) -> f32 {
+    const BIAS: u16 = 0x84;
+    let byte = !byte;
+    let (exponent, mantissa) = (byte >> 4 & 7, u16::from(byte & 0x0F) << 3);
+    signed(((mantissa + BIAS) << exponent) - BIAS, byte & 0x80 != 0)
+}
+
+fn signed(magnitude: u16, is_negative: bool) -> f32 {
+    let sample = f32::from(magnitude) / 32_768.0;
+    if is_negative { -sample } else { sample }
+}
+
+fn floats<const WIDTH: usize>(
+    data: &[u8],
+    channels: usize,
+    to_f32: impl Fn([u8; WIDTH]) -> f32,
+) -> Result<Vec<f32>, Error> {
+    if !data.as_chunks().0.iter().all(|&bytes| to_f32(bytes).is_finite()) {
         return Err(Error::NotFinite);
     }
-    Ok(downmix(data, channels, |b| f32::from_le_bytes(b).clamp(-1.0, 1.0)))
+    Ok(downmix(data, channels, |bytes| to_f32(bytes).clamp(-1.0, 1.0)))
 }
 
 fn downmix<const WIDTH: usize>(
