@@ -178,6 +178,34 @@ fn an_au_file_is_read_in_each_of_its_encodings() {
     assert!(error.starts_with("AU of another encoding"), "{error}");
 }
 
+/// A CAF file of one channel whose length is not known.
+fn caf(encoding: [u8; 4], flags: u32, width: u32, samples: &[u8]) -> Vec<u8> {
+    let chunk = |name: &[u8; 4], len: i64, body: &[u8]| [&name[..], &len.to_be_bytes(), body].concat();
+    let numbers = [flags, width, 1, 1, 8 * width].map(u32::to_be_bytes).concat();
+    let description = [&16_000_f64.to_be_bytes()[..], &encoding, &numbers].concat();
+    let [description, data] =
+        [chunk(b"desc", 32, &description), chunk(b"data", -1, &[&[0; 4], samples].concat())];
+    [b"caff\0\x01\0\0", &description[..], &chunk(b"free", 3, b"abc"), &data].concat()
+}
+
+#[test]
+fn a_caf_file_is_read_in_each_of_its_encodings() {
+    let with_len = |mut file: Vec<u8>, n_samples: u8| {
+        let at = file.len() - 4 - usize::from(n_samples) - 8;
+        file[at..at + 8].copy_from_slice(&u64::from(4 + n_samples).to_be_bytes());
+        file
+    };
+    let bytes = caf(*b"lpcm", 0, 1, &[0, 64, 128, 32]);
+    assert_eq!(decoded(&bytes).unwrap(), VALUES);
+    assert_eq!(decoded(&[with_len(bytes, 4), vec![0; 99]].concat()).unwrap(), VALUES, "zeros follow");
+    let cut = with_len(caf(*b"lpcm", 2, 2, &SAMPLES.map(i16::to_le_bytes).concat()), 8);
+    assert_eq!(decoded(&cut[..cut.len() - 3]).unwrap(), VALUES[..2], "cut off");
+    assert_eq!(decoded(&caf(*b"lpcm", 0, 2, &SAMPLES.map(i16::to_be_bytes).concat())).unwrap(), VALUES);
+    assert_eq!(decoded(&caf(*b"lpcm", 1, 4, &VALUES.map(f32::to_be_bytes).concat())).unwrap(), VALUES);
+    assert_eq!(decoded(&caf(*b"ulaw", 0, 1, &[0xFF, 0x00])).unwrap(), [0.0, -32_124.0 / 32_768.0]);
+    assert_eq!(decoded(&caf(*b"alaw", 0, 1, &[0xAA])).unwrap(), [32_256.0 / 32_768.0]);
+}
+
 #[test]
 fn a_w64_file_is_read() {
     let guid = |name: &[u8; 4]| [&name[..], &[0; 12]].concat();

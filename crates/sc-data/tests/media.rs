@@ -108,9 +108,12 @@ fn fast_start(m4a: &[u8]) -> Vec<u8> {
 fn a_file_that_was_cut_off_gives_the_samples_it_has() {
     let m4a = fast_start(&read("word.m4a"));
     assert_eq!(decode(&m4a, &Limits::DATASET).unwrap(), decoded("word.m4a"));
-    for (name, bytes) in
-        [("word.aiff", read("word.aiff")), ("word.webm", read("word.webm")), ("word.m4a", m4a)]
-    {
+    for (name, bytes) in [
+        ("word.aiff", read("word.aiff")),
+        ("word.caf", read("word.caf")),
+        ("word.webm", read("word.webm")),
+        ("word.m4a", m4a),
+    ] {
         let cut = &bytes[..bytes.len() * 4 / 5];
         let samples = decode(cut, &Limits::DATASET).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(samples.len() > 9_000 && samples.len() < 15_000, "{name}: {} samples", samples.len());

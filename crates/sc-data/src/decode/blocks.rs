@@ -19,7 +19,7 @@ use crate::Error;
 const BLOCK_S: usize = 10;
 /// Bytes of samples in a block: 33 s of 16 bits at 16 kHz.
 const BLOCK_LEN: usize = 1 << 20;
-/// The longest header of a WAV, AU or W64 file, in bytes: other chunks may come before the samples.
+/// The longest header of a WAV, AU, W64 or CAF file, in bytes: other chunks may come before the samples.
 const MAX_HEADER: u64 = 1 << 20;
 
 /// The limits of a data set's files, without those of size and length.
@@ -97,7 +97,7 @@ impl Source {
     }
 }
 
-/// Finds the samples of an AU or W64 file, or of a WAV file that needs no other decoder.
+/// Finds the samples of an AU, W64 or CAF file, or of a WAV file that needs no other decoder.
 fn find_frames(header: &[u8], file: &File) -> Result<Option<Kin>, Error> {
     if let Some(kin) = Kin::find(header)? {
         return Ok(Some(kin));
@@ -137,7 +137,7 @@ fn next_block(track: &mut Track) -> Result<Option<Mono>, Error> {
     Ok((mix.len() > 0).then(|| Mono { samples: mix.finish(), rate_hz }))
 }
 
-/// The samples of a WAV, AU or W64 file. Each block of them becomes a WAV file of its own.
+/// The samples of a WAV, AU, W64 or CAF file. Each block of them becomes a WAV file of its own.
 struct FrameBlocks {
     kin: Kin,
     samples: Box<dyn Read + Send>,

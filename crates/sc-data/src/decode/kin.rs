@@ -1,9 +1,9 @@
-//! Kinds of WAV by other names: AU and W64 files are written anew as WAV, whose samples they hold.
+//! Kinds of WAV by other names: AU, W64 and CAF files are written anew as WAV, whose samples they hold.
 
 use super::wav::{Header, UNKNOWN_LEN, first};
 use crate::Error;
 
-/// What an AU or W64 file says of its samples, or a WAV file itself.
+/// What an AU, W64 or CAF file says of its samples, or a WAV file itself.
 pub(super) struct Kin {
     /// The contents of the format chunk of a WAV file with the same samples.
     pub format: Vec<u8>,
@@ -24,7 +24,7 @@ struct HighestFirst {
 }
 
 impl Kin {
-    /// Reads the header of an AU or W64 file, if `bytes` begin as one.
+    /// Reads the header of an AU, W64 or CAF file, if `bytes` begin as one.
     ///
     /// # Errors
     /// [`Error::Foreign`] for an AU file whose encoding is no WAV file's.
@@ -32,6 +32,7 @@ impl Kin {
         match bytes {
             [b'.', b's', b'n', b'd', rest @ ..] => au(bytes, rest).transpose(),
             [b'r', b'i', b'f', b'f', ..] => Ok(w64(bytes)),
+            [b'c', b'a', b'f', b'f', ..] => Ok(caf(bytes)),
             _ => Ok(None),
         }
     }
@@ -111,13 +112,57 @@ fn w64(file: &[u8]) -> Option<Kin> {
     }
 }
 
+/// Reads the header of a CAF file (Apple, *Core Audio Format Specification*) whose samples are not compressed: 8 bytes,
+/// then chunks with sizes of 8 bytes, the highest first.
+fn caf(file: &[u8]) -> Option<Kin> {
+    const EDIT_COUNT: usize = 4; // at the beginning of the data chunk
+    let mut start = 8;
+    let mut format = None;
+    loop {
+        let (header, body) = file.get(start..)?.split_at_checked(12)?;
+        let (name, size) = header.split_last_chunk::<8>()?;
+        let len = u64::try_from(i64::from_be_bytes(*size)).unwrap_or(u64::MAX); // -1 up to the end
+        start += header.len();
+        match name {
+            b"desc" => format = Some(caf_format(body)?),
+            b"data" => {
+                let ((format, order), len) = (format?, len.saturating_sub(EDIT_COUNT as u64));
+                return body.get(EDIT_COUNT..).map(|_| Kin { format, start: start + EDIT_COUNT, len, order });
+            }
+            _ => {}
+        }
+        start = usize::try_from(len).ok()?.checked_add(start)?;
+    }
+}
+
+/// Reads the description of a CAF file: rate, encoding, flags, bytes of a packet, frames of it, channels and bits.
+fn caf_format(description: &[u8]) -> Option<(Vec<u8>, Option<HighestFirst>)> {
+    let (rate_hz, words) = description.split_first_chunk()?;
+    let word = |index| words.as_chunks().0.get(index).map(|bytes| u32::from_be_bytes(*bytes));
+    let (flags, frame_len, channels, bits) = (word(1)?, word(2)?, word(4)?, word(5)?);
+    let (is_float, is_lowest_first) = (flags & 1 != 0, flags & 2 != 0);
+    let width = frame_len.checked_div(channels).filter(|width| *width > 0)?;
+    let tag = match words.first_chunk()? {
+        b"lpcm" if bits != width.saturating_mul(8) => return None,
+        b"lpcm" if is_float => 3,
+        b"lpcm" => 1,
+        b"alaw" if width == 1 => 6,
+        b"ulaw" if width == 1 => 7,
+        _ => return None,
+    };
+    let order = HighestFirst { width: width.try_into().ok()?, is_signed_byte: tag == 1 && width == 1 };
+    let (channels, width) = (channels.try_into().ok()?, width.try_into().ok()?);
+    let format = format_chunk(tag, channels, f64::from_be_bytes(*rate_hz) as u32, width);
+    Some((format, (width == 1 || !is_lowest_first).then_some(order)))
+}
+
 fn format_chunk(tag: u16, channels: u16, rate_hz: u32, width: u16) -> Vec<u8> {
     let frame_len = channels.wrapping_mul(width);
     let mut chunk = [tag.to_le_bytes(), channels.to_le_bytes()].concat();
     chunk.extend(rate_hz.to_le_bytes());
     chunk.extend(rate_hz.wrapping_mul(frame_len.into()).to_le_bytes());
     chunk.extend(frame_len.to_le_bytes());
-    chunk.extend((8 * width).to_le_bytes());
+    chunk.extend(width.wrapping_mul(8).to_le_bytes());
     chunk.extend([0, 0]); // no extension
     chunk
 }
