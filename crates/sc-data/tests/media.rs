@@ -278,6 +278,20 @@ fn a_file_that_is_no_sound_is_refused_in_blocks_too() {
 }
 
 #[test]
+fn samples_in_quicktime_are_read_in_either_order_of_bytes() {
+    let mut file = read("highest-first.mov");
+    let samples = decode(&file, &Limits::DATASET).unwrap();
+    assert_eq!(samples, decoded("word.wav")[8_000..][..samples.len()]);
+    let [start, end, order] = [b"mdat", b"moov", b"enda"]
+        .map(|name| file.windows(4).position(|bytes| bytes == name).unwrap() + name.len());
+    for sample in file[start..end - 8].as_chunks_mut::<3>().0 {
+        sample.reverse();
+    }
+    file[order + 1] = 1;
+    assert_eq!(decode(&file, &Limits::DATASET).unwrap(), samples);
+}
+
+#[test]
 fn logarithmic_samples_are_expanded() {
     // 8 bits of A-law or µ-law: 35 dB and a little more for speech (ITU-T G.711).
     for name in ["alaw.wav", "mulaw.wav"] {

@@ -11,6 +11,7 @@ use super::kin::Kin;
 use super::limits::Limits;
 use super::media::{self, Track, guarded};
 use super::mono::{Downmix, Mono};
+use super::quicktime;
 use super::resample::StreamResampler;
 use super::wav::{Format, Header};
 use crate::Error;
@@ -122,8 +123,9 @@ fn open_track(header: Vec<u8>, file: File) -> Result<Track<'static>, Error> {
         };
         guarded(|| Track::open(|| from_begin().map_err(unreadable)))
     } else {
+        let is_highest_first = quicktime::is_highest_first(&mut Cursor::new(&header));
         let whole = Cursor::new(header).chain(file);
-        guarded(|| Track::begin(ReadOnlySource::new(whole)))
+        guarded(|| Track::begin(ReadOnlySource::new(whole), is_highest_first))
     }
 }
 

@@ -19,6 +19,7 @@ use symphonia::core::{
 
 use super::limits::Limits;
 use super::mono::{Downmix, Mono};
+use super::quicktime;
 use crate::Error;
 
 /// Sample rate of decoded Opus, whatever the input's was (RFC 6716, section 2). A decoder can also decode to 16 kHz, by
@@ -61,13 +62,15 @@ impl<'a> Track<'a> {
     /// Finds the first sound of a file without tags. What its end should say misleads symphonia in a file that was cut
     /// off, so that such a file is read once more as it comes, without a look ahead.
     pub fn open<S: MediaSource + 'a>(source: impl Fn() -> Result<S, Error>) -> Result<Self, Error> {
-        Self::begin(source()?).or_else(|first| Self::begin(ReadOnlySource::new(source()?)).map_err(|_| first))
+        let is_highest_first = quicktime::is_highest_first(&mut source()?);
+        Self::begin(source()?, is_highest_first)
+            .or_else(|first| Self::begin(ReadOnlySource::new(source()?), is_highest_first).map_err(|_| first))
     }
 
     /// Finds the first sound of a source without tags.
-    pub fn begin(source: impl MediaSource + 'a) -> Result<Self, Error> {
+    pub fn begin(source: impl MediaSource + 'a, is_highest_first: bool) -> Result<Self, Error> {
         let format = probe(source)?;
-        let (id, decoder) = choose(format.as_ref())?;
+        let (id, decoder) = choose(format.as_ref(), is_highest_first)?;
         let part = Part::new(format.as_ref());
         let mut track = Self { format, id, decoder, part, is_at_first: false };
         track.is_at_first = track.advance()?;
@@ -101,7 +104,9 @@ impl<'a> Track<'a> {
     fn next_packet(&mut self) -> Result<Option<Packet>, MediaError> {
         loop {
             match self.format.next_packet() {
-                Err(MediaError::ResetRequired) => (self.id, self.decoder) = choose(self.format.as_ref())?,
+                Err(MediaError::ResetRequired) => {
+                    (self.id, self.decoder) = choose(self.format.as_ref(), false)?;
+                }
                 packet => return packet,
             }
         }
@@ -109,10 +114,14 @@ impl<'a> Track<'a> {
 }
 
 /// Chooses the sound among the tracks of a file. Returns the track's number and its decoder.
-fn choose(format: &dyn FormatReader) -> Result<(u32, Decoder), MediaError> {
+fn choose(format: &dyn FormatReader, is_highest_first: bool) -> Result<(u32, Decoder), MediaError> {
     let track = format.default_track(TrackType::Audio).ok_or(unsupported("there is no sound in it"))?;
     let codec = track.codec_params.as_ref().and_then(|codec| codec.audio());
-    Ok((track.id, Decoder::new(codec.ok_or(unsupported("its codec is not known"))?)?))
+    let mut codec = codec.ok_or(unsupported("its codec is not known"))?.clone();
+    if is_highest_first {
+        codec.codec = quicktime::with_highest_first(codec.codec);
+    }
+    Ok((track.id, Decoder::new(&codec)?))
 }
 
 /// The first of the MP3 files that were joined to one.

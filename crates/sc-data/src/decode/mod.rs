@@ -8,6 +8,7 @@ mod kin;
 mod limits;
 mod media;
 mod mono;
+mod quicktime;
 mod resample;
 mod wav;
 
