@@ -10,8 +10,13 @@ use std::{
 #[non_exhaustive]
 pub enum Error {
     /// The bytes do not begin as an audio file of a known format.
-    #[error("not an audio file: expected WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, WebM, Ogg Vorbis or Opus")]
+    #[error(
+        "not an audio file: expected WAV, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, WebM, Ogg Vorbis or Opus"
+    )]
     NotAudio,
+    /// The file has no bytes.
+    #[error("the file is empty")]
+    EmptyFile,
     /// The audio is of a format that is not read.
     #[error("{format}: this format is not read; `ffmpeg -i FILE -ar 16000 -ac 1 word.wav` makes one that is")]
     Foreign {

@@ -225,10 +225,20 @@ fn a_w64_file_is_read() {
 
 #[test]
 fn what_is_not_read_is_named_with_a_way_out() {
-    let gsm = patched(wav_16(1, &SAMPLES), 20, &0x31_u16.to_le_bytes());
+    let in_wav = |tag: u16| patched(wav_16(1, &SAMPLES), 20, &tag.to_le_bytes());
+    let transport = [&[0x47; 1][..], &[0; 187]].concat().repeat(3);
     let speex = [b"OggS", [0; 24].as_slice(), b"Speex   1.2"].concat();
     for (bytes, name) in [
-        (gsm.as_slice(), "GSM 6.10 in WAV"),
+        (in_wav(0x31).as_slice(), "GSM 6.10 in WAV"),
+        (&in_wav(0x55), "MP3 in WAV"),
+        (&in_wav(0x65), "G.722 in WAV"),
+        (&in_wav(0xFF), "AAC in WAV"),
+        (&in_wav(0x566F), "Vorbis in WAV"),
+        (&transport, "MPEG-TS"),
+        (b"FLV\x01\x04", "FLV"),
+        (b"\0\0\0\x08ftyp\0\0\0\x18stsd\0\0\0\0\0\0\0\x01\0\0\0\x08samr", "AMR"),
+        (b"RIFF\0\0\0\0AVI LIST", "AVI"),
+        (b"\x56\xE1\x20\0", "AAC in LATM"),
         (b"#!AMR-WB\n", "AMR"),
         (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9", "WMA"),
         (b"wvpk\0\0\0\0", "WavPack"),
@@ -261,10 +271,15 @@ fn a_header_that_was_cut_off_is_unreadable() {
 
 #[test]
 fn what_does_not_begin_as_a_wav_file_is_not_audio() {
-    let others: [&[u8]; 5] = [b"", b"RIFF", b"RIFF\0\0\0\0AVI LIST", b"OggS\0\x02", b"<!DOCTYPE html>"];
+    let others: [&[u8]; 4] = [b"RIFF", b"RIFF\0\0\0\0MIDI", b"OggS\0\x02", b"<!DOCTYPE html>"];
     for bytes in others {
         assert!(matches!(decoded(bytes), Err(Error::NotAudio)), "{bytes:?}");
     }
+}
+
+#[test]
+fn a_file_without_bytes_is_said_to_be_empty() {
+    assert_eq!(decoded(b"").unwrap_err().to_string(), "the file is empty");
 }
 
 #[test]

@@ -278,6 +278,22 @@ fn a_file_that_is_no_sound_is_refused_in_blocks_too() {
 }
 
 #[test]
+fn a_codec_that_is_not_read_is_named_with_a_way_out() {
+    for (from, to, name) in [
+        (b"A_OPUS", b"A_TTA1", "True Audio"),
+        (b"A_OPUS", b"A_NONE", "an unknown codec"),
+        (b"\x9F\x81\x01\xB5\x88\x40", b"\x9F\x81\x06\xB5\x88\x40", "Opus of more than two channels"),
+    ] {
+        let mut file = read("word.webm");
+        let at = file.windows(from.len()).position(|bytes| bytes == from).unwrap();
+        file[at..at + to.len()].copy_from_slice(to);
+        let error = decode(&file, &Limits::default()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}: ")) && error.contains("-ac 1"), "{error}");
+        assert_both_ways_are_the_same(&file, "word.webm");
+    }
+}
+
+#[test]
 fn samples_in_quicktime_are_read_in_either_order_of_bytes() {
     let mut file = read("highest-first.mov");
     let samples = decode(&file, &Limits::DATASET).unwrap();

@@ -239,7 +239,7 @@ impl From<ApiError> for tonic::Status {
 pub struct Body {
     /// The mistake, and what would be right.
     #[schema(
-        example = "not an audio file: expected WAV, AIFF, CAF, FLAC, MP3, AAC, MP4, WebM, Ogg Vorbis or Opus"
+        example = "not an audio file: expected WAV, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, WebM, Ogg Vorbis or Opus"
     )]
     pub error: String,
 }

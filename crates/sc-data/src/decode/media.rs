@@ -8,7 +8,10 @@ use std::panic::{self, AssertUnwindSafe};
 use opus_pure::OpusDecoder;
 use symphonia::core::{
     audio::Channels,
-    codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS},
+    codecs::CodecParameters,
+    codecs::audio::{
+        AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS,
+    },
     errors::Error as MediaError,
     formats::{FormatOptions, FormatReader, TrackType, probe::Hint, well_known::FORMAT_ID_MP3},
     io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource},
@@ -17,6 +20,7 @@ use symphonia::core::{
     units::{Duration, Timestamp},
 };
 
+use super::foreign;
 use super::limits::Limits;
 use super::mono::{Downmix, Mono};
 use super::quicktime;
@@ -84,7 +88,7 @@ impl<'a> Track<'a> {
     }
 
     /// Decodes the next packet with samples, if there is one. Passes over damaged packets, as players do.
-    fn advance(&mut self) -> Result<bool, MediaError> {
+    fn advance(&mut self) -> Result<bool, Error> {
         let mut failure = None;
         while let Some(mut packet) = self.next_packet()? {
             if packet.track_id != self.id {
@@ -97,31 +101,40 @@ impl<'a> Track<'a> {
                 Err(error) => failure = Some(error),
             }
         }
-        failure.map_or(Ok(false), Err)
+        failure.map_or(Ok(false), |error| Err(error.into()))
     }
 
     /// Returns the next packet, also of the files that follow in a chain of Ogg files (RFC 3533, section 4).
-    fn next_packet(&mut self) -> Result<Option<Packet>, MediaError> {
+    fn next_packet(&mut self) -> Result<Option<Packet>, Error> {
         loop {
             match self.format.next_packet() {
                 Err(MediaError::ResetRequired) => {
                     (self.id, self.decoder) = choose(self.format.as_ref(), false)?;
                 }
-                packet => return packet,
+                packet => return Ok(packet?),
             }
         }
     }
 }
 
 /// Chooses the sound among the tracks of a file. Returns the track's number and its decoder.
-fn choose(format: &dyn FormatReader, is_highest_first: bool) -> Result<(u32, Decoder), MediaError> {
-    let track = format.default_track(TrackType::Audio).ok_or(unsupported("there is no sound in it"))?;
+fn choose(format: &dyn FormatReader, is_highest_first: bool) -> Result<(u32, Decoder), Error> {
+    let track = format.default_track(TrackType::Audio).ok_or_else(|| no_sound(format))?;
     let codec = track.codec_params.as_ref().and_then(|codec| codec.audio());
     let mut codec = codec.ok_or(unsupported("its codec is not known"))?.clone();
     if is_highest_first {
         codec.codec = quicktime::with_highest_first(codec.codec);
     }
     Ok((track.id, Decoder::new(&codec)?))
+}
+
+/// Returns the error that says whether there is a track that may be sound.
+fn no_sound(format: &dyn FormatReader) -> Error {
+    let may_be_sound = |codec: &CodecParameters| codec.audio().is_some();
+    if format.tracks().iter().any(|track| track.codec_params.as_ref().is_none_or(may_be_sound)) {
+        return Error::Foreign { format: "an unknown codec" };
+    }
+    unsupported("there is no sound in it").into()
 }
 
 /// The first of the MP3 files that were joined to one.
@@ -239,15 +252,16 @@ enum Codec {
 }
 
 impl Decoder {
-    fn new(parameters: &AudioCodecParameters) -> Result<Self, MediaError> {
+    fn new(parameters: &AudioCodecParameters) -> Result<Self, Error> {
         let codec = if parameters.codec == CODEC_ID_OPUS {
             let channels = parameters.channels.as_ref().map_or(2, Channels::count);
             let decoder = OpusDecoder::new(OPUS_RATE_HZ as i32, channels)
-                .map_err(|_| unsupported("Opus of more than two channels"))?;
+                .map_err(|_| Error::Foreign { format: "Opus of more than two channels" })?;
             Codec::Opus { decoder: Box::new(decoder), channels, pre_skip: pre_skip(parameters) }
         } else {
             let codecs = symphonia::default::get_codecs();
-            Codec::Other(codecs.make_audio_decoder(parameters, &AudioDecoderOptions::default())?)
+            let decoder = codecs.make_audio_decoder(parameters, &AudioDecoderOptions::default());
+            Codec::Other(decoder.map_err(|error| refusal(parameters.codec, error))?)
         };
         Ok(Self { codec, samples: Vec::new(), range: 0..0, channels: 1, rate_hz: OPUS_RATE_HZ })
     }
@@ -279,6 +293,12 @@ impl Decoder {
         }
         Ok(())
     }
+}
+
+/// Names the codec, if it is one that is not read.
+fn refusal(codec: AudioCodecId, error: MediaError) -> Error {
+    let is_foreign = matches!(error, MediaError::Unsupported(_));
+    foreign::name_codec(codec).filter(|_| is_foreign).unwrap_or(error.into())
 }
 
 /// Returns the samples to skip at the beginning, from the `OpusHead` of Ogg and `WebM` (RFC 7845, section 5.1).

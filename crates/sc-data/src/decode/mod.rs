@@ -25,12 +25,13 @@ use mono::Mono;
 /// The format is known by its content: WAV, RF64, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, `WebM`, Ogg Vorbis or
 /// Opus.
 /// Integers are divided by their full scale, floats are clamped to [-1, 1], and channels are mixed by
-/// their mean, or the first counts where the mean cancels. A file that was cut off, or streamed without sizes in its header, gives the samples it has.
+/// their mean, or the first counts where the mean cancels. A file that was cut off, or streamed without sizes in its
+/// header, gives the samples it has, and MP3 or Ogg files that were joined give those of all.
 /// Resampling may overshoot [-1, 1] a little.
 ///
 /// # Errors
-/// [`Error::NotAudio`] if `bytes` do not begin as an audio file, [`Error::Foreign`] if they begin as one of a format
-/// that is not read, [`Error::Wav`] and [`Error::Media`] if they
+/// [`Error::EmptyFile`] if there are no `bytes`, [`Error::NotAudio`] if they do not begin as an audio file,
+/// [`Error::Foreign`] if they are of a format or codec that is not read, [`Error::Wav`] and [`Error::Media`] if they
 /// are damaged or in an unknown encoding, [`Error::Empty`] and [`Error::NotFinite`] for the samples. Any other
 /// error names the limit that was exceeded.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
