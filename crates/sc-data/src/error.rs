@@ -14,9 +14,6 @@ pub enum Error {
         "not an audio file: expected WAV, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, WebM, Ogg Vorbis or Opus"
     )]
     NotAudio,
-    /// The file has no bytes.
-    #[error("the file is empty")]
-    EmptyFile,
     /// The audio is of a format that is not read.
     #[error("{format}: this format is not read; `ffmpeg -i FILE -ar 16000 -ac 1 word.wav` makes one that is")]
     Foreign {
@@ -29,8 +26,8 @@ pub enum Error {
     /// An audio file of another format that is damaged or uses an unsupported encoding.
     #[error("unreadable recording")]
     Media(#[from] symphonia::core::errors::Error),
-    /// The audio has no samples.
-    #[error("the recording holds no samples")]
+    /// The audio has no samples, or the file no bytes.
+    #[error("the recording is empty: it holds no samples")]
     Empty,
     /// A sample that is not a finite number.
     #[error("the recording holds a sample that is not a finite number")]

@@ -81,7 +81,7 @@ const IN_WAV: [(u16, &str); 21] = [
 /// Returns the error that names the format of `bytes`, if it is one of those.
 pub(super) fn name(bytes: &[u8]) -> Option<Error> {
     if bytes.is_empty() {
-        return Some(Error::EmptyFile);
+        return Some(Error::Empty);
     }
     let begins = |(beginning, _): &&(&[u8], _)| bytes.starts_with(beginning);
     let in_ogg =

@@ -30,7 +30,7 @@ use mono::Mono;
 /// Resampling may overshoot [-1, 1] a little.
 ///
 /// # Errors
-/// [`Error::EmptyFile`] if there are no `bytes`, [`Error::NotAudio`] if they do not begin as an audio file,
+/// [`Error::NotAudio`] if `bytes` do not begin as an audio file,
 /// [`Error::Foreign`] if they are of a format or codec that is not read, [`Error::Wav`] and [`Error::Media`] if they
 /// are damaged or in an unknown encoding, [`Error::Empty`] and [`Error::NotFinite`] for the samples. Any other
 /// error names the limit that was exceeded.

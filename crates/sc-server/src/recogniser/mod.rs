@@ -51,7 +51,6 @@ impl Audio {
     /// Returns the audio as 16 kHz mono samples.
     fn decode(&self, limits: &Limits) -> Result<Vec<f32>, sc_data::Error> {
         match self {
-            Self::File(bytes) if bytes.is_empty() => Err(sc_data::Error::Empty),
             Self::File(bytes) => decode(bytes, limits),
             Self::Samples { samples, rate_hz } => {
                 limits.check_format(1, *rate_hz)?;

@@ -241,7 +241,7 @@ fn an_empty_file_or_body_is_422_and_said_to_be_empty() {
         server.predict_raw("application/x-www-form-urlencoded", Vec::new()),
         server.predict_raw("application/json", json),
     ] {
-        assert_eq!(read(response), (422, error("the recording holds no samples")));
+        assert_eq!(read(response), (422, error(&sc_data::Error::Empty.to_string())));
     }
 }
 
