@@ -33,7 +33,7 @@ export class Detector {
         return takeFromExternrefTable0(ret[0]);
     }
     /**
-     * The likeliest label of the newest window, or null before the first second is over.
+     * The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is null.
      * @returns {any}
      */
     get latest() {
