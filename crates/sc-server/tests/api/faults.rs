@@ -43,10 +43,19 @@ pub fn under_load(n_clients: usize, ask: impl Fn() + Sync, act: impl FnOnce()) -
             assert!(clients.iter().all(|client| !client.is_finished()), "a client has failed");
             thread::sleep(Duration::from_millis(5));
         }
+        let _over = SetOnDrop(&is_over); // also if `act` fails: its message is lost in a test that does not end
         act();
-        is_over.store(true, Ordering::Relaxed);
     });
     n_answers.into_inner()
+}
+
+/// Sets a mark when it is dropped.
+pub struct SetOnDrop<'a>(pub &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]

@@ -14,7 +14,10 @@ use sc_data::Limits;
 use sc_server::{Access, Capacity, Service};
 use serde_json::{Value, json};
 
-use crate::helpers::{TestServer, error, read, service, wav};
+use crate::{
+    faults::SetOnDrop,
+    helpers::{TestServer, error, read, service, wav},
+};
 
 #[test]
 fn a_body_over_the_limit_is_413_and_the_client_hears_it() {
@@ -93,9 +96,8 @@ fn while_busy<T>(server: &TestServer, ask: impl FnOnce() -> T) -> T {
                 server.predict(slow_to_decode.clone());
             }
         });
-        let answer = ask();
-        is_over.store(true, Ordering::Relaxed);
-        answer
+        let _over = SetOnDrop(&is_over);
+        ask()
     })
 }
 
