@@ -46,7 +46,6 @@ impl Lifecycle {
     }
 
     /// Waits until [`close`](Self::close) is called.
-    #[cfg(feature = "grpc")]
     pub(crate) async fn closed(&self) {
         self.reached(Part::Closed).await;
     }
@@ -62,7 +61,6 @@ impl Lifecycle {
         let _ = timeout(Duration::from_secs(SHUTDOWN_S), self.0.closed()).await;
     }
 
-    #[cfg(feature = "grpc")]
     async fn reached(&self, part: Part) {
         let _ = self.0.subscribe().wait_for(|now| *now >= part).await; // never fails: the sender is here
     }
