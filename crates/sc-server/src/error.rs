@@ -15,8 +15,6 @@ use sc_data::with_causes;
 use sc_model::words::TeachError;
 use serde::Serialize;
 
-use crate::model::WordsError;
-
 /// Seconds after which a refused client may try again. A full queue empties in less.
 const RETRY_AFTER_S: u64 = 1;
 
@@ -106,6 +104,22 @@ pub enum ApiError {
     /// The server made a mistake. Only the log says which.
     #[error("the server failed to answer: its log says why")]
     Internal(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// The reason why the words stay as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum WordsError {
+    /// The server keeps no words.
+    #[error(
+        "this server teaches no words: start it with --teach FILE (SC_TEACH), a file that it keeps them in"
+    )]
+    NoTeaching,
+    /// The word cannot be taught or forgotten.
+    #[error(transparent)]
+    Teach(TeachError),
+    /// The file could not be written. Its name is for the log alone.
+    #[error("the words stay as they were: the server cannot write them down, and its log says why")]
+    Unsaved,
 }
 
 impl ApiError {

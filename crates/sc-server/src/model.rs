@@ -12,7 +12,7 @@ use sc_model::{
     words::{Recording, Taught, TeachError, forget, teach},
 };
 
-use crate::error::ApiError;
+use crate::error::{ApiError, WordsError};
 
 /// The origin of a model.
 #[derive(Clone, Debug)]
@@ -56,22 +56,6 @@ impl fmt::Display for ModelSource {
             None => f.write_str("the model compiled in"),
         }
     }
-}
-
-/// The reason why the words stay as they were.
-#[derive(Debug, thiserror::Error)]
-pub enum WordsError {
-    /// The server keeps no words.
-    #[error(
-        "this server teaches no words: start it with --teach FILE (SC_TEACH), a file that it keeps them in"
-    )]
-    NoTeaching,
-    /// The word cannot be taught or forgotten.
-    #[error(transparent)]
-    Teach(TeachError),
-    /// The file could not be written. Its name is for the log alone.
-    #[error("the words stay as they were: the server cannot write them down, and its log says why")]
-    Unsaved,
 }
 
 /// The model that answers.

@@ -1,8 +1,7 @@
 //! Compares the recordings of a word with each other.
 
-use super::report::{LeftOut, Reason, TeachError};
+use super::report::{LeftOut, N_RECORDINGS, Reason, TeachError};
 use super::takes::Take;
-use super::teach::N_RECORDINGS;
 use super::vector::{dot, normalise};
 
 /// Fewer recordings cannot be compared: each needs two others.

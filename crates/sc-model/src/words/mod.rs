@@ -15,9 +15,9 @@ mod teach;
 mod vector;
 
 pub use pool::pool;
-pub use report::{Advice, LeftOut, Nearest, Reason, Recording, Taught, TeachError};
+pub use report::{Advice, LeftOut, N_RECORDINGS, Nearest, Reason, Recording, Taught, TeachError};
 pub use space::{Embedding, WordSpace};
 pub use taught::TaughtWord;
-pub use teach::{N_RECORDINGS, check, forget, forget_all, teach};
+pub use teach::{check, forget, forget_all, teach};
 
 pub(crate) use taught::{combine, confidence};

@@ -1,8 +1,11 @@
 //! What is said of a word that is taught, or not.
 
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 
-use super::teach::N_RECORDINGS;
+/// Numbers of recordings that teach a word.
+pub const N_RECORDINGS: RangeInclusive<usize> = 3..=50;
 
 /// A recording of a word.
 pub struct Recording {

@@ -3,14 +3,11 @@
 use sc_data::{Labels, normal_form, word_label};
 
 use super::likeness::{check_is_one, leave_out_unlike, mean_direction, scores_of_each, unlike};
-use super::report::{Advice, LeftOut, Nearest, Recording, Taught, TeachError};
+use super::report::{Advice, LeftOut, N_RECORDINGS, Nearest, Recording, Taught, TeachError};
 use super::takes::{Heard, Take, listen};
 use super::taught::TaughtWord;
 use super::vector::dot;
 use crate::record::Record;
-
-/// Numbers of recordings that teach a word.
-pub const N_RECORDINGS: std::ops::RangeInclusive<usize> = 3..=50;
 
 /// Number of recordings from which more of them help little.
 const ENOUGH: usize = 5;

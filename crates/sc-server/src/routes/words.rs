@@ -10,8 +10,7 @@ use serde::Serialize;
 
 use crate::{
     admission::admit,
-    error::{AccessErrors, ApiError, AudioErrors, Body},
-    model::WordsError,
+    error::{AccessErrors, ApiError, AudioErrors, Body, WordsError},
     paths::{TAUGHT_RECORD, WORD, WORDS},
     recogniser::Audio,
     state::AppState,

@@ -58,12 +58,15 @@ pub(crate) fn read(data: &Path) -> Result<(SpeechCommands, SampleCache)> {
     let bar = progress::bar(dataset.clips().len(), "reading");
     let open = |path: &Path| SampleCache::open(&dataset, path, |done, _| bar.set_position(done as u64));
     let beside = dataset.cache_path();
-    let cache = match (open(&beside), users_cache(&beside)) {
-        (Err(DatasetError::Io { path, source }), Some(elsewhere)) if path == beside => {
-            note!("{}: {source}; the samples are kept in {}", beside.display(), elsewhere.display());
+    let cache = match open(&beside) {
+        Err(DatasetError::Io { path, source }) if path == beside => {
+            let Some(elsewhere) = users_cache(&beside) else {
+                return Err(DatasetError::Io { path, source }.into());
+            };
+            note!("{}: {source}; the samples are kept in {}", path.display(), elsewhere.display());
             open(&elsewhere)
         }
-        (cache, _) => cache,
+        cache => cache,
     }?;
     bar.finish_and_clear();
     Ok((dataset, cache))
