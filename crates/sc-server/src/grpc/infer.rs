@@ -28,10 +28,10 @@ pub fn server() -> ServerMetadata {
     }
 }
 
-/// Answers `ModelReady`.
+/// Answers `ModelReady`: not while the server stops, as `ServerReady`.
 pub fn ready(state: &AppState, model: ModelName) -> Result<Yes, ApiError> {
     named(model.name, model.version).check(&state.name)?;
-    Ok(Yes { yes: true })
+    Ok(Yes { yes: !state.lifecycle.is_stopping() })
 }
 
 /// Answers `ModelMetadata`.

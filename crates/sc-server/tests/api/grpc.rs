@@ -6,6 +6,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     num::{NonZeroU32, NonZeroUsize},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -255,6 +256,20 @@ fn a_stream_answers_each_message_and_goes_on_after_a_mistake() {
     let heard: Vec<_> = answers.iter().map(|answer| answer.infer_response.is_some()).collect();
     assert_eq!(heard, [true, false, true]);
     assert!(answers[1].error_message.starts_with("not an audio file"), "{}", answers[1].error_message);
+}
+
+#[test]
+fn a_server_told_to_stop_is_no_longer_ready_but_answers() {
+    let service = service();
+    let lifecycle = Arc::clone(&service.lifecycle);
+    let mut pair = Pair::start(service);
+    lifecycle.stop();
+
+    let name = ModelName { name: "speech-commands".into(), version: String::new() };
+    let server: Yes = pair.ask("/inference.GRPCInferenceService/ServerReady", Empty {}).unwrap();
+    let model: Yes = pair.ask("/inference.GRPCInferenceService/ModelReady", name).unwrap();
+    assert_eq!((server.yes, model.yes), (false, false));
+    assert!(pair.infer(files(&[wav(200.0, 1.0, 16_000)])).is_ok());
 }
 
 #[test]
