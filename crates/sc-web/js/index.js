@@ -9,12 +9,19 @@ const MODEL = new URL('./model.safetensors', import.meta.url);
 
 let engine;
 
-// Loads the WebAssembly once.
+// Loads the WebAssembly once. After a failure, a later call tries again.
 function load() {
-  engine ??= WebAssembly.validate(RELAXED_SIMD)
+  engine ??= build().catch((error) => {
+    engine = undefined;
+    throw error;
+  });
+  return engine;
+}
+
+function build() {
+  return WebAssembly.validate(RELAXED_SIMD)
     ? start(import('./relaxed/sc_web.js'), new URL('./relaxed/sc_web_bg.wasm', import.meta.url))
     : start(import('./simd/sc_web.js'), new URL('./simd/sc_web_bg.wasm', import.meta.url));
-  return engine;
 }
 
 async function start(module, wasm) {

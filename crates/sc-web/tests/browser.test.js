@@ -100,6 +100,19 @@ test('labels are the native ones, probabilities to 1e-4', async () => {
   await page.close();
 });
 
+test('what could not be loaded is asked for again', async () => {
+  const page = await visit();
+  const load = () => page.evaluate(async () => {
+    const { Recognizer } = await import('/speech-commands/index.js');
+    return Recognizer.load().then(() => 'loaded', ({ message }) => message);
+  });
+  await page.route('**/*.wasm', (route) => route.abort());
+  assert.match(await load(), /cannot read .*\.wasm/);
+  await page.unroute('**/*.wasm');
+  assert.equal(await load(), 'loaded');
+  await page.close();
+});
+
 test('listening ends, and what cannot be used is refused', async () => {
   const page = await visit();
   const result = await page.evaluate(async () => {
