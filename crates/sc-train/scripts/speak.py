@@ -85,11 +85,15 @@ def check_data(data):
             sys.exit(f"error: {data} has no {split}: expected a data set that `sc-data fetch` left")
 
 
+def dictionary(path):
+    """Returns the words of a file, one per line, that are neither commands nor like one, and not too long for a second."""
+    return [word for word in path.read_text().split() if word.isascii() and word.isalpha() and word.islower()
+            and 2 <= len(word) <= 9 and word not in ALIKE]
+
+
 def plan(arguments):
     """Returns each clip's number, folder and text, and the language that reads it unless that is English."""
-    words = arguments.words.read_text().split()
-    words = [word for word in words if word.isascii() and word.isalpha() and word.islower()
-             and 2 <= len(word) <= 9 and word not in ALIKE]
+    words = dictionary(arguments.words)
     short_words = [word for word in words if len(word) <= 4]
     rng = random.Random(1)
     for number in range(arguments.commands * len(COMMANDS)):

@@ -237,7 +237,7 @@ fn added(n_clips: usize) -> String {
     }
     format!(
         " {n_clips} clips more are not the archive's: words spoken by synthesisers and speech of people from Debian's \
-         packages (`speak.py` and `people.py` in `crates/sc-train/scripts`), or recordings of one's own."
+         packages (`speak.py`, `kokoro.py` and `people.py` in `crates/sc-train/scripts`), or recordings of one's own."
     )
 }
 
