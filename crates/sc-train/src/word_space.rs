@@ -29,11 +29,28 @@ const SHRINKAGE: f64 = 0.2;
 /// Directions of the space: with fewer, unseen words are told apart worse; with more, real voices are.
 const N_DIRECTIONS: usize = 128;
 
+/// Share of the published clips, which people recorded, in the covariances and in the bank, however many clips of
+/// synthesisers were added: with less, words of real voices are told apart worse, with more, words that are in no
+/// published data set (`assets/RUNS.md`).
+const PUBLISHED_SHARE: f64 = 0.4;
+
 /// Clips of speech in the bank, and seconds of noise: together 297 kB.
 const BANK: [usize; 2] = [500, 80];
 
 /// Least clips of speech for a bank that says something of ordinary speech.
 const LEAST_BANK: usize = 60;
+
+/// Clips of one kind, each with the number of its word.
+struct Drawn {
+    words: Vec<usize>,
+    sources: Vec<Source>,
+}
+
+/// The pooled frames of [`Drawn`] clips, around the mean of all.
+struct Group {
+    words: Vec<usize>,
+    clips: Vec<DVector<f64>>,
+}
 
 /// Fits a word space for the network of `classifier`, or returns `None` if there are too few clips.
 ///
@@ -49,34 +66,58 @@ pub(crate) fn fit(
     cache: &SampleCache,
 ) -> Result<Option<WordSpace>> {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    let (words, clips): (Vec<_>, Vec<_>) = clips(dataset, cache, &mut rng).into_iter().unzip();
-    if clips.len() < LEAST_BANK {
+    let drawn = [true, false].map(|is_published| draw(dataset, cache, is_published, &mut rng));
+    let drawn: Vec<_> = drawn.into_iter().filter(|drawn| !drawn.sources.is_empty()).collect();
+    if drawn.iter().map(|drawn| drawn.sources.len()).sum::<usize>() < LEAST_BANK {
         return Ok(None);
     }
-    let pooled = pool_all(classifier, cache, &clips)?;
-    let mean = mean(&pooled);
-    let Some(projection) = projection(&pooled, &words, &mean) else { return Ok(None) };
-    let mut bank = pooled;
-    bank.shuffle(&mut rng);
-    bank.truncate(BANK[0]);
+    let pooled: Vec<_> =
+        drawn.iter().map(|drawn| pool_all(classifier, cache, &drawn.sources)).collect::<Result<_>>()?;
+    let mean = mean(pooled.iter().flatten());
+    let groups = drawn.into_iter().zip(&pooled).map(|(Drawn { words, .. }, clips)| Group {
+        words,
+        clips: clips.iter().map(|clip| vector(clip) - &mean).collect(),
+    });
+    let Some(projection) = projection(&groups.collect::<Vec<_>>()) else { return Ok(None) };
+    let mut bank = bank(pooled, &mut rng);
     bank.extend(pool_all(classifier, cache, &noises(cache, &mut rng))?);
     Ok(Some(WordSpace::new(mean.iter().map(|value| *value as f32).collect(), projection, &bank)))
 }
 
-/// Draws clips of every word of the training split, each with the number of its word.
-fn clips(dataset: &SpeechCommands, cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<(usize, Source)> {
+/// Draws clips of every word of the training split, of those that are published or of those that were added.
+fn draw(dataset: &SpeechCommands, cache: &SampleCache, is_published: bool, rng: &mut ChaCha8Rng) -> Drawn {
     let mut words: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for clip in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
-        if let Some(word) = dataset.clips()[clip].said() {
-            words.entry(word).or_default().push(clip);
+    for index in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
+        let clip = &dataset.clips()[index];
+        if let Some(word) = clip.said().filter(|_| clip.is_published() == is_published) {
+            words.entry(word).or_default().push(index);
         }
     }
-    let mut drawn = Vec::new();
+    let mut drawn = Drawn { words: Vec::new(), sources: Vec::new() };
     for (word, mut clips) in words.into_values().enumerate() {
         clips.shuffle(rng);
-        drawn.extend(clips.into_iter().take(MOST_CLIPS).map(|clip| (word, Source::Clip(clip))));
+        for clip in clips.into_iter().take(MOST_CLIPS) {
+            drawn.words.push(word);
+            drawn.sources.push(Source::Clip(clip));
+        }
     }
     drawn
+}
+
+/// The shares of groups: of published clips and of others, or of all that there are.
+fn shares<T>(groups: &[T]) -> &'static [f64] {
+    if groups.len() == 2 { &[PUBLISHED_SHARE, 1.0 - PUBLISHED_SHARE] } else { &[1.0] }
+}
+
+/// Draws the speech of the bank.
+fn bank(pooled: Vec<Vec<Vec<f32>>>, rng: &mut ChaCha8Rng) -> Vec<Vec<f32>> {
+    let shares = shares(&pooled);
+    let drawn = pooled.into_iter().zip(shares).flat_map(|(mut clips, share)| {
+        clips.shuffle(rng);
+        clips.truncate((BANK[0] as f64 * share) as usize);
+        clips
+    });
+    drawn.collect()
 }
 
 /// Draws seconds of the noise that training hears.
@@ -107,27 +148,37 @@ fn pool_all(classifier: &Classifier, cache: &SampleCache, sources: &[Source]) ->
     Ok(pooled?)
 }
 
-fn mean(pooled: &[Vec<f32>]) -> DVector<f64> {
+fn mean<'a>(pooled: impl Iterator<Item = &'a Vec<f32>>) -> DVector<f64> {
+    let pooled: Vec<_> = pooled.map(|clip| vector(clip)).collect();
     let mut mean = DVector::zeros(pooled[0].len());
-    for clip in pooled {
-        mean += vector(clip);
+    for clip in &pooled {
+        mean += clip;
     }
     mean / pooled.len() as f64
 }
 
 /// Returns the projection, `[n_pooled, n_directions]`, if a word has enough clips.
-fn projection(pooled: &[Vec<f32>], words: &[usize], mean: &DVector<f64>) -> Option<Vec<f32>> {
-    let clips: Vec<DVector<f64>> = pooled.iter().map(|clip| vector(clip) - mean).collect();
-    let whitening = whitening(&within_words(&clips, words)?);
-    let whitened: Vec<_> = clips.iter().map(|clip| whitening.tr_mul(clip)).collect();
-    let total = covariance(&whitened);
-    let directions = largest(total, N_DIRECTIONS);
+fn projection(groups: &[Group]) -> Option<Vec<f32>> {
+    let within: Vec<_> = groups.iter().filter_map(within_words).collect();
+    let whitening = whitening(&weighted(&within)?);
+    let whiten = |group: &Group| group.clips.iter().map(|clip| whitening.tr_mul(clip)).collect::<Vec<_>>();
+    let total: Vec<_> = groups.iter().map(|group| covariance(&whiten(group))).collect();
+    let directions = largest(weighted(&total)?, N_DIRECTIONS);
     let projection = whitening * directions;
     Some(projection.transpose().iter().map(|value| *value as f32).collect())
 }
 
+/// Adds up the groups' covariances by their shares.
+fn weighted(covariances: &[DMatrix<f64>]) -> Option<DMatrix<f64>> {
+    covariances
+        .iter()
+        .zip(shares(covariances))
+        .map(|(covariance, share)| covariance * *share)
+        .reduce(|a, b| a + b)
+}
+
 /// Returns the covariance of clips around the mean of their word, over words of [`LEAST_CLIPS`] clips or more.
-fn within_words(clips: &[DVector<f64>], words: &[usize]) -> Option<DMatrix<f64>> {
+fn within_words(Group { words, clips }: &Group) -> Option<DMatrix<f64>> {
     let centred = words.chunk_by(|a, b| a == b).scan(0, |first, word| {
         let clips = &clips[*first..*first + word.len()];
         *first += word.len();
