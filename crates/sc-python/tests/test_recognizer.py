@@ -151,7 +151,8 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda r: r.classify(b""), "not an audio file"),
+        (lambda r: r.classify(b""), "the recording is empty"),
+        (lambda r: r.classify(b"no sound"), "not an audio file"),
         (lambda r: r.classify(b"RIFF"), "audio|WAV"),
         (lambda r: r.classify("nowhere.wav"), r"nowhere\.wav: "),
         (lambda r: r.classify(None), "NoneType: expected a path, the bytes of a file, or an array"),
