@@ -17,7 +17,6 @@ lists of the other splits do not name them. The same versions of the packages gi
 already are kept, so an interrupted run goes on.
 """
 
-import argparse
 import array
 import json
 import random
@@ -36,7 +35,8 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"{__doc__}\nerror: Python's {missing.name} is missing: run the commands above")
 
-from speak import COMMANDS, NEARLY, NEARLY_COMMANDS, OTHER_WORDS, check_data, dictionary, one_second, write
+from speak import (COMMANDS, NEARLY, NEARLY_COMMANDS, OTHER_WORDS, check_data, dictionary, one_second, options, run,
+                   write)
 
 RATE_HZ = 24_000
 VOICES_PACKAGE = "kokoro-js@1.2.1"
@@ -54,14 +54,7 @@ ACCENTS = {"en-us": [("o^ʊ", "O"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɪə
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the data set, as `sc-data fetch` leaves it")
-    parser.add_argument("--commands", type=int, default=150, metavar="N", help="clips of each command [150]")
-    parser.add_argument("--nearly", type=int, default=3800, metavar="N", help="clips of words that are nearly a command [3800]")
-    parser.add_argument("--others", type=int, default=5000, metavar="N", help="clips of other words [5000]")
-    parser.add_argument("--words", type=Path, default="/usr/share/dict/american-english-small", metavar="FILE",
-                        help="file with one word per line")
-    arguments = parser.parse_args()
+    arguments = options(__doc__, commands=150, others=5000, nearly=3800).parse_args()
     check_data(arguments.data)
     clips = plan(arguments)
     texts = [text for _, _, text in clips]
@@ -96,8 +89,7 @@ def nearly_commands(words):
 
 def sounds(texts, accent):
     """Returns each text in the letters of Kokoro's alphabet."""
-    lines = subprocess.run(["espeak-ng", "-q", "--ipa", "--tie=^", "-v", accent], input="\n".join(texts).encode(),
-                           stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
+    lines = run(["espeak-ng", "-q", "--ipa", "--tie=^", "-v", accent], input="\n".join(texts).encode()).decode().splitlines()
     lines = [line.strip() for line in lines if line.strip()]
     if len(lines) != len(texts):
         sys.exit(f"error: espeak-ng gave {len(lines)} lines for {len(texts)} words")

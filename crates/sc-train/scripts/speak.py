@@ -58,14 +58,8 @@ FESTIVAL_VOICES = ["kal_diphone", "ked_diphone", "cmu_us_slt_arctic_hts"]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the data set, as `sc-data fetch` leaves it")
-    parser.add_argument("--commands", type=int, default=200, metavar="N", help="clips of each command [200]")
-    parser.add_argument("--others", type=int, default=8000, metavar="N", help="clips of other words [8000]")
-    parser.add_argument("--nearly", type=int, default=4000, metavar="N", help="clips of words that are nearly a command [4000]")
+    parser = options(__doc__, commands=200, others=8000, nearly=4000)
     parser.add_argument("--syllables", type=int, default=4000, metavar="N", help="clips of syllables [4000]")
-    parser.add_argument("--words", type=Path, default="/usr/share/dict/american-english-small", metavar="FILE",
-                        help="file with one word per line")
     arguments = parser.parse_args()
     check_data(arguments.data)
 
@@ -77,6 +71,18 @@ def main():
         for done, _ in enumerate(pool.map(lambda clip: speak(arguments.data, *clip), clips), 1):
             if done % 1000 == 0:
                 print(f"{done} of {len(clips)} clips", file=sys.stderr)
+
+
+def options(description, commands, others, nearly):
+    """Returns a parser of what a synthesiser is asked for, with these numbers of clips if nothing is said."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="the data set, as `sc-data fetch` leaves it")
+    for name, clips, of in [("commands", commands, "each command"), ("others", others, "other words"),
+                            ("nearly", nearly, "words that are nearly a command")]:
+        parser.add_argument(f"--{name}", type=int, default=clips, metavar="N", help=f"clips of {of} [{clips}]")
+    parser.add_argument("--words", type=Path, default="/usr/share/dict/american-english-small", metavar="FILE",
+                        help="file with one word per line")
+    return parser
 
 
 def check_data(data):
