@@ -40,13 +40,7 @@ const BANK: [usize; 2] = [500, 80];
 /// Least clips of speech for a bank that says something of ordinary speech.
 const LEAST_BANK: usize = 60;
 
-/// Clips of one kind, each with the number of its word.
-struct Drawn {
-    words: Vec<usize>,
-    sources: Vec<Source>,
-}
-
-/// The pooled frames of [`Drawn`] clips, around the mean of all.
+/// Published clips or others: the numbers of their words, and their pooled frames around the mean of all.
 struct Group {
     words: Vec<usize>,
     clips: Vec<DVector<f64>>,
@@ -66,26 +60,36 @@ pub(crate) fn fit(
     cache: &SampleCache,
 ) -> Result<Option<WordSpace>> {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    let drawn = [true, false].map(|is_published| draw(dataset, cache, is_published, &mut rng));
-    let drawn: Vec<_> = drawn.into_iter().filter(|drawn| !drawn.sources.is_empty()).collect();
-    if drawn.iter().map(|drawn| drawn.sources.len()).sum::<usize>() < LEAST_BANK {
+    let mut drawn = [true, false].map(|is_published| clips(dataset, cache, is_published, &mut rng)).to_vec();
+    drawn.retain(|clips| !clips.is_empty());
+    if drawn.iter().map(Vec::len).sum::<usize>() < LEAST_BANK {
         return Ok(None);
     }
-    let pooled: Vec<_> =
-        drawn.iter().map(|drawn| pool_all(classifier, cache, &drawn.sources)).collect::<Result<_>>()?;
-    let mean = mean(pooled.iter().flatten());
-    let groups = drawn.into_iter().zip(&pooled).map(|(Drawn { words, .. }, clips)| Group {
-        words,
-        clips: clips.iter().map(|clip| vector(clip) - &mean).collect(),
-    });
-    let Some(projection) = projection(&groups.collect::<Vec<_>>()) else { return Ok(None) };
+    let (words, sources): (Vec<Vec<_>>, Vec<Vec<_>>) =
+        drawn.into_iter().map(|clips| clips.into_iter().unzip()).unzip();
+    let pooled = sources.iter().map(|sources| pool_all(classifier, cache, sources));
+    let pooled = pooled.collect::<Result<Vec<_>>>()?;
+    let mut groups: Vec<Group> = words
+        .into_iter()
+        .zip(&pooled)
+        .map(|(words, clips)| Group { words, clips: clips.iter().map(|clip| vector(clip)).collect() })
+        .collect();
+    let mean = mean(&groups);
+    groups.iter_mut().flat_map(|group| &mut group.clips).for_each(|clip| *clip -= &mean);
+    let Some(projection) = projection(&groups) else { return Ok(None) };
     let mut bank = bank(pooled, &mut rng);
     bank.extend(pool_all(classifier, cache, &noises(cache, &mut rng))?);
     Ok(Some(WordSpace::new(mean.iter().map(|value| *value as f32).collect(), projection, &bank)))
 }
 
-/// Draws clips of every word of the training split, of those that are published or of those that were added.
-fn draw(dataset: &SpeechCommands, cache: &SampleCache, is_published: bool, rng: &mut ChaCha8Rng) -> Drawn {
+/// Draws clips of every word of the training split, each with the number of its word: of those that are published, or
+/// of those that were added.
+fn clips(
+    dataset: &SpeechCommands,
+    cache: &SampleCache,
+    is_published: bool,
+    rng: &mut ChaCha8Rng,
+) -> Vec<(usize, Source)> {
     let mut words: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for index in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
         let clip = &dataset.clips()[index];
@@ -93,13 +97,10 @@ fn draw(dataset: &SpeechCommands, cache: &SampleCache, is_published: bool, rng: 
             words.entry(word).or_default().push(index);
         }
     }
-    let mut drawn = Drawn { words: Vec::new(), sources: Vec::new() };
+    let mut drawn = Vec::new();
     for (word, mut clips) in words.into_values().enumerate() {
         clips.shuffle(rng);
-        for clip in clips.into_iter().take(MOST_CLIPS) {
-            drawn.words.push(word);
-            drawn.sources.push(Source::Clip(clip));
-        }
+        drawn.extend(clips.into_iter().take(MOST_CLIPS).map(|clip| (word, Source::Clip(clip))));
     }
     drawn
 }
@@ -148,13 +149,9 @@ fn pool_all(classifier: &Classifier, cache: &SampleCache, sources: &[Source]) ->
     Ok(pooled?)
 }
 
-fn mean<'a>(pooled: impl Iterator<Item = &'a Vec<f32>>) -> DVector<f64> {
-    let pooled: Vec<_> = pooled.map(|clip| vector(clip)).collect();
-    let mut mean = DVector::zeros(pooled[0].len());
-    for clip in &pooled {
-        mean += clip;
-    }
-    mean / pooled.len() as f64
+fn mean(groups: &[Group]) -> DVector<f64> {
+    let n = groups.iter().map(|group| group.clips.len()).sum::<usize>();
+    groups.iter().flat_map(|group| &group.clips).sum::<DVector<f64>>() / n as f64
 }
 
 /// Returns the projection, `[n_pooled, n_directions]`, if a word has enough clips.
