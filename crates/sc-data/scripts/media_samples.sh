@@ -28,6 +28,6 @@ encode -c:a libvorbis -b:a 64k word.ogg
 encode -c:a aac -b:a 64k word.m4a
 ffmpeg -nostdin -v error -y -i word.m4a -c copy word.aac
 encode -c:a libopus -b:a 32k word.opus
-ffmpeg -nostdin -v error -y -i word.opus -c copy -fflags +bitexact word.webm
+for file in word.webm word.opus.mp4; do ffmpeg -nostdin -v error -y -i word.opus -c copy -fflags +bitexact "$file"; done
 for file in word.mp3 word.mp2 word.ogg word.m4a; do judge "$file"; done
 opusdec --quiet --rate 48000 --no-dither --force-wav word.opus word.opus.wav

@@ -8,9 +8,7 @@ use std::{
 
 use walkdir::WalkDir;
 
-use crate::{
-    Clip, DatasetError, Labels, SILENCE, SampleCache, Split, UNKNOWN, Words, normal_form, split, word_label,
-};
+use crate::{Clip, DatasetError, Labels, SILENCE, Split, normal_form, split};
 
 /// The folders of noise files: no word.
 const NOISE_FOLDERS: [&str; 2] = ["_background_noise_", SILENCE];
@@ -50,23 +48,26 @@ impl SpeechCommands {
         Ok(Self { root, clips, splits, noise, few_speakers })
     }
 
-    /// Splits again for some labels: without lists, every split gets clips of keywords that can be read.
-    ///
-    /// # Errors
-    /// As [`SpeechCommands::open`].
-    pub fn split_for(self, labels: &Labels, cache: &SampleCache) -> Result<Self, DatasetError> {
-        let has_keyword: Vec<_> = self.clips.iter().map(|clip| labels.has_keyword(&clip.word)).collect();
-        self.split_by(|clip| has_keyword[clip] && cache.is_readable(clip))
-    }
-
     /// Splits again by the clips that count, given by their index: without lists, every split gets some of them.
     ///
     /// # Errors
     /// As [`SpeechCommands::open`].
     pub fn split_by(mut self, counts: impl Fn(usize) -> bool) -> Result<Self, DatasetError> {
         self.clips = self.clips.iter().filter_map(|clip| Clip::parse(&clip.path)).collect(); // with their speakers
-        (self.splits, self.few_speakers) = split::assign(&self.root, &mut self.clips, counts)?;
+        (self.splits, self.few_speakers) = split::assign(&self.root, &mut self.clips, &counts)?;
+        self.warn_of_little_training(counts);
         Ok(self)
+    }
+
+    fn warn_of_little_training(&self, counts: impl Fn(usize) -> bool) {
+        let n_training = self.clips_in(Split::Train).filter(|clip| counts(*clip)).count();
+        let n_clips = (0..self.clips.len()).filter(|clip| counts(*clip)).count();
+        if 2 * n_training < n_clips {
+            tracing::warn!(
+                "training has only {n_training} of {n_clips} recordings: the others are of speakers for validation and \
+                 testing. The lists validation_list.txt and testing_list.txt can name others"
+            );
+        }
     }
 
     /// The dataset's folder.
@@ -101,47 +102,20 @@ impl SpeechCommands {
         self.few_speakers
     }
 
-    /// Returns the labels of a choice of words: the words, [`UNKNOWN`] and [`SILENCE`](crate::SILENCE). All words are
-    /// those that a clip can be read of.
-    ///
-    /// # Errors
-    /// [`DatasetError::NoClipOf`] or [`DatasetError::NoReadableClipOf`] if no clip of a named word can be read,
-    /// [`DatasetError::Word`] if a folder's name cannot be a label.
-    pub fn labels(&self, words: &Words, cache: &SampleCache) -> Result<Labels, DatasetError> {
-        let readable = (0..self.clips.len()).filter(|clip| cache.is_readable(*clip));
-        let mut readable: Vec<&str> = readable.map(|clip| self.clips[clip].word.as_str()).collect();
-        readable.sort_unstable(); // a word of two normal forms has two folders
-        readable.dedup();
-        readable.retain(|word| *word != UNKNOWN);
-        match words {
-            Words::All => {
-                Labels::of_words(readable.into_iter().map(word_label).collect::<Result<Vec<_>, _>>()?)
-            }
-            Words::Named(names) => {
-                let missing = names.iter().find(|name| !readable.contains(&name.as_str()));
-                missing.map_or(Ok(()), |word| Err(self.no_clip_of(word)))?;
-                Labels::of_words(names)
-            }
-        }
-    }
-
-    /// The error of a word without a clip that can be read.
-    fn no_clip_of(&self, word: &str) -> DatasetError {
-        let mut words: Vec<String> = self.clips.iter().map(|clip| clip.word.clone()).collect();
-        let n_files = words.iter().filter(|its| *its == word).count();
-        if n_files > 0 {
-            return DatasetError::NoReadableClipOf { folder: self.root.join(word), n_files };
-        }
-        words.dedup();
-        DatasetError::NoClipOf { word: word.to_owned(), root: self.root.clone(), folders: words }
-    }
-
     /// Returns the words that have no label of their own, if there is no [`UNKNOWN`](crate::UNKNOWN) either.
     pub fn words_without_label(&self, labels: &Labels) -> Vec<&str> {
-        let words = self.clips.iter().map(|clip| clip.word.as_str());
-        let mut left_out: Vec<_> = words.filter(|word| labels.index_of_word(word).is_none()).collect();
-        left_out.dedup(); // clips are sorted by path, so by word
-        left_out
+        let mut words = self.words(|_| true);
+        words.retain(|word| labels.index_of_word(word).is_none());
+        words
+    }
+
+    /// The words of the clips that count, given by their index: sorted, and each once.
+    pub(crate) fn words(&self, counts: impl Fn(usize) -> bool) -> Vec<&str> {
+        let counted = self.clips.iter().enumerate().filter(|(clip, _)| counts(*clip));
+        let mut words: Vec<_> = counted.map(|(_, clip)| clip.word.as_str()).collect();
+        words.sort_unstable(); // clips are sorted by folder, of which a word may have two: in two normal forms
+        words.dedup();
+        words
     }
 }
 

@@ -20,6 +20,9 @@ pub enum Error {
         /// The name of the format.
         format: &'static str,
     },
+    /// A video, or another file of a known container, without sound.
+    #[error("there is no sound in the file")]
+    NoSound,
     /// A WAV file that is damaged or uses an unsupported encoding.
     #[error("unreadable WAV file")]
     Wav(#[from] hound::Error), // the cause is `source()`: don't print it twice

@@ -10,7 +10,7 @@ use crate::{N_SAMPLES, Sha256Digest};
 pub enum Half {
     /// Choices are made by its clips: of an epoch, a temperature, a threshold.
     Development,
-    /// The figures are of its clips, which took no part in a choice.
+    /// The figures are of its clips, which took no part in these choices.
     HeldOut,
 }
 

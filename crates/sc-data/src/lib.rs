@@ -35,6 +35,8 @@ mod label;
 mod lanes;
 mod log_mel;
 mod mel;
+mod rate;
+mod readable;
 mod split;
 mod waveform;
 
@@ -56,5 +58,6 @@ pub use examples::Example;
 pub use half::Half;
 pub use label::{Labels, SILENCE, Task, UNKNOWN, Words, normal_form, word_label};
 pub use log_mel::{Features, LogMel, LogMelConfig, LogMelScratch};
+pub use rate::{N_SAMPLES, SAMPLE_RATE_HZ};
 pub use split::Split;
-pub use waveform::{N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
+pub use waveform::Waveform;

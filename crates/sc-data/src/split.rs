@@ -123,51 +123,66 @@ pub(crate) fn assign(
 }
 
 fn by_speaker(clips: &mut [Clip], counts: impl Fn(usize) -> bool) -> (Vec<Split>, bool) {
-    let splits_of = |clips: &[Clip]| -> BTreeMap<String, Split> {
-        let counted = clips.iter().enumerate().filter(|(index, _)| counts(*index));
-        counted.map(|(_, clip)| (clip.speaker.clone(), Split::of_speaker(&clip.speaker))).collect()
-    };
-    let mut speakers = splits_of(clips);
-    let is_few = speakers.len() < LEAST_SPEAKERS || !fill(&mut speakers);
+    let mut speakers = Speakers::of(clips, &counts);
+    let is_few = speakers.0.len() < LEAST_SPEAKERS || !speakers.fill();
     if is_few {
-        for clip in clips.iter_mut().filter(|clip| speakers.contains_key(&clip.speaker)) {
+        for clip in clips.iter_mut().filter(|clip| speakers.0.contains_key(&clip.speaker)) {
             clip.speaker = clip.path.display().to_string();
         }
-        speakers = splits_of(clips);
-        fill(&mut speakers);
+        speakers = Speakers::of(clips, counts);
+        speakers.fill();
     }
     let by_rule = |clip: &Clip| Split::of_speaker(&clip.speaker);
-    let of_clip = |clip: &Clip| speakers.get(&clip.speaker).copied().unwrap_or_else(|| by_rule(clip));
+    let of_clip =
+        |clip: &Clip| speakers.0.get(&clip.speaker).map_or_else(|| by_rule(clip), |(split, _)| *split);
     (clips.iter().map(of_clip).collect(), is_few)
 }
 
-/// Moves a speaker of training into each half of validation, and into testing, where the rule has put none. Returns false
-/// if there is none to move.
-fn fill(speakers: &mut BTreeMap<String, Split>) -> bool {
-    let parts = [
-        (Split::Validation, Some(Half::Development)),
-        (Split::Validation, Some(Half::HeldOut)),
-        (Split::Test, None),
-    ];
-    parts.into_iter().all(|(split, half)| {
-        let fits = |speaker: &str| half.is_none_or(|half| Half::of_speaker(speaker) == half);
-        let is_filled = speakers.iter().any(|(speaker, its)| *its == split && fits(speaker));
-        let first = speakers.iter_mut().find(|(speaker, its)| **its == Split::Train && fits(speaker));
-        match first {
-            _ if is_filled => true,
-            Some((_, its)) => {
-                *its = split;
-                true
-            }
-            None => false,
+/// The split of each speaker, with the number of the clips that count.
+struct Speakers(BTreeMap<String, (Split, usize)>);
+
+impl Speakers {
+    /// Splits the speakers by the rule.
+    fn of(clips: &[Clip], counts: impl Fn(usize) -> bool) -> Self {
+        let mut speakers = BTreeMap::new();
+        for (_, clip) in clips.iter().enumerate().filter(|(index, _)| counts(*index)) {
+            let by_rule = (Split::of_speaker(&clip.speaker), 0);
+            speakers.entry(clip.speaker.clone()).or_insert(by_rule).1 += 1;
         }
-    })
+        Self(speakers)
+    }
+
+    /// Moves a speaker of training into each half of validation, and into testing, where the rule has put none. Returns
+    /// false if there is none to move.
+    fn fill(&mut self) -> bool {
+        let parts = [
+            (Split::Validation, Some(Half::Development), 20),
+            (Split::Validation, Some(Half::HeldOut), 20),
+            (Split::Test, None, 10),
+        ];
+        let n_clips: usize = self.0.values().map(|(_, n_clips)| n_clips).sum();
+        parts.into_iter().all(|(split, half, share)| self.fill_part(split, half, n_clips / share))
+    }
+
+    /// Moves the speaker whose number of clips is nearest to the share that the rule gives a part of many speakers.
+    fn fill_part(&mut self, split: Split, half: Option<Half>, wanted: usize) -> bool {
+        let fits = |speaker: &str| half.is_none_or(|half| Half::of_speaker(speaker) == half);
+        if self.0.iter().any(|(speaker, (its, _))| *its == split && fits(speaker)) {
+            return true;
+        }
+        let movable = self.0.iter_mut().filter(|(speaker, (its, _))| *its == Split::Train && fits(speaker));
+        let nearest = movable.min_by_key(|(_, (_, n_clips))| n_clips.abs_diff(wanted));
+        nearest.map(|(_, (its, _))| *its = split).is_some()
+    }
 }
 
 /// Reads a list of one path a line. Returns `None` if there is no such file.
 fn read_list(path: &Path) -> Result<Option<HashSet<PathBuf>>, DatasetError> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text.lines().map(|line| line.trim().trim_start_matches("./").into()).collect())),
+        Ok(text) => {
+            let lines = text.trim_start_matches('\u{FEFF}').lines(); // a byte-order mark, as some editors write it
+            Ok(Some(lines.map(|line| line.trim().trim_start_matches("./").into()).collect()))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DatasetError::io(path)(error)),
     }
@@ -235,6 +250,28 @@ mod tests {
             by_split.entry(split).or_default().push(clip.speaker);
         }
         by_split
+    }
+
+    #[test]
+    fn a_byte_order_mark_hides_no_line() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("validation_list.txt"), "\u{FEFF}yes/a_nohash_0.wav\n").unwrap();
+        fs::write(dir.path().join("testing_list.txt"), "\u{FEFF}").unwrap();
+        let (splits, _) = assign(dir.path(), &mut clips(&["yes/a_nohash_0.wav"]), |_| true).unwrap();
+        assert_eq!(splits, [Split::Validation]);
+    }
+
+    #[test]
+    fn training_keeps_the_speaker_of_most_clips() {
+        let dir = tempfile::tempdir().unwrap();
+        let takes = [("alice", 120), ("bob", 6), ("cyd", 6), ("dina", 6), ("edna", 6), ("flora", 6)];
+        let of =
+            |(name, n): (&'static str, u32)| (0..n).map(move |take| format!("yes/{name}_nohash_{take}.wav"));
+        let paths: Vec<_> = takes.into_iter().flat_map(of).collect();
+        let mut clips: Vec<_> = paths.iter().filter_map(|path| Clip::parse(Path::new(path))).collect();
+        let (splits, is_few) = assign(dir.path(), &mut clips, |_| true).unwrap();
+        assert!(!is_few && Split::ALL.iter().all(|split| splits.contains(split)), "{splits:?}");
+        assert!(splits[..120].iter().all(|split| *split == Split::Train), "{splits:?}");
     }
 
     #[test]

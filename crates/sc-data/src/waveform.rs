@@ -2,12 +2,8 @@
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
+use crate::N_SAMPLES;
 use crate::filter::Section;
-
-/// Samples a second in every [`Waveform`].
-pub const SAMPLE_RATE_HZ: u32 = 16_000;
-/// Samples in a [`Waveform`]: one second.
-pub const N_SAMPLES: usize = SAMPLE_RATE_HZ as usize;
 
 /// Exactly one second of 16 kHz mono in [-1, 1].
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +84,7 @@ const LOWEST_HZ: f32 = 100.0;
 /// The step in which the loudest second is searched: 10 ms.
 const STEP: usize = N_SAMPLES / 100;
 
-/// Returns the start of the loudest second, the earliest of equals, or 0 for less than two steps more than a second.
+/// Returns the start of the loudest second, the earliest of equals, or 0 for less than a step more than a second.
 ///
 /// A second is as loud as the sum of its steps' root mean squares above [`LOWEST_HZ`]. So neither the direct current of a
 /// microphone that was just switched on, nor a knock, is louder than a word.

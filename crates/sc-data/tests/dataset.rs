@@ -64,6 +64,16 @@ fn clips_come_in_the_order_of_their_paths_with_their_split() {
 }
 
 #[test]
+fn a_word_of_two_normal_forms_is_named_once() {
+    let dir = tempfile::tempdir().unwrap();
+    for word in ["cafe\u{301}", "cafz", "caf\u{E9}"] {
+        wav::write(&dir.path().join(format!("{word}/ann.wav")), &[1; 100]);
+    }
+    let dataset = SpeechCommands::open(dir.path()).unwrap();
+    assert_eq!(dataset.words_without_label(&Task::Words.labels()), ["cafz", "caf\u{E9}"]);
+}
+
+#[test]
 fn a_folder_that_is_no_dataset_is_named_with_the_way_out() {
     let dir = tempfile::tempdir().unwrap();
     let missing = SpeechCommands::open(dir.path().join("nowhere")).unwrap_err().to_string();
@@ -150,6 +160,23 @@ fn the_cache_is_built_again_only_if_a_file_or_the_cache_changed() {
     wav::write(&dir.path().join("yes/new.wav"), &[1; 200]);
     assert!(is_built(), "a clip was changed");
     assert!(!is_built(), "nothing changed since");
+}
+
+#[test]
+fn a_cache_without_a_file_that_can_be_read_by_now_is_built_again() {
+    let dir = own_words();
+    let path = dir.path().join("lights/now.wav");
+    let is_readable = || {
+        let (dataset, cache) = open(&dir);
+        cache.is_readable(dataset.clips().iter().position(|clip| clip.path.ends_with("now.wav")).unwrap())
+    };
+    let wav = wav::encode(&[1; 100], 16_000);
+    fs::write(&path, vec![0; wav.len()]).unwrap();
+    assert!(!is_readable());
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::write(&path, wav).unwrap(); // as if decoding had learned to read the same file
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    assert!(is_readable());
 }
 
 #[test]

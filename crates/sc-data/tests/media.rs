@@ -10,9 +10,6 @@ use hound::{SampleFormat, WavSpec};
 use proptest::prelude::*;
 use sc_data::{Blocks, Error, Limits, decode};
 
-/// A codec may delay the sound by so many samples: 128 ms.
-const MAX_DELAY: usize = 2_048;
-
 fn read(name: &str) -> Vec<u8> {
     fs::read(Path::new("tests/media").join(name)).unwrap()
 }
@@ -21,19 +18,12 @@ fn decoded(name: &str) -> Vec<f32> {
     decode(&read(name), &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// How much stronger `expected` is than its difference from `got`, at the delay of `got` that suits it best.
+/// How much stronger `expected` is than its difference from `got`, which has all of it.
 fn snr_db(expected: &[f32], got: &[f32]) -> f64 {
-    let distance = |delay: usize| -> f64 {
-        let [expected, got] = if delay < MAX_DELAY {
-            [&expected[MAX_DELAY - delay..], got]
-        } else {
-            [expected, &got[(delay - MAX_DELAY).min(got.len())..]]
-        };
-        expected.iter().zip(got).map(|(a, b)| f64::from(a - b).powi(2)).sum()
-    };
+    assert!(got.len() >= expected.len(), "{} of {} samples", got.len(), expected.len());
     let energy: f64 = expected.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-    let least = (0..=2 * MAX_DELAY).map(distance).fold(f64::INFINITY, f64::min);
-    10.0 * (energy / least.max(1e-12)).log10()
+    let distance: f64 = expected.iter().zip(got).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    10.0 * (energy / distance.max(1e-12)).log10()
 }
 
 #[test]
@@ -338,17 +328,91 @@ fn sound_behind_a_large_cover_is_found() {
 
 #[test]
 fn lossy_formats_give_what_other_decoders_do() {
-    for (name, judge) in [
-        ("word.mp3", "word.mp3.wav"),
-        ("word.mp2", "word.mp2.wav"),
-        ("word.ogg", "word.ogg.wav"),
-        ("word.m4a", "word.m4a.wav"),
-        ("word.aac", "word.m4a.wav"),
-        ("word.opus", "word.opus.wav"),
-        ("word.webm", "word.opus.wav"),
+    // How many samples later the sound begins, and how many there are.
+    for (name, judge, delay, n_samples) in [
+        ("word.mp3", "word.mp3.wav", 0, 16_000),
+        ("word.mp2", "word.mp2.wav", 0, 16_128),
+        ("word.ogg", "word.ogg.wav", 0, 16_000),
+        ("word.m4a", "word.m4a.wav", 1_024, 17_408),
+        ("word.aac", "word.m4a.wav", 1_024, 17_408),
+        ("word.opus", "word.opus.wav", 0, 16_000),
+        ("word.webm", "word.opus.wav", 0, 16_216),
+        ("word.opus.mp4", "word.opus.wav", 0, 16_216),
     ] {
-        let snr_db = snr_db(&decoded(judge), &decoded(name));
+        let (expected, got) = (decoded(judge), decoded(name));
+        assert_eq!(got.len(), n_samples, "{name}");
+        let snr_db = snr_db(&expected, &got[delay..]);
         assert!(snr_db >= 40.0, "{name}: {snr_db} dB");
+    }
+}
+
+#[test]
+fn the_gain_in_the_header_of_opus_counts() {
+    let half = (-20.0 * 2_f64.log10() * 256.0).round() as i16;
+    for (name, head, gain) in [
+        ("word.webm", b"OpusHead", half.to_le_bytes()),
+        ("word.opus.mp4", b"\0\0\0\x13dOps", half.to_be_bytes()),
+    ] {
+        let mut file = read(name);
+        let at = file.windows(head.len()).position(|bytes| bytes == head).unwrap() + head.len() + 8;
+        file[at..at + 2].copy_from_slice(&gain);
+        let halved: Vec<_> = decoded(name).into_iter().map(|sample| sample / 2.0).collect();
+        let snr_db = snr_db(&halved, &decode(&file, &Limits::DATASET).unwrap());
+        assert!(snr_db > 60.0, "{name}: {snr_db} dB");
+    }
+}
+
+#[test]
+fn a_coded_file_of_the_greatest_length_is_read_without_what_its_codec_added() {
+    let limits = Limits { max_seconds: 1, ..Limits::default() };
+    for name in ["word.m4a", "word.aac", "word.mp2"] {
+        let samples = decode(&read(name), &limits).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(samples, decoded(name)[..16_000], "{name}");
+    }
+    let twice = [read("word.aac"), read("word.aac")].concat();
+    assert!(matches!(decode(&twice, &limits), Err(Error::TooLong { limit_s: 1 })));
+}
+
+#[test]
+fn what_looks_like_frames_in_other_formats_is_no_sound() {
+    let aac = read("word.aac");
+    let packet = |header: &[u8], n| [header, &[0; 188][header.len()..]].concat().repeat(n);
+    let transport = packet(b"\x47\x1F\xFF", 3);
+    let timed: Vec<u8> = transport.chunks(188).flat_map(|packet| [&[0; 4], packet].concat()).collect();
+    for (beginning, name) in [
+        (transport.as_slice(), "MPEG-TS"),
+        (&timed, "M2TS"),
+        (b"\0\0\x01\xBA\x44\0\x04\0", "MPEG-PS"),
+        (b"MP+\x17", "Musepack"),
+        (b"ID3\x04\0\0\0\0\0\x02abMP+\x17", "Musepack"),
+        (b"\x1F\x07\0\x3F", "DV"),
+    ] {
+        let file = [beginning, &aac].concat();
+        let error = decode(&file, &Limits::default()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name}: ")), "{name}: {error}");
+        assert_both_ways_are_the_same(&file, "other");
+    }
+}
+
+#[test]
+fn a_file_of_a_known_container_without_sound_that_can_be_read_is_named() {
+    let whole = read("word.m4a");
+    let moov = whole.windows(4).position(|bytes| bytes == b"moov").unwrap();
+    let aifc = b"FORM\0\0\0\x34AIFCCOMM\0\0\0\x18\0\x01\0\0\0\x01\0\x10\x40\x0C\xFA\0\0\0\0\0\0\0ima4\0\0\
+        SSND\0\0\0\x08\0\0\0\0\0\0\0\0";
+    let track = whole.windows(4).position(|bytes| bytes == b"trak").unwrap();
+    let without_track = [&whole[..track], b"free", &whole[track + 4..]].concat();
+    for (bytes, said) in [
+        (&whole[..moov - 4], "MP4 that is cut off before its table of samples"),
+        (&read("word.flac")[..86], "FLAC that is cut off"),
+        (b"OggS\0\x02", "Ogg that is cut off"),
+        (aifc, "AIFF that is cut off, or of an unusual kind"),
+        (b"caff\0\x01\0\0", "CAF that is cut off"),
+        (&without_track, "there is no sound"),
+    ] {
+        let error = decode(bytes, &Limits::default()).map(|_| ()).unwrap_err().to_string();
+        assert!(error.starts_with(said), "{said}: {error}");
+        assert_both_ways_are_the_same(bytes, "other");
     }
 }
 
@@ -375,7 +439,7 @@ proptest! {
     fn damaged_files_decode_or_refuse_but_never_panic(
         name in prop::sample::select(vec![
             "word.aiff", "word.flac", "word.caf", "alac.m4a", "word.mp3", "word.ogg", "word.m4a", "word.aac",
-            "word.opus", "word.webm", "word.mp2", "word.au", "word.w64", "rf64.wav", "ima-adpcm.wav", "ms-adpcm.wav",
+            "word.opus", "word.webm", "word.opus.mp4", "word.mp2", "word.au", "word.w64", "rf64.wav", "ima-adpcm.wav", "ms-adpcm.wav",
         ]),
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
         length in any::<prop::sample::Index>(),

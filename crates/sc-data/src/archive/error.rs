@@ -16,6 +16,12 @@ pub enum FetchError {
         "{0} is not empty and not made from this archive: remove it, or choose another folder with --dest"
     )]
     Occupied(PathBuf),
+    /// The destination cannot be replaced: it is `.`, a symbolic link, or a folder that is mounted.
+    #[error(
+        "{0} cannot be replaced, as it is the current folder, a link or mounted: choose a folder in it, with --dest {inside}",
+        inside = .0.join("speech_commands").display()
+    )]
+    Fixed(PathBuf),
     /// Another process is fetching to the same place.
     #[error("another fetch into {0} is running: wait for it, or choose another folder with --dest")]
     Busy(PathBuf),

@@ -18,7 +18,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{Sha256Digest, with_causes};
+use crate::{Sha256Digest, aside::is_mounted, with_causes};
 
 pub use error::FetchError;
 pub use event::{FetchEvent, FetchStep};
@@ -80,6 +80,10 @@ impl Fetch {
         if self.is_complete()? {
             return Ok(Outcome::AlreadyThere);
         }
+        self.check_dest()?;
+        if let ArchiveSource::File(path) = &self.source {
+            self.check_digest(path, &path.to_string_lossy(), on_event)?; // before anything is written
+        }
         let work = self.sibling(".fetch");
         fs::create_dir_all(&work).map_err(FetchError::io(&work))?;
         let _lock = self.lock(&work.join("lock"))?;
@@ -87,10 +91,7 @@ impl Fetch {
             return Ok(Outcome::AlreadyThere); // another run finished while this one began
         }
         let archive = match &self.source {
-            ArchiveSource::File(path) => {
-                self.check_digest(path, &path.to_string_lossy(), on_event)?;
-                path.clone()
-            }
+            ArchiveSource::File(path) => path.clone(),
             ArchiveSource::Urls(urls) => self.download(urls, &work, on_event)?,
         };
         self.unpack_aside(&archive, &work.join("unpacked"), on_event)?;
@@ -115,6 +116,16 @@ impl Fetch {
             Err(_) if self.dest.is_file() => Ok(false),
             Err(error) => Err(FetchError::io(&self.dest)(error)),
         }
+    }
+
+    /// Refuses a destination that no folder can be renamed to.
+    fn check_dest(&self) -> Result<(), FetchError> {
+        let dest = self.dest.components().as_path(); // without a slash at its end, which would follow a link
+        let is_mounted = || dest.canonicalize().is_ok_and(|dest| is_mounted(&dest));
+        if dest.file_name().is_none() || dest.is_symlink() || is_mounted() {
+            return Err(FetchError::Fixed(self.dest.clone()));
+        }
+        Ok(())
     }
 
     fn lock(&self, path: &Path) -> Result<File, FetchError> {

@@ -1,6 +1,10 @@
 //! The command `sc-data fetch`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    time::Duration,
+};
 
 use sc_data::{ArchiveSource, Fetch, Outcome, SPEECH_COMMANDS_SHA256, SPEECH_COMMANDS_URL, Sha256Digest};
 
@@ -37,8 +41,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     drop(progress); // clears the line
     let dest = fetch.dest.display();
     match outcome {
-        Outcome::Fetched => println!("the dataset lies in {dest}"),
-        Outcome::AlreadyThere => println!("nothing to do: the dataset lies in {dest} already"),
+        Outcome::Fetched => writeln!(io::stdout(), "the dataset lies in {dest}")?,
+        Outcome::AlreadyThere => {
+            writeln!(io::stdout(), "nothing to do: the dataset lies in {dest} already")?;
+        }
     }
     Ok(())
 }

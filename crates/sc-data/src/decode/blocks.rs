@@ -27,7 +27,7 @@ const MAX_HEADER: u64 = 1 << 20;
 const LIMITS: Limits = Limits { max_bytes: usize::MAX, max_seconds: u32::MAX, ..Limits::DATASET };
 
 /// The sound of a file as 16 kHz mono samples, block by block. The blocks together are what [`decode`] gives of the
-/// whole, but that each block chooses for itself between the mean of its channels and the first.
+/// whole, but that each block chooses for itself between the mean of its channels and one of them.
 ///
 /// [`decode`]: super::decode
 pub struct Blocks {
@@ -50,11 +50,14 @@ impl Blocks {
     pub fn open(mut file: File) -> Result<Self, Error> {
         let mut header = Vec::new();
         file.by_ref().take(MAX_HEADER).read_to_end(&mut header).map_err(unreadable)?;
+        if header.is_empty() {
+            return Err(Error::Empty);
+        }
         let source = if let Some(kin) = find_frames(&header, &file)? {
             Source::Frames(FrameBlocks::new(kin, header, file)?)
         } else {
-            let foreign = foreign::name(&header);
-            Source::Track(open_track(header, file).map_err(|error| foreign.unwrap_or(error))?)
+            foreign::check(media::without_tags(&header))?;
+            Source::Track(open_track(&header, file).map_err(|error| foreign::explain(&header, error))?)
         };
         Ok(Self { source: Some(source), resampler: None })
     }
@@ -114,17 +117,17 @@ fn find_frames(header: &[u8], file: &File) -> Result<Option<Kin>, Error> {
 }
 
 /// Opens a file of which `header` was read.
-fn open_track(header: Vec<u8>, file: File) -> Result<Track<'static>, Error> {
+fn open_track(header: &[u8], file: File) -> Result<Track<'static>, Error> {
     if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        let begin = io::SeekFrom::Start(media::tags_len(&header));
+        let begin = io::SeekFrom::Start(media::tags_len(header));
         let from_begin = || {
             let mut file = file.try_clone()?;
             file.seek(begin).map(|_| file)
         };
         guarded(|| Track::open(|| from_begin().map_err(unreadable)))
     } else {
-        let is_highest_first = quicktime::is_highest_first(&mut Cursor::new(&header));
-        let whole = Cursor::new(header).chain(file);
+        let is_highest_first = quicktime::is_highest_first(&mut Cursor::new(header));
+        let whole = Cursor::new(header.to_vec()).chain(file);
         guarded(|| Track::begin(ReadOnlySource::new(whole), is_highest_first))
     }
 }
@@ -162,7 +165,7 @@ impl FrameBlocks {
         if block.is_empty() {
             return Ok(None);
         }
-        super::mono(&self.kin.wav(&block), &LIMITS).map(Some)
+        self.kin.decode(&block, &LIMITS).map(Some)
     }
 }
 

@@ -5,7 +5,7 @@ use symphonia::core::codecs::audio::{AudioCodecId, well_known as codec};
 use crate::Error;
 
 /// The bytes that files of a format begin with.
-const BEGINNINGS: [(&[u8], &str); 19] = [
+const BEGINNINGS: [(&[u8], &str); 21] = [
     (b"#!AMR", "AMR"),
     (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", "WMA"),
     (b"wvpk", "WavPack"),
@@ -25,6 +25,8 @@ const BEGINNINGS: [(&[u8], &str); 19] = [
     (b"FWS", "Flash"),
     (b".SoX", "SoX"),
     (b"MThd", "MIDI: notes and no sound"),
+    (b"\0\0\x01\xBA", "MPEG-PS"),
+    (b"\x1F\x07\0", "DV"),
 ];
 
 /// Names of the first packet of an Ogg stream.
@@ -38,6 +40,18 @@ const IN_MP4: [(&[u8], &str); 6] = [
     (b"ms\0\x02", "ADPCM in QuickTime"),
     (b"alaw", "A-law in QuickTime"),
     (b"ulaw", "µ-law in QuickTime"),
+];
+
+/// The bytes that files of a known container begin with at a place, for those in which nothing is found.
+const CONTAINERS: [(usize, &[u8], &str); 8] = [
+    (4, b"ftyp", "MP4 that is cut off before its table of samples, or of an unusual kind"),
+    (4, b"moov", "QuickTime that is cut off, or of an unusual kind"),
+    (4, b"mdat", "QuickTime that is cut off before its table of samples, or of an unusual kind"),
+    (0, b"OggS\0", "Ogg that is cut off, or of an unusual kind"),
+    (0, b"caff", "CAF that is cut off, or of an unusual kind"),
+    (8, b"AIF", "AIFF that is cut off, or of an unusual kind"),
+    (0, b"fLaC", "FLAC that is cut off before its sound"),
+    (0, b"\x1A\x45\xDF\xA3", "WebM that is cut off, or of an unusual kind"),
 ];
 
 /// Codecs that symphonia knows by name only, or some of whose kinds it does not read.
@@ -78,28 +92,48 @@ const IN_WAV: [(u16, &str); 21] = [
     (0xF1AC, "FLAC in WAV"),
 ];
 
-/// Returns the error that names the format of `bytes`, if it is one of those.
-pub(super) fn name(bytes: &[u8]) -> Option<Error> {
-    if bytes.is_empty() {
-        return Some(Error::Empty);
-    }
+/// Refuses a file that begins as one of a format that is not read. Its bytes may hold what looks like frames of MPEG or
+/// AAC, so that it is refused before they are searched.
+pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
     let begins = |(beginning, _): &&(&[u8], _)| bytes.starts_with(beginning);
-    let in_ogg =
-        |(name, _): &&(&[u8], _)| bytes.starts_with(b"OggS") && bytes.get(28..28 + name.len()) == Some(name);
-    let found =
-        BEGINNINGS.iter().find(begins).or_else(|| IN_OGG.iter().find(in_ogg)).map(|(_, format)| *format);
-    found.or_else(|| pattern(bytes)).or_else(|| in_mp4(bytes)).map(|format| Error::Foreign { format })
+    let found = BEGINNINGS.iter().find(begins).map(|(_, format)| *format);
+    found.or_else(|| pattern(bytes)).map_or(Ok(()), |format| Err(Error::Foreign { format }))
+}
+
+/// Names what a file holds, if `error` says less of it.
+pub(super) fn explain(bytes: &[u8], error: Error) -> Error {
+    let found = match &error {
+        Error::NotAudio => in_ogg(bytes).or_else(|| in_mp4(bytes)).or_else(|| container(bytes)),
+        Error::Foreign { .. } | Error::NoSound | Error::Media(_) => in_ogg(bytes).or_else(|| in_mp4(bytes)),
+        _ => None,
+    };
+    found.map_or(error, |format| Error::Foreign { format })
 }
 
 /// Names a format that is known by more than its first bytes.
 fn pattern(bytes: &[u8]) -> Option<&'static str> {
-    const SYNC: u8 = 0x47; // every 188 bytes (ISO/IEC 13818-1)
+    const SYNC: u8 = 0x47; // begins each packet of 188 bytes (ISO/IEC 13818-1)
+    let has_sync = |places: [usize; 3]| places.iter().all(|at| bytes.get(*at) == Some(&SYNC));
     match bytes {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some("AVI"),
-        [SYNC, ..] if [188, 376].iter().all(|at| bytes.get(*at) == Some(&SYNC)) => Some("MPEG-TS"),
         [0x56, 0xE0..=0xFF, ..] => Some("AAC in LATM"), // 11 bits (ISO/IEC 14496-3)
+        _ if has_sync([0, 188, 376]) => Some("MPEG-TS"),
+        _ if has_sync([4, 196, 388]) => Some("M2TS"), // the same, each behind 4 bytes of time
         _ => None,
     }
+}
+
+/// Names the first stream in an Ogg file that is one of [`IN_OGG`].
+fn in_ogg(bytes: &[u8]) -> Option<&'static str> {
+    let packet = bytes.get(28..).filter(|_| bytes.starts_with(b"OggS"))?;
+    IN_OGG.iter().find(|(name, _)| packet.starts_with(name)).map(|(_, format)| *format)
+}
+
+/// Names the container that a file begins as.
+fn container(bytes: &[u8]) -> Option<&'static str> {
+    let begins =
+        |(at, name, _): &&(usize, &[u8], _)| bytes.get(*at..).is_some_and(|from| from.starts_with(name));
+    CONTAINERS.iter().find(begins).map(|(.., format)| *format)
 }
 
 /// Names the first sound in an MP4 file that is one of [`IN_MP4`].

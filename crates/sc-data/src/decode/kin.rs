@@ -1,6 +1,11 @@
-//! Kinds of WAV by other names: AU, W64 and CAF files are written anew as WAV, whose samples they hold.
+//! Kinds of WAV by other names: AU, W64 and CAF files, which hold the samples of WAV.
 
-use super::wav::{Header, UNKNOWN_LEN, first};
+use std::borrow::Cow;
+
+use super::limits::Limits;
+use super::media;
+use super::mono::Mono;
+use super::wav::{Format, Header, UNKNOWN_LEN, first};
 use crate::Error;
 
 /// What an AU, W64 or CAF file says of its samples, or a WAV file itself.
@@ -37,17 +42,25 @@ impl Kin {
         }
     }
 
-    /// Returns the WAV file with all samples of `file`.
-    pub fn as_wav(&self, file: &[u8]) -> Vec<u8> {
-        self.wav(first(file.get(self.start..).unwrap_or_default(), self.len))
+    /// Returns the samples of the whole file.
+    pub fn samples<'a>(&self, file: &'a [u8]) -> &'a [u8] {
+        first(file.get(self.start..).unwrap_or_default(), self.len)
     }
 
-    /// Returns a WAV file with some of the samples.
-    pub fn wav(&self, samples: &[u8]) -> Vec<u8> {
-        match &self.order {
-            Some(order) => wav(&self.format, &order.turned(samples)),
-            None => wav(&self.format, samples),
+    /// Decodes some of the samples. Compressed ones are read as a WAV file's.
+    pub fn decode(&self, samples: &[u8], limits: &Limits) -> Result<Mono, Error> {
+        let format = Format::parse(&self.format)?;
+        match format.decode(samples, |samples| self.turned(samples), limits) {
+            Err(first @ Error::Wav(hound::Error::Unsupported)) => {
+                media::decode_instead(&wav(&self.format, samples), first, limits)
+            }
+            decoded => decoded,
         }
+    }
+
+    /// Returns the samples as WAV has them.
+    fn turned<'a>(&self, samples: &'a [u8]) -> Cow<'a, [u8]> {
+        self.order.as_ref().map_or(Cow::Borrowed(samples), |order| order.turned(samples).into())
     }
 }
 
@@ -170,10 +183,8 @@ fn format_chunk(tag: u16, channels: u16, rate_hz: u32, width: u16) -> Vec<u8> {
 /// Writes a WAV file. What is too long for its sizes goes on to the end of the file, as in a stream.
 fn wav(format: &[u8], data: &[u8]) -> Vec<u8> {
     let size = |bytes: usize| u32::try_from(bytes).unwrap_or(UNKNOWN_LEN).to_le_bytes();
-    let chunk = |name: &[u8; 4], body: &[u8]| {
-        let padding = &[0][..body.len() % 2];
-        [name, &size(body.len())[..], body, padding].concat()
-    };
-    let chunks = [chunk(b"fmt ", format), chunk(b"data", data)].concat();
-    [b"RIFF", &size(chunks.len() + 4)[..], b"WAVE", &chunks].concat()
+    let padding = &[0][..format.len() % 2];
+    let format = [b"WAVEfmt ", &size(format.len())[..], format, padding].concat();
+    let len = format.len() + 8 + data.len();
+    [b"RIFF", &size(len)[..], &format, b"data", &size(data.len()), data].concat()
 }

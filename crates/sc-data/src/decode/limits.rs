@@ -1,15 +1,17 @@
 //! Limits on the cost of decoding.
 
+use serde::Serialize;
+
 use crate::Error;
 
 /// Limits on an audio file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// Largest size of the file, in bytes.
     pub max_bytes: usize,
-    /// Greatest length of the audio, in seconds.
+    /// Greatest length of the audio, in seconds. Of a compressed file a fifth of a second more is cut off, as codecs pad.
     pub max_seconds: u32,
-    /// Most channels. They are mixed to one by their mean.
+    /// Most channels. They are mixed to one: see [`decode`](crate::decode).
     pub max_channels: u16,
     /// Lowest sample rate, in Hz.
     pub min_rate_hz: u32,
@@ -73,9 +75,13 @@ impl Limits {
     }
 
     pub(super) fn check_length(&self, n_frames: usize, rate_hz: u32) -> Result<(), Error> {
-        if n_frames as u64 > u64::from(self.max_seconds) * u64::from(rate_hz) {
+        if n_frames > self.max_frames(rate_hz) {
             return Err(Error::TooLong { limit_s: self.max_seconds });
         }
         Ok(())
+    }
+
+    pub(super) fn max_frames(&self, rate_hz: u32) -> usize {
+        usize::try_from(u64::from(self.max_seconds) * u64::from(rate_hz)).unwrap_or(usize::MAX)
     }
 }

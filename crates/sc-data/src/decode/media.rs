@@ -13,7 +13,11 @@ use symphonia::core::{
         AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS,
     },
     errors::Error as MediaError,
-    formats::{FormatOptions, FormatReader, TrackType, probe::Hint, well_known::FORMAT_ID_MP3},
+    formats::{
+        FormatOptions, FormatReader, TrackType,
+        probe::Hint,
+        well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MP3},
+    },
     io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource},
     meta::MetadataOptions,
     packet::Packet,
@@ -29,12 +33,21 @@ use crate::Error;
 /// Sample rate of decoded Opus, whatever the input's was (RFC 6716, section 2). A decoder can also decode to 16 kHz, by
 /// another filter, which gives other samples than other decoders' resampled to 16 kHz (13.6 dB).
 const OPUS_RATE_HZ: u32 = 48_000;
+/// A codec pads the sound at both ends by up to a fifth of a second together: AAC by 3,072 samples, at 16 kHz.
+const MAX_PADDING_MS: u32 = 200;
 /// The longest Opus packet: 120 ms (RFC 6716, section 3.2.5).
 const OPUS_MAX_FRAMES: usize = OPUS_RATE_HZ as usize * 120 / 1000;
 
 /// Decodes an audio file to one channel; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
-    guarded(|| read(without_tags(bytes), limits))
+    let bytes = without_tags(bytes);
+    foreign::check(bytes)?;
+    guarded(|| read(bytes, limits))
+}
+
+/// Decodes a file that is no WAV file, or one of another encoding. Returns `first`, which said so, if it is no audio.
+pub(super) fn decode_instead(bytes: &[u8], first: Error, limits: &Limits) -> Result<Mono, Error> {
+    decode(bytes, limits).map_err(|second| if matches!(second, Error::NotAudio) { first } else { second })
 }
 
 /// Runs a decoder. Its bug is no reason to take the caller down.
@@ -49,7 +62,9 @@ fn read(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     while let Some(sound) = track.next_sound() {
         append(&mut mix, &mut rate_hz, &sound, limits)?;
     }
-    Ok(Mono { samples: mix.finish(), rate_hz })
+    let mut samples = mix.finish();
+    samples.truncate(limits.max_frames(rate_hz));
+    Ok(Mono { samples, rate_hz })
 }
 
 /// The sound of a file, packet by packet.
@@ -125,7 +140,8 @@ fn choose(format: &dyn FormatReader, is_highest_first: bool) -> Result<(u32, Dec
     if is_highest_first {
         codec.codec = quicktime::with_highest_first(codec.codec);
     }
-    Ok((track.id, Decoder::new(&codec)?))
+    let is_mp4 = format.format_info().format == FORMAT_ID_ISOMP4;
+    Ok((track.id, Decoder::new(&codec, is_mp4)?))
 }
 
 /// Returns the error that says whether there is a track that may be sound.
@@ -134,7 +150,7 @@ fn no_sound(format: &dyn FormatReader) -> Error {
     if format.tracks().iter().any(|track| track.codec_params.as_ref().is_none_or(may_be_sound)) {
         return Error::Foreign { format: "an unknown codec" };
     }
-    unsupported("there is no sound in it").into()
+    Error::NoSound
 }
 
 /// The first of the MP3 files that were joined to one.
@@ -177,7 +193,7 @@ fn frame_kind(frame: &[u8]) -> Option<[u8; 2]> {
 
 /// Returns the file behind its `ID3v2` tags (id3.org, version 2.4, section 3.1): a cover is larger than what symphonia
 /// searches for the first frame.
-fn without_tags(bytes: &[u8]) -> &[u8] {
+pub(super) fn without_tags(bytes: &[u8]) -> &[u8] {
     bytes.get(tags_len(bytes) as usize..).unwrap_or_default()
 }
 
@@ -203,7 +219,7 @@ fn probe<'a>(source: impl MediaSource + 'a) -> Result<Box<dyn FormatReader + 'a>
     })
 }
 
-/// Appends a packet's samples, and refuses those beyond `limits`.
+/// Appends a packet's samples, and refuses those beyond `limits`. Codecs pad the sound, so that it may be a little longer.
 pub(super) fn append(
     mix: &mut Downmix,
     rate_so_far: &mut u32,
@@ -216,7 +232,9 @@ pub(super) fn append(
         return Err(unsupported("its sample rate changes").into());
     }
     *rate_so_far = rate_hz;
-    limits.check_length(mix.len() + samples.len() / channels, rate_hz)?;
+    let n_frames = mix.len() + samples.len() / channels;
+    let max_padding = rate_hz / 1_000 * MAX_PADDING_MS;
+    limits.check_length(n_frames.saturating_sub(max_padding as usize), rate_hz)?;
     if !samples.iter().all(|sample| sample.is_finite()) {
         return Err(Error::NotFinite);
     }
@@ -247,17 +265,20 @@ enum Codec {
         channels: usize,
         /// Samples still to skip at the beginning.
         pre_skip: usize,
+        /// Factor on the samples.
+        gain: f32,
     },
     Other(Box<dyn AudioDecoder>),
 }
 
 impl Decoder {
-    fn new(parameters: &AudioCodecParameters) -> Result<Self, Error> {
+    fn new(parameters: &AudioCodecParameters, is_mp4: bool) -> Result<Self, Error> {
         let codec = if parameters.codec == CODEC_ID_OPUS {
             let channels = parameters.channels.as_ref().map_or(2, Channels::count);
             let decoder = OpusDecoder::new(OPUS_RATE_HZ as i32, channels)
                 .map_err(|_| Error::Foreign { format: "Opus of more than two channels" })?;
-            Codec::Opus { decoder: Box::new(decoder), channels, pre_skip: pre_skip(parameters) }
+            let (pre_skip, gain) = opus_head(parameters, is_mp4);
+            Codec::Opus { decoder: Box::new(decoder), channels, pre_skip, gain }
         } else {
             let codecs = symphonia::default::get_codecs();
             let decoder = codecs.make_audio_decoder(parameters, &AudioDecoderOptions::default());
@@ -272,7 +293,7 @@ impl Decoder {
 
     fn decode(&mut self, packet: &Packet) -> Result<(), MediaError> {
         match &mut self.codec {
-            Codec::Opus { decoder, channels, pre_skip } => {
+            Codec::Opus { decoder, channels, pre_skip, gain } => {
                 self.channels = *channels;
                 self.samples.resize(OPUS_MAX_FRAMES * self.channels, 0.0);
                 let n_frames = decoder
@@ -283,6 +304,7 @@ impl Decoder {
                 let end = n_frames.saturating_sub(packet.trim_end.get() as usize).max(begin);
                 *pre_skip -= begin;
                 self.range = begin * self.channels..end * self.channels;
+                self.samples[self.range.clone()].iter_mut().for_each(|sample| *sample *= *gain);
             }
             Codec::Other(decoder) => {
                 let sound = decoder.decode(packet)?;
@@ -301,14 +323,17 @@ fn refusal(codec: AudioCodecId, error: MediaError) -> Error {
     foreign::name_codec(codec).filter(|_| is_foreign).unwrap_or(error.into())
 }
 
-/// Returns the samples to skip at the beginning, from the `OpusHead` of Ogg and `WebM` (RFC 7845, section 5.1).
-fn pre_skip(parameters: &AudioCodecParameters) -> usize {
-    match parameters.extra_data.as_deref() {
-        Some([b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', _, _, low, high, ..]) => {
-            u16::from_le_bytes([*low, *high]).into()
-        }
-        _ => 0,
-    }
+/// Returns the samples to skip at the beginning and the factor on all, from the `OpusHead` of Ogg and `WebM` (RFC 7845,
+/// section 5.1). MP4 has the same fields with their highest byte first.
+fn opus_head(parameters: &AudioCodecParameters, is_mp4: bool) -> (usize, f32) {
+    let Some([b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', _, _, s0, s1, _, _, _, _, g0, g1, ..]) =
+        parameters.extra_data.as_deref()
+    else {
+        return (0, 1.0);
+    };
+    let number = if is_mp4 { u16::from_be_bytes } else { u16::from_le_bytes };
+    let gain_db = f32::from(number([*g0, *g1]).cast_signed()) / 256.0;
+    (number([*s0, *s1]).into(), 10.0_f32.powf(gain_db / 20.0))
 }
 
 fn unsupported(what: &'static str) -> MediaError {

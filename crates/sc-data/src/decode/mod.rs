@@ -25,15 +25,16 @@ use mono::Mono;
 /// The format is known by its content: WAV, RF64, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, `WebM`, Ogg Vorbis or
 /// Opus.
 /// Integers are divided by their full scale, floats are clamped to [-1, 1], and channels are mixed by
-/// their mean, or the first counts where the mean cancels. A file that was cut off, or streamed without sizes in its
-/// header, gives the samples it has, and MP3 or Ogg files that were joined give those of all.
+/// their mean, or one counts where the mean cancels. A file that was cut off, or streamed without sizes in its
+/// header, gives the samples it has, but for an MP4 file cut off before its table of samples. MP3 or Ogg files that were
+/// joined give those of all.
 /// Resampling may overshoot [-1, 1] a little.
 ///
 /// # Errors
 /// [`Error::NotAudio`] if `bytes` do not begin as an audio file,
-/// [`Error::Foreign`] if they are of a format or codec that is not read, [`Error::Wav`] and [`Error::Media`] if they
-/// are damaged or in an unknown encoding, [`Error::Empty`] and [`Error::NotFinite`] for the samples. Any other
-/// error names the limit that was exceeded.
+/// [`Error::Foreign`] if they are of a format or codec that is not read, [`Error::NoSound`] for a video without sound,
+/// [`Error::Wav`] and [`Error::Media`] if they are damaged or in an unknown encoding, [`Error::Empty`] and
+/// [`Error::NotFinite`] for the samples. Any other error names the limit that was exceeded.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
     let Mono { samples, rate_hz } = mono(bytes, limits)?;
     if samples.is_empty() {
@@ -48,14 +49,16 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
 /// Decodes an audio file to one channel at its own sample rate.
 fn mono(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     limits.check_size(bytes.len())?;
-    let rewritten = Kin::find(bytes)?.map(|kin| kin.as_wav(bytes));
-    let bytes = rewritten.as_deref().unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Err(Error::Empty);
+    }
+    if let Some(kin) = Kin::find(bytes)? {
+        return kin.decode(kin.samples(bytes), limits);
+    }
     match wav::decode(bytes, limits) {
         // No WAV file, or one of ADPCM.
         Err(first @ (Error::NotAudio | Error::Wav(hound::Error::Unsupported))) => {
-            media::decode(bytes, limits)
-                .map_err(|second| if matches!(second, Error::NotAudio) { first } else { second })
-                .map_err(|error| foreign::name(bytes).unwrap_or(error))
+            media::decode_instead(bytes, first, limits).map_err(|error| foreign::explain(bytes, error))
         }
         decoded => decoded,
     }

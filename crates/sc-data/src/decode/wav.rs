@@ -4,6 +4,8 @@
 //! that was streamed (data size 0 or 0xFFFFFFFF) or cut off, and overlooks the padding byte after a chunk
 //! of odd length. The format itself is validated by `hound`, from a header with true sizes.
 
+use std::borrow::Cow;
+
 use hound::{SampleFormat, WavReader, WavSpec};
 
 use super::foreign;
@@ -28,14 +30,7 @@ const MU_LAW: u16 = 7;
 /// Decodes a WAV file to one channel; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     let Header { format, start, len } = Header::find(bytes, bytes.len() as u64)?;
-    let encoding = format.check(limits)?;
-
-    // Whole frames only: what follows the last one was cut off.
-    let data = first(&bytes[start..], len);
-    let data = &data[..data.len() - data.len() % format.frame_len()];
-    limits.check_length(data.len() / format.frame_len(), format.rate_hz)?;
-    let samples = mix(data, &encoding, format.channels.into(), format.frame_len())?;
-    Ok(Mono { samples, rate_hz: format.rate_hz })
+    format.decode(first(&bytes[start..], len), Cow::Borrowed, limits)
 }
 
 /// Returns the first `len` bytes, or all if there are fewer.
@@ -95,9 +90,11 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Returns the length of the data in a chunk `ds64`: the second of its numbers of 64 bits.
+/// Returns the length of the data in a chunk `ds64`, which begins with those of the file and of the data in 64 bits. In
+/// a stream both are 0.
 fn data_len(ds64: &[u8]) -> Option<u64> {
-    ds64.as_chunks().0.get(1).map(|bytes| u64::from_le_bytes(*bytes))
+    let [file_len, data_len, ..] = ds64.as_chunks().0 else { return None };
+    (*file_len != [0; 8]).then(|| u64::from_le_bytes(*data_len))
 }
 
 /// Passes over the byte of padding behind a chunk of odd length, unless a writer forgot it: then a name follows.
@@ -153,6 +150,21 @@ impl<'a> Format<'a> {
         usize::from(self.frame_len).max(1)
     }
 
+    /// Decodes samples that `turn` makes those of a WAV file, once they are known to be within `limits`.
+    pub fn decode<'b>(
+        &self,
+        samples: &'b [u8],
+        turn: impl FnOnce(&'b [u8]) -> Cow<'b, [u8]>,
+        limits: &Limits,
+    ) -> Result<Mono, Error> {
+        let encoding = self.check(limits)?;
+        let n_frames = samples.len() / self.frame_len(); // what follows the last whole one was cut off
+        limits.check_length(n_frames, self.rate_hz)?;
+        let samples = turn(&samples[..n_frames * self.frame_len()]);
+        let samples = mix(&samples, &encoding, self.channels.into(), self.frame_len())?;
+        Ok(Mono { samples, rate_hz: self.rate_hz })
+    }
+
     /// Refuses a format beyond `limits`, and one that [`decode`] does not read.
     pub fn check(&self, limits: &Limits) -> Result<Encoding, Error> {
         limits.check_format(self.channels, self.rate_hz)?;
@@ -160,7 +172,10 @@ impl<'a> Format<'a> {
             A_LAW => Ok(Encoding::ALaw),
             MU_LAW => Ok(Encoding::MuLaw),
             FLOAT if self.bits == 64 => Ok(Encoding::Double),
-            tag if HOUND_TAGS.contains(&tag) && self.bits != 64 => self.validate().map(Encoding::Linear),
+            tag if HOUND_TAGS.contains(&tag) && self.bits == 64 => {
+                Err(Error::Foreign { format: "integers of 64 bits" })
+            }
+            tag if HOUND_TAGS.contains(&tag) => self.validate().map(Encoding::Linear),
             tag => Err(foreign::name_in_wav(tag).unwrap_or(hound::Error::Unsupported.into())),
         }
     }

@@ -250,6 +250,42 @@ fn a_file_in_the_place_of_the_folder_is_left_alone() {
 
 #[cfg(unix)]
 #[test]
+fn a_folder_that_cannot_be_replaced_is_said_before_anything_is_downloaded() {
+    let case = Case::new(ArchiveSource::Urls(Vec::new()), &archive(1));
+    let empty = case.dir.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    std::os::unix::fs::symlink(&empty, &case.fetch.dest).unwrap();
+    for dest in [case.fetch.dest.as_path(), &case.fetch.dest.join(""), Path::new(".")] {
+        let mut fetch = command(dest, &archive(1));
+        let refused = fetch.current_dir(&empty).args(["--url", "http://127.0.0.1:9/"]).output().unwrap();
+        let said = stderr(&refused);
+        assert!(said.contains("cannot be replaced") && said.contains("speech_commands"), "{said}");
+    }
+    assert!(names(&empty).is_empty());
+}
+
+#[test]
+fn an_archive_that_is_not_there_leaves_nothing_behind() {
+    let mut case = Case::new(ArchiveSource::File("missing.tgz".into()), &archive(1));
+    assert!(matches!(case.run(), Err(FetchError::Io { .. })));
+    assert!(names(case.dir.path()).is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_or_full_output_is_no_panic() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), archive(1)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut fetch = command(&dir.path().join("clips"), &archive(1));
+    let refused = fetch.arg("--archive").arg(file.path()).stdout(full).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("error: "), "{}", stderr(&refused));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_folder_that_cannot_be_read_is_named_before_anything_is_downloaded() {
     let mut case = Case::new(ArchiveSource::Urls(Vec::new()), &archive(1));
     std::os::unix::fs::symlink("clips", &case.fetch.dest).unwrap(); // it leads to itself

@@ -1,0 +1,45 @@
+//! The words and the splits of a data set by the clips that can be read.
+
+use crate::{DatasetError, Labels, SampleCache, SpeechCommands, UNKNOWN, Words, word_label};
+
+impl SpeechCommands {
+    /// Splits again for some labels: without lists, every split gets clips of keywords that can be read.
+    ///
+    /// # Errors
+    /// As [`SpeechCommands::open`].
+    pub fn split_for(self, labels: &Labels, cache: &SampleCache) -> Result<Self, DatasetError> {
+        let has_keyword: Vec<_> = self.clips().iter().map(|clip| labels.has_keyword(&clip.word)).collect();
+        self.split_by(|clip| has_keyword[clip] && cache.is_readable(clip))
+    }
+
+    /// Returns the labels of a choice of words: the words, [`UNKNOWN`] and [`SILENCE`](crate::SILENCE). All words are
+    /// those that a clip can be read of.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoClipOf`] or [`DatasetError::NoReadableClipOf`] if no clip of a named word can be read,
+    /// [`DatasetError::Word`] if a folder's name cannot be a label.
+    pub fn labels(&self, words: &Words, cache: &SampleCache) -> Result<Labels, DatasetError> {
+        let mut readable = self.words(|clip| cache.is_readable(clip));
+        readable.retain(|word| *word != UNKNOWN);
+        match words {
+            Words::All => {
+                Labels::of_words(readable.into_iter().map(word_label).collect::<Result<Vec<_>, _>>()?)
+            }
+            Words::Named(names) => {
+                let missing = names.iter().find(|name| !readable.contains(&name.as_str()));
+                missing.map_or(Ok(()), |word| Err(self.no_clip_of(word)))?;
+                Labels::of_words(names)
+            }
+        }
+    }
+
+    /// The error of a word without a clip that can be read.
+    fn no_clip_of(&self, word: &str) -> DatasetError {
+        let n_files = self.clips().iter().filter(|clip| clip.word == word).count();
+        if n_files > 0 {
+            return DatasetError::NoReadableClipOf { folder: self.root().join(word), n_files };
+        }
+        let folders = self.words(|_| true).into_iter().map(str::to_owned).collect();
+        DatasetError::NoClipOf { word: word.to_owned(), root: self.root().to_owned(), folders }
+    }
+}
