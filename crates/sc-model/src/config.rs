@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Most output values of a layer for one clip: 16 MiB. The shipped network's largest layer has 16,320.
-const MOST_VALUES: usize = 1 << 22;
+/// Most values that all layers together read for one clip, with the zeros around them: 32 MiB. The shipped network reads 0.2
+/// million.
+const MOST_VALUES: usize = 1 << 23;
 
 /// Most multiply-adds for one clip: about a second's. The shipped network takes 27 million.
 const MOST_MULTIPLY_ADDS: u64 = 4_000_000_000;
@@ -205,13 +206,11 @@ impl KeywordCnnConfig {
                 self.n_frames
             ));
         }
-        for ConvLayer { name, shape, .. } in self.layers() {
-            let n_values: usize = shape.output().iter().product();
-            if n_values > MOST_VALUES {
-                return Err(format!(
-                    "{name} makes {n_values} numbers of a clip: expected at most {MOST_VALUES}"
-                ));
-            }
+        let n_values: usize = self.layers().iter().map(|layer| layer.shape.n_read()).sum();
+        if n_values > MOST_VALUES {
+            return Err(format!(
+                "layers that read {n_values} numbers of a clip: expected at most {MOST_VALUES}"
+            ));
         }
         let multiply_adds = self.multiply_adds();
         if multiply_adds > MOST_MULTIPLY_ADDS {
@@ -270,6 +269,12 @@ impl ConvShape {
     /// Returns the zeros before the first and after the last element, `[time, frequency]`.
     pub fn padding(&self) -> [usize; 2] {
         self.kernel.map(|kernel| (kernel - 1) / 2)
+    }
+
+    /// Returns the number of values of the input, with the zeros around it.
+    pub fn n_read(&self) -> usize {
+        let padded = |axis: usize| self.input[axis] + 2 * self.padding()[axis];
+        padded(0) * padded(1) * self.input[2]
     }
 
     /// Returns the number of places in time and frequency at which the kernel is applied.
@@ -356,6 +361,10 @@ mod tests {
         assert!(refused(|config| {
             (config.n_frames, config.n_mels) = (1000, 256);
             config.stem[0] = ConvConfig { channels: 1024, kernel: [1, 1], stride: [1, 1] };
+        }));
+        assert!(refused(|config| {
+            // Each layer is small, and all together fill the memory.
+            config.stem = vec![ConvConfig { channels: 256, kernel: [1, 1], stride: [1, 1] }; 30];
         }));
         assert!(refused(|config| {
             config.blocks.fill(BlockConfig { channels: 1024, kernel: 31, stride: 1 });

@@ -2,17 +2,23 @@
 
 use std::ops::Range;
 
+/// Share of the frames that are quieter than the level of the background. The quietest of all may be a gap in the sound.
+const BACKGROUND: f32 = 0.1;
+
 /// The logarithm of the power of frames.
 pub struct Loudness {
     /// Of each frame.
     frames: Vec<f32>,
     /// Of the mean power around each.
     around: Vec<f32>,
+    /// Of the background.
+    background: f32,
 }
 
 impl Loudness {
-    /// Takes log-mel frames, `[n, n_mels]`, and averages over `span` of them around each, or those that there are.
-    pub fn new(frames: &[f32], n_mels: usize, span: usize) -> Self {
+    /// Takes log-mel frames, `[n, n_mels]`, and averages over `span` of them around each, or those that there are. Frames
+    /// of no more power than `silence` hold no sound at all, as before a stream and after it: they are not its background.
+    pub fn new(frames: &[f32], n_mels: usize, span: usize, silence: f32) -> Self {
         let powers: Vec<f32> =
             frames.chunks_exact(n_mels).map(|frame| frame.iter().map(|band| band.exp()).sum()).collect();
         let mean = |frame: usize| {
@@ -22,17 +28,17 @@ impl Loudness {
         Self {
             around: (0..powers.len()).map(|frame| mean(frame).ln()).collect(),
             frames: powers.iter().map(|power| power.ln()).collect(),
+            background: background(powers.iter().copied().filter(|power| *power > silence).collect()).ln(),
         }
     }
 
     /// Returns the frames of the sound around the loudest of the `candidates`. It does not begin before `earliest`, and may
-    /// end after the candidates. The sound is louder than half-way between the quietest frame and the mean around the
+    /// end after the candidates. The sound is louder than half-way between the background and the mean around the
     /// loudest, in the logarithm of power. It may have pauses of at most `longest_pause` frames.
     pub fn sound(&self, earliest: usize, candidates: Range<usize>, longest_pause: usize) -> Range<usize> {
         let loudest = self.around.iter().enumerate().take(candidates.end).skip(candidates.start);
         let Some((peak, loudest)) = loudest.max_by(|(_, a), (_, b)| a.total_cmp(b)) else { return 0..0 };
-        let quietest = self.frames.iter().copied().fold(f32::INFINITY, f32::min);
-        let is_loud = |frame: &usize| self.frames[*frame] >= f32::midpoint(quietest, *loudest);
+        let is_loud = |frame: &usize| self.frames[*frame] >= f32::midpoint(self.background, *loudest);
         let reach = |frames: &mut dyn Iterator<Item = usize>| {
             let mut last = peak;
             for frame in frames {
@@ -48,13 +54,19 @@ impl Loudness {
     }
 }
 
+/// Returns the power that [`BACKGROUND`] of the frames do not reach, or none if there are no frames.
+fn background(mut powers: Vec<f32>) -> f32 {
+    powers.sort_by(f32::total_cmp);
+    powers.get((BACKGROUND * powers.len() as f32) as usize).copied().unwrap_or(0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Frames of one band, as loud as given.
     fn sound(loudness: &[f32]) -> Range<usize> {
-        Loudness::new(loudness, 1, 1).sound(0, 0..loudness.len(), 2)
+        Loudness::new(loudness, 1, 1, 0.0).sound(0, 0..loudness.len(), 2)
     }
 
     #[test]
@@ -62,13 +74,29 @@ mod tests {
         assert_eq!(sound(&[-9.0, -9.0, -2.0, -1.0, -3.0, -9.0, -9.0]), 2..5);
         assert_eq!(sound(&[-9.0, -2.0, -9.0, -9.0, -1.0, -9.0, -9.0, -9.0, -2.0]), 1..5);
         assert_eq!(sound(&[-5.0]), 0..1);
-        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1).sound(1, 1..4, 0), 2..3);
+        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1, 0.0).sound(1, 1..4, 0), 2..3);
+    }
+
+    #[test]
+    fn neither_the_silence_around_a_stream_nor_a_gap_in_it_is_the_background() {
+        let mut loudness = vec![-14.0; 20];
+        loudness.extend([-4.0; 20]);
+        loudness.extend([-1.0, 0.0, -1.0]);
+        loudness.extend([-4.0; 20]);
+        loudness[30] = -13.0;
+        let silence = (-13.9_f32).exp();
+        let found = Loudness::new(&loudness, 1, 1, silence).sound(0, 0..loudness.len(), 2);
+        assert_eq!(found, 40..43);
     }
 
     #[test]
     fn a_sound_begins_before_the_candidates_and_a_click_is_none() {
         let loudness = [-9.0, -3.0, -3.0, -3.0, -3.0, -9.0, -9.0, -9.0, -2.5, -9.0, -9.0];
-        assert_eq!(Loudness::new(&loudness, 1, 3).sound(0, 3..11, 0), 1..5);
-        assert_eq!(Loudness::new(&loudness, 1, 1).sound(0, 3..11, 0), 8..9, "the loudest frame is a click");
+        assert_eq!(Loudness::new(&loudness, 1, 3, 0.0).sound(0, 3..11, 0), 1..5);
+        assert_eq!(
+            Loudness::new(&loudness, 1, 1, 0.0).sound(0, 3..11, 0),
+            8..9,
+            "the loudest frame is a click"
+        );
     }
 }

@@ -36,6 +36,9 @@ const TOO_EARLY: f32 = 0.25;
 /// half as many words in loud noise are placed where no word is.
 const LOUDNESS_S: f32 = 0.09;
 
+/// Power of a frame without sound, by that of the offset that the front end adds: it is 1 but for its rounding.
+const SILENCE: f32 = 1.001;
+
 /// Longest pause within a word, as in *stop* or *eight*, in seconds.
 const LONGEST_PAUSE_S: f32 = 0.1;
 
@@ -71,8 +74,8 @@ impl DetectorConfig {
         if !(0.01..=1.0).contains(hop_s) {
             return Err(format!("a hop of {hop_s} s: expected 0.01 to 1 s"));
         }
-        if !(0.0..=10.0).contains(smoothing_s) {
-            return Err(format!("a smoothing of {smoothing_s} s: expected 0 to 10 s"));
+        if !(0.0..=1.0).contains(smoothing_s) {
+            return Err(format!("a smoothing of {smoothing_s} s: expected 0 to 1 s"));
         }
         threshold.map_or(Ok(()), check_threshold)
     }
@@ -138,6 +141,8 @@ pub struct Detector {
     listener: Listener,
     rule: Rule,
     latest: Option<Score>,
+    /// Samples that were pushed.
+    n_samples: u64,
     /// The time of the work since it was last taken.
     timing: Timing,
 }
@@ -157,6 +162,7 @@ impl Detector {
             }),
             listener,
             latest: None,
+            n_samples: 0,
             timing: Timing::default(),
         }
     }
@@ -203,6 +209,7 @@ impl Detector {
 
     /// Computes the frames of more samples, and returns the number of hops that are to be heard.
     fn take(&mut self, samples: &[f32]) -> usize {
+        self.n_samples += samples.len() as u64;
         self.timing.features += self.frames.push(samples, self.listener.classifier());
         (self.frames.kept().end - self.listener.n_heard()) / self.listener.hop()
     }
@@ -243,7 +250,12 @@ impl Detector {
     /// Ends the stream and returns the keywords detected at its end. Nothing may be pushed after it.
     pub fn finish(&mut self) -> Vec<Detection> {
         let n_frames = self.listener.lag() + self.listener.hop();
-        self.push(&vec![0.0; margin() + n_frames * self.header().log_mel.hop_length])
+        let end_s = self.n_samples as f64 / f64::from(SAMPLE_RATE_HZ);
+        let mut detections = self.push(&vec![0.0; margin() + n_frames * self.header().log_mel.hop_length]);
+        for detection in &mut detections {
+            detection.end_s = detection.end_s.min(end_s);
+        }
+        detections
     }
 
     /// Returns the time that front end and network took since the last call, and begins anew at zero.
@@ -272,7 +284,7 @@ impl Detector {
         let probabilities = self.listener.classifier().probabilities(&output, self.rule.threshold());
         let (best, score) = self.rule.hear(probabilities)?;
         let label = self.header().labels.names()[best].clone();
-        self.latest = Some(Score { time_s: self.seconds(now), label: label.clone(), confidence: score });
+        self.latest = Some(Score { time_s: self.heard_s(now), label: label.clone(), confidence: score });
         if !self.header().labels.is_keyword(best) || !self.rule.may_be(best, score, now) {
             return None;
         }
@@ -283,10 +295,10 @@ impl Detector {
         let confidence = self.rule.confirm(best, [score, second_look], sound.end, now)?;
         Some(Detection {
             label,
-            start_s: self.seconds(sound.start).max(0.0),
-            end_s: self.seconds(sound.end),
+            start_s: self.place_s(sound.start).max(0.0),
+            end_s: self.place_s(sound.end),
             confidence,
-            detected_s: self.seconds(now),
+            detected_s: self.heard_s(now),
         })
     }
 
@@ -297,8 +309,10 @@ impl Detector {
         let free_from =
             self.rule.last_end().map_or(0, |end| end.saturating_sub(first).min(network.n_frames - 1));
         let candidates = free_from.max((TOO_EARLY * network.n_frames as f32) as usize)..network.n_frames;
-        let loudness =
-            Loudness::new(self.frames.range(first..now), log_mel.n_mels, frames_in(LOUDNESS_S, log_mel));
+        // The front end adds an offset to the power of each band, so that it has a logarithm.
+        let silence = SILENCE * log_mel.n_mels as f32 * log_mel.log_offset;
+        let span = frames_in(LOUDNESS_S, log_mel);
+        let loudness = Loudness::new(self.frames.range(first..now), log_mel.n_mels, span, silence);
         let sound = loudness.sound(free_from, candidates, frames_in(LONGEST_PAUSE_S, log_mel));
         first + sound.start..first + sound.end
     }
@@ -314,11 +328,28 @@ impl Detector {
         classifier.probabilities(&output, self.rule.threshold())
     }
 
-    /// Returns the time of a frame that is counted from the beginning of the margin, in seconds from the first
-    /// sample.
-    fn seconds(&self, frame: usize) -> f64 {
+    /// Returns the time between the frames before `frame` and those from it on, which overlap.
+    fn place_s(&self, frame: usize) -> f64 {
+        self.seconds(frame, self.overlap() / 2)
+    }
+
+    /// Returns the time at which the last of the frames before `frame` ends.
+    fn heard_s(&self, frame: usize) -> f64 {
+        self.seconds(frame, self.overlap())
+    }
+
+    /// Returns the samples that a frame shares with the next one.
+    fn overlap(&self) -> usize {
+        let LogMelConfig { n_fft, hop_length, .. } = self.header().log_mel;
+        n_fft.saturating_sub(hop_length)
+    }
+
+    /// Returns the time so many samples after the beginning of a frame, which is counted from the beginning of the margin,
+    /// in seconds from the first sample.
+    fn seconds(&self, frame: usize, after: usize) -> f64 {
         // In whole samples, so that 0.46 s is not 0.45999998. After three days a browser's `usize` does not hold them.
-        let n_samples = frame as i64 * self.header().log_mel.hop_length as i64 - margin() as i64;
+        let n_samples =
+            frame as i64 * self.header().log_mel.hop_length as i64 + after as i64 - margin() as i64;
         n_samples as f64 / f64::from(SAMPLE_RATE_HZ)
     }
 }
@@ -335,6 +366,8 @@ fn margin() -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -343,6 +376,39 @@ mod tests {
     fn detector() -> Detector {
         let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
         Detector::new(classifier, &DetectorConfig::default())
+    }
+
+    /// The samples of one of the page's examples.
+    fn example(name: &str) -> Vec<f32> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/web/examples").join(name);
+        sc_data::decode(&std::fs::read(file).unwrap(), &sc_data::Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn a_word_in_noise_at_either_end_is_found_and_placed_as_one_in_the_middle() {
+        let word = example("yes.mp3")[3_600..13_000].to_vec();
+        // Noise 25 dB below the word, before it and after it.
+        let level = (word.iter().map(|x| x * x).sum::<f32>() / word.len() as f32).sqrt() / 18.0;
+        let mut state = 1_u32;
+        let mut noise = |n: usize| -> Vec<f32> {
+            let number = |_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state as f32 / u32::MAX as f32 - 0.5) * 12.0_f32.sqrt() * level
+            };
+            (0..n).map(number).collect()
+        };
+        for (before, after) in [(32_000, 32_000), (0, 32_000), (32_000, 0), (0, 0)] {
+            let mut sound = noise(before + word.len() + after);
+            sound[before..].iter_mut().zip(&word).for_each(|(noise, word)| *noise += word);
+            let mut detector = detector();
+            let mut heard = detector.push(&sound);
+            heard.extend(detector.finish());
+
+            let [Detection { label, start_s, end_s, .. }] = heard.as_slice() else { panic!("{heard:?}") };
+            let begins = before as f64 / 16_000.0;
+            assert_eq!(label, "yes", "{before}, {after}");
+            assert!((start_s - begins).abs() < 0.1 && (end_s - begins - 0.53).abs() < 0.15, "{before}, {after}: {heard:?}");
+        }
     }
 
     proptest! {
@@ -379,10 +445,7 @@ mod tests {
         for (config, text) in [
             (DetectorConfig { hop_s: 0.005, ..usual.clone() }, "a hop of 0.005 s: expected 0.01 to 1 s"),
             (DetectorConfig { hop_s: f32::NAN, ..usual.clone() }, "a hop of NaN s: expected 0.01 to 1 s"),
-            (
-                DetectorConfig { smoothing_s: 11.0, ..usual.clone() },
-                "a smoothing of 11 s: expected 0 to 10 s",
-            ),
+            (DetectorConfig { smoothing_s: 1.5, ..usual.clone() }, "a smoothing of 1.5 s: expected 0 to 1 s"),
             (DetectorConfig { threshold: Some(1.5), ..usual }, "a threshold of 1.5: expected 0 to 1"),
         ] {
             assert_eq!(config.validate(), Err(text.into()));
@@ -391,9 +454,7 @@ mod tests {
 
     #[test]
     fn a_word_said_again_at_once_is_detected_again() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/web/examples/yes.mp3");
-        let samples = sc_data::decode(&std::fs::read(file).unwrap(), &sc_data::Limits::default()).unwrap();
-        let again: Vec<f32> = samples[800..19_200].repeat(3);
+        let again: Vec<f32> = example("yes.mp3")[800..19_200].repeat(3);
         let mut detector = detector();
         let mut heard = detector.push(&again);
         heard.extend(detector.finish());
@@ -406,8 +467,7 @@ mod tests {
 
     #[test]
     fn streams_that_are_heard_together_have_the_detections_of_each_alone() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/web/examples/several.mp3");
-        let samples = sc_data::decode(&std::fs::read(file).unwrap(), &sc_data::Limits::default()).unwrap();
+        let samples = example("several.mp3");
         let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
         let slow = DetectorConfig { hop_s: 0.16, ..DetectorConfig::default() };
         // More streams than the engine takes at once, other beginnings, pieces and hops, another classifier, and a burst.
@@ -468,9 +528,9 @@ mod tests {
     fn times_are_the_nearest_numbers() {
         let detector = detector();
         // The last two are a day, and as many samples as 32 bits do not hold.
-        let times = [0, 96, 215, 8_640_096, 26_843_546].map(|frame| detector.seconds(frame).to_string());
+        let times = [0, 96, 215, 8_640_096, 26_843_546].map(|frame| detector.seconds(frame, 0).to_string());
         assert_eq!(times, ["-0.5", "0.46", "1.65", "86400.46", "268434.96"]);
-        let score = Score { time_s: detector.seconds(96), label: "yes".into(), confidence: 0.5 };
+        let score = Score { time_s: detector.seconds(96, 0), label: "yes".into(), confidence: 0.5 };
         let json = serde_json::to_string(&score).unwrap();
         assert_eq!(json, r#"{"time_s":0.46,"label":"yes","confidence":0.5}"#);
     }

@@ -127,10 +127,11 @@ impl Engine {
     }
 
     /// Rounds `weights`, which must be those of `config`, to eight bits. `None` if this processor has no instruction for
-    /// it, so that floats are quicker.
+    /// it, so that floats are quicker, or if a kernel is so large that its sums could overflow.
     pub fn in_eight_bits(config: &KeywordCnnConfig, weights: &Weights) -> Option<Self> {
         let kernel = eight::Kernel::available().first().copied()?;
-        Some(Self::in_eight_bits_with(config, weights, kernel))
+        let fits = config.layers().iter().all(|layer| layer.shape.patch_len() <= eight::MOST_PRODUCTS);
+        fits.then(|| Self::in_eight_bits_with(config, weights, kernel))
     }
 
     fn in_eight_bits_with(config: &KeywordCnnConfig, weights: &Weights, kernel: eight::Kernel) -> Self {

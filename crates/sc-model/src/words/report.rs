@@ -54,6 +54,8 @@ pub struct LeftOut {
 pub enum Reason {
     /// It could not be read.
     Unreadable,
+    /// It is the same as another one.
+    Repeated,
     /// It is silent or nearly so.
     TooQuiet,
     /// It is louder than its microphone could take.
@@ -68,6 +70,7 @@ impl LeftOut {
     pub(super) fn new(name: String, reason: Reason) -> Self {
         let message = match reason {
             Reason::Unreadable => "not readable",
+            Reason::Repeated => "the same as another one",
             Reason::TooQuiet => "too quiet: speak up, or come nearer to the microphone",
             Reason::Clipped => "clipped: turn the microphone down, or go farther from it",
             Reason::CutOff => "cut off: expected silence before and after a word of at most a second",

@@ -37,7 +37,21 @@ pub(super) fn listen(
     recordings: Vec<Recording>,
 ) -> impl Iterator<Item = Heard> {
     let classifier = Classifier::untested(record, Backend::Native);
-    recordings.into_iter().map(move |recording| hear(&classifier, space, recording))
+    let repeated = repeated(&recordings);
+    recordings.into_iter().zip(repeated).map(move |(recording, is_repeated)| {
+        if is_repeated {
+            return (None, Some(LeftOut::new(recording.name, Reason::Repeated)));
+        }
+        hear(&classifier, space, recording)
+    })
+}
+
+/// Tells of each recording if it has the samples of one before it.
+fn repeated(recordings: &[Recording]) -> Vec<bool> {
+    let is_repeated = |(i, Recording { samples, .. }): (usize, &Recording)| {
+        samples.is_ok() && recordings[..i].iter().any(|earlier| earlier.samples == *samples)
+    };
+    recordings.iter().enumerate().map(is_repeated).collect()
 }
 
 fn hear(classifier: &Classifier, space: &WordSpace, Recording { name, samples }: Recording) -> Heard {

@@ -38,8 +38,8 @@ fn log_odds(threshold: f32) -> f32 {
 /// Returns the probabilities of the network's labels and of the taught words, together 1.
 ///
 /// The likeliest answer keeps its own probability, and the others share the rest. It is the taught word of the highest
-/// confidence, if that reaches `threshold` and no keyword of the network is likelier; else it is the network's.
-/// So a taught word changes no answer of the network where it is not the better one.
+/// confidence, if that reaches `threshold` and even odds, and no keyword of the network is likelier; else it is the
+/// network's. So a taught word changes no answer of the network where it is not the better one.
 pub(crate) fn combine(
     network: &[f32],
     is_keyword: impl Fn(usize) -> bool,
@@ -52,9 +52,12 @@ pub(crate) fn combine(
     let n = network.len();
     let (Some(own), Some(word)) = (likeliest(0..n), likeliest(n..all.len())) else { return all };
     let is_better =
-        all[word] >= threshold && (0..n).all(|label| !is_keyword(label) || all[label] <= all[word]);
+        all[word] >= threshold.max(0.5) && (0..n).all(|label| !is_keyword(label) || all[label] <= all[word]);
     let best = if is_better { word } else { own };
     let best_probability = all[best];
+    for probability in &mut all[n..] {
+        *probability = probability.min(best_probability);
+    }
     let others: f32 = all.iter().sum::<f32>() - best_probability;
     let scale = if others > 0.0 { (1.0 - best_probability) / others } else { 0.0 };
     for probability in &mut all {
@@ -66,7 +69,32 @@ pub(crate) fn combine(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_answer_is_the_likeliest_and_a_lower_threshold_loses_no_word(
+            network in prop::collection::vec(0.01_f32..1.0, 3),
+            taught in prop::collection::vec(0.0_f32..=1.0, 1..4),
+            threshold in 0.0_f32..=1.0,
+        ) {
+            let sum: f32 = network.iter().sum();
+            let network: Vec<f32> = network.iter().map(|share| share / sum).collect();
+            let answer = |threshold| {
+                let all = combine(&network, |label| label < 2, taught.iter().copied(), threshold);
+                let (best, likeliest) = all.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap();
+                let own = [&network[..], &taught[..]].concat()[best];
+                (best, *likeliest, own)
+            };
+            let (best, likeliest, own) = answer(threshold);
+            prop_assert!((likeliest - own).abs() < 1e-6, "it keeps its own: {} of {}", likeliest, own);
+            if best >= network.len() {
+                prop_assert_eq!(answer(threshold / 2.0).0, best);
+            }
+        }
+    }
 
     /// Answers for the labels yes, no, `_unknown_` and two taught words, at a threshold of 0.9.
     fn answers(network: [f32; 3], taught: [f32; 2]) -> Vec<f32> {

@@ -29,11 +29,7 @@ pub fn teach(
     recordings: Vec<Recording>,
 ) -> Result<(Record, Taught), TeachError> {
     let space = record.words.as_ref().ok_or(TeachError::NoSpace)?;
-    let name = &word_label(name)?;
-    let names = record.header.labels.names();
-    if let Some(known) = names.iter().find(|known| known.to_lowercase() == name.to_lowercase()) {
-        return Err(TeachError::Known(known.clone()));
-    }
+    let name = &check_name(&record.header.labels, name)?;
     let given = recordings.len();
     check_most(given)?;
     let (mut takes, mut left_out) = usable(listen(record, space, recordings));
@@ -61,6 +57,23 @@ pub fn teach(
     Ok((with_word(record, name, word, &direction)?, Taught { advice: advice(&taught), ..taught }))
 }
 
+/// Returns a name in its normal form, if a word can be taught by it beside these labels.
+///
+/// # Errors
+/// [`TeachError`] if it cannot be a label, or is one already, in small or capital letters.
+pub fn check_name(labels: &Labels, name: &str) -> Result<String, TeachError> {
+    let name = word_label(name)?;
+    match labels.names().iter().find(|known| is_same(known, &name)) {
+        Some(known) => Err(TeachError::Known(known.clone())),
+        None => Ok(name),
+    }
+}
+
+/// Returns true for names of one word, which may differ in small and capital letters.
+fn is_same(a: &str, b: &str) -> bool {
+    normal_form(a).to_lowercase() == normal_form(b).to_lowercase()
+}
+
 /// Removes a taught word, and returns the new record.
 ///
 /// # Errors
@@ -68,7 +81,7 @@ pub fn teach(
 pub fn forget(record: &Record, name: &str) -> Result<Record, TeachError> {
     let n_network = record.header.network.n_labels;
     let (network, taught) = record.header.labels.names().split_at(n_network);
-    let Some(index) = taught.iter().position(|word| normal_form(word) == normal_form(name)) else {
+    let Some(index) = taught.iter().position(|word| is_same(word, name)) else {
         let known = if taught.is_empty() {
             "none is taught".into()
         } else {

@@ -10,6 +10,8 @@ pub const QUAD: usize = 4;
 pub const MAX_INPUT: i8 = 127;
 /// Largest weight, by amount. AVX2 adds the products of four inputs in 16 bits, which they must not leave.
 pub const MAX_WEIGHT: i8 = 64;
+/// Most products in a sum of 32 bits.
+pub const MOST_PRODUCTS: usize = (i32::MAX / (MAX_INPUT as i32 * MAX_WEIGHT as i32)) as usize;
 const _: () = assert!(QUAD as i32 * MAX_INPUT as i32 * MAX_WEIGHT as i32 <= i16::MAX as i32);
 
 /// The weights of four inputs, for each of sixteen sums.
@@ -207,8 +209,8 @@ mod x86 {
         #[inline(always)]
         fn round(self, floats: __m512) -> [u8; LANES] {
             let avx = self.avx512f;
-            let floats = avx._mm512_max_ps(floats, avx._mm512_setzero_ps());
-            // The conversion to bytes keeps within their range, which ends at `MAX_INPUT`.
+            let most = pulp::cast([f32::from(MAX_INPUT); LANES]);
+            let floats = avx._mm512_min_ps(avx._mm512_max_ps(floats, avx._mm512_setzero_ps()), most);
             pulp::cast(avx._mm512_cvtsepi32_epi8(avx._mm512_cvtps_epi32(floats)))
         }
     }

@@ -17,6 +17,7 @@ mod rounding;
 use super::plan::Plan;
 use crate::Weights;
 pub use conv::EightBitWeights;
+pub use dot::MOST_PRODUCTS;
 pub use rounding::Rounding;
 
 /// Deviations above its mean at which an activation is cut off.
