@@ -11,7 +11,7 @@ export class Refusal extends Error {
 
 const LIMIT_MS = 60_000; // the server's own limits are 30 s for a recording and 10 s for its answer
 
-let waiting; // aborts the request that gives way to another one
+let waiting; // ends the wait that gives way to another one
 
 // Returns true if something was waited for that can be given up.
 export function giveUp() {
@@ -19,6 +19,18 @@ export function giveUp() {
   waiting = undefined;
   abort?.(new Refusal('givenUp'));
   return Boolean(abort);
+}
+
+// Waits for the promise, which `giveUp` may end.
+export async function yielding(promise) {
+  let abort;
+  const givenUp = new Promise((_, reject) => { abort = reject; });
+  waiting = abort;
+  try {
+    return await Promise.race([promise, givenUp]);
+  } finally {
+    if (waiting === abort) waiting = undefined;
+  }
 }
 
 // `work(signal, came)` must have come in time; `givesWay` lets `giveUp` end it.
@@ -47,10 +59,10 @@ export const reach = (path, read, { givesWay = false, ...options } = {}) => pati
 // Each answers one recording.
 export const predict = (recording, name, query) => post(`predict${query}`, recording, name);
 export const detect = (recording, name, query) => post(`detect${query}`, recording, name);
-export const info = () => reach('info', json, { givesWay: true });
+export const info = () => reach('info', json);
 export const taughtWords = () => reach('words', json);
 export const record = () => 'model'; // the address of the model with its words
-export const report = () => reach('report.json', json);
+export const report = () => reach('report.json', json).catch(() => undefined); // not every server has one
 
 // Teaches the word by recordings of it.
 export function teach(word, recordings) {

@@ -3,10 +3,10 @@
 import * as api from './api.js';
 import { accepts, drawAnswer, showAnswer, spoken } from './answer.js';
 import { code } from './code.js';
-import { $, element } from './dom.js';
-import { showHistory } from './history.js';
+import { $, element, refill } from './dom.js';
+import { addToHistory, showHistory } from './history.js';
 import { onHold } from './hold.js';
-import { has, isKeyword, languageOf, learn, name, number, percent, say, speakIn, translate } from './language.js';
+import { isKeyword, languageOf, learn, name, number, percent, say, speakIn, translate } from './language.js';
 import * as meter from './meter.js';
 import { reportOf, showModel } from './model.js';
 import { csv, entries, remember } from './session.js';
@@ -14,25 +14,23 @@ import { RATE, decode, loudestSecond, play } from './sound.js';
 import { talk } from './talk.js';
 import { refresh as refreshTeaching, setUpTeaching, showTeaching } from './teach.js';
 import { showThreshold } from './threshold.js';
-import { Live, drawRecording, showFound } from './timeline.js';
+import { Live, addFound, drawRecording, showFound } from './timeline.js';
 import { wav } from './wav.js';
-import { isOnDevice, move, settle, showWhere, there } from './where.js';
+import { askThere, forTask, isOnDevice, move, settle, showWhere } from './where.js';
+import { clearProblem, fail, hint, listening, showHint, work } from './work.js';
 
 const LONG_S = 2; // a longer file is searched, not cut to its loudest second
 const EXAMPLES = ['yes', 'stop', 'banana', 'noise', 'several'];
 
 const state = {
-  hint: ['ready'], // a key of `words`, and what it is told
-  problem: null, // what went wrong: { at, errors }, beside the control that was used
   info: null, // `GET /info`
   report: undefined, // the model's, if it has one
   threshold: null, // as chosen; the model's own until then
   current: null, // the entry that is shown, or a `Live`
   request: { path: 'predict', file: 'word.wav' },
   answer: null, // the last JSON
-  task: null, // what is being done, to wait for
   talk: null, // what is being recorded
-  stop: null, // ends the listening
+  live: null, // what is listened to, or was
 };
 
 const usual = () => state.info?.threshold ?? 0.5;
@@ -61,31 +59,6 @@ function know(info) {
   learn(info);
 }
 
-function hint(...words) {
-  state.hint = words;
-  state.problem = null;
-  showHint();
-}
-
-// `at` names the element beside the control that was used: on a phone another one may be out of sight.
-function fail(errors, at = 'hint') {
-  if (errors.key === 'givenUp') return; // for something else, which says what it does
-  for (const { key, message } of [errors].flat()) if (!has(key)) console.warn(message);
-  hint('ready');
-  state.problem = { at, errors: [errors].flat() };
-  showHint();
-  $(at).scrollIntoView({ block: 'nearest' });
-}
-
-function showHint() {
-  const { at, errors } = state.problem ?? {};
-  $('hint').textContent = say(...state.hint);
-  $('hint').classList.toggle('bad', at === 'hint');
-  for (const { id } of document.querySelectorAll('.problem')) $(id).textContent = '';
-  const reasons = errors?.map(({ key, file }) => (file ? `${file}: ` : '') + say(has(key) ? key : 'failed'));
-  if (at) $(at).textContent = reasons.join('\n');
-}
-
 function showResults() {
   const { current } = state;
   const shown = current instanceof Live ? 'recording' : { word: 'answer' }[current?.kind] ?? current?.kind ?? 'nothing';
@@ -93,26 +66,28 @@ function showResults() {
   if (shown === 'answer') showAnswer(current, threshold());
   if (shown === 'recording') showRecording(current);
   draw();
-  showThreshold({ threshold: threshold(), usual: usual(), current, report: state.report });
-  showHistory(threshold(), { open, replay: ({ samples, rate }) => play(samples, rate) });
+  showSure();
+  showHistory(threshold(), { open, replay });
 }
+
+const showSure = () => showThreshold({ threshold: threshold(), usual: usual(), current: state.current, report: state.report });
+
+const replay = ({ samples, rate }) => play(samples, rate);
 
 function showRecording(current) {
   const live = current instanceof Live;
   const { detections } = live ? current : current.answer;
-  $('recordingTitle').textContent = live ? say(state.stop ? 'listening' : 'listened') : current.name;
+  $('recordingTitle').textContent = live ? say(listening.stop ? 'listening' : 'listened') : current.name;
   $('now').textContent = live ? '' : say('found', detections.length, number(current.answer.duration_s, 1));
-  $('playAll').hidden = live;
-  showFound(detections, live ? () => true : counts, (index) => {
-    const { start_s, end_s, samples, rate } = detections[index];
-    if (live) return play(samples, rate);
+  $('playAll').hidden = !current.samples;
+  showFound(detections, counts, live ? replay : current.samples && (({ start_s, end_s }) => {
     const middle_s = (start_s + end_s) / 2;
-    return play(current.samples.slice(Math.max(0, (middle_s - 0.5) * RATE), (middle_s + 0.5) * RATE));
-  });
+    play(current.samples.slice(Math.max(0, (middle_s - 0.5) * RATE), (middle_s + 0.5) * RATE));
+  }));
 }
 
 function draw() {
-  if (state.current instanceof Live) state.current.draw();
+  if (state.current instanceof Live) state.current.draw(counts);
   else if (state.current?.kind === 'word') drawAnswer(state.current, state.info?.log_mel);
   else if (state.current?.kind === 'recording') drawRecording(state.current, counts);
 }
@@ -126,7 +101,7 @@ function showKnownWords() {
 }
 
 function showExamples() {
-  $('examples').replaceChildren(...EXAMPLES.map((example) => {
+  refill($('examples'), EXAMPLES.map((example) => {
     const title = say('exampleNames')[example];
     const press = () => work(() => hearExample(`${example}.mp3`), 'filesProblem');
     return element('li', {}, element('button', {
@@ -151,30 +126,6 @@ function present(entry) {
 
 // --- One word, one file, several of them ---
 
-// Runs `task`, one at a time, and not while listening; what only waits for an answer gives way. `at` is for `fail`.
-async function work(task, at) {
-  if (state.task) {
-    if (!api.giveUp()) return;
-    await state.task;
-  }
-  state.task = run(task, at); // at once if it can be, so that what is pressed can be released
-  await state.task;
-}
-
-async function run(task, at) {
-  if (state.problem) hint(...state.hint); // it was another task's
-  if (state.stop) await state.stop(); // at once if not, so that what is pressed can be released
-  $('ask').classList.add('busy');
-  try {
-    await task();
-  } catch (error) {
-    fail(error, at);
-  } finally {
-    state.task = null;
-    $('ask').classList.remove('busy');
-  }
-}
-
 async function hear(recording) {
   hint('thinking');
   try {
@@ -190,23 +141,28 @@ async function hear(recording) {
 
 async function answer({ blob, name: file, source, samples }) {
   samples ??= await decode(blob);
-  const isLong = samples?.length > LONG_S * RATE && source !== 'microphone';
-  const entry = isLong ? { kind: 'recording', source, name: file, samples, blob } : { kind: 'word', source, name: file, samples };
-  if (isLong) await search(entry);
-  else {
-    const { start, samples: second } = samples ? loudestSecond(samples) : {};
-    Object.assign(entry, { second, start });
-    // Of the microphone just the second that is heard, so that the server sees the very same samples.
-    entry.answer = await ask('predict', source === 'microphone' ? wav(second) : blob, file);
-    $('spoken').textContent = spoken(entry.answer, threshold());
-    setSaved(entry);
-  }
+  // What this browser cannot read is searched in any case: the server tells how long it is.
+  const found = samples ? undefined : await ask('detect', blob, file);
+  const length_s = samples ? samples.length / RATE : found.duration_s;
+  const isLong = length_s > LONG_S && source !== 'microphone';
+  const entry = { kind: isLong ? 'recording' : 'word', source, name: file, samples };
+  if (isLong) await search(Object.assign(entry, { blob }), found);
+  else await recognise(entry, blob);
   if (source !== 'live') remember(entry); // what was heard while listening is in the history already
   present(entry);
 }
 
-async function search(entry) {
-  entry.answer = await ask('detect', entry.blob, entry.name);
+async function recognise(entry, blob) {
+  const { start, samples: second } = entry.samples ? loudestSecond(entry.samples) : {};
+  Object.assign(entry, { second, start });
+  // Of the microphone just the second that is heard, so that the server sees the very same samples.
+  entry.answer = await ask('predict', blob ?? wav(second), entry.name);
+  $('spoken').textContent = spoken(entry.answer, threshold());
+  setSaved(entry);
+}
+
+async function search(entry, found) {
+  entry.answer = found ?? await ask('detect', entry.blob, entry.name);
   $('spoken').textContent = [
     say('found', entry.answer.detections.length, number(entry.answer.duration_s, 1)),
     entry.answer.detections.map(({ label }) => label).join(', '),
@@ -216,7 +172,8 @@ async function search(entry) {
 async function ask(path, recording, file) {
   state.request = { path: path + query(), file };
   try {
-    state.answer = await (await there())[path](recording, file, query());
+    state.answer = await (await api.yielding(forTask()))[path](recording, file, query());
+    await learnOf(state.answer.predictions ?? state.answer.detections);
     return state.answer;
   } catch (error) {
     state.answer = error.answer ?? null;
@@ -226,18 +183,37 @@ async function ask(path, recording, file) {
   }
 }
 
+// Asks for the words again if there is one among the answers that the page does not know: another page has taught it.
+async function learnOf(answers) {
+  if (answers.every(({ label }) => state.info?.labels.includes(label))) return;
+  await learnAgain().catch(() => {}); // what was heard is known all the same
+  await refreshTeaching();
+}
+
+async function learnAgain() {
+  know(await askThere((place) => place.info()));
+  showModel(state.info, state.report);
+  showKnownWords();
+}
+
 const give = (files) => work(() => hearFiles(files), 'filesProblem');
 
 async function hearFiles(files) {
   const refusals = [];
-  for (const file of files) {
+  const fault = (why, ...files) => {
+    for (const { name } of files) remember({ kind: 'fault', source: 'file', name, why });
+    showResults();
+  };
+  for (const [i, file] of files.entries()) {
     try {
       await hear({ blob: file, name: file.name, source: 'file' });
     } catch (error) {
-      if (error.key === 'givenUp') throw error;
+      if (error.key === 'givenUp') {
+        if (files.length > 1) fault('unanswered', ...files.slice(i));
+        throw error;
+      }
       refusals.push(Object.assign(error, { file: files.length > 1 && file.name }));
-      remember({ kind: 'refused', source: 'file', name: file.name });
-      showResults();
+      fault('refused', file);
     }
   }
   if (refusals.length) fail(refusals, 'filesProblem');
@@ -263,13 +239,13 @@ function open(entry) {
 }
 
 function press() {
-  if (state.stop) return undefined; // the microphone is in use
+  if (listening.stop) return undefined; // the microphone is in use
   if (state.talk) return state.talk.stop();
   return work(async () => {
     hint('allow');
     $('record').classList.add('on');
     state.talk = talk((done, block) => {
-      if (state.hint[0] !== 'speak') hint('speak');
+      hint('speak');
       $('record').style.setProperty('--done', done);
       meter.measure(block);
     });
@@ -288,70 +264,85 @@ function press() {
 // --- Listening ---
 
 function showListening() {
-  $('listen').textContent = say(state.stop ? 'stopListening' : 'startListening');
-  $('listen').ariaPressed = Boolean(state.stop);
-  $('record').ariaDisabled = Boolean(state.stop);
-  $('ask').classList.toggle('listening', Boolean(state.stop));
+  $('listen').textContent = say(listening.stop ? 'stopListening' : 'startListening');
+  $('listen').ariaPressed = Boolean(listening.stop);
+  $('record').ariaDisabled = Boolean(listening.stop);
+  $('ask').classList.toggle('listening', Boolean(listening.stop));
 }
 
-function startListening() {
-  const live = new Live();
-  const still = matchMedia('(prefers-reduced-motion: reduce)');
-  return work(async () => {
-    hint('allow');
-    const { listen } = await import('./listen.js').catch(() => { // few listen: it need not weigh on the others
+function stopBy(stop) {
+  listening.stop = stop;
+  showListening();
+}
+
+const startListening = () => work(async () => {
+  hint('allow');
+  stopBy(api.giveUp); // until the microphone is open
+  try {
+    const { listen } = await api.yielding(import('./listen.js').catch(() => { // few listen: it need not weigh on the others
       throw new api.Refusal('away');
-    });
+    }));
+    state.live = new Live(threshold());
     state.request = { path: `stream?sample_rate=${RATE}${query().replace('?', '&')}` };
     state.answer = null;
-    state.stop = await listen(query().replace('?', '&'), {
-      onBlock(block) {
-        if (live.bars.length === 0) {
-          hint('listeningHint');
-          present(live);
-        }
-        live.push(block);
-        meter.measure(block);
-        const every = still.matches ? 20 : 1; // of 20 blocks a second
-        if (state.current === live && live.bars.length % every === 0) live.draw();
-      },
-      onDetection: (detection, samples, rate) => heard(live, { ...detection, samples, rate }),
-      onScore({ label, confidence }) {
-        if (state.current === live) $('now').textContent = say('now', name(label), percent(confidence, 0));
-      },
-      onEnd(error) {
-        state.stop = null;
-        meter.reset();
-        showListening();
-        showResults();
-        if (error) fail(error);
-        else hint('ready');
-      },
-    });
-    showListening();
-    showResults();
-    showCode();
-  });
-}
-
-function heard(live, detection) {
-  const { samples, rate, ...plain } = detection;
-  live.detections.unshift(detection);
-  state.answer = plain;
-  remember({ kind: 'heard', source: 'live', name: `${plain.label}.wav`, detection: plain, samples, rate });
-  $('spoken').textContent = `${plain.label}, ${percent(plain.confidence)}`;
+    stopBy(await listen(query().replace('?', '&'), hearing(state.live)));
+  } catch (error) {
+    stopBy(null);
+    throw error;
+  }
   showResults();
   showCode();
+});
+
+// Hears what comes while it listens.
+function hearing(live) {
+  const every = matchMedia('(prefers-reduced-motion: reduce)').matches ? 20 : 1; // of 20 blocks a second
+  return {
+    onBlock(block) {
+      if (live.bars.length === 0) {
+        hint('listeningHint');
+        present(live);
+      }
+      live.push(block);
+      meter.measure(block);
+      if (state.current === live && live.bars.length % every === 0) draw();
+    },
+    onDetection: (detection, samples, rate) => heard(live, detection, { samples, rate }),
+    onScore({ label, confidence }) {
+      if (state.current === live) $('now').textContent = say('now', name(label), percent(confidence, 0));
+    },
+    onEnd(error) {
+      stopBy(null);
+      meter.reset();
+      showResults();
+      if (error) fail(error);
+      else hint('ready');
+    },
+  };
+}
+
+// Adds to what is shown: to show everything anew would take longer with every word.
+function heard(live, detection, sound) {
+  const { label, confidence } = detection;
+  const entry = remember({ kind: 'heard', source: 'live', name: `${label}.wav`, detection, ...sound });
+  live.add({ ...detection, ...sound });
+  if (state.current === live) addFound(live.detections[0], counts, replay);
+  addToHistory(entry, threshold(), { open, replay });
+  showSure();
+  if (counts(detection)) $('spoken').textContent = `${label}, ${percent(confidence)}`;
+  state.answer = detection;
+  showCode();
+  learnOf([detection]);
 }
 
 // --- Wiring ---
 
 onHold($('record'), press, () => state.talk?.release());
 
-$('listen').addEventListener('click', () => (state.stop ? state.stop() : startListening()));
-addEventListener('pagehide', () => state.stop?.());
+$('listen').addEventListener('click', () => (listening.stop ? listening.stop() : startListening()));
+addEventListener('pagehide', () => listening.stop?.());
 addEventListener('keydown', ({ key }) => {
-  if (key === 'Escape') state.stop?.();
+  if (key === 'Escape') listening.stop?.();
 });
 
 $('file').addEventListener('change', ({ target }) => {
@@ -360,13 +351,14 @@ $('file').addEventListener('change', ({ target }) => {
   give(files);
 });
 for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
-  // Anywhere on the page: a file that misses would otherwise replace it.
+  // Anywhere on the page: a file that misses would otherwise replace it. Text may be dragged into a field.
   addEventListener(kind, (event) => {
+    if (!event.dataTransfer.types.includes('Files')) return;
     event.preventDefault();
     $('files').classList.toggle('over', kind === 'dragenter' || kind === 'dragover');
+    if (kind === 'drop') give([...event.dataTransfer.files]);
   });
 }
-addEventListener('drop', ({ dataTransfer }) => give([...dataTransfer.files]));
 addEventListener('paste', ({ clipboardData }) => {
   const files = [...clipboardData.files];
   if (files.length) give(files);
@@ -389,14 +381,15 @@ function choose(chosen) {
   showKnownWords();
 }
 
-// A word's probability is known; where in a recording one is detected depends on the threshold.
+// A word's probability is known; what is detected, in a recording or live, depends on the threshold.
 function searchAgain() {
-  const entry = state.current;
-  if (entry?.kind !== 'recording') return;
-  work(async () => {
-    await search(entry);
-    showResults();
-  });
+  const { current, live } = state;
+  if (current?.kind === 'recording') {
+    work(async () => {
+      await search(current);
+      showResults();
+    });
+  } else if (listening.stop && threshold() < live?.threshold) startListening(); // which ends what went before
 }
 
 $('export').addEventListener('click', () => {
@@ -420,27 +413,32 @@ $('copy').addEventListener('click', async () => {
 });
 
 for (const button of document.querySelectorAll('[data-where]')) {
-  button.addEventListener('click', () => work(async () => {
-    know(await move(button.dataset.where));
-    await refreshTeaching();
-    show();
-  }));
+  button.addEventListener('click', () => arrive(move(button.dataset.where)));
+}
+addEventListener('wordslost', () => fail(new api.Refusal('wordsLost')));
+
+// What is asked before a place can answer waits for it, so that nothing has to give way to the move but the listening.
+async function arrive(arriving) {
+  clearProblem();
+  show();
+  try {
+    const [info] = await Promise.all([arriving, listening.stop?.()]);
+    if (info) know(info);
+  } catch (error) {
+    fail(error);
+  }
+  await refreshTeaching();
+  document.body.classList.remove('beginning');
+  show();
 }
 
 for (const button of document.querySelectorAll('[data-language]')) {
-  button.addEventListener('click', () => {
-    speakIn(button.dataset.language);
-    show();
-  });
+  button.addEventListener('click', () => speakIn(button.dataset.language).then(show, () => fail(new api.Refusal('away'))));
 }
 
 setUpTeaching({
   work: (task) => work(task, 'teachProblem'),
-  async changed() {
-    know(await (await there()).info());
-    showModel(state.info, state.report);
-    showKnownWords();
-  },
+  changed: learnAgain,
 });
 
 // On a phone the answer comes right below the button, for the eye and for the Tab key alike.
@@ -457,11 +455,12 @@ new ResizeObserver(() => {
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 
 async function begin() {
-  show();
   meter.reset();
-  know(await settle(fail));
-  show();
-  await refreshTeaching();
+  await arrive(settle((info) => {
+    know(info);
+    show();
+  }));
+  if (!state.info) return;
   state.report = reportOf(state.info, await api.report());
   show();
 }

@@ -14,7 +14,8 @@ export function code(kind, { path, file }) {
 }
 
 const upload = {
-  curl: (address, file) => `curl -F ${quoted(`file=@${file}`)} ${quoted(address)}`,
+  // curl takes a comma or a semicolon for the end of a name that is not quoted.
+  curl: (address, file) => `curl -F ${quoted(`file=@"${file.replaceAll(/["\\]/g, '\\$&')}"`)} ${quoted(address)}`,
   python: (address, file) => `import requests
 
 with open(${literal(file)}, "rb") as file:

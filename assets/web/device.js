@@ -1,50 +1,65 @@
 // The same answers as `api.js` gives, from this device: nothing leaves it.
 
-import { Refusal, file, reach } from './api.js';
+import { Refusal, file, reach, yielding } from './api.js';
 import { Recognizer } from './device/index.js';
 import { taughtNames } from './language.js';
 import { RATE, decode } from './sound.js';
 import { fromInt16 } from './wav.js';
 
 const TOP = 5; // labels in an answer, as the server gives
+const LONGEST_S = 600; // of a recording: an answer to a longer one would take too long
+const PIECE_S = 60; // the most that the detector takes at once
 const MODEL = new URL('model.safetensors', document.baseURI);
 const TAUGHT = new URL('taught.safetensors', document.baseURI); // the model with words of its own, kept by the browser
 const CACHE = 'taught';
 
-let bytes;
-let shipped; // the bytes that the server gave
 let isKept = true; // false if the browser keeps no words: then they are this page's alone
-let loaded;
-let judge; // the server's model, which compares recordings here
 
-// The model's bytes, read once.
-async function model() {
-  bytes ??= await newest();
-  return bytes;
+// Begins `work` once; after a failure, a later call tries again.
+function once(work) {
+  let begun;
+  return (...values) => {
+    begun ??= work(...values).catch((error) => {
+      begun = undefined;
+      throw error;
+    });
+    return begun;
+  };
 }
 
+const shipped = once(async () => bytesOf(await reach(MODEL, file))); // what the server gives
+const judge = once((source) => Recognizer.load(new URL(source, document.baseURI))); // compares recordings as the server does
+let model = once(newest); // `{ bytes, recognizer }`, as this page knows it
+
 // The model as the pages that are open have left it, of which each has its own copy.
-const newest = async () => await kept() ?? await fetched();
+async function newest() {
+  const kept = await keptBytes();
+  const taught = kept && await load(kept).catch(() => undefined);
+  if (taught) return taught;
+  const fresh = await load(await shipped());
+  if (kept) { // that does not load, though the engine is well
+    await keep(fresh);
+    dispatchEvent(new Event('wordslost'));
+  }
+  return fresh;
+}
 
 // Browsers keep files on https and localhost only, and may forbid it.
-async function kept() {
+async function keptBytes() {
   const response = await globalThis.caches?.match(TAUGHT).catch(() => undefined);
   return response && bytesOf(response);
 }
 
-async function fetched() {
-  shipped ??= await bytesOf(await reach(MODEL, file, { givesWay: true }));
-  return shipped;
-}
-
 const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
 
-async function recognizer() {
-  loaded ??= await Recognizer.load(await model()).catch((error) => {
+async function load(bytes) {
+  const recognizer = await Recognizer.load(bytes).catch((error) => {
     throw error instanceof WebAssembly.CompileError ? new Refusal('noEngine') : error; // it has no SIMD
   });
-  return loaded;
+  return { bytes, recognizer };
 }
+
+const recognizer = async () => (await model()).recognizer;
 
 export const info = async () => (await recognizer()).info;
 
@@ -55,10 +70,7 @@ export async function taughtWords() {
 }
 
 // Names the recordings, each of samples, that teaching would leave out: by this device's model, or by that of `source`.
-export async function check(takes, source) {
-  if (source) judge ??= Recognizer.load(new URL(source, document.baseURI));
-  return (await (source ? judge : recognizer())).check(takes, RATE);
-}
+export const check = async (takes, source) => (await (source ? judge(source) : recognizer())).check(takes, RATE);
 
 // Teaches the word by recordings of it; one that was taught before is replaced.
 export async function teach(word, recordings) {
@@ -94,22 +106,21 @@ const change = (work) => (navigator.locks ? navigator.locks.request(CACHE, () =>
 
 // Changes the words of a copy of the newest model, which takes its place if that went well.
 async function changeNewest(work) {
-  if (isKept) {
-    bytes = await newest();
-    loaded = undefined; // it may be older
-  }
-  const copy = await Recognizer.load(bytes);
-  const report = attempt(() => work(copy));
-  loaded = copy;
-  bytes = copy.record();
-  isKept = await keep(taughtNames(copy.info).length > 0);
+  if (isKept) model = once(newest); // what this page knows may be older
+  const { bytes } = await model();
+  const { recognizer } = await load(bytes);
+  const report = attempt(() => work(recognizer));
+  const changed = { bytes: recognizer.toBytes(), recognizer };
+  model = async () => changed;
+  isKept = await keep(changed);
   return report;
 }
 
 // Keeps the model as long as it has words. Returns false if the browser forbids it.
-async function keep(hasWords) {
+async function keep({ bytes, recognizer }) {
   try {
     const cache = await caches.open(CACHE);
+    const hasWords = taughtNames(recognizer.info).length > 0;
     await (hasWords ? cache.put(TAUGHT, new Response(bytes)) : cache.delete(TAUGHT));
     return true;
   } catch {
@@ -118,7 +129,7 @@ async function keep(hasWords) {
 }
 
 // The address of the model with its words, for a download.
-export const record = async () => URL.createObjectURL(new Blob([await model()]));
+export const record = async () => URL.createObjectURL(new Blob([(await model()).bytes]));
 
 export async function predict(recording) {
   const { predictions, ...answer } = (await recognizer()).classify(await samples(recording), RATE);
@@ -127,11 +138,26 @@ export async function predict(recording) {
 
 export async function detect(recording, name, query) {
   const heard = await samples(recording);
-  const detector = (await recognizer()).detector(options(RATE, query));
+  if (heard.length > LONGEST_S * RATE) throw new Refusal(413);
   const detections = [];
-  const most = 60 * RATE; // that `push` takes at once
-  for (let start = 0; start < heard.length; start += most) detections.push(...detector.push(heard.subarray(start, start + most)));
-  return { duration_s: heard.length / RATE, detections: [...detections, ...detector.finish()] };
+  const [ended, end, fail] = promised();
+  const worker = await detecting(RATE, query, ({ detection, state, error }) => {
+    if (detection) detections.push(detection);
+    if (state === 'ended') end();
+    if (error) fail(new Refusal('failed'));
+  });
+  const piece = PIECE_S * RATE;
+  for (let start = 0; start < heard.length; start += piece) worker.send(heard.slice(start, start + piece));
+  worker.send('end');
+  await yielding(ended).finally(worker.close);
+  return { duration_s: heard.length / RATE, detections };
+}
+
+// A promise, what fulfils it and what rejects it.
+function promised() {
+  let settle;
+  const promise = new Promise((...both) => { settle = both; });
+  return [promise, ...settle];
 }
 
 async function samples(recording) {
@@ -145,34 +171,41 @@ const options = (sampleRate, query) => {
   return { sampleRate, ...(threshold && { threshold: Number(threshold) }) };
 };
 
-// A worker that takes and tells what the WebSocket `/stream` does.
-export async function stream(rate, query) {
-  const record = await model();
+// A detector beside the page, which would stand still meanwhile. It is sent samples and then `'end'`; `tell` is told
+// `{ detection }`, `{ latest }`, `{ error }`, and of `state` that it is `'ready'` and has `'ended'`.
+async function detecting(sampleRate, query, tell) {
+  const { bytes } = await model();
   const worker = new Worker(new URL('device/worker.js', import.meta.url), { type: 'module' });
   const { port1, port2 } = new MessageChannel();
+  worker.onmessage = ({ data }) => tell(data);
+  worker.onerror = ({ message }) => tell({ error: message });
+  worker.postMessage({ port: port2, model: bytes, options: options(sampleRate, query) }, [port2]);
+  return { send: (samples) => port1.postMessage(samples), close: () => worker.terminate() };
+}
+
+// A detector that takes and tells what the WebSocket `/stream` does.
+export async function stream(rate, query) {
+  const [ready, begin, fail] = promised();
+  const tell = (type, event) => socket.onmessage?.({ data: JSON.stringify({ type, ...event }) });
+  const worker = await detecting(rate, query, ({ detection, latest, error, state }) => {
+    if (detection) tell('detection', detection);
+    if (latest) tell('score', latest);
+    if (state === 'ready') begin(socket);
+    if (error) fail(new Refusal('failed')); // if it was not ready yet
+    if (error || state === 'ended') socket.close();
+  });
   const socket = {
     readyState: WebSocket.OPEN,
-    send: (block) => port1.postMessage(block === 'end' ? block : fromInt16(block)),
+    send: (block) => worker.send(block === 'end' ? block : fromInt16(block)),
     close() {
       if (socket.readyState === WebSocket.CLOSED) return;
       socket.readyState = WebSocket.CLOSED;
-      worker.terminate();
+      worker.close();
       socket.onclose?.();
     },
   };
-  const tell = (type, event) => socket.onmessage?.({ data: JSON.stringify({ type, ...event }) });
-  return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data: { detection, latest, error, state } }) => {
-      if (detection) tell('detection', detection);
-      if (latest) tell('score', latest);
-      if (state === 'ready') resolve(socket);
-      if (state === 'ended') socket.close();
-      if (error) {
-        tell('error', { error });
-        reject(new Refusal('failed')); // if it was not ready yet
-      }
-    };
-    worker.onerror = () => reject(new Refusal('failed'));
-    worker.postMessage({ port: port2, model: record, options: options(rate, query) }, [port2]);
+  return yielding(ready).catch((error) => {
+    socket.close();
+    throw error;
   });
 }

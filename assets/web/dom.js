@@ -23,3 +23,9 @@ export function refill(list, items) {
   list.replaceChildren(...items);
   fromEnd()[place]?.focus({ preventScroll: true });
 }
+
+// Puts the item before the others, of which it removes the last if there are more than `most`.
+export function prepend(list, item, most) {
+  list.prepend(item);
+  if (list.children.length > most) list.lastElementChild.remove();
+}

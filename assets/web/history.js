@@ -1,15 +1,25 @@
 // The list of what was heard in this session.
 
 import { accepts } from './answer.js';
-import { $, element, refill, row } from './dom.js';
+import { $, element, prepend, refill, row } from './dom.js';
 import { clock, name, percent, say } from './language.js';
-import { answers, entries } from './session.js';
+import { MOST, answers, entries } from './session.js';
 
 // `open(entry)` shows one again, `replay(entry)` plays it.
 export function showHistory(threshold, { open, replay }) {
+  showWhole();
+  refill($('entries'), entries.toReversed().map((entry) => item(entry, threshold, { open, replay })));
+}
+
+// Adds the newest.
+export function addToHistory(entry, threshold, { open, replay }) {
+  showWhole();
+  prepend($('entries'), item(entry, threshold, { open, replay }), MOST);
+}
+
+function showWhole() {
   $('history').hidden = entries.length === 0;
   $('export').disabled = !entries.some((entry) => answers(entry).length);
-  refill($('entries'), entries.toReversed().map((entry) => item(entry, threshold, { open, replay })));
 }
 
 function item(entry, threshold, { open, replay }) {
@@ -17,12 +27,12 @@ function item(entry, threshold, { open, replay }) {
   const where = element('span', { className: 'where', textContent: `${source(entry)} · ${clock(entry.at)}` });
   const [answer] = entry.kind === 'recording' ? [] : answers(entry);
   const share = element('span', { className: 'share', textContent: answer ? percent(answer.confidence) : '' });
-  const refused = entry.kind === 'refused';
-  const show = element(refused ? 'div' : 'button', { className: 'entry' }, heard, where, share);
+  const isFault = entry.kind === 'fault';
+  const show = element(isFault ? 'div' : 'button', { className: 'entry' }, heard, where, share);
   const play = element('button', { type: 'button', className: 'round', disabled: !entry.samples });
-  play.ariaLabel = `${say('play')}: ${source(entry)}`;
+  play.ariaLabel = `${say('play')}: ${heard.textContent}, ${source(entry)}`;
   play.onclick = () => replay(entry);
-  if (!refused) Object.assign(show, { type: 'button', onclick: () => open(entry) });
+  if (!isFault) Object.assign(show, { type: 'button', onclick: () => open(entry) });
   const counts = answers(entry).some((one) => accepts(one, threshold));
   return element('li', { className: counts ? '' : 'faint' }, play, show);
 }
@@ -30,7 +40,7 @@ function item(entry, threshold, { open, replay }) {
 const source = (entry) => (entry.source === 'file' ? entry.name : say(entry.source));
 
 function summary(entry, threshold) {
-  if (entry.kind === 'refused') return [say('refused')];
+  if (entry.kind === 'fault') return [say(entry.why)];
   if (entry.kind === 'recording') {
     const labels = entry.answer.detections.map(({ label }) => label);
     return labels.length ? row(labels) : [say('nothingFound')];

@@ -1,12 +1,15 @@
 // The page's language: the one chosen last, or the browser's, or English.
 
-import { words } from './words.js';
-
 const KEY = 'language';
 const REMOVED = /^_|_$/g;
+const LANGUAGES = { // few need more than one
+  en: () => import('./words-en.js'),
+  uk: () => import('./words-uk.js'),
+};
 
 let language = [remembered(), ...navigator.languages.map((name) => name.slice(0, 2)), 'en']
-  .find((name) => name in words);
+  .find((name) => name in LANGUAGES);
+let { words } = await LANGUAGES[language]();
 
 // A browser that stores nothing forbids even to ask.
 function remembered() {
@@ -17,7 +20,8 @@ function remembered() {
   }
 }
 
-export function speakIn(name) {
+export async function speakIn(name) {
+  ({ words } = await LANGUAGES[name]());
   language = name;
   try {
     localStorage.setItem(KEY, name);
@@ -27,11 +31,11 @@ export function speakIn(name) {
 }
 
 export function say(key, ...values) {
-  const word = words[language][key];
+  const word = words[key];
   return typeof word === 'function' ? word(...values) : word;
 }
 
-export const has = (key) => key in words.en;
+export const has = (key) => key in words;
 
 // `_silence_` and `_unknown_` are no words anyone says: they are named in the page's language.
 export const isKeyword = (label) => !label.startsWith('_');

@@ -1,9 +1,9 @@
 // Continuous listening: the microphone to `/stream` or to a worker here, and the last seconds kept for replay.
 
-import { Refusal } from './api.js';
+import { Refusal, yielding } from './api.js';
 import { open } from './microphone.js';
 import { toInt16 } from './wav.js';
-import { there } from './where.js';
+import { forTask, isOnDevice } from './where.js';
 
 const KEPT_S = 20;
 const LAST_WORDS_MS = 2000; // how long the server may take for what it still has to say
@@ -22,7 +22,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onEnd }) {
     if (over) return;
     kept.push(block);
     onBlock(block);
-    waiting.push(toInt16(block)); // every processor a browser runs on is little-endian
+    waiting.push(toInt16(block));
     while (socket && waiting.length) socket.send(waiting.shift());
   }
 
@@ -41,18 +41,20 @@ export async function listen(query, { onBlock, onDetection, onScore, onEnd }) {
     onEnd(error);
   }
 
+  const lose = () => stop(new Refusal(isOnDevice() ? 'lostHere' : 'lost'));
+
   const told = {
     detection(detection) {
       const [start, end] = around(detection).map((time_s) => Math.round(time_s * microphone.rate));
       onDetection(detection, kept.slice(start, end), microphone.rate);
     },
     score: onScore,
-    error: ({ error }) => stop(new Refusal('lost', { error })),
+    error: lose,
     end() {},
   };
 
   try {
-    socket = await (await there()).stream(microphone.rate, query);
+    socket = await (await yielding(forTask())).stream(microphone.rate, query);
   } catch (error) {
     await stop(error);
     return undefined;
@@ -61,7 +63,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onEnd }) {
     const { type, ...event } = JSON.parse(data);
     told[type]?.(event);
   };
-  socket.onclose = () => stop(new Refusal('lost'));
+  socket.onclose = lose;
   if (!over) return stop;
   socket.close(); // the microphone went while it was opening
   return undefined;

@@ -1,29 +1,26 @@
 // The microphone, open only while it is needed.
 
-import { Refusal } from './api.js';
+import { Refusal, yielding } from './api.js';
 import { RATE } from './sound.js';
 
-// Hands `onBlock` mono samples, 20 times a second, until `close()`; `onLost` hears that the device has gone.
+// Hands `onBlock` mono samples, 20 times a second, until `close()`; `onLost` hears that the device has gone. Until it is
+// open it gives way.
 export async function open(onBlock, onLost = () => {}) {
   if (!navigator.mediaDevices) throw new Refusal('insecure');
-  const microphone = await navigator.mediaDevices
-    .getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false } })
-    .catch((error) => {
-      throw new Refusal(error.name);
-    });
+  const microphone = await allowed();
   let context;
   const close = async () => {
-    microphone.getTracks().forEach((track) => track.stop());
+    release(microphone);
     await context?.close();
     context = undefined;
   };
   try {
     let source;
     [context, source] = connect(microphone, RATE) ?? connect(microphone);
-    await context.resume(); // a browser may start it paused
-    await context.audioWorklet.addModule('capture.js').catch(() => {
+    await yielding(context.resume()); // a browser may start it paused
+    await yielding(context.audioWorklet.addModule('capture.js').catch(() => {
       throw new Refusal('away');
-    });
+    }));
     const capture = new AudioWorkletNode(context, 'capture', {
       channelCount: 1,
       channelCountMode: 'explicit', // the browser mixes to mono
@@ -38,6 +35,19 @@ export async function open(onBlock, onLost = () => {}) {
     throw error;
   }
 }
+
+// The microphone, once its user allows it.
+async function allowed() {
+  const asked = navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false } });
+  try {
+    return await yielding(asked);
+  } catch (error) {
+    asked.then(release, () => {}); // it may be allowed later
+    throw error instanceof Refusal ? error : new Refusal(error.name);
+  }
+}
+
+const release = (microphone) => microphone.getTracks().forEach((track) => track.stop());
 
 // A context and its microphone, at `sampleRate` or the device's own; Firefox cannot change rates.
 function connect(microphone, sampleRate) {

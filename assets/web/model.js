@@ -6,6 +6,7 @@ import { isKeyword, languageOf, name, number, percent, say } from './language.js
 
 // The shipped model's report, if that is the one that answers: another may be served.
 export function reportOf({ training }, report) {
+  if (!report) return undefined;
   const { data_digest, seed, epochs, validation } = report.training.training;
   const same = training?.data_digest === data_digest && training.seed === seed && training.epochs === epochs
     // The server reads and writes the number once more, which may change its last digit.

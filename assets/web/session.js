@@ -1,12 +1,12 @@
 // What was heard while the page was open. Nothing of it is stored.
 
-const MOST = 500; // the oldest are forgotten
+export const MOST = 500; // the oldest are forgotten
 
 // Each: `{ at, kind, source, name, … }`, and by `kind`
 // - `word`: `answer` of `/predict`, `second`, `start`, `samples`;
 // - `recording`: `answer` of `/detect`, `samples`, `blob`;
 // - `heard`: `detection` of `/stream`, `samples`, `rate`;
-// - `refused`: nothing more.
+// - `fault`: `why` there is no answer, the key of its words.
 export const entries = [];
 
 export function remember(entry) {

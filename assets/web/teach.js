@@ -8,7 +8,7 @@ import * as meter from './meter.js';
 import { play } from './sound.js';
 import { talk } from './talk.js';
 import { wav } from './wav.js';
-import { check, teach as teachThere, there } from './where.js';
+import { askThere, check, forTask, teach as teachThere } from './where.js';
 
 const ENOUGH = 5; // recordings that the page asks for
 const LEAST = 3; // recordings that the server needs
@@ -52,7 +52,7 @@ export function setUpTeaching({ work, changed }) {
     const index = taught.words.findIndex(({ name }) => name === word);
     work(async () => {
       if (result?.name === word) result = null;
-      await (await there()).forget(word).finally(refresh);
+      await (await forTask()).forget(word).finally(refresh);
       focusNext($('taught'), index, $('take'));
       await changed();
     });
@@ -66,10 +66,11 @@ function focusNext(list, index, other) {
 }
 
 export async function refresh() {
-  const place = await there();
-  taught = await place.taughtWords().catch(() => null); // what is wrong is said where a recording is answered
+  const { words, record } = await askThere(async (place) => ({ words: await place.taughtWords(), record: await place.record() }))
+    .catch(() => ({})); // what is wrong is said where a recording is answered
+  taught = words ?? null;
   URL.revokeObjectURL($('download').href); // of the words before
-  $('download').href = await place.record();
+  $('download').href = record ?? '';
   showTeaching();
 }
 

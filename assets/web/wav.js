@@ -1,11 +1,11 @@
-// WAV files of 16-bit mono PCM.
+// WAV files of 16-bit mono PCM. Every processor that a browser runs on has their order of bytes.
 
 export function toInt16(samples) {
   // The server divides by 32768.
-  return Int16Array.from(samples, (sample) => Math.max(-32_768, Math.min(32_767, Math.round(32_768 * sample))));
+  return new Int16Array(samples.map((sample) => Math.max(-32_768, Math.min(32_767, Math.round(32_768 * sample)))));
 }
 
-export const fromInt16 = (samples) => Float32Array.from(samples, (sample) => sample / 32_768);
+export const fromInt16 = (samples) => new Float32Array(samples).map((sample) => sample / 32_768);
 
 // The samples of such a file at `rate`, or undefined if it is none. The browser reads it too, but Chromium
 // divides positive samples by 32767, which shows in a spectrogram.
@@ -22,7 +22,7 @@ export function readWav(bytes, rate) {
     }
     if (name(at) === 'data') {
       const length = Math.min(size, bytes.byteLength - at - 8) >> 1;
-      return fits ? fromInt16(Int16Array.from({ length }, (_, i) => view.getInt16(at + 8 + 2 * i, true))) : undefined;
+      return fits ? fromInt16(new Int16Array(bytes.slice(at + 8, at + 8 + 2 * length))) : undefined;
     }
     at += 8 + size + (size % 2);
   }
@@ -45,6 +45,6 @@ export function wav(samples, rate = 16_000) {
   view.setUint16(34, 16, true); // bits a sample
   text(36, 'data');
   view.setUint32(40, 2 * samples.length, true);
-  toInt16(samples).forEach((sample, i) => view.setInt16(44 + 2 * i, sample, true));
+  new Int16Array(view.buffer, 44).set(toInt16(samples));
   return new Blob([view], { type: 'audio/wav' });
 }

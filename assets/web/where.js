@@ -6,9 +6,13 @@ import { $ } from './dom.js';
 const KEY = 'where';
 
 let place = 'server';
+let chosen = place; // the place, once it can answer
+let settling; // what must be over before anything is asked: the choice of the place
+let refusal; // why a place that was chosen during the task could not be had
 let onDevice; // the module, once it is needed
 
 export const isOnDevice = () => place === 'device';
+export const isLoading = () => chosen === 'device' && !isOnDevice();
 
 async function device() {
   if (!globalThis.WebAssembly) throw new server.Refusal('noEngine');
@@ -20,35 +24,58 @@ async function device() {
 
 const answering = async (where) => (where === 'device' ? device() : server);
 
-// What answers there.
-export const there = () => answering(place);
+// What answers: the place that was chosen last, for which this waits.
+async function there() {
+  while (settling) await settling;
+  return answering(place);
+}
+
+export function beginTask() {
+  refusal = undefined;
+}
+
+// What answers the task. It fails if a place that was chosen meanwhile could not be had: no other is sent what was meant
+// for that one.
+export async function forTask() {
+  const answers = await there();
+  if (refusal) throw refusal;
+  return answers;
+}
+
+// Asks what answers, and asks again if another place was chosen meanwhile.
+export async function askThere(question) {
+  const asked = await there();
+  const answer = await question(asked);
+  return asked === await there() ? answer : askThere(question);
+}
 
 // Names the takes that the model of that place would not be taught by: this device can tell in either place.
-export const check = async (takes) => (await device()).check(takes, isOnDevice() ? undefined : server.record());
+export async function check(takes) {
+  const isServer = await there() === server;
+  return (await device()).check(takes, isServer ? server.record() : undefined);
+}
 
 // Teaches the word; one that `isKnown` is replaced. As the server forgets it first, this device tries before that.
 export async function teach(word, recordings, isKnown) {
-  const replaces = isKnown && !isOnDevice() && await (await device()).canTeach(word, recordings, server.record());
+  const teacher = await forTask();
+  const replaces = isKnown && teacher === server && await (await device()).canTeach(word, recordings, server.record());
   if (replaces) await server.forget(word);
-  return (await there()).teach(word, recordings);
+  return teacher.teach(word, recordings);
 }
 
-// Finds out where there is an answer, and takes the place that was chosen last if there is a choice: `refused` hears why
-// that could not be had. Returns `info`.
-export async function settle(refused) {
-  const [fromServer, isOffered] = await Promise.all([server.info().catch((error) => error), hasModel()]);
+// Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`, of
+// which `served` hears what the server's is.
+export async function settle(served) {
+  settling = Promise.all([server.info().catch((error) => error), hasModel()]);
+  const [fromServer, isOffered] = await settling;
+  settling = undefined;
   const isServed = !(fromServer instanceof Error);
   if (!isServed && !isOffered) throw fromServer;
   $('where').hidden = !isServed || !isOffered;
   $('developers').hidden = !isServed;
-  if (!isOffered || (isServed && remembered() !== 'device')) return fromServer;
-  try {
-    return await take('device');
-  } catch (error) {
-    if (!isServed) throw error;
-    refused(error);
-    return fromServer;
-  }
+  const arriving = isOffered && (!isServed || remembered() === 'device') ? take('device') : fromServer;
+  if (isServed) served(fromServer);
+  return arriving;
 }
 
 // Returns true if there is a model to fetch for this device: a server that teaches keeps its own.
@@ -57,23 +84,35 @@ async function hasModel() {
   return !teaches && server.reach('model.safetensors', ({ ok }) => ok, { method: 'HEAD' }).catch(() => false);
 }
 
-// Takes the place, and remembers it. Where that fails, the place stays as it is.
+// Takes the place, and remembers it. Where that fails, the place stays as it is. Returns `info`, or nothing if another
+// place was chosen meanwhile.
 export async function move(to) {
   const info = await take(to);
-  try {
-    localStorage.setItem(KEY, to);
-  } catch {
-    // Then it is forgotten with the page.
-  }
+  if (info) remember(to);
   return info;
 }
 
-// The place is taken once it can answer.
-async function take(to) {
-  const info = await (await answering(to)).info();
-  place = to;
-  if (isOnDevice()) keep();
-  return info;
+function take(to) {
+  chosen = to;
+  settling = arrive(to);
+  return settling;
+}
+
+// The place is taken once it can answer, unless another was chosen meanwhile.
+async function arrive(to) {
+  try {
+    const info = await (await answering(to)).info();
+    if (chosen !== to) return undefined;
+    place = to;
+    if (isOnDevice()) keep();
+    return info;
+  } catch (error) {
+    if (chosen !== to) return undefined;
+    refusal = error;
+    throw error;
+  } finally {
+    if (chosen === to) [chosen, settling] = [place, undefined];
+  }
 }
 
 function remembered() {
@@ -84,8 +123,20 @@ function remembered() {
   }
 }
 
+function remember(where) {
+  try {
+    localStorage.setItem(KEY, where);
+  } catch {
+    // Then it is forgotten with the page.
+  }
+}
+
 export function showWhere() {
-  for (const button of document.querySelectorAll('[data-where]')) button.ariaPressed = button.dataset.where === place;
+  for (const button of document.querySelectorAll('[data-where]')) {
+    const { where } = button.dataset;
+    button.ariaPressed = where === place;
+    button.ariaBusy = where === chosen && where !== place;
+  }
 }
 
 // Keeps the page and its model for when there is no network. Browsers allow it on https and localhost only.

@@ -56,7 +56,7 @@ macro_rules! example {
 }
 
 /// All files.
-pub static ASSETS: [Asset; 46] = [
+pub static ASSETS: [Asset; 48] = [
     asset!("/", "web/index.html", HTML),
     asset!("/style.css", "web/style.css", CSS),
     asset!("/icon.svg", "web/icon.svg", "image/svg+xml"),
@@ -93,7 +93,9 @@ pub static ASSETS: [Asset; 46] = [
     script!("timeline.js"),
     script!("wav.js"),
     script!("where.js"),
-    script!("words.js"),
+    script!("words-en.js"),
+    script!("words-uk.js"),
+    script!("work.js"),
     example!("banana.mp3"),
     example!("noise.mp3"),
     example!("several.mp3"),

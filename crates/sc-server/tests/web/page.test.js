@@ -122,7 +122,7 @@ test('shows what was heard in a file', async () => {
   assert(confidence > 0.99);
   assert.equal(await page.locator('#bars li').count(), 5);
   assert.equal(await page.textContent('#words .heard'), 'stop');
-  assert.match(await page.textContent('#code'), /^curl -F 'file=@stop.mp3' 'http.*\/predict'$/);
+  assert.match(await page.textContent('#code'), /^curl -F 'file=@"stop.mp3"' 'http.*\/predict'$/);
   await page.click('#play');
 });
 
@@ -145,7 +145,7 @@ test('says plainly what is no command', async () => {
 
 test('hears several files at once, and says which it cannot', async () => {
   const page = await open({ problems: [] }); // the browser itself reports the refusal
-  await page.route('**/predict', (route, request) =>
+  await page.route('**/detect', (route, request) => // the page cannot tell how long they are
     (request.postDataBuffer().includes('large.json') ? route.fulfill({ status: 413, json: { error: 'too large' } }) : route.continue()));
   const large = join(folder, 'large.json');
   writeFileSync(large, '{}');
@@ -163,6 +163,30 @@ test('hears several files at once, and says which it cannot', async () => {
   assert.equal(csv.length, 1 + 1 + 4 + 1);
 });
 
+test('names the files that are not answered since something else was asked', async () => {
+  const page = await open();
+  await page.route('**/predict', (route, request) => (request.postDataBuffer().includes('stop.mp3') ? undefined : route.continue()));
+  const asked = page.waitForRequest((request) => request.postDataBuffer()?.includes('stop.mp3'));
+  await page.setInputFiles('#file', ['yes', 'stop', 'noise'].map(example));
+  await asked;
+  await press(page, 'banana');
+  await hears(page, /^Not a known word/);
+  const rows = await page.locator('#entries li').allInnerTexts();
+  assert.deepEqual(rows.map((row) => row.split(/\n| ·/).slice(0, 2)),
+    [['Not a known word', 'Example'], ['Not answered', 'noise.mp3'], ['Not answered', 'stop.mp3'], ['yes', 'yes.mp3']]);
+});
+
+test('searches a long file that the browser cannot read', async () => {
+  const page = await open();
+  await page.evaluate(() => { delete window.OfflineAudioContext; });
+  await press(page, 'several');
+  await hears(page, /^4 commands in 7\.1\ss: go, left, right, stop$/);
+  assert(await page.isDisabled('#found button'));
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  await page.waitForSelector('#unseen:not([hidden])');
+});
+
 test('takes files that are dropped or pasted', async () => {
   const page = await open();
   for (const kind of ['drop', 'paste']) {
@@ -175,6 +199,20 @@ test('takes files that are dropped or pasted', async () => {
     }, kind);
     await page.waitForSelector(`#entries .where >> text=${kind}.mp3`);
   }
+});
+
+test('leaves to the browser text that is dragged, and goes on listening', async () => {
+  const page = await open();
+  await page.click('#listen');
+  await page.waitForSelector('#found li');
+  const isLeft = await page.evaluate(() => ['dragenter', 'dragover', 'drop'].map((kind) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.setData('text/plain', 'банан');
+    return dispatchEvent(new DragEvent(kind, { dataTransfer, cancelable: true }));
+  }));
+  assert.deepEqual(isLeft, [true, true, true]);
+  assert.equal(await page.getAttribute('#listen', 'aria-pressed'), 'true');
+  await page.click('#listen');
 });
 
 test('finds the commands of a long recording', async () => {
@@ -237,6 +275,58 @@ test('records while the button is held, while the space bar is, and after a tap'
   assert.equal(await running(page), 0);
 });
 
+// Opens a page that asks for the microphone until `allow()` is called on it.
+async function asking() {
+  const page = await open();
+  await page.evaluate(() => {
+    const { getUserMedia } = navigator.mediaDevices;
+    const allowed = new Promise((resolve) => { window.allow = resolve; });
+    navigator.mediaDevices.getUserMedia = (wanted) => allowed.then(() => getUserMedia(wanted));
+  });
+  return page;
+}
+
+test('gives up the microphone while it asks for it, and closes it if it comes later', async () => {
+  for (const button of ['#record', '#take', '#listen']) {
+    const page = await asking();
+    if (button === '#take') await onDevice(page);
+    const start = async () => {
+      await page.click(button);
+      await hint(page, button === '#take' ? /^Hold and say a word$/ : /^Allow the microphone/);
+    };
+    await start();
+    await page.click(button); // again
+    await hint(page, /^Hold and say a word$/);
+    await start();
+    await press(page, 'yes');
+    await hears(page, /^Heard yes/);
+    await page.evaluate(() => window.allow());
+    assert.equal(await running(page), 0);
+    assert.equal(await page.locator('#entries li').count(), 1, 'no silence is sent');
+    assert.equal(await page.getAttribute('#listen', 'aria-pressed'), 'false');
+  }
+});
+
+test('says nothing of a recording that holds no sound', async () => {
+  const page = await open();
+  await page.dblclick('#record');
+  await hint(page, /^Hold and say a word$/);
+  assert.equal(await running(page), 0);
+  await page.evaluate(() => { // a microphone that is lost before it is heard
+    const { getUserMedia } = navigator.mediaDevices;
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      const stream = await getUserMedia(wanted);
+      const [track] = stream.getTracks();
+      track.addEventListener = (kind, lost) => lost();
+      return stream;
+    };
+  });
+  await page.click('#record');
+  await hint(page, /^No microphone was found/);
+  assert.equal(await page.locator('#entries li').count(), 0);
+  assert.equal(await running(page), 0);
+});
+
 test('listens until it is stopped, and leaves nothing running', async () => {
   const page = await open();
   await page.click('#listen');
@@ -259,12 +349,58 @@ test('listens until it is stopped, and leaves nothing running', async () => {
   assert.equal(await running(page), 0);
 });
 
+// Answers `/stream` in the server's place: returns the addresses that were asked, and what tells an event.
+async function streams(page) {
+  const asked = [];
+  let socket;
+  await page.routeWebSocket('**/stream?*', (route) => {
+    socket = route;
+    asked.push(route.url());
+    route.onMessage((message) => message === 'end' && route.close());
+  });
+  return { asked, tell: (event) => socket.send(JSON.stringify(event)) };
+}
+
+const detected = (label, confidence, start_s = 0.1) => ({ type: 'detection', label, confidence, start_s, end_s: start_s + 0.3 });
+
+test('shows the newest of what it hears while it listens', async () => {
+  const page = await open();
+  const { tell } = await streams(page);
+  await page.click('#listen');
+  await hint(page, /^Say any of its words/);
+  for (let i = 0; i <= 60; i += 1) tell(detected('go', 0.99, i));
+  await page.waitForSelector('#entries li:nth-child(61)');
+  assert.equal(await page.locator('#found li').count(), 50);
+  assert.match(await page.textContent('#found li:first-child'), /go60\.0/);
+  const tall = await page.$eval('#found', ({ clientHeight, scrollHeight }) => [clientHeight, scrollHeight]);
+  assert(tall[0] <= 360, tall.join());
+  await page.click('#listen');
+});
+
+test('holds what it hears while it listens to the threshold, and asks for more by a lower one', async () => {
+  const page = await open();
+  const { asked, tell } = await streams(page);
+  await page.click('#listen');
+  await hint(page, /^Say any of its words/);
+  tell(detected('stop', 0.97));
+  await page.waitForSelector('#found li:not(.faint)');
+  await page.focus('#threshold');
+  await page.keyboard.press('End');
+  await page.waitForSelector('#found li.faint');
+  assert.match(await page.textContent('#thresholdEffect'), /^$/);
+  assert.equal(asked.length, 1);
+  await page.keyboard.press('Home');
+  await page.waitForFunction(() => document.querySelectorAll('#found li').length === 0);
+  await hint(page, /^Say any of its words/);
+  assert.match(asked.at(-1), /&threshold=0$/);
+  await page.click('#listen');
+  assert.equal(await running(page), 0);
+});
+
 test('speaks both languages, the browser’s at first and the chosen one from then on', async () => {
   const page = await open({ locale: 'uk-UA' });
-  const [english, ukrainian] = await page.evaluate(async () => {
-    const { words } = await import('/words.js');
-    return [words.en, words.uk].map(Object.keys);
-  });
+  const [english, ukrainian] = await page.evaluate(() =>
+    Promise.all(['/words-en.js', '/words-uk.js'].map(async (path) => Object.keys((await import(path)).words))));
   assert.deepEqual(ukrainian, english);
   assert.equal(await page.getAttribute('html', 'lang'), 'uk');
   assert.equal(await page.title(), 'Яке це було слово?');
@@ -380,6 +516,51 @@ test('says when the server is busy, or away', async () => {
   assert.equal(await running(page), 0);
 });
 
+test('needs no report, and leaves the focus where it is when that comes', async () => {
+  const page = await open();
+  const arrived = [];
+  await page.route('**/report.json', async (route) => {
+    await new Promise((go) => { arrived.push(go); });
+    await route.continue();
+  });
+  await page.reload();
+  await page.waitForSelector('#known:not([hidden])');
+  await page.focus('#examples li:nth-child(2) button');
+  while (arrived.length === 0) await page.waitForTimeout(50);
+  arrived[0]();
+  await page.waitForSelector('#matrix tr', { state: 'attached' });
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'stop');
+
+  const other = await open({ problems: [] }); // the browser itself reports that it is missing
+  await other.route('**/report.json', (route) => route.fulfill({ status: 404, json: { error: 'not found' } }));
+  const missing = other.waitForResponse('**/report.json');
+  await other.reload();
+  await missing;
+  await press(other, 'yes');
+  await hears(other, /^Heard yes/);
+  assert.doesNotMatch(await other.textContent('#hint'), /failed/);
+});
+
+test('moves little when the server is slow to say what it knows', async (t) => {
+  const page = await open({ viewport: { width: 390, height: 844 } });
+  await page.route('**/info', async (route) => {
+    await page.waitForTimeout(700);
+    await route.continue();
+  });
+  await page.addInitScript(() => {
+    window.moved = 0;
+    new PerformanceObserver((list) => {
+      for (const { value } of list.getEntries()) window.moved += value;
+    }).observe({ type: 'layout-shift', buffered: true });
+  });
+  await page.reload();
+  await page.waitForSelector('body:not(.beginning)');
+  await page.waitForTimeout(500);
+  const moved = await page.evaluate(() => window.moved);
+  t.diagnostic(`layout shift of ${moved.toFixed(3)}`);
+  assert(moved < 0.05, `${moved}`);
+});
+
 test('says what is wrong where it can be seen on a phone, and shows no older answer', async () => {
   const page = await open({ problems: [], viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
   const isSeen = (id) => page.$eval(`#${id}`, (part) => {
@@ -481,6 +662,22 @@ test('teaches a word by the microphone, keeps it when another attempt fails, and
   await teacher.stop();
 });
 
+test('knows a word that was taught since by another page', async () => {
+  const teacher = await serve('--teach', join(folder, 'since.safetensors'));
+  const page = await visit(browser, teacher.address, { problems });
+  await page.evaluate(async () => {
+    const { teach } = await import('/api.js');
+    const said = await (await fetch('/examples/banana.mp3')).blob();
+    await teach('банан', [said, said, said]);
+  });
+  await press(page, 'banana');
+  await hears(page, /^Heard банан/);
+  await knowsBanana(page);
+  assert.equal(await page.textContent('#taught b'), 'банан');
+  await page.close();
+  await teacher.stop();
+});
+
 test('teaches a word on the device, keeps it there when another attempt fails, and sends nothing', async () => {
   const { speaker, page } = await hearing(server.address, problems);
   const sent = [];
@@ -516,6 +713,22 @@ test('knows on the device what another page of it was taught since', async () =>
   await page.reload();
   await page.waitForSelector('#known:not([hidden])');
   assert(!(await page.textContent('#words')).includes('банан'));
+});
+
+test('answers on the device by the server’s model when the one with its words does not load', async () => {
+  const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that
+  await page.evaluate(async () => (await caches.open('taught')).put('/taught.safetensors', new Response('of another version')));
+  const isKept = () => page.evaluate(async () => Boolean(await caches.match('/taught.safetensors')));
+  await page.route('**/*.wasm', (route) => route.abort());
+  await page.click('[data-where=device]');
+  await hint(page, /^Something failed/);
+  assert.equal(await isKept(), true, 'nothing is lost while the engine is away');
+  await page.unroute('**/*.wasm');
+  await onDevice(page);
+  await hint(page, /^The words taught on this device could not be read, and are lost/);
+  assert.equal(await isKept(), false);
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
 });
 
 // Says a word of the examples, or nothing, `n` times to the page that is to be taught.
@@ -613,6 +826,22 @@ test('says to copy by hand where the browser forbids the clipboard', async () =>
   await page.waitForSelector('#copy >> text=Selected: press Ctrl+C');
 });
 
+test('quotes the name of a file for curl', async () => {
+  const page = await open();
+  const shown = await page.evaluate(async () => {
+    const { code } = await import('/code.js');
+    return code('curl', { path: 'predict', file: 'go, "left"; it\'s.mp3' });
+  });
+  assert.match(shown, /^curl -F 'file=@"go, \\"left\\"; it'\\''s\.mp3"' /);
+});
+
+test('names each button of the history by what it plays', async () => {
+  const page = await open();
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  assert.equal(await page.getAttribute('#entries .round', 'aria-label'), 'Play: yes, Example');
+});
+
 test('moves nothing for those who wish so', async () => {
   const page = await open({ reducedMotion: 'reduce' });
   await press(page, 'yes');
@@ -678,10 +907,12 @@ test('fits a small screen with large letters and long names', async () => {
   await page.setInputFiles('#file', file);
   await page.waitForSelector('#recording:not([hidden])');
   await fits('a long name');
+  await page.click('#model summary');
+  const cut = await page.$eval('#conditions .scroll', ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
+  assert(cut <= 0, `the conditions are ${cut} px too wide`);
   await onDevice(page);
   await page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%'));
   await page.click('#developers summary');
-  await page.click('#model summary');
   await fits('a recording in large letters');
   await press(page, 'yes');
   await hears(page, /yes/);
@@ -713,6 +944,42 @@ test('hears on the device what the server hears, and sends it nothing', async ()
   assert.deepEqual(posted, []);
 });
 
+test('waits for the device that was chosen, and sends the server nothing meanwhile', async () => {
+  const page = await open();
+  let load;
+  const loading = new Promise((go) => { load = go; });
+  await page.route('**/model.safetensors', async (route, request) => {
+    if (request.method() === 'GET') await loading;
+    await route.continue();
+  });
+  const posted = [];
+  page.on('request', (request) => request.method() === 'POST' && posted.push(request.url()));
+  await page.click('[data-where=device]');
+  await hint(page, /^Loading the recogniser…$/);
+  assert.equal(await page.getAttribute('[data-where=device]', 'aria-busy'), 'true');
+  await press(page, 'yes');
+  await press(page, 'stop'); // gives up the other, and not the move
+  await hint(page, /^Loading the recogniser…$/);
+  load();
+  await hears(page, /^Heard stop/);
+  assert.equal(await page.getAttribute('[data-where=device]', 'aria-pressed'), 'true');
+  assert.equal(await page.getAttribute('[data-where=device]', 'aria-busy'), 'false');
+  assert.equal(await page.locator('#entries li').count(), 1);
+  assert.deepEqual(posted, []);
+});
+
+test('stays on the server when that is chosen while the device loads', async () => {
+  const page = await open();
+  await page.route('**/model.safetensors', (route, request) => (request.method() === 'GET' ? undefined : route.continue()));
+  await page.click('[data-where=device]');
+  await hint(page, /^Loading the recogniser…$/);
+  await page.click('[data-where=server]');
+  await hint(page, /^Hold and say a word$/);
+  assert.equal(await page.getAttribute('[data-where=server]', 'aria-pressed'), 'true');
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+});
+
 test('stays on the server when the device cannot answer', async () => {
   const place = (page) => page.getAttribute('[aria-pressed=true][data-where]', 'data-where');
   const page = await open();
@@ -731,6 +998,67 @@ test('stays on the server when the device cannot answer', async () => {
   assert.equal(await place(page), 'server');
   await press(page, 'stop');
   await hears(page, /^Heard stop/);
+});
+
+test('sends the server nothing that was asked of a device that cannot answer', async () => {
+  const page = await open({ problems: [] }); // the browser itself reports that the file is missing
+  const posted = [];
+  page.on('request', (request) => request.method() === 'POST' && posted.push(request.url()));
+  let fail;
+  const failing = new Promise((go) => { fail = go; });
+  await page.route('**/model.safetensors', async (route, request) => {
+    if (request.method() !== 'GET') return route.continue();
+    await failing;
+    return route.abort();
+  });
+  let send;
+  const sending = new Promise((go) => { send = go; });
+  await page.route('**/yes.mp3', async (route) => { // which comes after the failure
+    await sending;
+    await route.continue();
+  });
+  await page.click('[data-where=device]');
+  await press(page, 'yes');
+  fail();
+  await hint(page, /^The server does not answer/);
+  send();
+  await hint(page, /^The server does not answer/, 'filesProblem');
+  await page.waitForSelector('#ask:not(.busy)');
+  assert.deepEqual(posted, []);
+
+  await press(page, 'yes'); // now it is meant for the server
+  await hears(page, /^Heard yes/);
+});
+
+test('refuses on the device a recording of more than ten minutes', async () => {
+  const page = await open();
+  await onDevice(page);
+  await page.evaluate(async () => {
+    const { wav } = await import('/wav.js');
+    const data = new DataTransfer();
+    data.items.add(new File([wav(new Float32Array(601 * 4000), 4000)], 'long.wav'));
+    dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
+  });
+  await hint(page, /^That recording is too long/, 'filesProblem');
+});
+
+test('says that the device failed while it listened, and leaves nothing running', async () => {
+  const page = await open();
+  await page.evaluate(() => {
+    window.Worker = class extends Worker {
+      constructor(...values) {
+        super(...values);
+        window.worker = this;
+      }
+    };
+  });
+  await onDevice(page);
+  await page.click('#listen');
+  await page.waitForSelector('#found li');
+  await page.evaluate(() => window.worker.dispatchEvent(new ErrorEvent('error', { message: 'out of memory' })));
+  await hint(page, /^The recogniser on this device failed/);
+  assert.equal(await page.getAttribute('#listen', 'aria-pressed'), 'false');
+  assert.equal(await running(page), 0);
 });
 
 test('listens on the device without a socket, and leaves nothing running', async () => {
