@@ -133,7 +133,15 @@ impl Access {
     /// # Errors
     /// [`ApiError::Origin`].
     pub(crate) fn check_origin<'a>(&self, header: impl Fn(&str) -> Option<&'a str>) -> Result<(), ApiError> {
-        let Some(origin) = header(ORIGIN.as_str()).filter(|_| self.is_shared()) else { return Ok(()) };
+        if self.is_shared() { self.check_own(header) } else { Ok(()) }
+    }
+
+    /// Refuses a page of another origin than this server's own and the ones that are named.
+    ///
+    /// # Errors
+    /// [`ApiError::Origin`].
+    pub(crate) fn check_own<'a>(&self, header: impl Fn(&str) -> Option<&'a str>) -> Result<(), ApiError> {
+        let Some(origin) = header(ORIGIN.as_str()) else { return Ok(()) };
         // A page cannot set either header; a proxy that changes the first sets the second.
         let hosts = [HOST.as_str(), "x-forwarded-host"].into_iter().filter_map(header);
         let own = origin.split_once("://").map_or(origin, |(_, host)| host);
@@ -142,7 +150,7 @@ impl Access {
         if is_own || self.origins.iter().any(|allowed| allowed == origin) {
             return Ok(());
         }
-        Err(ApiError::Origin { got: origin.into() })
+        Err(ApiError::Origin { got: origin.into(), way_out: way_out(origin) })
     }
 
     /// Refuses a request for a route of `audience` that comes to the wrong port, without a key, or too often.
@@ -158,7 +166,7 @@ impl Access {
         if !audience.is_guarded() {
             return Ok(());
         }
-        let header = |name: &str| request.headers().get(name)?.to_str().ok();
+        let header = |name: &str| str::from_utf8(request.headers().get(name)?.as_bytes()).ok();
         let client = self.client(request.peer_addr(), header)?;
         request.extensions_mut().insert(client);
         Ok(())
@@ -204,6 +212,14 @@ impl Access {
         let fits = |known: &ApiKey| known.0.as_bytes().ct_eq(digest.as_bytes());
         self.keys.iter().fold(Choice::from(0), |any, known| any | fits(known)).into()
     }
+}
+
+/// Returns what lets a page of this origin ask.
+fn way_out(origin: &str) -> String {
+    if origin == "null" {
+        return "serve it over http, as a page of a file has no origin".into();
+    }
+    format!("start the server with --allow-origin {origin} (SC_ALLOW_ORIGINS), or let the proxy keep Host")
 }
 
 /// Returns the key in the headers of a request.

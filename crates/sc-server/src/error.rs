@@ -15,6 +15,9 @@ use sc_data::with_causes;
 use sc_model::words::TeachError;
 use serde::Serialize;
 
+/// Longest message, in bytes: a client's own words in it would otherwise take up as much memory as it likes.
+const MAX_MESSAGE: usize = 500;
+
 /// Seconds after which a refused client may try again. A full queue empties in less.
 const RETRY_AFTER_S: u64 = 1;
 
@@ -70,7 +73,7 @@ pub enum ApiError {
     #[error("the request is larger than {limit} bytes: send a shorter recording")]
     TooLarge { limit: usize },
     /// The request holds more clips than one request may.
-    #[error("the form holds more than {limit} recordings: send them in several requests")]
+    #[error("the request holds more recordings than {limit}: send them in several requests")]
     TooMany { limit: usize },
     /// The audio cannot be used.
     #[error(transparent)]
@@ -88,10 +91,8 @@ pub enum ApiError {
     #[error("send a key that is known here, as `Authorization: Bearer KEY` or `X-API-Key: KEY`")]
     Key,
     /// A page of an origin that is not allowed asks.
-    #[error(
-        "pages of {got} may not ask: start the server with --allow-origin {got} (SC_ALLOW_ORIGINS), or let the proxy keep Host"
-    )]
-    Origin { got: String },
+    #[error("pages of {got} may not ask: {way_out}")]
+    Origin { got: String, way_out: String },
     /// The client sends more requests than it may.
     #[error("too many requests from you: try again in {wait_s} s")]
     RateLimit { wait_s: u64 },
@@ -168,12 +169,19 @@ impl ApiError {
         }
     }
 
-    /// Returns the text for the client: the error and its causes, but not those of the server's own mistakes.
+    /// Returns the text for the client: the error and its causes, but not those of the server's own mistakes. A long one
+    /// is cut.
     pub fn message(&self) -> String {
-        match self {
+        let mut message = match self {
             Self::Internal(_) => self.to_string(),
             _ => with_causes(self),
+        };
+        if message.len() > MAX_MESSAGE {
+            message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+            message.push('…');
+            message.shrink_to_fit();
         }
+        message
     }
 }
 
@@ -320,6 +328,15 @@ mod tests {
     use std::{fs, io};
 
     use super::*;
+
+    #[test]
+    fn what_a_client_has_sent_is_cut_in_its_error() {
+        for letter in ["x", "ї"] {
+            let message = ApiError::Inference(letter.repeat(10_000)).message();
+            assert!((MAX_MESSAGE - 1..=MAX_MESSAGE + 3).contains(&message.len()), "{}", message.len());
+            assert!(message.ends_with('…'));
+        }
+    }
 
     #[test]
     fn an_internal_error_is_logged_once_whatever_it_is_answered_with() {

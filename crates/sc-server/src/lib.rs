@@ -38,6 +38,7 @@ mod recogniser;
 mod refusals;
 mod route;
 mod routes;
+mod shares;
 mod state;
 mod tls;
 mod upload;
@@ -151,6 +152,7 @@ pub fn run(listener: TcpListener, service: Service) -> io::Result<Server> {
     let Service { model, name, capacity, mut access, certificate, admin, lifecycle, .. } = service;
     prepare(&listener)?;
     if let Some(admin) = &admin {
+        prepare(admin)?;
         access.set_admin_port(admin.local_addr()?.port());
     }
     let state = Data::new(AppState::new(model, name, capacity, access, lifecycle));
@@ -163,9 +165,9 @@ pub fn run(listener: TcpListener, service: Service) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
-            .wrap(Condition::new(state.access.is_shared(), state.access.cors()))
             .wrap(routes::security_headers())
             .wrap(from_fn(observe::observe))
+            .wrap(Condition::new(state.access.is_shared(), state.access.cors())) // outermost: it names all headers
             .configure(routes::routes)
     })
     .on_connect(admission::on_connect)

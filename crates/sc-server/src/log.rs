@@ -13,6 +13,9 @@ use crate::settings::LogFormat;
 /// The variable that names a collector, as in every `OpenTelemetry` program.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
+/// The levels if `RUST_LOG` names none. Of a client's broken head, HTTP's own library would write a line as of an error.
+const LEVELS: &str = "info,actix_http=off,actix_server=warn,symphonia=off";
+
 type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Starts the log at the levels of `RUST_LOG`, or at those that suit an operator: a decoder's warnings about
@@ -23,7 +26,8 @@ type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 /// # Errors
 /// If `RUST_LOG` cannot be parsed, or if the collector cannot be used.
 pub fn start(format: LogFormat) -> anyhow::Result<Exporter> {
-    let levels = env::var("RUST_LOG").unwrap_or_else(|_| "info,actix_server=warn,symphonia=off".into());
+    let levels =
+        env::var("RUST_LOG").ok().filter(|levels| !levels.is_empty()).unwrap_or_else(|| LEVELS.into());
     let filter: Targets = levels.parse().with_context(|| {
         format!("RUST_LOG={levels}: expected levels such as `warn` or `info,sc_server=debug`")
     })?;
@@ -38,6 +42,11 @@ pub fn start(format: LogFormat) -> anyhow::Result<Exporter> {
     Ok(exporter)
 }
 
+/// Returns true if the environment names a collector. An empty variable counts as not set.
+fn is_set() -> bool {
+    env::var_os(ENDPOINT).is_some_and(|endpoint| !endpoint.is_empty())
+}
+
 /// Sends spans to the collector, if there is one.
 #[cfg(feature = "otel")]
 pub struct Exporter(Option<opentelemetry_sdk::trace::SdkTracerProvider>);
@@ -49,7 +58,7 @@ impl Exporter {
         use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
         use tracing_subscriber::filter::LevelFilter;
 
-        if env::var_os(ENDPOINT).is_none() {
+        if !is_set() {
             return Ok(Self(None));
         }
         let exporter = opentelemetry_otlp::SpanExporter::builder()
@@ -83,7 +92,7 @@ pub struct Exporter;
 impl Exporter {
     fn start(_: &mut [Boxed]) -> anyhow::Result<Self> {
         anyhow::ensure!(
-            env::var_os(ENDPOINT).is_none(),
+            !is_set(),
             "{ENDPOINT} is set, but this build sends no traces: build it with --features otel"
         );
         Ok(Self)

@@ -61,7 +61,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         }
         tracing::info!("stopping: finishing what has begun");
         lifecycle.stop();
-        sleep(drain).await;
+        tokio::select! {
+            () = sleep(drain) => {}
+            _ = stop_asked() => tracing::info!("asked again: stopping at once"),
+        }
         lifecycle.close();
         tokio::join!(handle.stop(true), lifecycle.left());
     });

@@ -53,6 +53,8 @@ pub struct Snapshot<'a> {
     pub n_streams: usize,
     /// Words that were taught.
     pub n_taught: usize,
+    /// Digest of the current model's header, which holds its answer to the self-test and its taught words.
+    pub model_digest: &'a str,
     /// Digest of the data that the current model was trained on.
     pub data_digest: &'a str,
     /// Epoch of its training that was kept.
@@ -60,7 +62,7 @@ pub struct Snapshot<'a> {
 }
 
 impl Metrics {
-    /// Makes all metrics, at zero.
+    /// Makes all metrics. A series with labels begins when it is first counted.
     ///
     /// # Panics
     /// Never: the names and labels below are valid and differ.
@@ -93,7 +95,7 @@ impl Metrics {
                 &registry,
                 IntGaugeVec::new(
                     Opts::new("sc_model_info", "The model that answers: 1 for the current one."),
-                    &["data_digest", "epoch", "version"],
+                    &["model_digest", "data_digest", "epoch", "version"],
                 ),
             ),
             registry,
@@ -135,7 +137,8 @@ impl Metrics {
         self.taught_words.set(now.n_taught as i64);
         self.model_info.reset();
         let epoch = now.epoch.to_string();
-        self.model_info.with_label_values(&[now.data_digest, &epoch, env!("CARGO_PKG_VERSION")]).set(1);
+        let version = env!("CARGO_PKG_VERSION");
+        self.model_info.with_label_values(&[now.model_digest, now.data_digest, &epoch, version]).set(1);
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

@@ -3,13 +3,16 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sc_data::with_causes;
 use sc_model::{
     Backend, Classifier, Error, Record,
-    words::{Recording, Taught, TeachError, forget, teach},
+    words::{Recording, Taught, TeachError, check_name, forget, teach},
 };
 
 use crate::error::{ApiError, WordsError};
@@ -64,6 +67,8 @@ pub struct Model {
     current: RwLock<Arc<Classifier>>,
     /// Held from the read of a file to the exchange of the model: nobody brings a model back that has been replaced.
     writer: Mutex<()>,
+    /// True while a client has the model loaded again.
+    reloading: AtomicBool,
 }
 
 impl Model {
@@ -73,7 +78,7 @@ impl Model {
     /// As [`Record::load`] and [`Classifier::new`].
     pub fn load(source: ModelSource) -> Result<Self, Error> {
         let current = RwLock::new(Arc::new(source.load()?));
-        Ok(Self { source, current, writer: Mutex::new(()) })
+        Ok(Self { source, current, writer: Mutex::new(()), reloading: AtomicBool::new(false) })
     }
 
     /// Returns the origin of the model.
@@ -97,6 +102,19 @@ impl Model {
         Ok(fresh)
     }
 
+    /// Does the same for a client. Of many that ask at once, one is served: each would hold a thread.
+    ///
+    /// # Errors
+    /// [`ApiError::Busy`] while another client's reload goes on; [`ApiError::Reload`].
+    pub(crate) fn reload_alone(&self) -> Result<Arc<Classifier>, ApiError> {
+        if self.reloading.swap(true, Ordering::AcqRel) {
+            return Err(ApiError::Busy);
+        }
+        let reloaded = self.reload().map_err(ApiError::Reload);
+        self.reloading.store(false, Ordering::Release);
+        reloaded
+    }
+
     /// Returns true if clients may teach words.
     pub(crate) fn teaches(&self) -> bool {
         self.source.words.is_some()
@@ -108,6 +126,16 @@ impl Model {
     /// [`ApiError::Words`], or [`ApiError::Internal`] if the server's own file is of no use. Nothing changes then.
     pub(crate) fn teach(&self, name: &str, recordings: Vec<Recording>) -> Result<Taught, ApiError> {
         self.change(|record| teach(record, name, recordings))
+    }
+
+    /// Refuses a name that no word can be taught by.
+    ///
+    /// # Errors
+    /// [`ApiError::Words`].
+    pub(crate) fn check_name(&self, name: &str) -> Result<(), ApiError> {
+        check_name(&self.current().header().labels, name)
+            .map(drop)
+            .map_err(|error| WordsError::Teach(error).into())
     }
 
     /// Forgets the taught word `name`.

@@ -61,9 +61,10 @@ pub async fn observe(
     }
     let may_retry = error.is_some_and(|error| error.retry_after().is_some());
     if !may_retry && !QUIET.contains(&route) {
-        let ms = time.as_secs_f64() * 1000.0;
+        // The names of taught words are labels.
+        let path = if route == paths::WORD { route } else { path.as_str() };
         let id = id.to_str().unwrap_or_default();
-        tracing::info!(client, %method, path, status, ms = format!("{ms:.3}"), request_id = id);
+        tracing::info!(client, %method, path, status, ms = milliseconds(time), request_id = id);
     }
     Ok(response)
 }
@@ -77,6 +78,11 @@ pub fn count(state: &AppState, route: &str, status: u16, error: Option<&ApiError
             state.refusals.count();
         }
     }
+}
+
+/// Returns a time in milliseconds, to a thousandth.
+pub fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn is_id(id: &HeaderValue) -> bool {

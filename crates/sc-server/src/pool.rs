@@ -25,13 +25,13 @@ use crate::{
 /// Runs a bounded number of jobs at once. A bounded number of others may wait for that.
 pub struct Pool {
     /// One place for each job that is running or waiting.
-    places: Arc<Places>,
+    places: Places,
     /// One permit for each job that is running.
     workers: Arc<Semaphore>,
     /// One clone for each running job that has a place. Those of live streams have none.
     running: Arc<()>,
     /// One place for each live stream.
-    streams: Arc<Places>,
+    streams: Places,
     memory: BodyMemory,
     deadline: Duration,
     /// Takes the time that each job waited for its worker.
@@ -139,12 +139,12 @@ impl Pool {
     }
 
     /// Returns the places for jobs. A job takes one before its work is begun, and keeps it to its end.
-    pub fn places(&self) -> &Arc<Places> {
+    pub fn places(&self) -> &Places {
         &self.places
     }
 
     /// Returns the places for live streams.
-    pub fn streams(&self) -> &Arc<Places> {
+    pub fn streams(&self) -> &Places {
         &self.streams
     }
 

@@ -21,7 +21,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 use crate::{
-    admission::{admit, client},
+    admission::{admit, client, refuse},
     error::ApiError,
     memory::Body,
     places::Place,
@@ -137,18 +137,23 @@ pub async fn read_body(
 ) -> Result<(Bytes, Place), ApiError> {
     let place = admit(request, &mut payload, state).await?;
     let (limit, max_bytes) = (state.capacity.body_deadline, state.capacity.audio.max_bytes);
-    let pool = state.recogniser.pool();
-    let mut arrives = pin!(timeout(limit, read_to_end(payload, pool.memory().body(max_bytes))));
+    let (pool, client) = (state.recogniser.pool(), client(request)?);
+    let arriving = pool.memory().body(&client, max_bytes);
+    let mut arrives = pin!(timeout(limit, read_to_end(payload, arriving)));
     let (body, place) = if let Ok(body) = timeout(SWIFT, &mut arrives).await {
-        (body, place)
+        (body, Ok(place))
     } else {
         drop(place); // others may have it for so long
         let body = arrives.await;
-        (body, pool.places().take(&client(request)?)?)
+        (body, pool.places().take(&client))
     };
-    let mut body = body.unwrap_or(Err(ApiError::TooSlow { limit }))?;
+    let body = body.unwrap_or(Err(ApiError::TooSlow { limit }));
+    let (mut body, place) = match body.and_then(|body| Ok((body, place?))) {
+        Err(refusal @ ApiError::Busy) => return Err(refuse(request, stream::empty(), refusal).await),
+        whole => whole?,
+    };
     if let Some(packing) = Packing::of(request.headers())? {
-        let unpacked = pool.memory().body(max_bytes);
+        let unpacked = pool.memory().body(&client, max_bytes);
         body = pool.run(place.clone(), move |_| packing.unpack(&body, unpacked)).await??;
     }
     let (body, share) = body.into_parts();

@@ -10,16 +10,19 @@ use actix_web::web::Bytes;
 use http_body::Frame;
 use tonic::{Status, body::Body};
 
-use crate::memory::{BodyMemory, Share};
+use crate::{
+    access::Client,
+    memory::{BodyMemory, BodyShare},
+};
 
 /// The share of the memory that is taken up by what has arrived of a message.
 #[derive(Clone)]
-pub struct Arriving(Arc<Mutex<Share>>);
+pub struct Arriving(Arc<Mutex<BodyShare>>);
 
 impl Arriving {
     /// Begins at nothing.
-    pub fn new(memory: &BodyMemory) -> Self {
-        Self(Arc::new(Mutex::new(memory.share())))
+    pub fn new(memory: &BodyMemory, client: &Client) -> Self {
+        Self(Arc::new(Mutex::new(memory.share(client))))
     }
 
     /// Returns a body whose bytes are counted. It ends by an error if other bodies take up the memory.
@@ -28,11 +31,11 @@ impl Arriving {
     }
 
     /// Returns the share of a message that is whole. The count begins at nothing again.
-    pub fn take(&self) -> Share {
+    pub fn take(&self) -> BodyShare {
         self.share().take()
     }
 
-    fn share(&self) -> MutexGuard<'_, Share> {
+    fn share(&self) -> MutexGuard<'_, BodyShare> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

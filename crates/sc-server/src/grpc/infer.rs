@@ -62,15 +62,14 @@ pub async fn infer(
     let (name, version) =
         (std::mem::take(&mut request.model_name), std::mem::take(&mut request.model_version));
     named(name, version).check(&state.name)?;
-    let id = std::mem::take(&mut request.id);
-    let Inference { clips, outputs, .. } = parse(request)?;
+    let Inference { id, clips, outputs } = parse(request)?;
     let batch = state.recogniser.classify_all::<Result<Vec<Prediction>, _>>(place, clips, None).await?;
     let (labels, predictions) = (&batch.classifier.header().labels, batch.answers?);
     let tensors = outputs.iter().map(|output| output.kind.tensor(labels, &predictions));
     let mut response = InferResponse {
         model_name: state.name.0.clone(),
         model_version: VERSION.into(),
-        id,
+        id: id.unwrap_or_default(),
         ..InferResponse::default()
     };
     for (asked, elements) in outputs.iter().zip(tensors) {
@@ -95,7 +94,7 @@ fn named(model: String, version: String) -> Named {
 
 /// Returns the request as it would be in JSON, with a binary tensor behind.
 fn parse(request: InferRequest) -> Result<Inference, ApiError> {
-    let InferRequest { inputs, outputs, raw_input_contents, .. } = request;
+    let InferRequest { id, inputs, outputs, raw_input_contents, .. } = request;
     let n_inputs = inputs.len();
     let mut raw = raw_input_contents.into_iter();
     let mut binary = Bytes::new();
@@ -123,7 +122,7 @@ fn parse(request: InferRequest) -> Result<Inference, ApiError> {
         Ok(crate::routes::inference::Wanted { name, parameters })
     };
     let outputs: Vec<_> = outputs.into_iter().map(wanted).collect::<Result<_, ApiError>>()?;
-    Inference::check(None, inputs, &outputs, true, &binary)
+    Inference::check(Some(id), inputs, &outputs, true, &binary)
 }
 
 /// Returns the elements as they are in raw contents.

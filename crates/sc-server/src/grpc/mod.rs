@@ -2,6 +2,7 @@
 //! HTTP. Beside it are the standard services for health and reflection.
 
 mod arriving;
+mod bounded;
 mod infer;
 pub mod protocol;
 
@@ -32,11 +33,11 @@ use tonic::{
     },
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
-use tonic_prost::ProstCodec;
 use tower::{service_fn, util::BoxCloneService};
 
 use crate::{access::Client, error::ApiError, observe, state::AppState};
 use arriving::Arriving;
+use bounded::BoundedCodec;
 use protocol::{Empty, InferRequest, InferResponse, StreamInferResponse, Yes};
 
 /// The service of the protocol.
@@ -167,16 +168,20 @@ async fn answer(state: &Arc<AppState>, request: http::Request<Body>) -> http::Re
     response
 }
 
-/// Takes a place for a recording before it is read, and answers it.
+/// Refuses a recording before it is read if there is no place for it; takes the place when it is whole, and answers it.
 async fn infer(
     state: &Arc<AppState>,
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>, ApiError> {
     let pool = state.recogniser.pool();
-    let place = pool.places().take(&client(state, &request)?)?;
-    let arriving = Arriving::new(pool.memory());
+    let client = client(state, &request)?;
+    drop(pool.places().take(&client)?); // a message that crawls keeps no place from others
+    let arriving = Arriving::new(pool.memory(), &client);
     let request = request.map(|body| arriving.count(body));
-    let answer = |message| infer::infer(state, place.clone().with_body(arriving.take()), message);
+    let answer = |message| {
+        let place = pool.places().take(&client).map(|place| place.with_body(arriving.take()));
+        async { infer::infer(state, place?, message).await }
+    };
     Ok(unary(request, largest(state), answer).await)
 }
 
@@ -187,7 +192,7 @@ fn refuse(refusal: ApiError) -> http::Response<Body> {
 fn client(state: &AppState, request: &http::Request<Body>) -> Result<Client, ApiError> {
     let connection = request.extensions().get::<TcpConnectInfo>();
     let address = connection.and_then(TcpConnectInfo::remote_addr);
-    state.access.client(address, |name| request.headers().get(name)?.to_str().ok())
+    state.access.client(address, |name| str::from_utf8(request.headers().get(name)?.as_bytes()).ok())
 }
 
 /// Reads one message of at most `largest` bytes, and answers it.
@@ -213,12 +218,9 @@ async fn stream_infer(
     state: &Arc<AppState>,
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>, ApiError> {
-    let conversation = Conversation {
-        state: Arc::clone(state),
-        client: client(state, &request)?,
-        is_begun: false,
-        arriving: Arriving::new(state.recogniser.pool().memory()),
-    };
+    let client = client(state, &request)?;
+    let arriving = Arriving::new(state.recogniser.pool().memory(), &client);
+    let conversation = Conversation { state: Arc::clone(state), client, is_begun: false, arriving };
     let request = request.map(|body| conversation.arriving.count(body));
     let answer = |request: Request<Streaming<InferRequest>>| {
         let turn = (conversation.clone(), request.into_inner());
@@ -278,8 +280,7 @@ fn note(state: &AppState, method: &str, status: Option<&Status>, start: Instant)
     let time = start.elapsed();
     observe::count(state, method, status, error, time);
     if !QUIET.contains(&method) && error.is_none_or(|error| error.retry_after().is_none()) {
-        let ms = time.as_secs_f64() * 1000.0;
-        tracing::info!(method = "gRPC", path = method, status, ms = format!("{ms:.3}"));
+        tracing::info!(method = "gRPC", path = method, status, ms = observe::milliseconds(time));
     }
 }
 
@@ -302,6 +303,6 @@ fn largest(state: &AppState) -> usize {
     state.capacity.audio.max_bytes.saturating_add(SMALL)
 }
 
-fn grpc<Q: Message + Default + 'static, R: Message + 'static>(largest: usize) -> Grpc<ProstCodec<R, Q>> {
-    Grpc::new(ProstCodec::default()).apply_max_message_size_config(Some(largest), None)
+fn grpc<Q: Message + Default + 'static, R: Message + 'static>(largest: usize) -> Grpc<BoundedCodec<R, Q>> {
+    Grpc::new(BoundedCodec::default()).apply_max_message_size_config(Some(largest), None)
 }

@@ -29,6 +29,9 @@ use live::Pieces;
 /// Bytes of a short piece of work, such as a WAV file of a second at 48 kHz: it takes about a millisecond.
 pub const SHORT_BYTES: usize = 100_000;
 
+/// Longest sound of a short piece of work, in seconds.
+const SHORT_S: f64 = 2.0;
+
 /// Audio that a client sends.
 pub enum Audio {
     /// The bytes of a file, in any format that [`decode`] reads.
@@ -43,9 +46,9 @@ pub enum Audio {
 }
 
 impl Audio {
-    /// Returns true for what takes about a millisecond to classify: a WAV file of about a second.
+    /// Returns true for what takes about a millisecond to classify: a WAV file of at most [`SHORT_S`].
     fn is_short(&self) -> bool {
-        matches!(self, Self::File(bytes) if bytes.starts_with(b"RIFF") && bytes.len() <= SHORT_BYTES)
+        matches!(self, Self::File(bytes) if bytes.len() <= SHORT_BYTES && seconds_of_wav(bytes).is_some_and(|s| s <= SHORT_S))
     }
 
     /// Returns the audio as 16 kHz mono samples.
@@ -229,12 +232,18 @@ impl Recogniser {
         clips: Vec<Audio>,
     ) -> Result<Taught, ApiError> {
         let this = Arc::clone(self);
-        let job = move |_: &Cancellation| {
-            let recordings = clips.iter().enumerate().map(|(i, audio)| Recording {
+        let job = move |cancellation: &Cancellation| {
+            this.model.check_name(&name)?;
+            let clips = clips.iter().take_while(|_| !cancellation.is_requested()).enumerate();
+            let recordings = clips.map(|(i, audio)| Recording {
                 name: (i + 1).to_string(),
                 samples: this.decode(audio).map_err(|error| ApiError::from(error).message()),
             });
-            this.model.teach(&name, recordings.collect())
+            let recordings = recordings.collect();
+            if cancellation.is_requested() {
+                return Err(ApiError::Busy); // nobody hears it, and nothing is taught
+            }
+            this.model.teach(&name, recordings)
         };
         self.pool.run(place, job).await?
     }
@@ -334,6 +343,18 @@ impl Recogniser {
             }
         }
     }
+}
+
+/// The length in seconds of a WAV file by its size and by the format that it begins with, if it begins so and with no
+/// other chunk. It is the longer one if the format contradicts itself.
+fn seconds_of_wav(bytes: &[u8]) -> Option<f64> {
+    let head =
+        bytes.first_chunk::<36>().filter(|head| head.starts_with(b"RIFF") && head[12..16] == *b"fmt ")?;
+    let [channels, frame_len, bits] =
+        [22, 32, 34].map(|at| f64::from(u16::from_le_bytes([head[at], head[at + 1]])));
+    let rate_hz = f64::from(u32::from_le_bytes([head[24], head[25], head[26], head[27]]));
+    let frame_len = frame_len.min(channels * bits / 8.0);
+    Some(bytes.len() as f64 / frame_len / rate_hz)
 }
 
 /// The length of 16 kHz samples.

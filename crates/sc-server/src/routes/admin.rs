@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     web::{self, Data},
 };
 
-use super::info::describe;
+use sc_data::Sha256Digest;
+
+use super::info::Description;
 use crate::{
     error::{AccessErrors, ApiError, Body},
     metrics::Snapshot,
@@ -25,14 +27,16 @@ use crate::{
 )]
 pub async fn metrics(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
     let classifier = state.model.current();
-    let training = &classifier.header().training;
+    let header = classifier.header();
+    let digest = Sha256Digest::of(&serde_json::to_vec(header).map_err(ApiError::internal)?).to_string();
     let pool = state.recogniser.pool();
     let now = Snapshot {
         n_waiting: pool.n_waiting(),
         n_streams: pool.streams().n_held(),
-        n_taught: classifier.header().taught.len(),
-        data_digest: &training.data_digest,
-        epoch: training.kept_epoch,
+        n_taught: header.taught.len(),
+        model_digest: &digest,
+        data_digest: &header.training.data_digest,
+        epoch: header.training.kept_epoch,
     };
     let text = state.metrics.to_text(&now).map_err(ApiError::internal)?;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
@@ -46,13 +50,16 @@ pub async fn metrics(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
     post, path = RELOAD, tag = "operation",
     responses(
         (status = 200, description = "the new model, as /info describes it", body = serde_json::Value),
+        (status = 403, description = "a page of another origin", body = Body),
         (status = 409, description = "the new model is refused", body = Body),
+        (status = 503, description = "the model is being loaded again already", body = Body),
         AccessErrors
     )
 )]
-pub async fn reload(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
+pub async fn reload(request: HttpRequest, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
+    // Any page may send such a request without asking first.
+    state.access.check_own(|name| str::from_utf8(request.headers().get(name)?.as_bytes()).ok())?;
     let model = Arc::clone(&state.model);
-    let fresh = web::block(move || model.reload()).await.map_err(ApiError::internal)?;
-    let fresh = fresh.map_err(ApiError::Reload)?;
-    Ok(HttpResponse::Ok().json(describe(&fresh, &state.capacity)))
+    let fresh = web::block(move || model.reload_alone()).await.map_err(ApiError::internal)??;
+    Ok(HttpResponse::Ok().json(Description::new(&fresh, &state.capacity)))
 }

@@ -72,7 +72,7 @@ pub async fn stream(
     payload: Payload,
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    state.access.check_origin(|name| request.headers().get(name)?.to_str().ok())?;
+    state.access.check_origin(|name| str::from_utf8(request.headers().get(name)?.as_bytes()).ok())?;
     let (query, config) = StreamQuery::parse(request.query_string())?;
     let stream = state.recogniser.stream(&client(&request)?, query.sample_rate, &config)?;
     let begun = Rc::default();
@@ -192,7 +192,7 @@ struct Conversation {
     wants_scores: bool,
     /// Time for the client to send a piece of sound, or to read. Then its place is another's.
     patience: Duration,
-    /// The time of the last whole piece of sound.
+    /// The time of the last piece of sound.
     heard: Instant,
     /// The bytes that have come since the last message.
     begun: Rc<Cell<usize>>,
@@ -237,7 +237,9 @@ impl Conversation {
         self.begun.set(0);
         match message {
             AggregatedMessage::Binary(bytes) => {
-                self.heard = Instant::now();
+                if !bytes.is_empty() {
+                    self.heard = Instant::now();
+                }
                 Ok(Message::Samples(self.whole_samples(bytes)))
             }
             AggregatedMessage::Text(text) if text.trim() != "end" => {

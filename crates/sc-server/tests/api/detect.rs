@@ -255,7 +255,8 @@ fn a_stream_without_sound_gives_its_place_back() {
     let ping: &[u8] = &[0x89, 0x80, 1, 2, 3, 4];
     let first_of_two_pieces: &[u8] = &[0x02, 0x82, 0, 0, 0, 0, 0, 0];
     let half_a_frame: &[u8] = &[0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0, 0];
-    for sent in [nothing, ping, first_of_two_pieces, half_a_frame] {
+    let message_of_nothing: &[u8] = &[0x82, 0x80, 0, 0, 0, 0];
+    for sent in [nothing, ping, message_of_nothing, first_of_two_pieces, half_a_frame] {
         let (mut socket, _) = connect(&url).unwrap();
         let MaybeTlsStream::Plain(stream) = socket.get_mut() else { unreachable!() };
         stream.write_all(sent).unwrap();

@@ -94,6 +94,43 @@ fn binary_tensors_go_in_and_come_out() {
 }
 
 #[test]
+fn what_is_null_counts_as_left_out() {
+    let server = TestServer::start();
+    let mut request = of("AUDIO", &[1, 2], "FP32", &json!([0, 0]));
+    for field in ["id", "outputs", "parameters"] {
+        request[field] = Value::Null;
+    }
+    request["inputs"][0]["parameters"] = Value::Null;
+    let (status, answer) = infer(&server, &request);
+    assert_eq!((status, &answer["outputs"][1]["data"]), (200, &json!(["_silence_"])), "{answer}");
+    assert!(answer.get("id").is_none());
+}
+
+#[test]
+fn what_a_request_makes_the_server_repeat_or_hold_is_bounded() {
+    let server = TestServer::start();
+    let long = "x".repeat(100_000);
+    let (status, answer) = infer(&server, &of(&long, &[1], "BYTES", &json!([""])));
+    let message = answer["error"].as_str().unwrap();
+    assert!(
+        status == 400 && message.starts_with("no input xxx") && message.len() < 1_000,
+        "{}",
+        message.len()
+    );
+
+    let mut named = of("AUDIO", &[1, 2], "FP32", &json!([0, 0]));
+    named["id"] = long.into();
+    assert_eq!(infer(&server, &named), (400, error("an id of more than 1000 bytes")));
+
+    let many = of("AUDIO_FILE", &[100_000], "BYTES", &json!(vec![""; 100_000]));
+    let message = "the request holds more recordings than 1000: send them in several requests";
+    assert_eq!(infer(&server, &many), (413, error(message)));
+    let (status, answer) = infer(&server, &of("AUDIO", &[1; 1_000], "FP32", &json!([0])));
+    let message = answer["error"].as_str().unwrap();
+    assert!(status == 400 && message.contains("expected a list of at most 16"), "{message}");
+}
+
+#[test]
 fn what_does_not_fit_the_model_is_refused_with_what_would() {
     let server = TestServer::start();
     let refused = [

@@ -218,12 +218,34 @@ fn who_asks_too_often_is_told_when_to_come_back() {
 }
 
 #[test]
+fn a_key_may_be_in_any_script() {
+    // SHA-256 of `ключ`.
+    let key = "1de36a32af798da0c1ac9297603a320ed8fe567cf21c9177112a4ce914ebb8be".parse().unwrap();
+    let access = Access::new(vec![key], None, Vec::new());
+    let server = TestServer::serving(Service { access, ..service() });
+    assert_eq!(server.get_with("/metrics", "X-API-Key", "ключ").status(), 200);
+}
+
+#[test]
+fn pages_of_other_origins_may_not_load_the_model_again() {
+    let server = TestServer::start();
+    let reload = |origin: &str| server.post_with_headers("/admin/reload", &[("Origin", origin)], Vec::new());
+    assert_eq!(reload(&server.url("")).status(), 200);
+    let (status, body) = read(reload("null"));
+    let message = body["error"].as_str().unwrap();
+    assert!(status == 403 && !message.contains("--allow-origin"), "{message}");
+    assert_eq!(reload("https://example.org").status(), 403);
+}
+
+#[test]
 fn pages_of_named_origins_alone_may_ask() {
     let access = Access::new(Vec::new(), None, vec!["https://example.org".into()]);
     let server = TestServer::serving(Service { access, ..service() });
 
     let allowed = server.get_with("/info", "Origin", "https://example.org");
     assert_eq!(allowed.headers()["Access-Control-Allow-Origin"], "https://example.org");
+    let readable = allowed.headers()["Access-Control-Expose-Headers"].to_str().unwrap();
+    assert!(readable.contains("x-request-id"), "{readable}");
     let other = server.get_with("/info", "Origin", "https://example.com");
     assert!(!other.headers().contains_key("Access-Control-Allow-Origin"));
     let closed = TestServer::start().get_with("/info", "Origin", "https://example.org");

@@ -149,7 +149,7 @@ fn several_clips_are_answered_in_order_each_with_its_own_error() {
 fn more_clips_than_one_request_may_hold_are_413() {
     let response = TestServer::start().predict_all(vec![Vec::new(); 1_001]);
 
-    let expected = error("the form holds more than 1000 recordings: send them in several requests");
+    let expected = error("the request holds more recordings than 1000: send them in several requests");
     assert_eq!(read(response), (413, expected));
 }
 

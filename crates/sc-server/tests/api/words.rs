@@ -104,7 +104,10 @@ fn words_and_the_model_wait_for_a_worker_as_recordings_do() {
 fn a_word_taught_among_reloads_is_answered() {
     let dir = tempfile::tempdir().unwrap();
     let server = teaching(&dir.path().join("words.safetensors"));
-    let reload = || assert_eq!(server.request(Method::POST, "/admin/reload").status(), 200);
+    let reload = || {
+        let status = server.request(Method::POST, "/admin/reload").status();
+        assert!(status == 200 || status == 503, "{status}"); // one at a time
+    };
     under_load(3, reload, || {
         for _ in 0..10 {
             assert_eq!(put(&server, "lamp", five("stop")).0, 200);

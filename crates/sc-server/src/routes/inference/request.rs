@@ -6,7 +6,7 @@ use actix_web::{http::header::HeaderValue, web::Bytes};
 use sc_data::SAMPLE_RATE_HZ;
 use serde::{
     Deserialize, Deserializer,
-    de::{SeqAccess, Visitor},
+    de::{DeserializeOwned, Error, SeqAccess, Visitor},
 };
 
 use super::tensor::{HEADER_LENGTH, Output, OutputKind};
@@ -16,18 +16,25 @@ use crate::{
     upload::{MAX_CLIPS, decode_base64, without_mark},
 };
 
-/// The JSON of a request.
+/// The longest list of tensors, and the most dimensions of one, that are read: more would fill the memory for nothing.
+const MOST: usize = 16;
+
+/// The longest name of a request, in bytes. Its answer repeats it.
+const LONGEST_ID: usize = 1_000;
+
+/// The JSON of a request. What is `null` counts as left out.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct Request {
     /// Name of the request, which the answer repeats.
     id: Option<String>,
     /// One tensor: `AUDIO` or `AUDIO_FILE`.
     #[schema(min_items = 1, max_items = 1)]
+    #[serde(deserialize_with = "few")]
     inputs: Vec<Input>,
     /// Tensors of the answer: all of them if none is named.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     outputs: Vec<Wanted>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     parameters: RequestParameters,
 }
 
@@ -37,10 +44,11 @@ pub struct Input {
     #[schema(pattern = "^(AUDIO|AUDIO_FILE)$")]
     pub name: String,
     #[schema(min_items = 1)]
+    #[serde(deserialize_with = "few")]
     pub shape: Vec<u64>,
     #[schema(pattern = "^(FP32|BYTES)$")]
     pub datatype: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub parameters: InputParameters,
     /// Elements in row order, flat or nested.
     #[serde(default)]
@@ -51,7 +59,7 @@ pub struct Input {
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 pub struct RequestParameters {
     /// True for an answer in binary tensors.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     binary_data_output: bool,
 }
 
@@ -66,7 +74,7 @@ pub struct InputParameters {
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct Wanted {
     pub name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub parameters: WantedParameters,
 }
 
@@ -128,6 +136,9 @@ impl Inference {
         binary_output: bool,
         binary: &Bytes,
     ) -> Result<Self, ApiError> {
+        if id.as_ref().is_some_and(|id| id.len() > LONGEST_ID) {
+            return Err(wrong(format!("an id of more than {LONGEST_ID} bytes")));
+        }
         let [input] = <[Input; 1]>::try_from(inputs)
             .map_err(|inputs| wrong(format!("{} inputs: expected one, AUDIO or AUDIO_FILE", inputs.len())))?;
         Ok(Self { id, clips: input.clips(binary)?, outputs: wanted(outputs, binary_output)? })
@@ -190,6 +201,7 @@ impl Input {
             }
             _ => return Err(wrong("AUDIO_FILE: expected base64 strings as `data`, or binary data")),
         };
+        check_number(files.len())?;
         let n = self.shape.iter().try_fold(1_u64, |product, size| product.checked_mul(*size));
         if n != Some(files.len() as u64) || self.shape.is_empty() {
             return Err(wrong(format!(
@@ -201,7 +213,6 @@ impl Input {
         if files.is_empty() {
             return Err(wrong("AUDIO_FILE: expected a recording or more"));
         }
-        check_number(files.len())?;
         Ok(files.into_iter().map(Audio::File).collect())
     }
 }
@@ -210,10 +221,10 @@ fn check_number(n: usize) -> Result<(), ApiError> {
     if n > MAX_CLIPS { Err(ApiError::TooMany { limit: MAX_CLIPS }) } else { Ok(()) }
 }
 
-/// Splits a binary tensor of BYTES into its elements. Each comes after its length in four bytes.
+/// Splits a binary tensor of BYTES into its elements, up to one too many. Each comes after its length in four bytes.
 fn split(mut binary: &[u8]) -> Result<Vec<Bytes>, ApiError> {
     let mut elements = Vec::new();
-    while !binary.is_empty() {
+    while !binary.is_empty() && elements.len() <= MAX_CLIPS {
         let element = binary
             .split_first_chunk()
             .and_then(|(len, rest)| rest.split_at_checked(u32::from_le_bytes(*len) as usize));
@@ -261,7 +272,43 @@ impl<'de> Deserialize<'de> for Elements {
     }
 }
 
-/// Appends arrays, nested to any depth, to flat elements.
+/// Reads a list of at most [`MOST`] elements; `null` counts as an empty one.
+fn few<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(Vec<T>);
+
+    impl<'de, T: DeserializeOwned> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+            write!(formatter, "a list of at most {MOST}")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Vec<T>, E> {
+            Ok(self.0)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<Vec<T>, A::Error> {
+            while let Some(element) = sequence.next_element()? {
+                if self.0.len() == MOST {
+                    return Err(Error::invalid_length(MOST + 1, &self));
+                }
+                self.0.push(element);
+            }
+            Ok(self.0)
+        }
+    }
+
+    deserializer.deserialize_any(Few(Vec::new()))
+}
+
+/// Reads a value, or the default if it is `null`.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Appends arrays, nested to any depth, to flat elements. Texts are read up to one more than a request may hold.
 struct Append<'a>(&'a mut Elements);
 
 impl<'de> Visitor<'de> for Append<'_> {
@@ -271,21 +318,23 @@ impl<'de> Visitor<'de> for Append<'_> {
         formatter.write_str("numbers or strings, flat or nested")
     }
 
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
         self.0.numbers.push(number as f32);
         Ok(())
     }
 
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
         self.visit_f64(number as f64)
     }
 
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
         self.visit_f64(number as f64)
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        self.0.texts.push(text.to_owned());
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        if self.0.texts.len() <= MAX_CLIPS {
+            self.0.texts.push(text.to_owned());
+        }
         Ok(())
     }
 
@@ -312,7 +361,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_split_or_refused(bytes: Vec<u8>) {
-            if let Ok(elements) = split(&bytes) {
+            if let Ok(elements) = split(&bytes) && elements.len() <= MAX_CLIPS {
                 let n_bytes: usize = elements.iter().map(|element| 4 + element.len()).sum();
                 prop_assert_eq!(n_bytes, bytes.len());
             }

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::header::CONTENT_TYPE};
 use sc_data::Labels;
 use sc_model::Prediction;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::error::ApiError;
 
@@ -31,10 +31,39 @@ pub enum OutputKind {
 }
 
 /// The elements of a tensor.
+#[derive(Serialize)]
+#[serde(untagged)]
 pub enum Tensor {
     Numbers(Vec<f32>),
     Texts(Vec<String>),
     Bools(Vec<bool>),
+}
+
+/// The JSON of a response.
+#[derive(Serialize)]
+struct Response<'a> {
+    model_name: &'a str,
+    model_version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    outputs: Vec<DescribedTensor>,
+}
+
+/// A tensor of the response: its elements, or the number of bytes that they take up after the JSON.
+#[derive(Serialize)]
+struct DescribedTensor {
+    name: &'static str,
+    datatype: &'static str,
+    shape: Vec<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<BinarySize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Tensor>,
+}
+
+#[derive(Serialize)]
+struct BinarySize {
+    binary_data_size: usize,
 }
 
 /// Writes the response: JSON, and after it the tensors that are to be binary.
@@ -50,27 +79,22 @@ pub fn respond(
     outputs: &[Output],
 ) -> Result<HttpResponse, ApiError> {
     let mut binary = Vec::new();
-    let mut described = Vec::new();
-    for Output { kind, binary: is_binary } in outputs {
+    let described = |Output { kind, binary: is_binary }: &Output| {
         let tensor = kind.tensor(labels, predictions);
-        let mut output = json!({
-            "name": kind.name(),
-            "datatype": tensor.datatype(),
-            "shape": kind.shape(predictions.len(), labels.names().len()),
-        });
-        if *is_binary {
-            let before = binary.len();
+        let (name, datatype) = (kind.name(), tensor.datatype());
+        let shape = kind.shape(predictions.len(), labels.names().len());
+        let before = binary.len();
+        let data = if *is_binary {
             tensor.write(&mut binary);
-            output["parameters"] = json!({ "binary_data_size": binary.len() - before });
+            None
         } else {
-            output["data"] = tensor.to_json();
-        }
-        described.push(output);
-    }
-    let mut json = json!({ "model_name": model, "model_version": version, "outputs": described });
-    if let Some(id) = id {
-        json["id"] = id.into();
-    }
+            Some(tensor)
+        };
+        let parameters = is_binary.then(|| BinarySize { binary_data_size: binary.len() - before });
+        DescribedTensor { name, datatype, shape, parameters, data }
+    };
+    let described = outputs.iter().map(described).collect();
+    let json = Response { model_name: model, model_version: version, id, outputs: described };
     if !outputs.iter().any(|output| output.binary) {
         return Ok(HttpResponse::Ok().json(json));
     }
@@ -143,14 +167,6 @@ impl Tensor {
             Self::Numbers(_) => "FP32",
             Self::Texts(_) => "BYTES",
             Self::Bools(_) => "BOOL",
-        }
-    }
-
-    fn to_json(&self) -> Value {
-        match self {
-            Self::Numbers(values) => json!(values),
-            Self::Texts(values) => json!(values),
-            Self::Bools(values) => json!(values),
         }
     }
 

@@ -1,0 +1,158 @@
+//! A bounded amount of something, shared out between the clients.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{access::Client, error::ApiError};
+
+/// A bounded number of units. A client gets more only while at least as many are free as it holds.
+///
+/// So one client alone fills half of them, *n* clients *n* parts in *n* + 1, and the next client finds some.
+/// These are the dynamic thresholds of Choudhury and Hahne (1998), with a factor of one.
+#[derive(Debug)]
+pub struct Shares {
+    n_units: usize,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    in_all: usize,
+    by_client: HashMap<Client, usize>,
+}
+
+/// The units that a client holds at one place. They are free again when this is dropped.
+#[derive(Debug)]
+pub struct Share {
+    client: Client,
+    of: Arc<Shares>,
+    n_units: usize,
+}
+
+impl Shares {
+    /// Makes this many units, all free.
+    pub fn new(n_units: usize) -> Arc<Self> {
+        Arc::new(Self { n_units, held: Mutex::default() })
+    }
+
+    /// Returns a share of nothing for `client`.
+    pub fn share(self: &Arc<Self>, client: &Client) -> Share {
+        Share { client: client.clone(), of: Arc::clone(self), n_units: 0 }
+    }
+
+    /// Counts the units that are held.
+    pub fn n_held(&self) -> usize {
+        self.held().in_all
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    /// Grows by `n` units.
+    ///
+    /// # Errors
+    /// [`ApiError::Busy`] at once if fewer are free, or if the client holds more than are free.
+    pub fn grow(&mut self, n: usize) -> Result<(), ApiError> {
+        if n == 0 {
+            return Ok(());
+        }
+        let mut held = self.of.held();
+        let n_free = self.of.n_units - held.in_all;
+        let n_own = held.by_client.get(&self.client).copied().unwrap_or_default();
+        if n.max(n_own) > n_free {
+            return Err(ApiError::Busy);
+        }
+        held.in_all += n;
+        *held.by_client.entry(self.client.clone()).or_default() += n;
+        self.n_units += n;
+        Ok(())
+    }
+
+    /// Returns the number of units.
+    pub fn n_units(&self) -> usize {
+        self.n_units
+    }
+
+    /// Returns the whole share, and leaves one of nothing.
+    #[cfg(feature = "grpc")]
+    pub fn take(&mut self) -> Self {
+        let n_units = std::mem::take(&mut self.n_units);
+        Self { client: self.client.clone(), of: Arc::clone(&self.of), n_units }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if self.n_units == 0 {
+            return;
+        }
+        let mut held = self.of.held();
+        held.in_all -= self.n_units;
+        if let Some(n_own) = held.by_client.get_mut(&self.client) {
+            *n_own -= self.n_units;
+            if *n_own == 0 {
+                held.by_client.remove(&self.client);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    fn client(number: u8) -> Client {
+        Client::of_address(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)))
+    }
+
+    /// Lets `client` take shares of `n` units until it is refused.
+    fn fill(shares: &Arc<Shares>, client: &Client, n: usize) -> Vec<Share> {
+        let take = || {
+            let mut share = shares.share(client);
+            share.grow(n).ok().map(|()| share)
+        };
+        std::iter::from_fn(take).collect()
+    }
+
+    #[test]
+    fn a_greedy_client_leaves_units_to_others() {
+        for n in [1, 7] {
+            let shares = Shares::new(66 * n);
+
+            let first = fill(&shares, &client(1), n);
+            let second = fill(&shares, &client(2), n);
+
+            assert_eq!((first.len(), second.len()), (34, 17));
+            assert!(shares.share(&client(3)).grow(n).is_ok());
+        }
+    }
+
+    #[test]
+    fn few_units_are_all_of_use_to_one_client() {
+        for n_units in [1, 2] {
+            assert_eq!(fill(&Shares::new(n_units), &client(1), 1).len(), n_units);
+        }
+        assert!(Shares::new(0).share(&client(1)).grow(1).is_err());
+    }
+
+    #[test]
+    fn a_share_is_free_again_when_it_is_dropped() {
+        let shares = Shares::new(3);
+        let mut share = shares.share(&client(1));
+        share.grow(1).unwrap();
+        share.grow(2).unwrap();
+
+        assert!(share.grow(1).is_err() && shares.share(&client(2)).grow(1).is_err());
+        assert_eq!((share.n_units(), shares.n_held()), (3, 3));
+        drop(share);
+        assert_eq!(shares.n_held(), 0);
+        assert!(shares.held().by_client.is_empty());
+    }
+}
