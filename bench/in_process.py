@@ -131,7 +131,7 @@ def ours_us(peers, command, n_clips):
 def network_rows(table, peers, rounds):
     one, batch = peers.features[:1], peers.features[:BATCH]
     run_onnx = lambda features: lambda: peers.onnx.run(None, {"log_mel": features})
-    how = {"unit": "µs", "threads": 1}
+    how = {"unit": "µs", "threads": 1, "clock": "CPU"}
 
     measured = alternate(rounds, ours_us(peers, "network", N_CLIPS), cpu_us(run_onnx(one.numpy()), N_CLIPS))
     table.at_most(0.65, "network", "onnxruntime", *measured, peers=["onnxruntime"], **how)
@@ -153,7 +153,7 @@ def network_rows(table, peers, rounds):
     multiply_adds = peers.ours.ask("multiply-adds")
     speed = lambda: multiply_adds / peers.ours.ask("network", N_CLIPS) / 1e9
     measured = alternate(rounds, speed, lambda: peers.ours.ask("fma") / 1e9)
-    how = {"unit": "G multiply-adds/s", "threads": 1}
+    how = {"unit": "G multiply-adds/s", "threads": 1, "clock": "CPU"}
     table.at_least(0.75, "network", "the processor's peak", *measured, **how)
 
 
@@ -161,18 +161,18 @@ def log_mel_rows(table, peers, rounds):
     one = peers.waveforms[:1]
     theirs = cpu_us(lambda: peers.log_mel(one), N_CLIPS)
     measured = alternate(rounds, ours_us(peers, "log-mel", N_CLIPS), theirs)
-    table.at_most(0.12, "log-mel", "torchaudio", *measured, unit="µs", threads=1, peers=["torchaudio"])
+    table.at_most(0.12, "log-mel", "torchaudio", *measured, unit="µs", threads=1, clock="CPU", peers=["torchaudio"])
 
 
 def wav_rows(table, peers, rounds):
     measured = alternate(rounds, ours_us(peers, "wav", N_CLIPS), ours_us(peers, "network", N_CLIPS))
-    table.at_most(1.4, "WAV bytes to label", "network alone", *measured, unit="µs", threads=1)
+    table.at_most(1.4, "WAV bytes to label", "network alone", *measured, unit="µs", threads=1, clock="CPU")
 
 
 def stream_rows(table, peers, rounds):
     """Measures a second of sound in which words are searched all the time."""
     ours = {"a second of a live stream": "stream", "a second of a recording": "recording"}
-    how = {"unit": "µs", "threads": 1}
+    how = {"unit": "µs", "threads": 1, "clock": "CPU"}
     for work, command in ours.items():
         measured = alternate(rounds, ours_us(peers, command, N_CLIPS), ours_us(peers, "network", N_CLIPS))
         table.at_most(1.2, work, "network alone, once", *measured, **how)

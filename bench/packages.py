@@ -22,7 +22,7 @@ def web_rows(table, rounds):
     with tempfile.TemporaryDirectory() as folder:
         onnx = Path(folder) / "network.onnx"
         export = [target_folder() / "release/sc-train", "export", "--onnx", onnx, "--from", "features"]
-        subprocess.run(export, check=True)
+        subprocess.run(export, check=True, stdout=subprocess.DEVNULL)
         for place in ["node", "chromium"]:
             output = subprocess.check_output(["node", "--preserve-symlinks", WEB / "run.js", place, onnx, str(rounds)])
             measured = json.loads(output)

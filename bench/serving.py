@@ -152,5 +152,5 @@ def load_rows(table, services, folder):
     how["peers"] = ["gunicorn", *how["peers"]]
     table.at_least(8, "server", "gunicorn, 2 workers", ours, gunicorn, **how)
     limit(table, "server, p99 at half of its most", latencies, 10, "ms")
-    table.at_most(1.4, "server, CPU time a request", "WAV bytes to label", cpu, bare, unit="µs", threads=2)
+    table.at_most(1.4, "server, CPU time a request", "WAV bytes to label", cpu, bare, unit="µs", threads=2, clock="CPU")
     limit(table, "server, most resident under load", [services[0].memory_mb("VmHWM")], 120, "MB")

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import timing
 
+SIZES = {"kB", "MB", "GB"}
+"""Units that no clock measures."""
+
 
 @dataclass
 class Summary:
@@ -37,6 +40,7 @@ class Row:
     ours: Summary
     theirs: Summary
     runs: int
+    clock: str
     threads: int
     versions: dict[str, str]
 
@@ -55,13 +59,15 @@ class Table:
         """Adds a row whose goal is a ratio of ours to theirs of at least `goal`."""
         self._add(f"≥ {goal}", lambda ratio: ratio >= goal, work, against, ours, theirs, **how)
 
-    def _add(self, goal, is_met, work, against, ours, theirs, unit, threads, peers=()):
-        """Adds a row. `theirs` is a list of measurements, or one number that is a limit."""
+    def _add(self, goal, is_met, work, against, ours, theirs, unit, threads, peers=(), clock="wall"):
+        """Adds a row. `theirs` is a list of measurements, or one number that is a limit; `clock` is \"CPU\" for times of a
+        processor."""
         theirs = theirs if isinstance(theirs, list) else [theirs]
         ours, theirs, runs = Summary.of(ours), Summary.of(theirs), len(ours)
         ratio = ours.median / theirs.median
         versions = {peer: self.versions[peer] for peer in peers}
-        row = Row(work, against, ratio, goal, is_met(ratio), unit, ours, theirs, runs, threads, versions)
+        clock = "–" if unit in SIZES else clock
+        row = Row(work, against, ratio, goal, is_met(ratio), unit, ours, theirs, runs, clock, threads, versions)
         self.rows.append(row)
         self.write()
         timing.progress(f"{work} against {against}: {ratio:.3g}, goal {goal}{'' if row.met else ', missed'}")
@@ -83,12 +89,12 @@ class Table:
         lines = [
             f"{machine()}, {date.today().isoformat()}; {versions}",
             "",
-            "| work | against | ours | theirs | ratio | goal | |",
-            "|---|---|---|---|---|---|---|",
+            "| work | against | ours | theirs | runs | clock | ratio | goal | |",
+            "|---|---|---|---|---|---|---|---|---|",
         ]
         for row in self.rows:
             cells = [row.work, row.against, show(row.ours, row.unit), show(row.theirs, row.unit)]
-            cells += [f"{row.ratio:.3g}", row.goal, "met" if row.met else "**missed**"]
+            cells += [str(row.runs), row.clock, f"{row.ratio:.3g}", row.goal, "met" if row.met else "**missed**"]
             lines.append("| " + " | ".join(cells) + " |")
         return "\n".join(lines) + "\n"
 

@@ -35,8 +35,8 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"{__doc__}\nerror: Python's {missing.name} is missing: run the commands above")
 
-from speak import (COMMANDS, NEARLY, NEARLY_COMMANDS, OTHER_WORDS, check_data, dictionary, one_second, options, run,
-                   write)
+from speak import (COMMANDS, NEARLY, NEARLY_COMMANDS, OTHER_WORDS, check_data, check_programs, dictionary, one_second,
+                   options, run, write)
 
 RATE_HZ = 24_000
 VOICES_PACKAGE = "kokoro-js@1.2.1"
@@ -56,6 +56,7 @@ ACCENTS = {"en-us": [("o^ʊ", "O"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɪə
 def main():
     arguments = options(__doc__, commands=150, others=5000, nearly=3800).parse_args()
     check_data(arguments.data)
+    check_programs("espeak-ng", "npm")
     clips = plan(arguments)
     texts = [text for _, _, text in clips]
     spellings = zip(sounds(texts, "en-us"), sounds(texts, "en-gb"))

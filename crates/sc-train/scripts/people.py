@@ -25,7 +25,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from speak import COMMANDS, check_data, write
+from speak import COMMANDS, check_data, check_programs, write
 
 RATE_HZ = 16_000
 RAW = ".ALS"  # the suffix of bare unsigned bytes at 11,025 Hz, as two of the games have them
@@ -58,18 +58,22 @@ def main():
                         help="the command that names a word [%(default)s]")
     arguments = parser.parse_args()
     check_data(arguments.data)
-    for program in "apt-get", "dpkg", "ancient", "ffmpeg", shlex.split(arguments.classify)[0]:
-        if not shutil.which(program):
-            sys.exit(f"error: {program} is missing; see --help")
-    for folder, source in SOURCES.items():
-        folder = arguments.data / folder
-        folder.mkdir(exist_ok=True)
-        for earlier in folder.glob("*.wav"):
-            earlier.unlink()
-        with tempfile.TemporaryDirectory() as scratch:
-            cut(folder, Path(scratch), *source)
-        n_left_out = leave_out_commands(folder, arguments.classify)
-        print(f"{folder.name}: {len(list(folder.glob('*.wav')))} clips, {n_left_out} left out", file=sys.stderr)
+    check_programs("apt-get", "dpkg", "ancient", "ffmpeg", shlex.split(arguments.classify)[0])
+    for name, source in SOURCES.items():
+        with tempfile.TemporaryDirectory(dir=arguments.data, prefix=".") as scratch:
+            clips = Path(scratch) / name
+            clips.mkdir()
+            cut(clips, Path(scratch), *source)
+            n_left_out = leave_out_commands(clips, arguments.classify)
+            print(f"{name}: {len(list(clips.glob('*.wav')))} clips, {n_left_out} left out", file=sys.stderr)
+            replace(arguments.data / name, clips)
+
+
+def replace(folder, clips):
+    """Puts a folder of clips, which is complete, in the place of an earlier one."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    clips.rename(folder)
 
 
 def cut(folder, scratch, packages, pattern, most):

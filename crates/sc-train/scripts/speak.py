@@ -16,6 +16,7 @@ import argparse
 import array
 import random
 import re
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -62,11 +63,12 @@ def main():
     parser.add_argument("--syllables", type=int, default=4000, metavar="N", help="clips of syllables [4000]")
     arguments = parser.parse_args()
     check_data(arguments.data)
+    check_programs("espeak-ng", "flite", "text2wave")
+    clips = list(plan(arguments))
 
     for engine in "espeak", "flite", "festival":
         for earlier in arguments.data.glob(f"*/{engine}-*.wav"):
             earlier.unlink()
-    clips = list(plan(arguments))
     with ThreadPoolExecutor() as pool:
         for done, _ in enumerate(pool.map(lambda clip: speak(arguments.data, *clip), clips), 1):
             if done % 1000 == 0:
@@ -91,8 +93,16 @@ def check_data(data):
             sys.exit(f"error: {data} has no {split}: expected a data set that `sc-data fetch` left")
 
 
+def check_programs(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            sys.exit(f"error: {program} is missing; see --help")
+
+
 def dictionary(path):
     """Returns the words of a file, one per line, that are neither commands nor like one, and not too long for a second."""
+    if not path.exists():
+        sys.exit(f"error: {path} is missing; see --help, or name another file by --words")
     return [word for word in path.read_text().split() if word.isascii() and word.isalpha() and word.islower()
             and 2 <= len(word) <= 9 and word not in ALIKE]
 
@@ -171,9 +181,12 @@ def read(wav):
 
 
 def write(path, rate, samples):
-    with wave.open(str(path), "wb") as file:
+    """Writes a clip, which appears only when it is complete. Until then its file is hidden, so nobody takes it for a clip."""
+    part = path.with_name(f".{path.name}.part")
+    with wave.open(str(part), "wb") as file:
         file.setparams((1, 2, rate, 0, "NONE", None))
         file.writeframes(samples.tobytes())
+    part.rename(path)
 
 
 def one_second(samples, rate, rng):

@@ -1,10 +1,11 @@
 //! Audio files, found in folders and read.
 
-use std::fs::File;
+use std::fmt;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use sc_data::{Limits, decode};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
@@ -23,6 +24,36 @@ impl Unreadable {
     pub(crate) fn new(path: &Path, error: &anyhow::Error) -> Self {
         Self { path: path.display().to_string(), error: format!("{error:#}") }
     }
+}
+
+/// For a reader: file names may hold anything.
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", printable(&self.path), self.error)
+    }
+}
+
+/// Escapes control characters, by which a file's name could change what a terminal shows.
+pub(crate) fn printable(name: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    name.chars().map(escape).collect()
+}
+
+/// Refuses a path that cannot be opened. A pipe is not tried, as it can be opened only once.
+///
+/// # Errors
+/// If there is nothing at the path, or it may not be read.
+pub(crate) fn check_path(path: &Path) -> Result<()> {
+    let opened = path.metadata().and_then(|found| {
+        if found.is_dir() {
+            fs::read_dir(path).map(drop)
+        } else if found.is_file() {
+            File::open(path).map(drop)
+        } else {
+            Ok(())
+        }
+    });
+    opened.with_context(|| format!("cannot open {}", printable(&path.display().to_string())))
 }
 
 /// Lists the file `path`, or every file in and below the folder `path`, sorted by name, without hidden ones.
@@ -66,8 +97,6 @@ pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<f32>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn names(root: &Path) -> Vec<String> {
@@ -95,6 +124,12 @@ mod tests {
 
         let missing = files_below(&dir.path().join("b.wav")).next().unwrap().unwrap_err();
         assert!(missing.path.ends_with("b.wav"), "{missing:?}");
+    }
+
+    #[test]
+    fn a_name_cannot_change_what_a_terminal_shows() {
+        let unreadable = Unreadable { path: "\u{1b}[31mдзвін\n.wav".into(), error: "no audio".into() };
+        assert_eq!(unreadable.to_string(), r"\u{1b}[31mдзвін\n.wav: no audio");
     }
 
     #[cfg(unix)]

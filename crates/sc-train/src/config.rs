@@ -39,8 +39,6 @@ pub struct TrainConfig {
     pub label_smoothing: f32,
     /// Share of itself that the average of the weights keeps at each step.
     pub average_decay: f32,
-    /// Epochs without a better validation accuracy after which training stops.
-    pub patience: usize,
     /// Which sounds the training hears.
     pub recipe: Recipe,
     /// The front end.
@@ -52,17 +50,28 @@ pub struct TrainConfig {
 /// Least examples in an epoch of one's own words: 40 epochs of a hundred clips would be a handful of steps.
 const LEAST_EXAMPLES: usize = 2000;
 
+/// Most examples in an epoch: the list of them takes 240 MB.
+pub(crate) const MOST_EXAMPLES: usize = 10_000_000;
+
 impl TrainConfig {
+    /// The usual settings: for the labels of a task, or for words of one's own with so many clips to train on.
+    pub fn usual(labels: Labels, n_own_clips: Option<usize>) -> Self {
+        match n_own_clips {
+            Some(n_clips) => Self::of_words(labels, n_clips),
+            None => Self { labels, ..Self::default() },
+        }
+    }
+
     /// The usual settings for a training of some minutes: twice the learning rate, as few epochs must go far
     /// (`assets/RUNS.md`).
     pub fn of_minutes(labels: Labels) -> Self {
-        let usual = Self::default();
-        Self { labels, learning_rate: 2.0 * usual.learning_rate, ..usual }
+        let usual = Self::usual(labels, None);
+        Self { learning_rate: 2.0 * usual.learning_rate, ..usual }
     }
 
     /// The usual settings for words of one's own with so many clips to train on: half the learning rate, as the training
     /// begins with another model, and epochs of some length however few clips there are.
-    pub fn of_words(labels: Labels, n_clips: usize) -> Self {
+    fn of_words(labels: Labels, n_clips: usize) -> Self {
         let usual = Self::default();
         let epoch_examples = (n_clips < LEAST_EXAMPLES).then_some(LEAST_EXAMPLES);
         Self { labels, epoch_examples, learning_rate: usual.learning_rate / 2.0, ..usual }
@@ -92,7 +101,6 @@ impl Default for TrainConfig {
             teacher_share: 0.8,
             label_smoothing: 0.1,
             average_decay: 0.999,
-            patience: 40,
             recipe: Recipe::default(),
             log_mel: LogMelConfig::default(),
             backend: Backend::Flex,

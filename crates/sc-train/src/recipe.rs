@@ -143,7 +143,7 @@ pub struct UnknownRecipe {
     /// arXiv:1604.03540). No word comes more than so many times as often as by chance, so that a keyword among them,
     /// or a bad recording, does little harm.
     pub hardest_of: NonZeroU32,
-    /// Speeds of [`UnknownWeights::fast_or_slow`].
+    /// Speeds of [`UnknownWeights::fast_or_slow`], instead of the range of [`SpeechRecipe::speed`], whose probability is kept.
     pub fast_or_slow: Span<f32>,
     /// Length of [`UnknownWeights::cropped`], as a share of the word.
     pub crop: Span<f32>,
@@ -151,7 +151,8 @@ pub struct UnknownRecipe {
     pub splice: Splice,
     /// Number of voices in [`UnknownWeights::voices`].
     pub voices: Span<u32>,
-    /// Signal-to-noise ratio of a keyword to the voices of [`UnknownWeights::drowned`], in dB: negative.
+    /// Signal-to-noise ratio of a keyword to the voices of [`UnknownWeights::drowned`], in dB: negative. There are as many
+    /// as [`Voices::count`] has.
     pub drowned_snr_db: Span<f32>,
 }
 
@@ -161,7 +162,7 @@ pub struct UnknownRecipe {
 pub struct UnknownWeights {
     /// Another word.
     pub word: u32,
-    /// Another word, much faster or slower.
+    /// Another word, much faster or slower; as it was said, where [`SpeechRecipe::speed`] does not happen.
     pub fast_or_slow: u32,
     /// About a syllable of another word.
     pub cropped: u32,

@@ -21,7 +21,7 @@ const SEED: u64 = 0;
 const MOST_CLIPS: usize = 80;
 
 /// A word of fewer clips tells nothing of how clips of one word differ.
-const LEAST_CLIPS: usize = 3;
+pub(crate) const LEAST_CLIPS: usize = 3;
 
 /// Share of the covariance within words that is replaced by its mean variance (Ledoit and Wolf, 2004).
 const SHRINKAGE: f64 = 0.2;
@@ -38,7 +38,7 @@ const PUBLISHED_SHARE: f64 = 0.4;
 const BANK: [usize; 2] = [500, 80];
 
 /// Least clips of speech for a bank that says something of ordinary speech.
-const LEAST_BANK: usize = 60;
+pub(crate) const LEAST_BANK: usize = 60;
 
 /// Published clips or others: the numbers of their words, and their pooled frames around the mean of all.
 struct Group {

@@ -1,5 +1,6 @@
 //! `sc-train bank`: gives a model what `teach` needs.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -8,7 +9,7 @@ use sc_model::{Backend, Classifier};
 
 use super::load_record;
 use crate::evaluate::split;
-use crate::word_space;
+use crate::word_space::{self, LEAST_BANK, LEAST_CLIPS};
 
 /// Give an older model what `teach` needs: a bank of ordinary speech, from a data set.
 #[derive(Clone, Debug, Args)]
@@ -33,8 +34,12 @@ pub(super) fn run(args: &BankArgs) -> Result<()> {
     let classifier = Classifier::new(&record, Backend::Native)?;
     let (dataset, cache) = split::open(&args.data, &classifier.header().labels)?;
     let words = word_space::fit(&classifier, &dataset, &cache)?.with_context(|| {
-        format!("too few clips in {} for a bank: expected 60 or more", args.data.display())
+        let data = args.data.display();
+        format!(
+            "too few clips in {data} for a bank: expected {LEAST_BANK} or more to train on, and {LEAST_CLIPS} of one word"
+        )
     })?;
     record.give_words(words);
-    Ok(record.save(&args.out)?)
+    record.save(&args.out)?;
+    Ok(writeln!(io::stdout(), "{}: words can be taught to it", args.out.display())?)
 }

@@ -1,10 +1,12 @@
 //! `sc-train classify`: names the words in audio files, in the order given.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use anyhow::{Error, Result, anyhow, ensure};
 use clap::Args;
@@ -20,8 +22,7 @@ use crate::aside::write_aside;
 use crate::audio::{self, Unreadable};
 use crate::progress::{self, note};
 
-/// Files that are answered in parallel before they are printed: enough for every core, and few enough that rows
-/// appear at once.
+/// Files that are answered at a time. So many rows wait in memory at most for one before them.
 const CHUNK: usize = 256;
 
 /// Name the word in each recording.
@@ -63,6 +64,8 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
         note!("{} is there: nothing to do", output.display());
         return Ok(ExitCode::SUCCESS);
     }
+    // A job that answers for a part of the files would not miss the others.
+    args.paths.iter().try_for_each(|path| audio::check_path(path))?;
     let classifier = Arc::new(args.model.load()?);
     let files = files(args)?;
     check_format(args, &files)?;
@@ -132,16 +135,42 @@ fn answer_all(
     let mut out = BufWriter::new(out);
     let mut unreadable = 0;
     format.begin(&mut out, args.detect)?;
+    out.flush()?;
     for chunk in files.chunks(CHUNK) {
-        let lines: Vec<Line> = chunk.par_iter().map(|file| answer(classifier, file, find, &bar)).collect();
-        for line in &lines {
+        let print = |line: Line| {
             unreadable += usize::from(line.is_err());
-            bar.suspend(|| format.print(&mut out, line))?;
-        }
-        out.flush()?;
+            bar.suspend(|| format.print(&mut out, &line))?;
+            Ok(out.flush()?)
+        };
+        in_order(chunk, |file| answer(classifier, file, find, &bar), print)?;
     }
     bar.finish_and_clear();
     Ok(unreadable)
+}
+
+/// Answers `files` in parallel, and hands each answer to `print` as soon as it and those before it are there.
+fn in_order(
+    files: &[File],
+    answer: impl Fn(&File) -> Line + Sync,
+    mut print: impl FnMut(Line) -> Result<()>,
+) -> Result<()> {
+    let (sender, answers) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let numbered = files.iter().enumerate().par_bridge(); // which takes the files in their order
+            // A closed channel means that printing has failed.
+            let _ = numbered.try_for_each_with(sender, |sender, (i, file)| sender.send((i, answer(file))));
+        });
+        let (mut waiting, mut next) = (BTreeMap::new(), 0);
+        for (i, line) in answers {
+            waiting.insert(i, line);
+            while let Some(line) = waiting.remove(&next) {
+                print(line)?;
+                next += 1;
+            }
+        }
+        Ok(())
+    })
 }
 
 fn answer(classifier: &Arc<Classifier>, file: &File, find: Method, bar: &ProgressBar) -> Line {

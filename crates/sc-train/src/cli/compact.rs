@@ -1,6 +1,7 @@
 //! `sc-train compact`: writes a model in a quarter of its size.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -8,7 +9,6 @@ use clap::Args;
 use sc_model::{Backend, Classifier, compact};
 
 use super::load_record;
-use crate::progress::note;
 
 /// Write a model with weights of eight bits: a quarter of the size, for a page or a device.
 #[derive(Clone, Debug, Args)]
@@ -27,6 +27,6 @@ pub(super) fn run(args: &CompactArgs) -> Result<()> {
     compact(&record)?.save(&args.out)?;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let (before, after) = (record.to_bytes()?.len() as u64, fs::metadata(&args.out)?.len());
-    note!("{}: {:.2} MB instead of {:.2} MB", args.out.display(), megabytes(after), megabytes(before));
-    Ok(())
+    let (out, after, before) = (args.out.display(), megabytes(after), megabytes(before));
+    Ok(writeln!(io::stdout(), "{out}: {after:.2} MB instead of {before:.2} MB")?)
 }

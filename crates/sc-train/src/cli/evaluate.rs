@@ -10,11 +10,12 @@ use sc_data::Split;
 use sc_model::Classifier;
 use serde::Serialize;
 
-use super::{ModelArgs, parse_shots};
+use super::{ModelArgs, parse_minutes, parse_shots};
 use crate::audio::Unreadable;
 use crate::evaluate::{clips, conditions, few_shot, open_set, split, stream};
 use crate::progress::note;
 
+// An option that requires one which conflicts with a third is no error beside the third, so it names the third too.
 /// Score a model on clips whose label is known, or on sounds that are no keyword.
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("source").required(true).multiple(true).args(["data", "clips", "audio", "few_shot"]))]
@@ -23,7 +24,7 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     model: ModelArgs,
     /// The data set, as `sc-data fetch` leaves it, or your own folder with a folder for each word.
-    #[arg(long, value_name = "DIR", requires = "split")]
+    #[arg(long, value_name = "DIR", requires = "split", conflicts_with_all = ["clips", "audio"])]
     data: Option<PathBuf>,
     /// The split to evaluate, whole: training, validation or testing.
     #[arg(long, requires = "data", conflicts_with_all = ["clips", "audio"])]
@@ -35,15 +36,15 @@ pub struct EvaluateArgs {
     ///
     /// A clip of up to 6 s counts once, by its loudest second. A longer one counts by windows of a second, one
     /// every half second.
-    #[arg(long, requires = "clips", conflicts_with = "data")]
+    #[arg(long, requires = "clips", conflicts_with_all = ["audio", "data", "few_shot", "stream"])]
     open_set: bool,
     /// Teach each word of a folder with a folder a word, and search its other recordings among all others. Without DIR,
     /// the words are those of --split that are no keyword.
-    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["clips", "conditions", "stream", "audio"])]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["clips", "conditions", "stream", "audio", "backend", "threshold"])]
     #[expect(clippy::option_option, reason = "clap's type of an option whose value may be left out")]
     few_shot: Option<Option<PathBuf>>,
     /// Recordings that teach a word of --few-shot.
-    #[arg(long, value_name = "K", default_value_t = 5, value_parser = parse_shots)]
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = parse_shots, requires = "few_shot", conflicts_with_all = ["clips", "conditions", "stream"])]
     shots: usize,
     /// Evaluate the same clips under every condition: softer, clipped, behind other voices and noise, in rooms, by
     /// telephone, faster and slower, higher and lower, earlier and later.
@@ -53,10 +54,10 @@ pub struct EvaluateArgs {
     #[arg(long, conflicts_with_all = ["clips", "conditions"])]
     stream: bool,
     /// Minutes of each kind of stream.
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = super::parse_minutes)]
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = parse_minutes, requires = "stream", conflicts_with_all = ["audio", "clips", "conditions", "few_shot"])]
     stream_minutes: u32,
     /// A recording of words, for --stream.
-    #[arg(long, value_name = "FILE", requires_all = ["stream", "truth"])]
+    #[arg(long, value_name = "FILE", requires_all = ["stream", "truth"], conflicts_with_all = ["clips", "conditions"])]
     audio: Option<PathBuf>,
     /// The words in --audio: a table with the heading `label,start_s,end_s`.
     #[arg(long, value_name = "FILE.csv", requires = "audio")]
@@ -128,8 +129,8 @@ fn print_figures(
     if args.json {
         return print(&serde_json::to_string(figures)?);
     }
-    for Unreadable { path, error } in unreadable {
-        note!("left out: {path}: {error}");
+    for unreadable in unreadable {
+        note!("left out: {unreadable}");
     }
     print(&figures.to_string())
 }

@@ -1,5 +1,6 @@
 //! `sc-train export`: writes a model for other runtimes.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -36,6 +37,6 @@ pub(super) fn run(args: &ExportArgs) -> Result<()> {
     let record = forget_all(&record);
     let bytes = to_onnx(&record, args.from);
     write_aside(&args.onnx, |out| Ok(out.write_all(&bytes)?))?;
-    note!("{}: {} labels from {}", args.onnx.display(), record.header.labels.names().len(), args.from);
-    Ok(())
+    let (file, n_labels) = (args.onnx.display(), record.header.labels.names().len());
+    Ok(writeln!(io::stdout(), "{file}: {n_labels} labels from {}", args.from)?)
 }

@@ -8,6 +8,7 @@ use sc_model::{Detection, Prediction};
 use serde::Serialize;
 
 use crate::Unreadable;
+use crate::audio::printable;
 use crate::progress::note;
 
 /// A file and the words in it, as `--json` prints them.
@@ -72,8 +73,8 @@ impl Format {
             (Self::Table, line) => print_row(out, line),
             (Self::Json, Ok(row)) => Ok(writeln!(out, "{}", serde_json::to_string(row)?)?),
             (Self::Json, Err(unreadable)) => Ok(writeln!(out, "{}", serde_json::to_string(unreadable)?)?),
-            (_, Err(Unreadable { path, error })) => {
-                note!("{path}: {error}");
+            (_, Err(unreadable)) => {
+                note!("{unreadable}");
                 Ok(())
             }
             (Self::Csv, Ok(row)) => print_csv(out, row),
@@ -132,10 +133,12 @@ fn clock(time_s: f64) -> String {
 fn print_row(out: &mut dyn Write, line: &Line) -> Result<()> {
     match line {
         Ok(Row { path, words: Words::One(Prediction { label, confidence, accepted, .. }) }) => {
+            let path = printable(path);
             let verdict = if *accepted { "accepted" } else { "-" };
             writeln!(out, "{label:<12} {:>6.1} %  {verdict:<8}  {path}", 100.0 * confidence)?;
         }
         Ok(Row { path, words: Words::All { detections, .. } }) => {
+            let path = printable(path);
             for Detection { label, start_s, end_s, confidence, .. } in detections {
                 let percent = 100.0 * confidence;
                 writeln!(out, "{label:<12} {percent:>6.1} %  {start_s:>7.2} to {end_s:>7.2} s  {path}")?;
@@ -144,7 +147,7 @@ fn print_row(out: &mut dyn Write, line: &Line) -> Result<()> {
                 writeln!(out, "{:<42}  {path}", "no keyword")?;
             }
         }
-        Err(Unreadable { path, error }) => writeln!(out, "{:<31}  {path}: {error}", "unreadable")?,
+        Err(unreadable) => writeln!(out, "{:<31}  {unreadable}", "unreadable")?,
     }
     Ok(())
 }
@@ -173,6 +176,14 @@ mod tests {
     fn subtitles_have_numbers_and_clocks() {
         let expected = "1\n00:00:00,250 --> 00:00:00,750\nyes\n\n2\n01:02:05,500 --> 01:02:06,000\nno\n\n";
         assert_eq!(printed(Format::Srt, "a.wav"), expected);
+    }
+
+    #[test]
+    fn a_row_stays_on_its_line_whatever_the_name_of_the_file() {
+        let expected = r"yes            96.9 %     0.25 to    0.75 s  a\n.wav
+no             96.9 %  3725.50 to 3726.00 s  a\n.wav
+";
+        assert_eq!(printed(Format::Table, "a\n.wav"), expected);
     }
 
     #[test]

@@ -10,14 +10,20 @@ mod shard;
 mod teach;
 mod train;
 
+use std::env;
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command as Arguments, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sc_model::words::N_RECORDINGS;
 use sc_model::{Backend, Classifier, Record};
 
+use crate::config::MOST_EXAMPLES;
 use bank::BankArgs;
 use classify::ClassifyArgs;
 use compact::CompactArgs;
@@ -46,7 +52,13 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the command. The exit status is 1 if a file could not be read.
+    /// Parses the arguments of this program, or ends it. An environment variable that is empty counts as not set.
+    pub fn from_arguments() -> Self {
+        let matches = without_empty(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Runs the command. The exit status of `classify` is 1 if a file could not be read, that of the others 0.
     ///
     /// # Errors
     /// What went wrong, worded for the user.
@@ -62,6 +74,14 @@ impl Cli {
         }?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Makes the subcommands pass over variables that are empty.
+fn without_empty(arguments: Arguments) -> Arguments {
+    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    arguments.mut_subcommands(|command| {
+        command.mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg })
+    })
 }
 
 /// The model that answers, and the confidence from which a keyword is accepted.
@@ -100,29 +120,44 @@ fn load_record(model: Option<&Path>) -> Result<Record> {
     Ok(model.map_or_else(Record::shipped, Record::load)?)
 }
 
-fn parse_count(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| "expected a whole number from 1".into())
+/// Most examples of a step: their spectrograms take 160 MB.
+const MOST_OF_A_STEP: usize = 10_000;
+
+/// Checkpoints are sorted by their names, in which an epoch has four digits.
+const MOST_EPOCHS: usize = 9_999;
+
+/// Parses a whole number of `what` in `range`.
+fn whole<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    what: &str,
+    range: RangeInclusive<T>,
+) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("expected a whole number{what}, {} to {}", range.start(), range.end()))
+}
+
+fn parse_examples(text: &str) -> Result<usize, String> {
+    whole(text, " of clips", 1..=MOST_EXAMPLES)
+}
+
+fn parse_batch(text: &str) -> Result<usize, String> {
+    whole(text, " of clips", 1..=MOST_OF_A_STEP)
 }
 
 fn parse_epochs(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "expected a whole number".into())
+    whole(text, "", 0..=MOST_EPOCHS)
 }
 
 fn parse_minutes(text: &str) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
-    number.ok_or_else(|| "expected a whole number of minutes, 1 to 10000".into())
+    whole(text, " of minutes", 1..=10_000)
 }
 
 fn parse_width(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (1..=4).contains(number));
-    number.ok_or_else(|| "expected 1, 2, 3 or 4".into())
+    whole(text, "", 1..=4)
 }
 
 fn parse_shots(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| N_RECORDINGS.contains(number));
-    let (least, most) = N_RECORDINGS.into_inner();
-    number.ok_or_else(|| format!("expected a number of recordings, {least} to {most}"))
+    whole(text, " of recordings", N_RECORDINGS)
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
@@ -137,8 +172,6 @@ fn parse_probability(text: &str) -> Result<f32, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -156,14 +189,22 @@ mod tests {
 
     #[test]
     fn a_training_that_could_not_learn_is_refused() {
-        for wrong in ["--epochs=-1", "--batch-size=0", "--learning-rate=0", "--learning-rate=NaN"] {
+        for wrong in [
+            "--epochs=-1",
+            "--epochs=10000",
+            "--epoch-clips=9999999999999999",
+            "--batch-size=0",
+            "--batch-size=9999999999999999",
+            "--learning-rate=0",
+            "--learning-rate=NaN",
+        ] {
             let parsed = Cli::try_parse_from(["sc-train", "train", "--data=a", "--out=b", wrong]);
             assert!(parsed.is_err_and(|error| error.to_string().contains("expected a")), "{wrong}");
         }
     }
 
     #[test]
-    fn evaluation_needs_exactly_one_source() {
+    fn evaluation_needs_exactly_one_source_and_takes_no_option_that_it_would_ignore() {
         for (arguments, fits) in [
             ("evaluate --data a --split testing", true),
             ("evaluate --clips a", true),
@@ -178,6 +219,21 @@ mod tests {
             ("evaluate --data a --split testing --clips b", false),
             ("evaluate --data a --split testing --open-set", false),
             ("evaluate --clips a --split testing", false),
+            ("evaluate --few-shot a --shots 3", true),
+            ("evaluate --few-shot --data a --split testing", true),
+            ("evaluate --few-shot a --backend native-int8", false),
+            ("evaluate --few-shot a --threshold 0.5", false),
+            ("evaluate --clips a --shots 3", false),
+            ("evaluate --stream --data a --split testing --stream-minutes 1", true),
+            ("evaluate --stream --audio a --truth b --stream-minutes 1", false),
+            ("evaluate --data a --split testing --stream-minutes 1", false),
+            ("evaluate --data a --split testing --conditions --stream-minutes 1", false),
+            ("evaluate --few-shot a --stream-minutes 1", false),
+            ("evaluate --few-shot a --open-set", false),
+            ("evaluate --data a --clips b", false),
+            ("evaluate --clips a --audio b --truth c", false),
+            ("evaluate --audio a --truth b --conditions", false),
+            ("evaluate --audio a --truth b --open-set", false),
         ] {
             let parsed = Cli::try_parse_from(["sc-train"].into_iter().chain(arguments.split(' ')));
             assert_eq!(parsed.is_ok(), fits, "{arguments}");

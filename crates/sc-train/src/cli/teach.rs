@@ -66,27 +66,17 @@ fn by_name(words: &[(String, PathBuf)]) -> Vec<(&str, Vec<&Path>)> {
     gathered
 }
 
-/// Reads the recordings at some paths. A file that cannot be read is one of them, with its reason; so is one that is the
-/// same as another.
+/// Reads the recordings at some paths. A file that cannot be read is one of them, with its reason.
 fn recordings(paths: &[&Path]) -> Vec<Recording> {
-    let mut recordings: Vec<Recording> = Vec::new();
-    for file in paths.iter().flat_map(|root| files_below(root)) {
-        let recording = match file {
-            Ok(file) => {
-                let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
-                Recording { name: file.display().to_string(), samples }
-            }
-            Err(Unreadable { path, error }) => Recording { name: path, samples: Err(error) },
-        };
-        let twin =
-            recordings.iter().find(|other| other.samples.is_ok() && other.samples == recording.samples);
-        let samples = match twin {
-            Some(twin) => Err(format!("the same as {}", twin.name)),
-            None => recording.samples,
-        };
-        recordings.push(Recording { samples, ..recording });
-    }
-    recordings
+    let recording = |file| match file {
+        Ok(file) => {
+            let file: PathBuf = file;
+            let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
+            Recording { name: file.display().to_string(), samples }
+        }
+        Err(Unreadable { path, error }) => Recording { name: path, samples: Err(error) },
+    };
+    paths.iter().flat_map(|root| files_below(root)).map(recording).collect()
 }
 
 fn print(taught: &Taught) -> Result<()> {

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-
-use anyhow::{Result, bail};
 #[cfg(feature = "flex")]
-use anyhow::{anyhow, ensure};
+use std::time::{Duration, Instant};
+
+#[cfg(feature = "flex")]
+use anyhow::anyhow;
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 #[cfg(feature = "flex")]
 use sc_data::{Labels, Sha256Digest, Split};
@@ -14,7 +16,9 @@ use sc_model::{Backend, Classifier};
 #[cfg(feature = "flex")]
 use sc_model::{Record, Weights};
 
-use super::{parse_count, parse_epochs, parse_minutes, parse_probability, parse_rate, parse_width};
+use super::{
+    parse_batch, parse_epochs, parse_examples, parse_minutes, parse_probability, parse_rate, parse_width,
+};
 use crate::Evaluation;
 use crate::config::TrainConfig;
 #[cfg(feature = "flex")]
@@ -55,18 +59,19 @@ pub struct TrainArgs {
     /// threshold and space of words are fitted to the data.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().epochs, value_parser = parse_epochs)]
     pub epochs: usize,
-    /// Minutes to train, instead of a number of epochs: as many as fit follow from the speed of the first steps.
+    /// Minutes to train, instead of a number of epochs, counted from the start of the program: as many epochs as fit follow
+    /// from the speed of the first steps.
     #[arg(long, value_name = "N", conflicts_with = "epochs", value_parser = parse_minutes)]
     pub minutes: Option<u32>,
     /// Clips in one epoch, drawn anew for each [default: as many as there are to train on; 2000 with --words, if
     /// there are fewer]
-    #[arg(long, value_name = "N", conflicts_with = "minutes", value_parser = parse_count)]
+    #[arg(long, value_name = "N", conflicts_with = "minutes", value_parser = parse_examples)]
     pub epoch_clips: Option<usize>,
     /// Epochs over which the learning rate rises, at most 1.
     #[arg(long, value_name = "X", default_value_t = TrainConfig::default().warmup_epochs, conflicts_with = "minutes", value_parser = parse_rate)]
     pub warmup_epochs: f64,
     /// Clips in one step.
-    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().batch_size, value_parser = parse_count)]
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().batch_size, value_parser = parse_batch)]
     pub batch_size: usize,
     /// The highest learning rate of the schedule [default: 0.002; 0.004 with --minutes; 0.001 with
     /// --words]
@@ -75,11 +80,11 @@ pub struct TrainArgs {
     /// Share of each target that is spread over all labels.
     #[arg(long, value_name = "0..1", default_value_t = TrainConfig::default().label_smoothing, value_parser = parse_probability)]
     pub label_smoothing: f32,
-    /// Factor by which every layer is wider than usual: 2 is four times as slow, and a good teacher.
+    /// Factor by which every layer is wider than usual: 2 is four times as slow, and has brought no better model.
     #[arg(long, value_name = "N", default_value_t = TrainConfig::default().width, value_parser = parse_width)]
     pub width: usize,
     /// A model whose weights the training begins with, instead of random ones. Labels that it does not know begin anew.
-    /// Use a tenth of the usual --learning-rate, so that it keeps what it knows. Of several models, it is the mean.
+    /// Use half of the usual --learning-rate or less, so that it keeps what it knows. Of several models, it is the mean.
     #[arg(long, value_name = "FILE")]
     pub init: Vec<PathBuf>,
     /// A model whose answers are learnt along with the labels. The answers of several are averaged.
@@ -110,6 +115,11 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     if args.if_missing && Classifier::load(&model, Backend::Native).is_ok() {
         return Ok(writeln!(io::stdout(), "{} is there and loads: nothing to train", model.display())?);
     }
+    ensure!(
+        args.resume || args.if_missing || !model.exists(),
+        "{} is of an earlier run: go on with --resume, or name another --out",
+        model.display()
+    );
     let evaluation = train(args, recipe, data, out)?;
     Ok(writeln!(
         io::stdout(),
@@ -128,6 +138,7 @@ fn train(_: &TrainArgs, _: Recipe, _: &Path, _: &Path) -> Result<Evaluation> {
 
 #[cfg(feature = "flex")]
 fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Evaluation> {
+    let deadline = args.minutes.map(|minutes| Instant::now() + Duration::from_mins(minutes.into()));
     ensure!(
         args.epochs > 0 || !args.init.is_empty(),
         "--epochs 0 makes a record without training: name the model to make it of by --init, or several for their mean"
@@ -142,7 +153,12 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
     let config = TrainConfig {
         init: init_digests,
         teachers: teacher_digests,
-        ..config(args, recipe, labels, dataset.clips_in(Split::Train).count())
+        ..config(
+            args,
+            recipe,
+            labels,
+            dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)).count(),
+        )
     };
     let job = Job {
         dataset: &dataset,
@@ -151,7 +167,7 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
         init: init.as_ref(),
         teachers: &teachers,
         resume: args.resume,
-        minutes: args.minutes,
+        deadline,
     };
     crate::training::train(&config, &job)
 }
@@ -160,9 +176,8 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
 #[cfg(feature = "flex")]
 fn config(args: &TrainArgs, recipe: Recipe, labels: Labels, n_clips: usize) -> TrainConfig {
     let usual = match (&args.words, args.minutes) {
-        (Some(_), _) => TrainConfig::of_words(labels, n_clips),
         (None, Some(_)) => TrainConfig::of_minutes(labels),
-        (None, None) => TrainConfig { labels, ..TrainConfig::default() },
+        (words, _) => TrainConfig::usual(labels, words.is_some().then_some(n_clips)),
     };
     let TrainArgs { seed, epochs, warmup_epochs, batch_size, label_smoothing, width, backend, .. } = *args;
     let epoch_examples = args.epoch_clips.or(usual.epoch_examples);

@@ -215,10 +215,10 @@ fn trials(record: &Record, heard: &Heard, name: &str, own: &[usize], shots: usiz
         let recordings = recordings.collect::<Result<_>>()?;
         let searched: Vec<&Output> = searched.iter().map(|recording| &heard.recordings[*recording]).collect();
         trials.n += searched.len();
-        trials.n_others += others.len();
         match teach(record, TAUGHT, recordings) {
             // The record without the word has passed its self-test.
             Ok((taught, _)) => {
+                trials.n_others += others.len();
                 add(&mut trials, &Classifier::untested(&taught, Backend::Native), &searched, &others);
             }
             Err(_) => trials.refused += 1,

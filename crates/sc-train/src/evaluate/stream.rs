@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use rand::seq::IndexedRandom;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
@@ -42,7 +42,10 @@ const KINDS: [Kind; 5] = [
 /// Streams of each kind, for as many cores.
 const N_STREAMS: usize = 6;
 
-/// Keywords in a minute with the longer pauses, about: in a report, each is said once.
+/// Puts the clips in the order in which streams say them. Any number will do, if it never changes.
+const ORDER_SEED: u64 = 0;
+
+/// Keywords in a minute with the longer pauses, about: in a report, hardly any is said twice in them.
 #[cfg(feature = "flex")]
 const KEYWORDS_A_MINUTE: usize = 17;
 /// Most minutes of each kind in a report, which then takes seconds.
@@ -99,8 +102,8 @@ fn of_sounds(classifier: &Arc<Classifier>, sounds: &Sounds, minutes: usize) -> R
     let least_len = minutes * 60 * SAMPLE_RATE_HZ as usize / N_STREAMS;
     let bar = progress::bar(KINDS.len() * N_STREAMS, "streams");
     let row = |kind: &Kind| {
-        let streams = (0..N_STREAMS as u64).into_par_iter().map(|seed| {
-            let stream = sounds.stream(kind, least_len, &mut ChaCha8Rng::seed_from_u64(seed))?;
+        let streams = (0..N_STREAMS).into_par_iter().map(|index| {
+            let stream = sounds.stream(kind, least_len, index)?;
             bar.inc(1);
             Ok(tallies(classifier, &stream))
         });
@@ -207,7 +210,9 @@ impl Listening {
 struct Sounds<'a> {
     dataset: &'a SpeechCommands,
     cache: &'a SampleCache,
+    /// In the order in which they are said.
     keywords: Vec<usize>,
+    /// Likewise.
     others: Vec<usize>,
     /// Seconds of noise.
     noises: Vec<Source>,
@@ -229,24 +234,29 @@ impl<'a> Sounds<'a> {
             |clip: &usize| half.is_none_or(|half| Half::of_speaker(&dataset.clips()[*clip].speaker) == half);
         let clips = dataset.clips_in(of).filter(|clip| cache.is_readable(*clip)).filter(is_in);
         let is_keyword = |clip: &usize| labels.has_keyword(&dataset.clips()[*clip].word);
-        let (keywords, others): (Vec<_>, Vec<_>) = clips.partition(is_keyword);
+        let (mut keywords, mut others): (Vec<_>, Vec<_>) = clips.partition(is_keyword);
         let root = dataset.root().display();
         ensure!(!keywords.is_empty(), "the {of} split of {root} has no keyword");
         ensure!(!others.is_empty(), "the {of} split of {root} has no other word to put between the keywords");
         let noises = split::noises(cache, of);
         ensure!(!noises.is_empty(), "{root} has no noise of a second or more in _background_noise_");
+        let mut rng = ChaCha8Rng::seed_from_u64(ORDER_SEED);
+        keywords.shuffle(&mut rng);
+        others.shuffle(&mut rng);
         Ok(Self { dataset, cache, keywords, others, noises })
     }
 
-    /// Builds a stream: pause, clip, pause, clip, and noise over all of it.
-    fn stream(&self, kind: &Kind, least_len: usize, rng: &mut impl Rng) -> Result<Stream> {
+    /// Builds the stream of an index: pause, clip, pause, clip, and noise over all of it.
+    fn stream(&self, kind: &Kind, least_len: usize, index: usize) -> Result<Stream> {
+        let rng = &mut ChaCha8Rng::seed_from_u64(index as u64);
+        let [mut keywords, mut others] = [&self.keywords, &self.others].map(|clips| in_turn(clips, index));
         let mut stream = Stream::default();
         while stream.samples.len() < least_len {
             let gap_s = -(1.0 - rng.random::<f32>()).ln() * kind.gap_s;
             let gap = (gap_s * SAMPLE_RATE_HZ as f32) as usize;
             stream.samples.resize(stream.samples.len() + gap, 0.0);
-            let clips = if rng.random_bool(kind.others) { &self.others } else { &self.keywords };
-            let Some(&clip) = clips.choose(rng) else { continue };
+            let clips = if rng.random_bool(kind.others) { &mut others } else { &mut keywords };
+            let Some(clip) = clips.next() else { break };
             stream.say(&self.dataset.clips()[clip].word, &self.levelled(Source::Clip(clip))?);
         }
         stream.samples.resize(stream.samples.len() + N_SAMPLES, 0.0);
@@ -283,6 +293,11 @@ impl Stream {
     }
 }
 
+/// Yields clips without end. Each stream begins at another place, so that none comes twice before all have come.
+fn in_turn(clips: &[usize], stream: usize) -> impl Iterator<Item = usize> {
+    clips.iter().copied().cycle().skip(stream * clips.len() / N_STREAMS)
+}
+
 /// Returns the number of samples up to the end of the last loud step.
 fn end_of_word(samples: &[f32]) -> usize {
     let energy = |step: &[f32]| step.iter().map(|sample| sample * sample).sum::<f32>();
@@ -298,7 +313,7 @@ fn parse_table(text: &str) -> Result<Vec<Spoken>> {
     let mut lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
     let heading = lines.next().map_or("", |(_, heading)| heading);
     ensure!(
-        heading.replace(' ', "") == "label,start_s,end_s",
+        fields(heading).eq(["label", "start_s", "end_s"]),
         "its first line is `{heading}`: expected `label,start_s,end_s`"
     );
     lines.map(|(index, line)| parse_word(line).with_context(|| format!("line {}", index + 1))).collect()
@@ -320,18 +335,48 @@ fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
 }
 
 fn parse_word(line: &str) -> Result<Spoken> {
-    let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-    let [label, start, end] = fields[..] else { bail!("`{line}`: expected three fields") };
+    let fields: Vec<String> = fields(line).collect();
+    let [label, start, end] = &fields[..] else { bail!("`{line}`: expected three fields") };
     let time = |text: &str| text.parse::<f64>().with_context(|| format!("`{text}`: expected seconds"));
-    let spoken = Spoken { label: label.into(), start_s: time(start)?, end_s: time(end)? };
+    let spoken = Spoken { label: label.clone(), start_s: time(start)?, end_s: time(end)? };
     let is_time = 0.0 <= spoken.start_s && spoken.start_s < spoken.end_s;
     ensure!(is_time, "`{line}`: expected a word that ends after it begins");
     Ok(spoken)
 }
 
+/// Returns the fields of a line of a CSV file (RFC 4180, section 2).
+fn fields(line: &str) -> impl Iterator<Item = String> {
+    let mut is_quoted = false;
+    let fields = line.split(move |c| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    });
+    fields.map(str::trim).map(|field| match field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => field.to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_in_quotes_is_the_same_word() {
+        let table = "\"label\",\"start_s\",\"end_s\"\r\n\"go\",0.4,0.8\r\n\"a \"\"b\"\", c\", \"1\",2\r\n";
+        let labels: Vec<String> = parse_table(table).unwrap().into_iter().map(|word| word.label).collect();
+        assert_eq!(labels, ["go", "a \"b\", c"]);
+    }
+
+    #[test]
+    fn no_clip_is_said_twice_before_all_streams_have_said_as_many_as_there_are() {
+        let clips: Vec<usize> = (0..12).collect();
+        let mut said: Vec<usize> =
+            (0..N_STREAMS).flat_map(|stream| in_turn(&clips, stream).take(2)).collect();
+        said.sort_unstable();
+        assert_eq!(said, clips);
+        assert_eq!(in_turn(&[7], 5).take(2).collect::<Vec<_>>(), [7, 7]);
+    }
 
     #[test]
     fn a_table_gives_the_words_and_says_what_is_wrong() {

@@ -12,9 +12,9 @@ use crate::audio::Unreadable;
 pub struct WordTrials {
     /// The word.
     pub name: String,
-    /// Recordings searched for, over all draws.
+    /// Recordings searched for, over all draws: where the word was refused, none is found.
     pub n: usize,
-    /// Other recordings searched through, over all draws.
+    /// Other recordings searched through, over all draws in which the word was taught.
     pub n_others: usize,
     /// Recordings found where 1 % of the others are taken for the word.
     pub found_at_1_percent: usize,
@@ -93,20 +93,17 @@ impl FewShot {
 impl fmt::Display for FewShot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |k: usize, n: usize| 100.0 * k as f64 / n.max(1) as f64;
-        writeln!(
-            f,
-            "{:<16} {:>9} {:>9} {:>9} {:>9} {:>8}",
-            "", "found at", "found at", "found", "falsely", ""
-        )?;
-        writeln!(
-            f,
-            "{:<16} {:>9} {:>9} {:>9} {:>9} {:>8}",
-            "word", "1 %", "0.2 %", "at all", "accepted", "refused"
-        )?;
+        for heads in [
+            ["", "found at", "found at", "found at the product's", "falsely", ""],
+            ["word", "1 %", "0.2 %", "own threshold", "accepted", "refused"],
+        ] {
+            let [word, at_1, at_0_2, own, falsely, refused] = heads;
+            writeln!(f, "{word:<16} {at_1:>9} {at_0_2:>9} {own:>22} {falsely:>9} {refused:>8}")?;
+        }
         for word in &self.words {
             writeln!(
                 f,
-                "{:<16} {:>7.1} % {:>7.1} % {:>7.1} % {:>7.2} % {:>8}",
+                "{:<16} {:>7.1} % {:>7.1} % {:>20.1} % {:>7.2} % {:>8}",
                 word.name,
                 percent(word.found_at_1_percent, word.n),
                 percent(word.found_at_0_2_percent, word.n),
@@ -117,7 +114,7 @@ impl fmt::Display for FewShot {
         }
         writeln!(
             f,
-            "{:<16} {:>7.1} % {:>7.1} % {:>7.1} % {:>7.2} %",
+            "{:<16} {:>7.1} % {:>7.1} % {:>20.1} % {:>7.2} %",
             "all",
             100.0 * self.recall_at_1_percent,
             100.0 * self.recall_at_0_2_percent,

@@ -7,6 +7,7 @@ use sc_model::Detection;
 use serde::Serialize;
 
 use super::{share, wilson_interval, with_interval};
+use crate::audio::printable;
 
 /// A word in a stream, and its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,7 +167,7 @@ impl fmt::Display for StreamTable {
             "stream"
         )?;
         for StreamRow { name, seconds, figures, curve } in &self.streams {
-            write_row(f, &format!("{name}, {:.0} min", seconds / 60.0), figures)?;
+            write_row(f, &format!("{}, {:.0} min", printable(name), seconds / 60.0), figures)?;
             curve.iter().try_for_each(|figures| write_row(f, "", figures))?;
         }
         Ok(())

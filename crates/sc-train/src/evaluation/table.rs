@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::audio::printable;
 use crate::{Acceptance, ConfusedPair, Confusion, Evaluation, LabelFigures, OpenSet};
 
 /// Most columns that fit a terminal: those of the standard task.
@@ -24,7 +25,7 @@ impl fmt::Display for Evaluation {
             writeln!(f, "\nmost likely mislabelled")?;
         }
         for suspect in self.suspects.iter().take(TOP) {
-            let (label, heard, path) = (&suspect.label, &suspect.heard, &suspect.path);
+            let (label, heard, path) = (&suspect.label, &suspect.heard, printable(&suspect.path));
             writeln!(f, "  {label:<12} heard as {heard:<12} {:>5.1} %  {path}", 100.0 * suspect.confidence)?;
         }
         Ok(())

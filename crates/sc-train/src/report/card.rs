@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use sc_data::{Labels, Task};
 use sc_model::{Header, Training};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
+use super::number::as_typed;
 use super::{FEW_SPEAKERS, Report, few_shot_note, streams_note};
 use crate::evaluation::with_interval;
 use crate::{ConditionTable, FewShot, Recipe, StreamTable, TrainConfig, wilson_interval};
@@ -120,7 +121,7 @@ fn repetition(report: &Report, training: &Training) -> String {
 {digests}
 {recipe}Two runs of one program on the same recordings give the same weights{kept}.
 ",
-        command = command(settings),
+        command = command(settings, training.n_clips),
         digests = digests(settings),
         recipe = recipe(&settings["recipe"]),
         kept = kept(training),
@@ -138,17 +139,19 @@ fn kept(training: &Training) -> String {
     }
 }
 
-/// Returns the command that trains the same again, with every option that is not the default.
-fn command(settings: &Value) -> String {
-    let usual = serde_json::to_value(TrainConfig::default()).unwrap_or_default();
-    let mut command = format!("sc-train train --data DIR --out OUT{}", labels(&settings["labels"]));
+/// Returns the command that trains the same again on so many clips, with every option that is not the usual one.
+fn command(settings: &Value, n_clips: usize) -> String {
+    let labels =
+        serde_json::from_value(settings["labels"].clone()).unwrap_or_else(|_| Task::default().labels());
+    let task = task(&labels);
+    let mut command = format!("sc-train train --data DIR --out OUT{}", labels_option(&labels, task));
+    let usual = TrainConfig::usual(labels, task.is_none().then_some(n_clips));
+    let usual = serde_json::to_value(usual).unwrap_or_default();
     for (name, option) in OPTIONS {
         let value = match &settings[name] {
             Value::Null => continue,
             value if *value == usual[name] => continue,
-            Value::String(text) => text.clone(),
-            Value::Number(number) if number.is_f64() => as_typed(number),
-            other => other.to_string(),
+            value => as_typed(value),
         };
         let _ = write!(command, " {option} {value}"); // writing to a string cannot fail
     }
@@ -161,15 +164,13 @@ fn command(settings: &Value) -> String {
     command
 }
 
-/// Writes a number as it was typed: some settings have single precision, which in full would show its rounding.
-fn as_typed(number: &Number) -> String {
-    (number.as_f64().unwrap_or_default() as f32).to_string()
+/// Returns the task that has these labels; none has those of one's own words.
+fn task(labels: &Labels) -> Option<Task> {
+    [Task::Commands, Task::Words].into_iter().find(|task| task.labels() == *labels)
 }
 
 /// Returns the option of the command that names the labels, unless they are the usual ones.
-fn labels(names: &Value) -> String {
-    let Ok(labels) = serde_json::from_value::<Labels>(names.clone()) else { return String::new() };
-    let task = [Task::Commands, Task::Words].into_iter().find(|task| task.labels() == labels);
+fn labels_option(labels: &Labels, task: Option<Task>) -> String {
     match task {
         Some(task) if task == Task::default() => String::new(),
         Some(task) => format!(" --task {task}"),
@@ -394,13 +395,13 @@ mod tests {
         header.training = sc_model::Training { n_clips: 90, n_added: 90, ..header.training };
         let mut report = report();
         let labels = Labels::of_words(["lights", "п'ять"]).unwrap();
-        let settings = TrainConfig { seed: 123_456_789, ..TrainConfig::of_words(labels, 90) };
+        let settings = TrainConfig { seed: 123_456_789, ..TrainConfig::usual(labels, Some(90)) };
         report.training["settings"] = serde_json::to_value(settings).unwrap();
         report.training["few_speakers"] = true.into();
         let card = render(&report, &header);
         for part in [
             "90 recordings of one's own",
-            "--words 'lights,п'\\''ять' --seed 123456789 --epoch-clips 2000 --learning-rate",
+            "--words 'lights,п'\\''ять' --seed 123456789\n",
             "too few speakers",
         ] {
             assert!(card.contains(part), "no {part:?} in\n{card}");
@@ -408,6 +409,16 @@ mod tests {
         for part in ["Speech Commands", "CC BY", "in English", "volunteers"] {
             assert!(!card.contains(part), "{part:?} in\n{card}");
         }
+    }
+
+    #[test]
+    fn the_command_of_ones_own_words_has_the_options_that_are_not_usual_for_them() {
+        let labels = Labels::of_words(["lights"]).unwrap();
+        let usual = TrainConfig::usual(labels, Some(90));
+        let (learning_rate, epoch_examples) = (TrainConfig::default().learning_rate, Some(500));
+        let settings = TrainConfig { learning_rate, epoch_examples, ..usual };
+        let command = command(&serde_json::to_value(settings).unwrap(), 90);
+        assert!(command.ends_with("--words 'lights' --epoch-clips 500 --learning-rate 0.002"), "{command}");
     }
 
     #[test]

@@ -205,7 +205,7 @@ pub(crate) mod tests {
         let html = report.to_html();
         for part in [
             "ended on 2026-11-27 with sc-train 0.1.0 on 2 cores of Xeon &lt;E5&gt;, linux.",
-            "figures are of the held-out half",
+            "figures are of the held-out half: none of its speakers took part in the choice of epoch, temperature and threshold.",
             "On the whole split, accuracy is 75.00 % of 4 clips.",
         ] {
             assert!(html.contains(part), "no {part:?} in\n{html}");
@@ -216,12 +216,13 @@ pub(crate) mod tests {
     fn a_recipe_has_a_section_of_its_own() {
         assert!(!report().to_html().contains("<h2>Recipe</h2>"));
         let mut report = report();
-        report.training["settings"]["recipe"] = json!({ "noise_share": 0.8 });
+        report.training["settings"]["recipe"] = json!({ "noise_share": 0.8, "crop": [0.1_f32, 1.0, 2] });
         let html = report.to_html();
         assert!(
             html.contains("<h2>Recipe</h2>") && html.contains("<th>noise share</th><td>0.8</td>"),
             "{html}"
         );
+        assert!(html.contains("<th>crop</th><td>[0.1, 1, 2]</td>"), "{html}");
         assert_eq!(html.matches("noise share").count(), 1);
     }
 

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::{Map, Value};
 
 use super::chart::{self, Series};
-use super::number::{percent, percent_of};
+use super::number::{as_typed, percent, percent_of};
 use super::{FEW_SPEAKERS, Provenance, Report, few_shot_note, matrix, streams_note};
 use crate::evaluation::with_interval;
 use crate::{
@@ -73,9 +73,11 @@ fn header(report: &Report) -> Markup {
                     }
                     None => { "made of other records without training." }
                 }
-                " The figures are of the held-out half, whose "
-                @if report.has_few_speakers() { "recordings took no part in a choice. " (FEW_SPEAKERS) " " }
-                @else { "speakers took no part in a choice. " }
+                " The figures are of the held-out half: none of its "
+                @if report.has_few_speakers() { "recordings" } @else { "speakers" }
+                " took part in the choice of epoch, temperature and threshold. Who chooses one of several records by these \
+                 figures uses that half too. "
+                @if report.has_few_speakers() { (FEW_SPEAKERS) " " }
                 (whole_split(&report.training))
             }
             p class="made" {
@@ -359,8 +361,7 @@ fn fact(name: &str, value: &Value) -> Markup {
                 (fact(&if name.is_empty() { field } else { format!("{name}, {field}") }, value))
             }
         },
-        Value::String(text) => row(name, text),
-        other => row(name, &other.to_string()),
+        setting => row(name, &as_typed(setting)),
     }
 }
 

@@ -4,7 +4,7 @@ use sc_data::Labels;
 
 use crate::LabelledAnswer;
 
-/// Share of the keywords heard rightly that the threshold may lose. Of speech that holds no keyword, twice as much is
+/// Share of the keywords heard rightly that the threshold may lose. Of speech that holds no keyword, half as much again is
 /// accepted at half of this share (`assets/RUNS.md`).
 const LOST_SHARE: f64 = 0.03;
 

@@ -10,6 +10,7 @@ mod sound;
 mod trainer;
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use sc_data::{SampleCache, SpeechCommands};
@@ -36,8 +37,8 @@ pub struct Job<'a> {
     pub teachers: &'a [Classifier],
     /// Go on from a checkpoint in `out`, if there is one.
     pub resume: bool,
-    /// The minutes that the training may take: the epochs follow from its speed. Without it, they are the settings'.
-    pub minutes: Option<u32>,
+    /// The moment by which the training is to end: the epochs follow from its speed. Without it, they are the settings'.
+    pub deadline: Option<Instant>,
 }
 
 /// Trains, and leaves the record and its report in the job's folder.

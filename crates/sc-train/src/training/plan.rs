@@ -1,20 +1,23 @@
 //! The number of epochs that fits into a time.
 
-use anyhow::Result;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
 use sc_model::Weights;
 
 use super::Job;
 use super::checkpoint::Checkpoint;
 use super::run::Run;
 use super::trainer::Trainer;
-use crate::config::TrainConfig;
+use crate::config::{MOST_EXAMPLES, TrainConfig};
 use crate::progress::note;
 
 /// Fewer epochs leave the schedule too coarse, more spend their time on validation.
 const EPOCHS: [f64; 2] = [4.0, 40.0];
 
-/// Share of the time that is planned with: other programs run too.
-const USED_SHARE: f64 = 0.9;
+/// Share of the time that is planned with: runs were as slow as 0.83 of the speed that their first steps had
+/// (`assets/RUNS.md`), and other programs run too.
+const USED_SHARE: f64 = 0.8;
 
 /// Temperature, threshold and all that the report shows take about as long at the end as so many validations.
 const VALIDATIONS_AT_END: f64 = 125.0;
@@ -22,56 +25,66 @@ const VALIDATIONS_AT_END: f64 = 125.0;
 /// The learning rate rises over one of so many epochs, but no longer than usual.
 const EPOCHS_A_WARMUP: f64 = 10.0;
 
-/// Sets the epochs so that the training ends within the job's minutes, by the speed of a few steps; without minutes
-/// they stay as they are.
+/// The seconds that the parts of a training take.
+#[derive(Clone, Copy, Debug)]
+pub struct Speed {
+    /// A step.
+    pub step_s: f64,
+    /// A validation.
+    pub validation_s: f64,
+}
+
+/// Sets the epochs so that the training ends by the job's deadline, by the speed of a few steps; without a deadline they
+/// stay as they are.
 ///
 /// A training that goes on from a checkpoint keeps the plan that it began with.
 ///
 /// # Errors
-/// If a file cannot be read, or the backend cannot train.
+/// If a file cannot be read, the backend cannot train, or no speed was measured.
 pub fn fit(run: Run, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
     let config = run.config;
-    let Some(minutes) = job.minutes else { return Ok(config.clone()) };
+    let Some(deadline) = job.deadline else { return Ok(config.clone()) };
     if let (true, Some(begun)) = (job.resume, Checkpoint::config(job.out)?) {
         let TrainConfig { epochs, epoch_examples, warmup_epochs, .. } = begun;
         return Ok(TrainConfig { epochs, epoch_examples, warmup_epochs, ..config.clone() });
     }
-    let mut trainer = Trainer::new(run, init, None)?;
+    let speed = Trainer::new(run, init, None)?.measure()?;
     let n_clips = run.sampler.n_clips();
-    let [step_s, validation_s] = trainer.measure()?;
-    let example_s = step_s / config.batch_size as f64;
-    let planned = planned(config, n_clips, f64::from(minutes) * 60.0, example_s, validation_s);
+    let left_s = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
+    let planned = planned(config, n_clips, left_s, speed)?;
+    let example_s = speed.step_s / config.batch_size as f64;
     note!(
-        "{:.0} clips/s: {} epochs of {} clips fit into {minutes} min; {} epochs of all {} clips would take {:.0} min",
+        "{:.0} clips/s: {} epochs of {} clips fit into the {:.1} min that are left; {} epochs of all {} clips would take {:.0} min",
         1.0 / example_s,
         planned.epochs,
         planned.epoch_examples.unwrap_or_default(),
+        left_s / 60.0,
         config.epochs,
         n_clips,
-        config.epochs as f64 * (n_clips as f64 * example_s + validation_s) / 60.0,
+        config.epochs as f64 * (n_clips as f64 * example_s + speed.validation_s) / 60.0,
     );
     Ok(planned)
 }
 
-/// The settings for `seconds`, of which an example and a validation take so many.
-fn planned(
-    config: &TrainConfig,
-    n_clips: usize,
-    seconds: f64,
-    example_s: f64,
-    validation_s: f64,
-) -> TrainConfig {
+/// The settings for the `seconds` that are left.
+fn planned(config: &TrainConfig, n_clips: usize, seconds: f64, speed: Speed) -> Result<TrainConfig> {
+    let Speed { step_s, validation_s } = speed;
+    ensure!(
+        step_s > 0.0 && step_s.is_finite() && validation_s.is_finite(),
+        "the speed of the first steps could not be measured: give --epochs instead of --minutes"
+    );
+    let example_s = step_s / config.batch_size as f64;
     let usable_s = (USED_SHARE * seconds - VALIDATIONS_AT_END * validation_s).max(0.2 * seconds);
     let [fewest, most] = EPOCHS;
     let epochs = (usable_s / (n_clips as f64 * example_s + validation_s)).floor().clamp(fewest, most);
     let for_steps_s = (usable_s / epochs - validation_s).max(0.0);
-    let n_examples = ((for_steps_s / example_s) as usize).max(config.batch_size);
-    TrainConfig {
+    let n_examples = ((for_steps_s / example_s) as usize).clamp(config.batch_size, MOST_EXAMPLES);
+    Ok(TrainConfig {
         epochs: epochs as usize,
         epoch_examples: Some(n_examples),
         warmup_epochs: config.warmup_epochs.min(epochs / EPOCHS_A_WARMUP),
         ..config.clone()
-    }
+    })
 }
 
 #[cfg(test)]
@@ -82,7 +95,8 @@ mod tests {
     fn plan(n_clips: usize, minutes: f64) -> (usize, usize, f64) {
         let (example_s, validation_s) = (1.0 / 500.0, 1.0);
         let config = TrainConfig::default();
-        let planned = planned(&config, n_clips, 60.0 * minutes, example_s, validation_s);
+        let speed = Speed { step_s: example_s * config.batch_size as f64, validation_s };
+        let planned = planned(&config, n_clips, 60.0 * minutes, speed).unwrap();
         let n_examples = planned.epoch_examples.unwrap();
         (planned.epochs, n_examples, planned.epochs as f64 * (n_examples as f64 * example_s + validation_s))
     }
@@ -106,7 +120,24 @@ mod tests {
     #[test]
     fn more_time_is_more_epochs_of_all_clips_before_it_is_longer_ones() {
         let (epochs, examples, _) = plan(34_000, 12.0);
-        assert_eq!(epochs, 7);
+        assert_eq!(epochs, 6);
         assert!((34_000..45_000).contains(&examples), "{examples}");
+    }
+
+    #[test]
+    fn a_speed_that_is_no_number_is_refused_and_no_plan_is_without_end() {
+        let plan = |step_s, seconds| {
+            planned(&TrainConfig::default(), 100, seconds, Speed { step_s, validation_s: 0.0 })
+        };
+        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(plan(wrong, 720.0).is_err(), "{wrong}");
+        }
+        assert_eq!(plan(1e-9, 600_000.0).unwrap().epoch_examples, Some(MOST_EXAMPLES));
+        let late = plan(0.1, 0.0).unwrap();
+        assert_eq!(
+            (late.epochs, late.epoch_examples),
+            (4, Some(64)),
+            "what cannot be shorter, after the deadline"
+        );
     }
 }

@@ -109,8 +109,9 @@ impl<'a> SoundMaker<'a> {
         let recipe = &self.recipe.unknown;
         let UnknownWeights { word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned } =
             recipe.weights;
-        let whole = |weight| if self.other_words.is_empty() { 0 } else { weight }; // a whole keyword is one
-        let [word, fast_or_slow, voices] = [word, fast_or_slow, voices].map(whole);
+        // Without other words, whole keywords would be heard in their place.
+        let whole = |weight| if self.other_words.is_empty() { 0 } else { weight };
+        let [word, fast_or_slow, voices, drowned] = [word, fast_or_slow, voices, drowned].map(whole);
         let kinds = [word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned];
         let waveform = match choose(&kinds, rng) {
             kind @ (0 | 1) => {
@@ -343,6 +344,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn without_other_words_no_keyword_is_said_whole_in_an_unknown_sound() {
+        let dir = tempfile::tempdir().unwrap();
+        sc_test::dataset::write(&dir.path().join("data"));
+        let dataset = SpeechCommands::open(dir.path().join("data")).unwrap();
+        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+        let mut recipe = Recipe::default();
+        recipe.unknown.weights = UnknownWeights { cropped: 1, drowned: 1000, ..weights_of_nothing() };
+        recipe.unknown.crop = Span::new(0.3, 0.3);
+        recipe.speech = crate::recipe::SpeechRecipe {
+            speed: recipe.speech.tempo, // never
+            noise_snr_db: recipe.speech.tempo,
+            ..recipe.speech
+        };
+        let labels = Labels::of_words(["yes", "no", "stop", "bed"]).unwrap();
+        let sounds = SoundMaker::new(&dataset, &labels, &cache, &recipe, false);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for _ in 0..20 {
+            let sound = sounds.unknown(|_| 0.0, &mut rng).unwrap();
+            let n_silent = sound.augmented.samples().iter().filter(|sample| **sample == 0.0).count();
+            assert!(n_silent > N_SAMPLES / 2, "{n_silent} silent samples: more than a piece of a word");
+        }
+    }
+
+    fn weights_of_nothing() -> UnknownWeights {
+        UnknownWeights {
+            word: 0,
+            fast_or_slow: 0,
+            cropped: 0,
+            spliced: 0,
+            shuffled: 0,
+            reversed: 0,
+            voices: 0,
+            drowned: 0,
+        }
+    }
+
+    #[test]
     fn of_several_other_words_the_one_that_is_rated_highest_is_taken() {
         let dir = tempfile::tempdir().unwrap();
         sc_test::dataset::write(&dir.path().join("data"));
@@ -351,16 +389,7 @@ mod tests {
         let mut recipe = Recipe::default();
         recipe.unknown.hardest_of = NonZeroU32::new(5).unwrap();
         let UnknownWeights { word, fast_or_slow, .. } = recipe.unknown.weights;
-        recipe.unknown.weights = UnknownWeights {
-            word,
-            fast_or_slow,
-            cropped: 0,
-            spliced: 0,
-            shuffled: 0,
-            reversed: 0,
-            voices: 0,
-            drowned: 0,
-        };
+        recipe.unknown.weights = UnknownWeights { word, fast_or_slow, ..weights_of_nothing() };
         let sounds = SoundMaker::new(&dataset, &Task::Commands.labels(), &cache, &recipe, true);
         let loudness = |waveform: &Waveform| waveform.samples().iter().map(|x| x.abs()).sum::<f32>();
         let mut rng = ChaCha8Rng::seed_from_u64(1);

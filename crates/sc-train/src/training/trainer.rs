@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::checkpoint::{Checkpoint, State};
 use super::fit;
+use super::plan::Speed;
 use super::run::Run;
 use super::sampler::Batch;
 use super::schedule::learning_rate;
@@ -77,10 +78,9 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// True after the last epoch, or after too many without a better one.
+    /// True after the last epoch.
     pub fn is_done(&self) -> bool {
-        let since_best = EpochMetrics::best(&self.epochs).map_or(0, |best| self.epochs.len() - best.epoch);
-        self.epochs.len() >= self.run.config.epochs || since_best >= self.run.config.patience
+        self.epochs.len() >= self.run.config.epochs
     }
 
     /// Passes through the training split once, validates, and writes a checkpoint.
@@ -135,25 +135,23 @@ impl<'a> Trainer<'a> {
         );
     }
 
-    /// Returns the seconds that a step takes, and a validation: the weights after it are of no use.
+    /// Returns the speed. The weights after it are of no use.
     ///
     /// # Errors
     /// As [`epoch`](Self::epoch).
-    pub fn measure(&mut self) -> Result<[f64; 2]> {
-        /// The first steps fill caches and queues; a processor is quicker in its first seconds.
-        const STEPS: [usize; 2] = [6, 36];
-        let seconds = STEPS.map(|n| -> Result<f64> {
-            let start = Instant::now();
-            self.steps(1, n)?;
-            Ok(start.elapsed().as_secs_f64())
-        });
-        let [first, both] = seconds;
-        let step_s = (both? - first?).max(0.0) / (STEPS[1] - STEPS[0]) as f64;
+    pub fn measure(&mut self) -> Result<Speed> {
+        /// The first steps read clips from the disk, and compile programs on a GPU.
+        const WARM_UP: usize = 6;
+        const TIMED: usize = 30;
+        self.steps(1, WARM_UP)?;
+        let start = Instant::now();
+        self.steps(1, TIMED)?;
+        let step_s = start.elapsed().as_secs_f64() / TIMED as f64;
         let classifier =
             Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
         let start = Instant::now();
         self.run.validate(&classifier, Some(Half::Development))?;
-        Ok([step_s, start.elapsed().as_secs_f64()])
+        Ok(Speed { step_s, validation_s: start.elapsed().as_secs_f64() })
     }
 
     /// Makes `n` steps from the first of `epoch` on. The next batches are made while a step runs.

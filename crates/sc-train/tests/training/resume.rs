@@ -83,6 +83,23 @@ fn a_run_is_not_resumed_with_other_settings_nor_trained_again_if_it_is_there() {
 }
 
 #[test]
+fn a_run_of_some_minutes_plans_its_epochs() {
+    let dir = tempfile::tempdir().unwrap();
+    let [data, out] = ["data", "out"].map(|name| dir.path().join(name));
+    dataset::write(&data);
+    let mut run = train(&data, &out, &["--minutes", "1"]);
+    run.args(["--epoch-clips", "16"]);
+    assert_eq!(run.output().unwrap().status.code(), Some(2), "the clips of an epoch are planned too");
+
+    kill_when_there(train(&data, &out, &["--minutes", "1"]), &out.join("checkpoint-0001"));
+    let state = fs::read_to_string(out.join("checkpoint-0001/state.json")).unwrap();
+    let config = &serde_json::from_str::<serde_json::Value>(&state).unwrap()["config"];
+    let (epochs, examples) = (config["epochs"].as_u64().unwrap(), config["epoch_examples"].as_u64().unwrap());
+    assert!((4..=40).contains(&epochs) && (16..1_000_000).contains(&examples), "{config}");
+    assert_eq!(config["learning_rate"], 0.004);
+}
+
+#[test]
 fn a_run_begins_with_another_models_weights() {
     let dir = tempfile::tempdir().unwrap();
     let [data, first, second] = ["data", "first", "second"].map(|name| dir.path().join(name));
@@ -105,6 +122,9 @@ fn a_run_begins_with_another_models_weights() {
     let [first, mean] = [&model, &mean.join("model.safetensors")].map(|path| Record::load(path).unwrap());
     assert_eq!(mean.weights, first.weights, "without training, the mean of twice the same is the same");
     assert_eq!(mean.header.training.epochs, 0);
+    let again = train(&data, &dir.path().join("mean"), &[&init[..], &["--epochs", "0"]].concat()).output();
+    let error = String::from_utf8(again.unwrap().stderr).unwrap();
+    assert!(error.contains("model.safetensors is of an earlier run"), "{error}");
 
     let out = dir.path().join("untrained");
     let refused = train(&data, &out, &["--epochs", "0"]).output().unwrap();
