@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyMapping, PyString};
 use rayon::prelude::*;
 use sc_data::{Limits, SAMPLE_RATE_HZ};
 use sc_model::words::{Recording, Taught, forget, teach};
@@ -94,7 +95,8 @@ impl Recognizer {
     }
 
     /// Names the word in each file, on all cores. In the place of a file that cannot be read is the Error.
-    fn classify_many(&self, py: Python<'_>, paths: Vec<PathBuf>) -> PyResult<Vec<Py<PyAny>>> {
+    fn classify_many(&self, py: Python<'_>, paths: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyAny>>> {
+        let paths = each(paths)?.map(|path| path?.extract::<PathBuf>()).collect::<PyResult<Vec<_>>>()?;
         let answers: Vec<Result<Prediction, String>> =
             py.detach(|| paths.into_par_iter().map(|path| self.answer(Audio::Path(path))).collect());
         let object = |answer: Result<Prediction, String>| match answer {
@@ -171,17 +173,20 @@ impl Recognizer {
         logits.map_err(Error::new_err::<String>)
     }
 
-    /// Teaches words by 3 to 50 recordings of each, paths or the bytes of files, and returns a report for each.
+    /// Teaches words by 3 to 50 recordings of each, and returns a report for each, by name.
+    #[pyo3(signature = (words, *, sample_rate=None))]
     fn teach<'py>(
         &self,
         py: Python<'py>,
-        words: BTreeMap<String, Vec<Bound<'py, PyAny>>>,
+        words: &Bound<'py, PyMapping>,
+        sample_rate: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let audio = |takes: Vec<Bound<'py, PyAny>>| -> PyResult<Vec<Audio>> {
-            takes.iter().map(|take| Audio::new(take, None)).collect()
+        let audio = |takes: Bound<'py, PyAny>| -> PyResult<Vec<Audio>> {
+            each(&takes)?.map(|take| Audio::new(&take?, sample_rate)).collect()
         };
+        let words: Vec<(String, Bound<'py, PyAny>)> = words.items()?.extract()?;
         let words = words.into_iter().map(|(name, takes)| Ok((name, audio(takes)?)));
-        let words = words.collect::<PyResult<Vec<_>>>()?;
+        let words = words.collect::<PyResult<BTreeMap<_, _>>>()?;
         let reports = self.change(py, |mut record| {
             let mut reports = Vec::new();
             for (name, takes) in words {
@@ -243,6 +248,14 @@ impl Recognizer {
         let waveform = audio.waveform()?;
         Ok(self.current().classifier.classify(&waveform).into())
     }
+}
+
+/// Returns the things that an iterable gives. A text would give its characters, and is refused.
+fn each<'py>(things: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
+    if things.is_instance_of::<PyString>() {
+        return Err(Error::new_err("str: expected a list of recordings, or another iterable"));
+    }
+    things.try_iter()
 }
 
 fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record, Taught)> {

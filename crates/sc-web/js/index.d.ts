@@ -1,3 +1,5 @@
+// Answers have the names of the server's JSON, arguments those of JavaScript.
+
 /** A label and its probability. */
 export interface Scored {
   label: string;
@@ -42,9 +44,9 @@ export interface DetectorOptions {
   /** Least confidence of a detected keyword, 0 to 1. The model's own if it is left out. */
   threshold?: number;
   /** Distance between the seconds that are classified, in seconds: 0.01 to 1, or 0.08 if it is left out. */
-  hop_s?: number;
-  /** Time over which their probabilities are averaged, in seconds: 0 to 10, or 0.32 if it is left out. */
-  smoothing_s?: number;
+  hopS?: number;
+  /** Time over which their probabilities are averaged, in seconds: 0 to 1, or 0.32 if it is left out. */
+  smoothingS?: number;
 }
 
 /** A stream of samples between two pieces. After `finish` it is closed, and both methods throw. */
@@ -75,7 +77,7 @@ export interface Taught {
   recall_leave_one_out: number;
   /** Share of ordinary speech that would be taken for the word, in [0, 1]. */
   false_accepts: number;
-  /** The label that the recordings come closest to, if the network takes them for one. */
+  /** The keyword that the network takes the recordings for most, with the mean of its probability, which may be small. */
   nearest: Scored | null;
   /** What would help. */
   advice: string[];
@@ -84,7 +86,10 @@ export interface Taught {
 /** A loaded model. Every method throws an `Error` that says what is wrong with its arguments. */
 export class Recognizer {
   private constructor();
-  /** Loads a model file, from an address or from its bytes, or the model that comes with the package. */
+  /**
+   * Loads a model file, from an address or from its bytes, or the model that comes with the package. An address without a
+   * scheme begins at the page; in Node.js it is a path.
+   */
   static load(model?: string | URL | Uint8Array | ArrayBuffer): Promise<Recognizer>;
   /** All labels, in the order of the logits. */
   readonly labels: string[];
@@ -101,7 +106,7 @@ export class Recognizer {
   /** Forgets a taught word. */
   forget(name: string): void;
   /** The bytes of a model file with the taught words, for `load`, and wherever else a model does. */
-  record(): Uint8Array;
+  toBytes(): Uint8Array;
   /** Makes a detector for live samples. */
   detector(options?: DetectorOptions): Detector;
   /** Returns what the network sees of the loudest second, `[n_frames, n_mels]`, row by row. */
@@ -112,14 +117,14 @@ export class Recognizer {
 
 export interface ListenOptions extends Omit<DetectorOptions, 'sampleRate'> {
   /** The model, as for `Recognizer.load`. */
-  model?: string | Uint8Array | ArrayBuffer;
+  model?: string | URL | Uint8Array | ArrayBuffer;
   /** Called with the likeliest label at each new answer. */
   onLatest?: (latest: Score) => void;
-  /** Called if the detection fails after it has begun. */
+  /** Called if the detection fails after it has begun, or the microphone is lost. Then everything is stopped already. */
   onError?: (error: Error) => void;
 }
 
-/** Detects keywords in a microphone's stream, in a worker, until `stop`. */
+/** Detects keywords in a microphone's stream, in a worker, until `stop`, which may be called again. */
 export function listen(
   stream: MediaStream,
   onDetection: (detection: Detection) => void,

@@ -30,14 +30,14 @@ async function start(module, wasm) {
   return bindings;
 }
 
+const isBytes = (source) => source instanceof Uint8Array || source instanceof ArrayBuffer;
+
 async function bytes(source) {
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  const url = new URL(source, globalThis.location?.href);
-  if (url.protocol === 'file:') {
-    const { readFile } = await import('node:fs/promises');
-    return readFile(url);
-  }
+  if (isBytes(source)) return new Uint8Array(source);
+  const url = locate(source);
+  // Bundlers for browsers refuse an import of this module.
+  const files = url.protocol === 'file:' && globalThis.process?.getBuiltinModule('node:fs/promises');
+  if (files) return files.readFile(url);
   const response = await fetch(url).catch((cause) => {
     throw new Error(`cannot read ${url}`, { cause });
   });
@@ -45,9 +45,30 @@ async function bytes(source) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+// The address of a file. An address without a scheme begins at the page; in Node.js it is a path.
+function locate(file) {
+  if (file instanceof URL) return file;
+  if (typeof file !== 'string') throw new Error(`${kind(file)}: expected the address of a model file, or its bytes`);
+  if (globalThis.location) return new URL(file, location.href);
+  const hasScheme = /^[a-z][\w+.-]+:/i.test(file); // one letter is a drive of Windows
+  return hasScheme ? new URL(file) : process.getBuiltinModule('node:url').pathToFileURL(file);
+}
+
+const kind = (value) => value?.constructor?.name ?? String(value);
+
 function floats(samples) {
   if (samples instanceof Float32Array) return samples;
-  throw new Error(`${samples?.constructor?.name ?? samples}: expected a Float32Array of one channel`);
+  throw new Error(`${kind(samples)}: expected a Float32Array of one channel`);
+}
+
+function recordings(takes) {
+  if (Array.isArray(takes)) return takes.map(floats);
+  throw new Error(`${kind(takes)}: expected an array of recordings, each a Float32Array of one channel`);
+}
+
+function word(name) {
+  if (typeof name === 'string') return name.normalize();
+  throw new Error(`${kind(name)}: expected the word as a string`);
 }
 
 export class Recognizer {
@@ -79,23 +100,23 @@ export class Recognizer {
   }
 
   teach(name, takes, sampleRate = 16_000) {
-    return this.#native.teach(name.normalize(), takes.map(floats), sampleRate);
+    return this.#native.teach(word(name), recordings(takes), sampleRate);
   }
 
   check(takes, sampleRate = 16_000) {
-    return this.#native.check(takes.map(floats), sampleRate);
+    return this.#native.check(recordings(takes), sampleRate);
   }
 
   forget(name) {
-    this.#native.forget(name.normalize());
+    this.#native.forget(word(name));
   }
 
-  record() {
+  toBytes() {
     return this.#native.record();
   }
 
-  detector({ sampleRate = 16_000, threshold, hop_s, smoothing_s } = {}) {
-    return new Detector(this.#native.detector(sampleRate, threshold, hop_s, smoothing_s));
+  detector({ sampleRate = 16_000, threshold, hopS, smoothingS } = {}) {
+    return new Detector(this.#native.detector(sampleRate, threshold, hopS, smoothingS));
   }
 
   logMel(samples, sampleRate) {
@@ -127,45 +148,53 @@ class Detector {
   }
 }
 
+// A promise, and the function that resolves it.
+function signal() {
+  let resolve;
+  return [new Promise((settle) => { resolve = settle; }), resolve];
+}
+
 // Listens to a microphone: a worklet hands blocks of samples to a worker, which detects, so that the page never waits.
-export async function listen(stream, onDetection, { model, onLatest, onError, ...options } = {}) {
+export async function listen(stream, onDetection, { model = MODEL, onLatest, onError, ...options } = {}) {
+  const record = isBytes(model) ? model : locate(model).href;
   const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   const context = new AudioContext();
-  const [ready, ended] = [Promise.withResolvers(), Promise.withResolvers()];
+  const [begun, begin] = signal();
+  const [ended, end] = signal(); // resolves to the error, if there is one
   worker.onmessage = ({ data: { detection, latest, error, state } }) => {
     if (detection) onDetection(detection);
     if (latest) onLatest?.(latest);
-    if (state === 'ready') ready.resolve();
-    if (state === 'ended') ended.resolve();
-    if (error) {
-      ready.reject(new Error(error));
-      onError?.(new Error(error));
-    }
+    if (state === 'ready') begin();
+    if (state === 'ended') end();
+    if (error) end(new Error(error));
   };
-  worker.onerror = ({ message }) => ready.reject(new Error(message));
-  const close = () => {
+  worker.onerror = ({ message = 'cannot load worker.js' }) => end(new Error(message));
+  const closed = ended.then(async (error) => {
     worker.terminate();
-    return context.close();
-  };
+    await context.close();
+    return error;
+  });
   try {
+    for (const track of stream.getAudioTracks()) track.addEventListener('ended', () => end(new Error('the microphone is gone')));
     await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
     const node = new AudioWorkletNode(context, 'speech-commands', { numberOfOutputs: 0, channelCount: 1, channelCountMode: 'explicit' });
     const { port1, port2 } = new MessageChannel();
     node.port.postMessage(port1, [port1]);
-    worker.postMessage({ port: port2, model, options: { ...options, sampleRate: context.sampleRate } }, [port2]);
-    await ready.promise;
+    worker.postMessage({ port: port2, model: record, options: { ...options, sampleRate: context.sampleRate } }, [port2]);
+    const failure = await Promise.race([begun, ended]);
+    if (failure) throw failure;
     const source = context.createMediaStreamSource(stream);
     source.connect(node);
+    closed.then((error) => error && onError?.(error));
     return {
       async stop() {
         source.disconnect();
         node.port.postMessage('end'); // behind the last samples
-        await ended.promise;
-        await close();
+        await closed;
       },
     };
   } catch (error) {
-    await close();
-    throw error;
+    end(error);
+    throw await closed; // it may have failed before
   }
 }

@@ -23,5 +23,10 @@ build() {
 build simd +simd128
 build relaxed +simd128,+relaxed-simd --features relaxed-simd
 cp crates/sc-web/js/* LICENSE-* assets/model.safetensors "$out"
-# Everything has the version in Cargo.toml.
-sed "s/\"version\": .*/\"version\": \"$(.ci/version)\",/" crates/sc-web/js/package.json > "$out/package.json"
+docker/licences.sh -p sc-web --target wasm32-unknown-unknown > "$out/THIRD-PARTY.txt"
+# Everything has the version in Cargo.toml. npm's provenance asks for the repository that makes the package.
+fields="\"version\": \"$(.ci/version)\","
+if [ -n "${GITHUB_REPOSITORY:-}" ]; then
+    fields+=" \"repository\": { \"type\": \"git\", \"url\": \"git+$GITHUB_SERVER_URL/$GITHUB_REPOSITORY.git\" },"
+fi
+sed "s|\"version\": .*|$fields|" crates/sc-web/js/package.json > "$out/package.json"

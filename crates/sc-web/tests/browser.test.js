@@ -113,19 +113,71 @@ test('what could not be loaded is asked for again', async () => {
   await page.close();
 });
 
-test('listening ends, and what cannot be used is refused', async () => {
+// Listens in the page with what `options()` gives, and returns what `use(active, { stream, latest, errors })` gives there.
+const listening = (page, use, options = () => ({})) => page.evaluate(`(async () => {
+  const { listen } = await import('/speech-commands/index.js');
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const errors = [];
+  const onError = ({ message }) => errors.push(message);
+  let onLatest;
+  const latest = new Promise((resolve) => { onLatest = resolve; });
+  const active = await listen(stream, () => {}, { onLatest, onError, ...await (${options})() });
+  return (${use})(active, { stream, latest, errors });
+})()`);
+
+test('listening ends, as often as it is asked to', async () => {
   const page = await visit();
-  const result = await page.evaluate(async () => {
-    const { listen } = await import('/speech-commands/index.js');
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-    const refused = await listen(stream, () => {}, { threshold: 2 }).catch(({ message }) => message);
-    const latest = Promise.withResolvers();
-    const listening = await listen(stream, () => {}, { onLatest: latest.resolve });
-    const score = await latest.promise;
-    await listening.stop();
-    return { refused, score };
+  const score = await listening(page, async (active, { latest }) => {
+    const newest = await latest;
+    await Promise.all([active.stop(), active.stop()]);
+    await active.stop();
+    return newest;
   });
-  assert.match(result.refused, /a threshold of 2: expected 0 to 1/);
-  assert.ok(result.score.time_s > 0);
+  assert.ok(score.time_s > 0);
   await page.close();
+});
+
+test('a model to listen with is an address, as the page would say it, or bytes', async () => {
+  const page = await visit();
+  const models = [
+    () => ({ model: 'speech-commands/model.safetensors' }),
+    () => ({ model: new URL('speech-commands/model.safetensors', window.location) }),
+    async () => ({ model: await (await fetch('speech-commands/model.safetensors')).arrayBuffer() }),
+  ];
+  for (const model of models) assert.deepEqual(await listening(page, (active) => active.stop(), model), undefined);
+  await page.close();
+});
+
+test('what cannot be listened with is refused', async () => {
+  const page = await visit();
+  await assert.rejects(listening(page, () => {}, () => ({ threshold: 2 })), /a threshold of 2: expected 0 to 1/);
+  await assert.rejects(listening(page, () => {}, () => ({ model: 'my.safetensors' })), /cannot read .*:\d+\/my\.safetensors: status 404/);
+  await assert.rejects(listening(page, () => {}, () => ({ model: 5 })), /Number: expected the address/);
+  await page.route('**/worker.js', (route) => route.abort());
+  await assert.rejects(listening(page, () => {}), /cannot load worker\.js/);
+  await page.close();
+});
+
+test('a lost microphone ends the listening, and is told', async () => {
+  const page = await visit();
+  const errors = await listening(page, async (active, { stream, errors: told }) => {
+    stream.getAudioTracks()[0].dispatchEvent(new Event('ended'));
+    await active.stop();
+    return told;
+  });
+  assert.deepEqual(errors, ['the microphone is gone']);
+  await page.close();
+});
+
+test('a worker that fails ends the listening, and is told once', async () => {
+  const failures = ["postMessage({ error: 'no more' }); postMessage({ error: 'no more' })", "throw new Error('no more')"];
+  for (const failure of failures) {
+    const page = await visit();
+    const body = `onmessage = () => { postMessage({ state: 'ready' }); setTimeout(() => { ${failure}; }, 50); };`;
+    await page.route('**/worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body }));
+    const errors = await listening(page, (active, { errors: told }) => active.stop().then(() => told));
+    assert.equal(errors.length, 1, failure);
+    assert.match(errors[0], /no more/);
+    await page.close();
+  }
 });

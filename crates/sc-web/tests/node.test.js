@@ -1,11 +1,14 @@
 // The package in Node.js.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
+
+import { build } from 'esbuild-wasm';
 
 import { PACKAGE, difference, sounds, speech } from './helpers.js';
 
@@ -39,15 +42,29 @@ test('a model from its bytes answers as the one of the package', async () => {
   assert.equal(other.threshold, other.info.threshold);
 });
 
+test('a model is read from its path and its address', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'web-package-')), '100% #1.safetensors');
+  writeFileSync(path, model);
+  const address = pathToFileURL(path);
+  for (const source of [path, relative('', path), address, String(address)]) {
+    assert.deepEqual((await Recognizer.load(source)).labels, recognizer.labels, String(source));
+  }
+});
+
+test('a bundler for browsers finds all that the package imports', async () => {
+  await build({ entryPoints: [join(PACKAGE, 'index.js')], bundle: true, format: 'esm', platform: 'browser', write: false });
+});
+
 test('a word is taught by recordings, kept in the model, and forgotten', async () => {
   const learner = await Recognizer.load();
   const { samples, rate } = speech();
-  assert.deepEqual(learner.check([samples, samples, new Float32Array(rate)], rate).map(({ name, reason }) => [name, reason]), [['3', 'too_quiet']]);
-  const report = learner.teach('світло', [samples, samples, samples], rate);
+  const takes = [1, 0.9, 0.8].map((gain) => samples.map((sample) => gain * sample));
+  assert.deepEqual(learner.check([takes[0], takes[1], new Float32Array(rate)], rate).map(({ name, reason }) => [name, reason]), [['3', 'too_quiet']]);
+  const report = learner.teach('світло', takes, rate);
   assert.deepEqual([report.name, report.used, report.left_out], ['світло', ['1', '2', '3'], []]);
   const { label, accepted } = learner.classify(samples, rate);
   assert.deepEqual([label, accepted], ['світло', true]);
-  const copy = await Recognizer.load(learner.record());
+  const copy = await Recognizer.load(learner.toBytes());
   assert.deepEqual(copy.classify(samples, rate), learner.classify(samples, rate));
   assert.throws(() => learner.teach('світло', [samples], rate), /knows `світло` already/);
   assert.throws(() => learner.teach('lights', [samples], rate), /1 of 1 recordings/);
@@ -93,8 +110,14 @@ const refused = [
   [() => recognizer.classify(new Float32Array(61 * 16_000), 16_000), /longer than 60 s/],
   [() => recognizer.logits(second), /16000 features: expected 4040/],
   [() => recognizer.detector({ threshold: 2 }), /a threshold of 2: expected 0 to 1/],
-  [() => recognizer.detector({ hop_s: NaN }), /a hop of NaN s: expected/],
+  [() => recognizer.detector({ hopS: NaN }), /a hop of NaN s: expected/],
+  [() => recognizer.detector({ smoothingS: -1 }), /a smoothing of -1 s: expected/],
   [() => recognizer.detector({ sampleRate: -1 }), /sample rate/],
+  [() => recognizer.teach(undefined, [second]), /undefined: expected the word/],
+  [() => recognizer.teach('lights'), /undefined: expected an array of recordings/],
+  [() => recognizer.teach('lights', [[0.5]]), /Array: expected a Float32Array/],
+  [() => recognizer.check(second), /Float32Array: expected an array of recordings/],
+  [() => recognizer.forget(5), /Number: expected the word/],
 ];
 
 test('what cannot be used is refused in plain words', () => {
@@ -114,7 +137,10 @@ test('a damaged model is refused', async () => {
   for (const bytes of [new Uint8Array(0), model.subarray(0, 9_000), model.subarray(0, -1), zeros]) {
     await assert.rejects(Recognizer.load(bytes), /not a usable model/);
   }
-  await assert.rejects(Recognizer.load(new URL('missing.safetensors', import.meta.url)), /missing\.safetensors/);
+  for (const missing of [new URL('missing.safetensors', import.meta.url), 'missing.safetensors']) {
+    await assert.rejects(Recognizer.load(missing), /missing\.safetensors/);
+  }
+  await assert.rejects(Recognizer.load(5), /Number: expected the address of a model file, or its bytes/);
 });
 
 test('memory does not grow with the calls', () => {

@@ -4,10 +4,11 @@ import argparse
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from . import Error, Recognizer, __version__
 
-CHUNK = 256  # files that are answered together before they are printed
+CHUNK = 256  # files that are in the threads' queue at a time
 
 
 def main():
@@ -15,13 +16,13 @@ def main():
     try:
         recognizer = Recognizer(options.model, threshold=options.threshold)
         paths = list(files(options.paths))
+        if not paths:
+            raise Error(f"no file in {', '.join(options.paths)}: expected recordings, or folders of them")
         failed = 0
-        for start in range(0, len(paths), CHUNK):
-            chunk = paths[start : start + CHUNK]
-            answers = [detections(recognizer, path) for path in chunk] if options.detect else recognizer.classify_many(chunk)
-            for path, answer in zip(chunk, answers):
-                failed += isinstance(answer, Error)
-                print(as_json(path, answer) if options.json else as_text(path, answer), flush=True)
+        recognize = recognizer.detect if options.detect else recognizer.classify
+        for path, answer in zip(paths, answers(recognize, paths)):
+            failed += isinstance(answer, Error)
+            print(as_json(path, answer) if options.json else as_text(path, answer), flush=True)
     except Error as error:
         sys.exit(f"error: {error}")
     sys.exit(1 if failed else 0)
@@ -48,11 +49,18 @@ def files(roots):
             yield from (os.path.join(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
-def detections(recognizer, path):
-    try:
-        return recognizer.detect(path)
-    except Error as error:
-        return error
+def answers(recognize, paths):
+    """Yields the answer to each file, or its `Error`, in the order of `paths`. All cores compute them."""
+
+    def answer(path):
+        try:
+            return recognize(path)
+        except Error as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for start in range(0, len(paths), CHUNK):
+            yield from threads.map(answer, paths[start : start + CHUNK])
 
 
 def as_text(path, answer):

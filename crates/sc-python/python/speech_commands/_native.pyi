@@ -1,12 +1,17 @@
 """The classes of `speech_commands`. They are written in Rust."""
 
-from collections.abc import Buffer, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import Any, final
+from typing import Any, ClassVar, Never, Self, final
+
+from typing_extensions import Buffer
 
 __version__: str
 
-Path = str | PathLike[str]
+_Path = str | PathLike[str]
+_Audio = _Path | bytes | Buffer
+
+# The answers and the detector come from a recognizer: their constructors take what nothing is.
 
 class Error(Exception):
     """Audio, a model or a setting that cannot be used. The text says what is wrong, as the command line does."""
@@ -15,43 +20,61 @@ class Error(Exception):
 class Prediction:
     """The word in a second of audio."""
 
-    label: str
-    """The likeliest label."""
-    confidence: float
-    """Its probability."""
-    accepted: bool
-    """True if `label` is a keyword and `confidence` reaches the threshold. Act on the answer only then."""
-    predictions: list[tuple[str, float]]
-    """All labels and their probabilities, likeliest first."""
+    def __new__(cls, _: Never) -> Self: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    @property
+    def label(self) -> str:
+        """The likeliest label."""
+    @property
+    def confidence(self) -> float:
+        """Its probability."""
+    @property
+    def accepted(self) -> bool:
+        """True if `label` is a keyword and `confidence` reaches the threshold. Act on the answer only then."""
+    @property
+    def predictions(self) -> list[tuple[str, float]]:
+        """All labels and their probabilities, likeliest first."""
 
 @final
 class Detection:
     """A keyword in audio of any length, with its place."""
 
-    label: str
-    """The keyword."""
-    start_s: float
-    """Its start, in seconds from the first sample."""
-    end_s: float
-    """Its end, in seconds from the first sample."""
-    confidence: float
-    """How sure the detector is: by the stream, and by a second look at the second around the word."""
+    def __new__(cls, _: Never) -> Self: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    @property
+    def label(self) -> str:
+        """The keyword."""
+    @property
+    def start_s(self) -> float:
+        """Its start, in seconds from the first sample."""
+    @property
+    def end_s(self) -> float:
+        """Its end, in seconds from the first sample."""
+    @property
+    def confidence(self) -> float:
+        """How sure the detector is: by the stream, and by a second look at the second around the word."""
 
 @final
 class Score:
     """The likeliest label at a time of live audio."""
 
-    time_s: float
-    """The time up to which sound was heard, in seconds from the first sample."""
-    label: str
-    """The label with the highest smoothed probability."""
-    confidence: float
-    """That probability."""
+    def __new__(cls, _: Never) -> Self: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    @property
+    def time_s(self) -> float:
+        """The time up to which sound was heard, in seconds from the first sample."""
+    @property
+    def label(self) -> str:
+        """The label with the highest smoothed probability."""
+    @property
+    def confidence(self) -> float:
+        """That probability."""
 
 @final
 class Detector:
     """A stream of samples between two pieces, made by `Recognizer.detector`. After `finish` it is closed."""
 
+    def __new__(cls, _: Never) -> Self: ...
     def push(self, samples: Buffer) -> list[Detection]:
         """Takes more samples, `[n_samples]`, and returns the keywords detected in them.
 
@@ -71,7 +94,7 @@ class Recognizer:
     """A loaded model. Threads may share it."""
 
     def __new__(
-        cls, path: Path | None = None, *, threshold: float | None = None, backend: str = "native"
+        cls, path: _Path | None = None, *, threshold: float | None = None, backend: str = "native"
     ) -> Recognizer:
         """Loads a model file, or the model that comes with the package.
 
@@ -89,7 +112,7 @@ class Recognizer:
     @property
     def info(self) -> dict[str, Any]:
         """The model's header: labels, settings, and the training that made it."""
-    def classify(self, audio: Path | bytes | Buffer, *, sample_rate: float | None = None) -> Prediction:
+    def classify(self, audio: _Audio, *, sample_rate: float | None = None) -> Prediction:
         """Names the word in the loudest second of audio of up to a minute.
 
         `audio` is a path, the bytes of a file, or an array `[n_samples]` of one channel: float32 or float64 in
@@ -97,12 +120,12 @@ class Recognizer:
 
         Raises `Error` if it is no audio that can be used. The text begins with the path, if there is one.
         """
-    def classify_many(self, paths: Iterable[Path]) -> list[Prediction | Error]:
+    def classify_many(self, paths: Iterable[_Path]) -> list[Prediction | Error]:
         """Names the word in each file, on all cores, in the order of `paths`.
 
         In the place of a file that cannot be read is the `Error`. Other Python threads run meanwhile.
         """
-    def detect(self, audio: Path | bytes | Buffer, *, sample_rate: float | None = None) -> list[Detection]:
+    def detect(self, audio: _Audio, *, sample_rate: float | None = None) -> list[Detection]:
         """Detects every keyword in audio of up to ten minutes. Arguments and errors are those of `classify`."""
     def detector(
         self,
@@ -119,12 +142,14 @@ class Recognizer:
 
         Raises `Error` if the sample rate or a setting is out of range.
         """
-    def log_mel(self, audio: Path | bytes | Buffer, *, sample_rate: float | None = None) -> list[list[float]]:
+    def log_mel(self, audio: _Audio, *, sample_rate: float | None = None) -> list[list[float]]:
         """Returns what the network sees of the loudest second, `[n_frames][n_mels]`: the logarithm of mel power."""
-    def logits(self, audio: Path | bytes | Buffer, *, sample_rate: float | None = None) -> list[float]:
+    def logits(self, audio: _Audio, *, sample_rate: float | None = None) -> list[float]:
         """Returns the network's output for the loudest second before it becomes probabilities, `[n_labels]`."""
-    def teach(self, words: Mapping[str, Sequence[Path | bytes]]) -> list[dict[str, Any]]:
-        """Teaches words of your own by 3 to 50 recordings of each: paths, or the bytes of files. It takes no training.
+    def teach(
+        self, words: Mapping[str, Iterable[_Audio]], *, sample_rate: float | None = None
+    ) -> list[dict[str, Any]]:
+        """Teaches words of your own by 3 to 50 recordings of each, each as for `classify`. It takes no training.
 
         From then on every answer knows them. Returns a report for each word, by name: `used`, `left_out` with the
         reasons, `recall_leave_one_out`, `false_accepts`, `nearest` and `advice`.
@@ -133,5 +158,5 @@ class Recognizer:
         """
     def forget(self, name: str) -> None:
         """Forgets a taught word. Raises `Error` if none has this name."""
-    def save(self, path: Path) -> None:
+    def save(self, path: _Path) -> None:
         """Writes the model to a file, with the threshold that is in use. Raises `Error` if that fails."""
