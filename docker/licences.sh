@@ -1,6 +1,6 @@
 #!/bin/sh
 # licences.sh OPTION... prints the licences of the crates that cargo tree lists as linked into the programs: first the
-# list of crates, then each text once.
+# list of crates, then each text once. GLIBC_SOURCE says where the source of this machine's glibc is, if programs hold it.
 set -eu
 
 texts=$(mktemp -d)
@@ -9,10 +9,12 @@ trap 'rm -rf "$texts"' EXIT
 crates=$(cargo tree --locked "$@" -e normal --prefix none --format '{p}|{l}' \
     | grep -v -e '(/' -e '^$' | sed 's/ (\*)$//; s/ (proc-macro)//' | sort -u)
 echo "$crates" | sed 's/|/  /'
-echo "$(getconf GNU_LIBC_VERSION)  LGPL-2.1-or-later, source: https://packages.debian.org/source/bookworm/glibc"
+if [ -n "${GLIBC_SOURCE:-}" ]; then
+    echo "$(getconf GNU_LIBC_VERSION), in programs for Linux  LGPL-2.1-or-later, source: $GLIBC_SOURCE"
+fi
 
 echo "$crates" | while IFS=' |' read -r name version _; do
-    crate=$(echo "$CARGO_HOME"/registry/src/*/"$name-${version#v}")
+    crate=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$name-${version#v}")
     for text in "$crate"/LICEN[CS]E* "$crate"/COPYING* "$crate"/NOTICE*; do
         if [ -f "$text" ]; then
             digest=$(sha256sum < "$text" | cut -c 1-16)

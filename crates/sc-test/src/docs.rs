@@ -7,7 +7,8 @@
 //! - `python`: a test runs the program. `python no_run`: a test only compiles it.
 //! - `rust`: the program is also in the documentation of its crate, whose test runs it.
 //!
-//! A line `# …` right after a command is what the command prints. An ellipsis in it stands for any text.
+//! Lines `# …` right after a command are what the command prints, in this order. An ellipsis stands for any text, and any
+//! text may stand between two lines.
 
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
@@ -53,7 +54,7 @@ pub struct Command {
     pub text: String,
     /// True if a test runs it.
     pub runs: bool,
-    /// What it prints, if the document shows it.
+    /// What it prints, if the document shows it: the lines, with an ellipsis between them.
     pub prints: Option<String>,
 }
 
@@ -137,7 +138,7 @@ impl Snippet {
         let joined = self.code.replace("\\\n", " ").replace("|\n", "| ");
         for line in joined.lines().filter(|line| !line.trim().is_empty()) {
             match (line.strip_prefix("# "), commands.last_mut()) {
-                (Some(output), Some(command)) => command.prints = Some(output.to_owned()),
+                (Some(output), Some(command)) => command.add_output(output),
                 (Some(_), None) => {}
                 (None, _) => commands.push(Command {
                     place: self.place.clone(),
@@ -158,6 +159,12 @@ fn without_cargo(line: &str) -> String {
 }
 
 impl Command {
+    /// Adds a line to what the command prints.
+    fn add_output(&mut self, line: &str) {
+        let before = self.prints.take().map(|before| before + "…");
+        self.prints = Some(before.unwrap_or_default() + line);
+    }
+
     /// Returns the words of each program that the command starts, with its name first, up to a redirection or a comment.
     pub fn programs(&self) -> Vec<Vec<&str>> {
         let end = self.text.find(" #").unwrap_or(self.text.len());
@@ -238,7 +245,7 @@ pub fn folder(document: &Document) -> TempDir {
         // Each is softer: one that is the same as another teaches nothing.
         let gain = 30_000.0 / f32::from(take);
         let samples: Vec<i16> = banana.iter().map(|sample| (sample * gain) as i16).collect();
-        wav::write(&at(&format!("recordings/banana/{take}.mp3")), &samples);
+        wav::write(&at(&format!("recordings/banana/{take}.wav")), &samples);
     }
     fs::write(at("words.csv"), "label,start_s,end_s\ngo,0.46,0.77\n").unwrap();
     let speaks_of = |path: &str| document.text.contains(path);

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use sc_test::docs::{Document, RUN, Snippet, document, documents, python, repository};
+use sc_test::docs::{Document, RUN, Snippet, document, documents, matches, python, repository};
 
 fn read(path: &str) -> String {
     document(path.to_owned()).text
@@ -190,4 +190,14 @@ fn the_programs_of_the_shell_are_parsed() {
     assert_eq!(commands[0].programs(), [vec!["sc-train", "teach"], vec!["jq", "."]]);
     assert_eq!(commands[0].prints.as_deref(), Some("{…}"));
     assert_eq!(commands[1].program("just"), Some(vec!["just", "serve"]));
+}
+
+#[test]
+fn lines_of_output_come_in_their_order() {
+    let text = "```sh\nsc-train classify DIR\n# yes  … %\n# no   … %\n```\n";
+    let commands = Document { path: "x.md".to_owned(), text: text.to_owned() }.commands();
+    let prints = commands[0].prints.as_deref().unwrap();
+    assert_eq!(prints, "yes  … %…no   … %");
+    assert!(matches("yes  99 %\nno   98 %\n", prints));
+    assert!(!matches("no   98 %\nyes  99 %\n", prints));
 }
