@@ -407,7 +407,10 @@ mod tests {
             let [Detection { label, start_s, end_s, .. }] = heard.as_slice() else { panic!("{heard:?}") };
             let begins = before as f64 / 16_000.0;
             assert_eq!(label, "yes", "{before}, {after}");
-            assert!((start_s - begins).abs() < 0.1 && (end_s - begins - 0.53).abs() < 0.15, "{before}, {after}: {heard:?}");
+            assert!(
+                (start_s - begins).abs() < 0.1 && (end_s - begins - 0.53).abs() < 0.15,
+                "{before}, {after}: {heard:?}"
+            );
         }
     }
 

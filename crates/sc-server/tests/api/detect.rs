@@ -134,7 +134,7 @@ fn scores_tell_what_each_window_sounds_like() {
     let events = listen(&TestServer::start(), "?scores=true", &sound(16_000), 1_600);
 
     let scores: Vec<_> = events.iter().filter(|event| event["type"] == "score").collect();
-    assert_eq!(scores.len(), 27, "one a piece of 100 ms, from the first answer on, after 0.86 s");
+    assert_eq!(scores.len(), 27, "one a piece of 100 ms, from the first answer on, after 0.88 s");
     assert!(scores.iter().any(|score| score["label"] == "yes"), "{scores:?}");
 }
 
