@@ -335,7 +335,8 @@ fn a_recording_beyond_the_limits_is_refused() {
     let longer = wav_16(1, &vec![1; 16_001]);
     assert!(matches!(decode(&longer, &limits), Err(Error::TooLong { limit_s: 1 })));
     let longer_au =
-        [&b".snd"[..], &[24, u32::MAX, 3, 16_000, 1].map(u32::to_be_bytes).concat(), &[1; 32_002]].concat();
+        [&b".snd"[..], &[24, u32::MAX, 3, 16_000, 1].map(u32::to_be_bytes).concat(), &vec![1; 32_002]]
+            .concat();
     assert!(matches!(decode(&longer_au, &limits), Err(Error::TooLong { limit_s: 1 })));
     let limits = Limits { max_bytes: longer.len() - 1, ..Limits::default() };
     assert!(matches!(decode(&longer, &limits), Err(Error::TooManyBytes { .. })));

@@ -416,7 +416,7 @@ mod tests {
         let labels = Labels::of_words(["lights"]).unwrap();
         let usual = TrainConfig::usual(labels, Some(90));
         let (learning_rate, epoch_examples) = (TrainConfig::default().learning_rate, Some(500));
-        let settings = TrainConfig { learning_rate, epoch_examples, ..usual };
+        let settings = TrainConfig { epoch_examples, learning_rate, ..usual };
         let command = command(&serde_json::to_value(settings).unwrap(), 90);
         assert!(command.ends_with("--words 'lights' --epoch-clips 500 --learning-rate 0.002"), "{command}");
     }
