@@ -68,13 +68,16 @@ function watch() {
   }
 }
 
+// The browser's own words where listening ends before the server has answered.
+const STOPPED = /WebSocket is closed before the connection is established/;
+
 // A page of its own; `problems` gathers what the console complains of.
 export async function visit(browser, address, { problems = [], path = '/', ...options } = {}) {
   const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) problems.push(message.text());
+    if (['error', 'warning'].includes(message.type()) && !STOPPED.test(message.text())) problems.push(message.text());
   });
   page.on('pageerror', (error) => problems.push(error.stack));
   await page.addInitScript(watch);
