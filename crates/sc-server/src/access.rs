@@ -12,7 +12,7 @@ use actix_cors::Cors;
 use actix_web::{
     HttpMessage,
     dev::ServiceRequest,
-    http::header::{AUTHORIZATION, HOST, ORIGIN},
+    http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN},
 };
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
@@ -166,7 +166,7 @@ impl Access {
         if !audience.is_guarded() {
             return Ok(());
         }
-        let header = |name: &str| str::from_utf8(request.headers().get(name)?.as_bytes()).ok();
+        let header = |name: &str| text(request.headers(), name);
         let client = self.client(request.peer_addr(), header)?;
         request.extensions_mut().insert(client);
         Ok(())
@@ -212,6 +212,11 @@ impl Access {
         let fits = |known: &ApiKey| known.0.as_bytes().ct_eq(digest.as_bytes());
         self.keys.iter().fold(Choice::from(0), |any, known| any | fits(known)).into()
     }
+}
+
+/// Returns a header's text, which may be in any script.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }
 
 /// Returns what lets a page of this origin ask.

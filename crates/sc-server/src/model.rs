@@ -3,10 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use sc_data::with_causes;
@@ -67,8 +64,8 @@ pub struct Model {
     current: RwLock<Arc<Classifier>>,
     /// Held from the read of a file to the exchange of the model: nobody brings a model back that has been replaced.
     writer: Mutex<()>,
-    /// True while a client has the model loaded again.
-    reloading: AtomicBool,
+    /// Held while a client has the model loaded again. It is free again after a panic, too.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 impl Model {
@@ -78,7 +75,7 @@ impl Model {
     /// As [`Record::load`] and [`Classifier::new`].
     pub fn load(source: ModelSource) -> Result<Self, Error> {
         let current = RwLock::new(Arc::new(source.load()?));
-        Ok(Self { source, current, writer: Mutex::new(()), reloading: AtomicBool::new(false) })
+        Ok(Self { source, current, writer: Mutex::new(()), reloading: tokio::sync::Mutex::default() })
     }
 
     /// Returns the origin of the model.
@@ -107,12 +104,8 @@ impl Model {
     /// # Errors
     /// [`ApiError::Busy`] while another client's reload goes on; [`ApiError::Reload`].
     pub(crate) fn reload_alone(&self) -> Result<Arc<Classifier>, ApiError> {
-        if self.reloading.swap(true, Ordering::AcqRel) {
-            return Err(ApiError::Busy);
-        }
-        let reloaded = self.reload().map_err(ApiError::Reload);
-        self.reloading.store(false, Ordering::Release);
-        reloaded
+        let _alone = self.reloading.try_lock().map_err(|_| ApiError::Busy)?;
+        self.reload().map_err(ApiError::Reload)
     }
 
     /// Returns true if clients may teach words.

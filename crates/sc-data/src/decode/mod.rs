@@ -15,6 +15,7 @@ mod wav;
 pub use blocks::Blocks;
 pub use limits::Limits;
 pub use resample::StreamResampler;
+pub use wav::wav_seconds;
 
 use crate::{Error, SAMPLE_RATE_HZ, Waveform};
 use kin::Kin;

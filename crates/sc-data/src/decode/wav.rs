@@ -33,6 +33,14 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     format.decode(first(&bytes[start..], len), Cow::Borrowed, limits)
 }
 
+/// Returns the length of a WAV file in seconds, without decoding it; `None` for other files and for compressed samples.
+pub fn wav_seconds(bytes: &[u8]) -> Option<f64> {
+    let Header { format, start, len } = Header::find(bytes, bytes.len() as u64).ok()?;
+    format.check(&Limits::DATASET).ok()?;
+    let n_frames = first(&bytes[start..], len).len() / format.frame_len();
+    Some(n_frames as f64 / f64::from(format.rate_hz))
+}
+
 /// Returns the first `len` bytes, or all if there are fewer.
 pub(super) fn first(bytes: &[u8], len: u64) -> &[u8] {
     usize::try_from(len).ok().and_then(|len| bytes.get(..len)).unwrap_or(bytes)

@@ -6,7 +6,7 @@ mod live;
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{rt::spawn, web::Bytes};
-use sc_data::{Limits, SAMPLE_RATE_HZ, StreamResampler, Waveform, decode};
+use sc_data::{Limits, SAMPLE_RATE_HZ, StreamResampler, Waveform, decode, wav_seconds};
 use sc_model::{
     Classifier, Detection, Detector, DetectorConfig, Prediction, Timing,
     words::{Recording, Taught},
@@ -48,7 +48,8 @@ pub enum Audio {
 impl Audio {
     /// Returns true for what takes about a millisecond to classify: a WAV file of at most [`SHORT_S`].
     fn is_short(&self) -> bool {
-        matches!(self, Self::File(bytes) if bytes.len() <= SHORT_BYTES && seconds_of_wav(bytes).is_some_and(|s| s <= SHORT_S))
+        let Self::File(bytes) = self else { return false };
+        bytes.len() <= SHORT_BYTES && wav_seconds(bytes).is_some_and(|length| length <= SHORT_S)
     }
 
     /// Returns the audio as 16 kHz mono samples.
@@ -343,18 +344,6 @@ impl Recogniser {
             }
         }
     }
-}
-
-/// The length in seconds of a WAV file by its size and by the format that it begins with, if it begins so and with no
-/// other chunk. It is the longer one if the format contradicts itself.
-fn seconds_of_wav(bytes: &[u8]) -> Option<f64> {
-    let head =
-        bytes.first_chunk::<36>().filter(|head| head.starts_with(b"RIFF") && head[12..16] == *b"fmt ")?;
-    let [channels, frame_len, bits] =
-        [22, 32, 34].map(|at| f64::from(u16::from_le_bytes([head[at], head[at + 1]])));
-    let rate_hz = f64::from(u32::from_le_bytes([head[24], head[25], head[26], head[27]]));
-    let frame_len = frame_len.min(channels * bits / 8.0);
-    Some(bytes.len() as f64 / frame_len / rate_hz)
 }
 
 /// The length of 16 kHz samples.

@@ -11,6 +11,7 @@ use sc_data::Sha256Digest;
 
 use super::info::Description;
 use crate::{
+    access::text,
     error::{AccessErrors, ApiError, Body},
     metrics::Snapshot,
     paths::{METRICS, RELOAD},
@@ -58,7 +59,7 @@ pub async fn metrics(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
 )]
 pub async fn reload(request: HttpRequest, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
     // Any page may send such a request without asking first.
-    state.access.check_own(|name| str::from_utf8(request.headers().get(name)?.as_bytes()).ok())?;
+    state.access.check_own(|name| text(request.headers(), name))?;
     let model = Arc::clone(&state.model);
     let fresh = web::block(move || model.reload_alone()).await.map_err(ApiError::internal)??;
     Ok(HttpResponse::Ok().json(Description::new(&fresh, &state.capacity)))

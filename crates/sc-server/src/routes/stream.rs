@@ -16,6 +16,7 @@ use tokio::time::{error::Elapsed, timeout, timeout_at};
 
 use crate::{
     Lifecycle,
+    access::text,
     admission::client,
     error::{AccessErrors, ApiError, Body},
     paths::STREAM,
@@ -72,7 +73,7 @@ pub async fn stream(
     payload: Payload,
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    state.access.check_origin(|name| str::from_utf8(request.headers().get(name)?.as_bytes()).ok())?;
+    state.access.check_origin(|name| text(request.headers(), name))?;
     let (query, config) = StreamQuery::parse(request.query_string())?;
     let stream = state.recogniser.stream(&client(&request)?, query.sample_rate, &config)?;
     let begun = Rc::default();
