@@ -25,13 +25,19 @@ const VALIDATIONS_AT_END: f64 = 125.0;
 /// The learning rate rises over one of so many epochs, but no longer than usual.
 const EPOCHS_A_WARMUP: f64 = 10.0;
 
+/// Steps before those that are timed: they read clips from the disk, and compile programs on a GPU.
+const WARM_UP: usize = 6;
+
+/// Steps that are timed.
+const TIMED: usize = 30;
+
 /// The seconds that the parts of a training take.
 #[derive(Clone, Copy, Debug)]
-pub struct Speed {
+struct Speed {
     /// A step.
-    pub step_s: f64,
+    step_s: f64,
     /// A validation.
-    pub validation_s: f64,
+    validation_s: f64,
 }
 
 /// Sets the epochs so that the training ends by the job's deadline, by the speed of a few steps; without a deadline they
@@ -48,7 +54,7 @@ pub fn fit(run: Run, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
         let TrainConfig { epochs, epoch_examples, warmup_epochs, .. } = begun;
         return Ok(TrainConfig { epochs, epoch_examples, warmup_epochs, ..config.clone() });
     }
-    let speed = Trainer::new(run, init, None)?.measure()?;
+    let speed = measure(Trainer::new(run, init, None)?)?;
     let n_clips = run.sampler.n_clips();
     let left_s = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
     let planned = planned(config, n_clips, left_s, speed)?;
@@ -64,6 +70,17 @@ pub fn fit(run: Run, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
         config.epochs as f64 * (n_clips as f64 * example_s + speed.validation_s) / 60.0,
     );
     Ok(planned)
+}
+
+/// Measures the speed of a training, which is not gone on with.
+fn measure(mut trainer: Trainer) -> Result<Speed> {
+    trainer.steps(1, WARM_UP)?;
+    let start = Instant::now();
+    trainer.steps(1, TIMED)?;
+    let step_s = start.elapsed().as_secs_f64() / TIMED as f64;
+    let start = Instant::now();
+    trainer.validate()?;
+    Ok(Speed { step_s, validation_s: start.elapsed().as_secs_f64() })
 }
 
 /// The settings for the `seconds` that are left.

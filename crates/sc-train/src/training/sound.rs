@@ -340,15 +340,22 @@ mod tests {
     use std::num::NonZeroU32;
 
     use sc_data::Task;
+    use tempfile::TempDir;
 
     use super::*;
 
-    #[test]
-    fn without_other_words_no_keyword_is_said_whole_in_an_unknown_sound() {
+    /// A small data set and its samples, in a folder that is removed when the first is dropped.
+    fn data() -> (TempDir, SpeechCommands, SampleCache) {
         let dir = tempfile::tempdir().unwrap();
         sc_test::dataset::write(&dir.path().join("data"));
         let dataset = SpeechCommands::open(dir.path().join("data")).unwrap();
         let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+        (dir, dataset, cache)
+    }
+
+    #[test]
+    fn without_other_words_no_keyword_is_said_whole_in_an_unknown_sound() {
+        let (_dir, dataset, cache) = data();
         let mut recipe = Recipe::default();
         recipe.unknown.weights = UnknownWeights { cropped: 1, drowned: 1000, ..weights_of_nothing() };
         recipe.unknown.crop = Span::new(0.3, 0.3);
@@ -382,10 +389,7 @@ mod tests {
 
     #[test]
     fn of_several_other_words_the_one_that_is_rated_highest_is_taken() {
-        let dir = tempfile::tempdir().unwrap();
-        sc_test::dataset::write(&dir.path().join("data"));
-        let dataset = SpeechCommands::open(dir.path().join("data")).unwrap();
-        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+        let (_dir, dataset, cache) = data();
         let mut recipe = Recipe::default();
         recipe.unknown.hardest_of = NonZeroU32::new(5).unwrap();
         let UnknownWeights { word, fast_or_slow, .. } = recipe.unknown.weights;

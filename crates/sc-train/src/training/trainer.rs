@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::checkpoint::{Checkpoint, State};
 use super::fit;
-use super::plan::Speed;
 use super::run::Run;
 use super::sampler::Batch;
 use super::schedule::learning_rate;
@@ -92,11 +91,8 @@ impl<'a> Trainer<'a> {
         let trained = self.steps(epoch, self.run.sampler.n_steps())?;
         let seconds = start.elapsed().as_secs_f64();
 
-        let classifier =
-            Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
         let mut clock = Clock::start();
-        let answers = self.run.validate(&classifier, Some(Half::Development))?;
-        let validation = Evaluation::new(&self.run.config.labels, &answers);
+        let validation = self.validate()?;
         clock.add_to(&mut self.parts.validation);
         self.epochs.push(EpochMetrics {
             epoch,
@@ -135,27 +131,16 @@ impl<'a> Trainer<'a> {
         );
     }
 
-    /// Returns the speed. The weights after it are of no use.
-    ///
-    /// # Errors
-    /// As [`epoch`](Self::epoch).
-    pub fn measure(&mut self) -> Result<Speed> {
-        /// The first steps read clips from the disk, and compile programs on a GPU.
-        const WARM_UP: usize = 6;
-        const TIMED: usize = 30;
-        self.steps(1, WARM_UP)?;
-        let start = Instant::now();
-        self.steps(1, TIMED)?;
-        let step_s = start.elapsed().as_secs_f64() / TIMED as f64;
+    /// Evaluates the average on the development half.
+    pub(super) fn validate(&self) -> Result<Evaluation> {
         let classifier =
             Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
-        let start = Instant::now();
-        self.run.validate(&classifier, Some(Half::Development))?;
-        Ok(Speed { step_s, validation_s: start.elapsed().as_secs_f64() })
+        let answers = self.run.validate(&classifier, Some(Half::Development))?;
+        Ok(Evaluation::new(&self.run.config.labels, &answers))
     }
 
     /// Makes `n` steps from the first of `epoch` on. The next batches are made while a step runs.
-    fn steps(&mut self, epoch: usize, n: usize) -> Result<Totals> {
+    pub(super) fn steps(&mut self, epoch: usize, n: usize) -> Result<Totals> {
         let sampler = self.run.sampler;
         let bar = progress::bar(n * self.run.config.batch_size, "training");
         let mut totals = Totals::default();
@@ -377,7 +362,7 @@ impl Clock {
 
 /// Sums over the steps of an epoch.
 #[derive(Default)]
-struct Totals {
+pub(super) struct Totals {
     loss: f64,
     correct: f64,
     examples: f64,
