@@ -111,10 +111,7 @@ impl Classifier {
 
     /// Returns the logits of a waveform. Refuses weights so large that these overflow, or the embedding does.
     fn numbers(&self, waveform: &Waveform) -> Result<Vec<f32>, Error> {
-        let output = self.with_buffers(|buffers| {
-            self.run(waveform, self.words.is_some(), buffers);
-            buffers.output.clone()
-        });
+        let output = self.listen(waveform);
         let embedding = self.embed(&output);
         let numbers =
             embedding.iter().flat_map(|Embedding { direction, ordinary }| direction.iter().chain([ordinary]));
