@@ -16,9 +16,9 @@ pub struct Loudness {
 }
 
 impl Loudness {
-    /// Takes log-mel frames, `[n, n_mels]`, and averages over `span` of them around each, or those that there are. Frames
-    /// of no more power than `silence` hold no sound at all, as before a stream and after it: they are not its background.
-    pub fn new(frames: &[f32], n_mels: usize, span: usize, silence: f32) -> Self {
+    /// Takes log-mel frames, `[n, n_mels]`, and averages over `span` of them around each, or those that there are. The frames
+    /// `background` tell how loud it is without the sound.
+    pub fn new(frames: &[f32], n_mels: usize, span: usize, background: Range<usize>) -> Self {
         let powers: Vec<f32> =
             frames.chunks_exact(n_mels).map(|frame| frame.iter().map(|band| band.exp()).sum()).collect();
         let mean = |frame: usize| {
@@ -28,7 +28,7 @@ impl Loudness {
         Self {
             around: (0..powers.len()).map(|frame| mean(frame).ln()).collect(),
             frames: powers.iter().map(|power| power.ln()).collect(),
-            background: background(powers.iter().copied().filter(|power| *power > silence).collect()).ln(),
+            background: level(powers[background].to_vec()).ln(),
         }
     }
 
@@ -55,7 +55,7 @@ impl Loudness {
 }
 
 /// Returns the power that [`BACKGROUND`] of the frames do not reach, or none if there are no frames.
-fn background(mut powers: Vec<f32>) -> f32 {
+fn level(mut powers: Vec<f32>) -> f32 {
     powers.sort_by(f32::total_cmp);
     powers.get((BACKGROUND * powers.len() as f32) as usize).copied().unwrap_or(0.0)
 }
@@ -66,7 +66,7 @@ mod tests {
 
     /// Frames of one band, as loud as given.
     fn sound(loudness: &[f32]) -> Range<usize> {
-        Loudness::new(loudness, 1, 1, 0.0).sound(0, 0..loudness.len(), 2)
+        Loudness::new(loudness, 1, 1, 0..loudness.len()).sound(0, 0..loudness.len(), 2)
     }
 
     #[test]
@@ -74,29 +74,26 @@ mod tests {
         assert_eq!(sound(&[-9.0, -9.0, -2.0, -1.0, -3.0, -9.0, -9.0]), 2..5);
         assert_eq!(sound(&[-9.0, -2.0, -9.0, -9.0, -1.0, -9.0, -9.0, -9.0, -2.0]), 1..5);
         assert_eq!(sound(&[-5.0]), 0..1);
-        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1, 0.0).sound(1, 1..4, 0), 2..3);
+        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1, 0..4).sound(1, 1..4, 0), 2..3);
     }
 
     #[test]
-    fn neither_the_silence_around_a_stream_nor_a_gap_in_it_is_the_background() {
+    fn a_gap_is_not_the_background() {
         let mut loudness = vec![-14.0; 20];
         loudness.extend([-4.0; 20]);
         loudness.extend([-1.0, 0.0, -1.0]);
         loudness.extend([-4.0; 20]);
         loudness[30] = -13.0;
-        let silence = (-13.9_f32).exp();
-        let found = Loudness::new(&loudness, 1, 1, silence).sound(0, 0..loudness.len(), 2);
-        assert_eq!(found, 40..43);
+        let found = |background| Loudness::new(&loudness, 1, 1, background).sound(0, 0..loudness.len(), 2);
+        assert_eq!(found(20..63), 40..43);
+        assert_eq!(found(0..63), 20..63);
     }
 
     #[test]
     fn a_sound_begins_before_the_candidates_and_a_click_is_none() {
         let loudness = [-9.0, -3.0, -3.0, -3.0, -3.0, -9.0, -9.0, -9.0, -2.5, -9.0, -9.0];
-        assert_eq!(Loudness::new(&loudness, 1, 3, 0.0).sound(0, 3..11, 0), 1..5);
-        assert_eq!(
-            Loudness::new(&loudness, 1, 1, 0.0).sound(0, 3..11, 0),
-            8..9,
-            "the loudest frame is a click"
-        );
+        let found = |span| Loudness::new(&loudness, 1, span, 0..loudness.len()).sound(0, 3..11, 0);
+        assert_eq!(found(3), 1..5);
+        assert_eq!(found(1), 8..9, "the loudest frame is a click");
     }
 }
