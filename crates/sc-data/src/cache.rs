@@ -96,12 +96,16 @@ impl SampleCache {
         Ok(cache)
     }
 
-    /// Returns true if no file without samples can be decoded by now, and names each with the reason.
+    /// Returns true if no file without samples can be decoded by now, and then names each with the reason.
     fn has_all_readable(&self, dataset: &SpeechCommands) -> bool {
         let without = paths(dataset).enumerate().filter(|(file, _)| self.range(*file).is_empty());
-        without
-            .map(|(_, path)| or_left_out(path, decode_one(dataset, path)))
-            .all(|samples| samples.is_empty())
+        let decoded: Vec<_> = without.map(|(_, path)| (path, decode_one(dataset, path))).collect();
+        let is_left_out = |(_, decoded): &(_, Decoded)| decoded.as_ref().map_or(true, Vec::is_empty);
+        let has_all = decoded.iter().all(is_left_out);
+        for (path, decoded) in decoded.into_iter().filter(|_| has_all) {
+            or_left_out(path, decoded);
+        }
+        has_all
     }
 
     fn check_published(&self, dataset: &SpeechCommands) -> Result<(), DatasetError> {

@@ -55,11 +55,11 @@ impl SpeechCommands {
     pub fn split_by(mut self, counts: impl Fn(usize) -> bool) -> Result<Self, DatasetError> {
         self.clips = self.clips.iter().filter_map(|clip| Clip::parse(&clip.path)).collect(); // with their speakers
         (self.splits, self.few_speakers) = split::assign(&self.root, &mut self.clips, &counts)?;
-        self.warn_of_little_training(counts);
         Ok(self)
     }
 
-    fn warn_of_little_training(&self, counts: impl Fn(usize) -> bool) {
+    /// Warns if fewer than half of the clips that count are for training, as with lists or few speakers they may be.
+    pub fn warn_of_little_training(&self, counts: impl Fn(usize) -> bool) {
         let n_training = self.clips_in(Split::Train).filter(|clip| counts(*clip)).count();
         let n_clips = (0..self.clips.len()).filter(|clip| counts(*clip)).count();
         if 2 * n_training < n_clips {

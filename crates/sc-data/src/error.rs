@@ -20,6 +20,12 @@ pub enum Error {
         /// The name of the format.
         format: &'static str,
     },
+    /// The file is of a format that is read, but its beginning or its table of samples is not there or unusual.
+    #[error("{format} that is cut off, or of an unusual kind: send the whole file")]
+    CutOff {
+        /// The name of the format.
+        format: &'static str,
+    },
     /// A video, or another file of a known container, without sound.
     #[error("there is no sound in the file")]
     NoSound,

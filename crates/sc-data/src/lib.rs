@@ -51,7 +51,7 @@ pub use causes::with_causes;
 pub use clip::Clip;
 pub use conditions::{Condition, Subject, Surroundings};
 pub use dataset::{SpeechCommands, labelled_clips};
-pub use decode::{Blocks, Limits, StreamResampler, decode, wav_seconds};
+pub use decode::{Blocks, Limits, StreamResampler, decode, quick_wav_seconds};
 pub use digest::{NotADigest, Sha256Digest};
 pub use error::{DatasetError, Error};
 pub use examples::Example;

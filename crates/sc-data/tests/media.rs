@@ -8,7 +8,7 @@ use std::{
 
 use hound::{SampleFormat, WavSpec};
 use proptest::prelude::*;
-use sc_data::{Blocks, Error, Limits, decode};
+use sc_data::{Blocks, Error, Limits, decode, quick_wav_seconds};
 
 fn read(name: &str) -> Vec<u8> {
     fs::read(Path::new("tests/media").join(name)).unwrap()
@@ -195,6 +195,34 @@ fn au_and_w64_files_of_several_blocks_are_the_same() {
         let path = dir.path().join(name);
         fs::write(&path, &bytes).unwrap();
         assert_blocks_are_the_whole(&bytes, &path);
+    }
+}
+
+#[test]
+fn the_padding_of_a_w64_files_format_is_no_chunk() {
+    let wav = read("ima-adpcm.wav");
+    let format = &wav[20..40];
+    let data = wav.windows(4).position(|bytes| bytes == b"data").unwrap() + 8;
+    let name = |name: &[u8; 4]| [&name[..], &[0; 12]].concat();
+    let len = |len: usize| (24 + len as u64).to_le_bytes();
+    // The format's 20 bytes are said to be 24, as ffmpeg and sox write it.
+    let chunks =
+        [&name(b"fmt ")[..], &len(24), format, &[0; 4], &name(b"data"), &len(wav.len() - data), &wav[data..]]
+            .concat();
+    let w64 = [&name(b"riff")[..], &[0; 8], &name(b"wave"), &chunks].concat();
+    let limits = Limits::default();
+    let decoded = decode(&w64, &limits).unwrap();
+    assert!(decoded.len() >= decode(&wav, &limits).unwrap().len() && decoded.iter().any(|x| x.abs() > 0.01));
+}
+
+#[test]
+fn how_long_a_wav_file_is_that_is_decoded_in_little_time_is_known_by_its_header() {
+    let second = |rate_hz: u32| sc_test::wav::encode(&vec![0; rate_hz as usize], rate_hz);
+    for rate_hz in [8_000, 16_000, 44_100, 48_000] {
+        assert_eq!(quick_wav_seconds(&second(rate_hz)), Some(1.0), "{rate_hz} Hz");
+    }
+    for slow in [second(44_101), read("ima-adpcm.wav"), read("word.mp3"), Vec::new()] {
+        assert_eq!(quick_wav_seconds(&slow), None);
     }
 }
 
@@ -403,7 +431,7 @@ fn a_file_of_a_known_container_without_sound_that_can_be_read_is_named() {
     let track = whole.windows(4).position(|bytes| bytes == b"trak").unwrap();
     let without_track = [&whole[..track], b"free", &whole[track + 4..]].concat();
     for (bytes, said) in [
-        (&whole[..moov - 4], "MP4 that is cut off before its table of samples"),
+        (&whole[..moov - 4], "MP4 that is cut off, or of an unusual kind: send the whole file"),
         (&read("word.flac")[..86], "FLAC that is cut off"),
         (b"OggS\0\x02", "Ogg that is cut off"),
         (aifc, "AIFF that is cut off, or of an unusual kind"),

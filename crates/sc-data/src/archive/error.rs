@@ -18,8 +18,7 @@ pub enum FetchError {
     Occupied(PathBuf),
     /// The destination cannot be replaced: it is `.`, a symbolic link, or a folder that is mounted.
     #[error(
-        "{0} cannot be replaced, as it is the current folder, a link or mounted: choose a folder in it, with --dest {inside}",
-        inside = .0.join("speech_commands").display()
+        "{0} cannot be replaced, as it is the current folder, a link or mounted: choose another one with --dest, such as one in it"
     )]
     Fixed(PathBuf),
     /// Another process is fetching to the same place.

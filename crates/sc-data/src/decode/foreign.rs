@@ -44,14 +44,14 @@ const IN_MP4: [(&[u8], &str); 6] = [
 
 /// The bytes that files of a known container begin with at a place, for those in which nothing is found.
 const CONTAINERS: [(usize, &[u8], &str); 8] = [
-    (4, b"ftyp", "MP4 that is cut off before its table of samples, or of an unusual kind"),
-    (4, b"moov", "QuickTime that is cut off, or of an unusual kind"),
-    (4, b"mdat", "QuickTime that is cut off before its table of samples, or of an unusual kind"),
-    (0, b"OggS\0", "Ogg that is cut off, or of an unusual kind"),
-    (0, b"caff", "CAF that is cut off, or of an unusual kind"),
-    (8, b"AIF", "AIFF that is cut off, or of an unusual kind"),
-    (0, b"fLaC", "FLAC that is cut off before its sound"),
-    (0, b"\x1A\x45\xDF\xA3", "WebM that is cut off, or of an unusual kind"),
+    (4, b"ftyp", "MP4"),
+    (4, b"moov", "QuickTime"),
+    (4, b"mdat", "QuickTime"),
+    (0, b"OggS\0", "Ogg"),
+    (0, b"caff", "CAF"),
+    (8, b"AIF", "AIFF"),
+    (0, b"fLaC", "FLAC"),
+    (0, b"\x1A\x45\xDF\xA3", "WebM"),
 ];
 
 /// Codecs that symphonia knows by name only, or some of whose kinds it does not read.
@@ -102,12 +102,13 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
 
 /// Names what a file holds, if `error` says less of it.
 pub(super) fn explain(bytes: &[u8], error: Error) -> Error {
-    let found = match &error {
-        Error::NotAudio => in_ogg(bytes).or_else(|| in_mp4(bytes)).or_else(|| container(bytes)),
-        Error::Foreign { .. } | Error::NoSound | Error::Media(_) => in_ogg(bytes).or_else(|| in_mp4(bytes)),
+    let found = || in_ogg(bytes).or_else(|| in_mp4(bytes)).map(|format| Error::Foreign { format });
+    let explained = match &error {
+        Error::NotAudio => found().or_else(|| container(bytes).map(|format| Error::CutOff { format })),
+        Error::Foreign { .. } | Error::NoSound | Error::Media(_) => found(),
         _ => None,
     };
-    found.map_or(error, |format| Error::Foreign { format })
+    explained.unwrap_or(error)
 }
 
 /// Names a format that is known by more than its first bytes.

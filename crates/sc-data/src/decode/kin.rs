@@ -117,12 +117,19 @@ fn w64(file: &[u8]) -> Option<Kin> {
         let len = u64::from_le_bytes(*size).saturating_sub(HEADER as u64);
         start += HEADER;
         match name {
-            [b'f', b'm', b't', b' ', ..] => format = Some(first(body, len).to_vec()),
+            [b'f', b'm', b't', b' ', ..] => format = Some(without_padding(first(body, len)).to_vec()),
             [b'd', b'a', b't', b'a', ..] => return Some(Kin { format: format?, start, len, order: None }),
             _ => {}
         }
         start = usize::try_from(len).ok()?.checked_add(start)?.checked_next_multiple_of(8)?;
     }
+}
+
+/// Leaves out what pads a format chunk behind its extension, whose length is before it.
+fn without_padding(format: &[u8]) -> &[u8] {
+    const LEN: usize = 18; // with the length of the extension
+    let extension = format.get(LEN - 2..LEN).map_or(0, |len| usize::from(len[0]) | usize::from(len[1]) << 8);
+    format.get(..LEN + extension).unwrap_or(format)
 }
 
 /// Reads the header of a CAF file (Apple, *Core Audio Format Specification*) whose samples are not compressed: 8 bytes,

@@ -9,7 +9,8 @@ use crate::Error;
 pub struct Limits {
     /// Largest size of the file, in bytes.
     pub max_bytes: usize,
-    /// Greatest length of the audio, in seconds. Of a compressed file a fifth of a second more is cut off, as codecs pad.
+    /// Greatest length of the audio, in seconds. Of any file but WAV, W64, AU and CAF, a fifth of a second more
+    /// is cut off, as codecs pad.
     pub max_seconds: u32,
     /// Most channels. They are mixed to one: see [`decode`](crate::decode).
     pub max_channels: u16,

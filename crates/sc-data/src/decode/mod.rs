@@ -15,7 +15,7 @@ mod wav;
 pub use blocks::Blocks;
 pub use limits::Limits;
 pub use resample::StreamResampler;
-pub use wav::wav_seconds;
+pub use wav::quick_wav_seconds;
 
 use crate::{Error, SAMPLE_RATE_HZ, Waveform};
 use kin::Kin;
@@ -26,14 +26,15 @@ use mono::Mono;
 /// The format is known by its content: WAV, RF64, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, `WebM`, Ogg Vorbis or
 /// Opus.
 /// Integers are divided by their full scale, floats are clamped to [-1, 1], and channels are mixed by
-/// their mean, or one counts where the mean cancels. A file that was cut off, or streamed without sizes in its
-/// header, gives the samples it has, but for an MP4 file cut off before its table of samples. MP3 or Ogg files that were
-/// joined give those of all.
+/// their mean, or one counts where the mean is 10 dB weaker than it. A file that was cut off, or streamed without sizes in
+/// its header, gives the samples it has, but for an MP4 file cut off before its table of samples, a CAF file with a codec,
+/// and an Ogg file cut off within its first second. MP3 or Ogg files that were joined give those of all.
 /// Resampling may overshoot [-1, 1] a little.
 ///
 /// # Errors
 /// [`Error::NotAudio`] if `bytes` do not begin as an audio file,
-/// [`Error::Foreign`] if they are of a format or codec that is not read, [`Error::NoSound`] for a video without sound,
+/// [`Error::Foreign`] if they are of a format or codec that is not read, [`Error::CutOff`] if too much of it is missing,
+/// [`Error::NoSound`] for a video without sound,
 /// [`Error::Wav`] and [`Error::Media`] if they are damaged or in an unknown encoding, [`Error::Empty`] and
 /// [`Error::NotFinite`] for the samples. Any other error names the limit that was exceeded.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {

@@ -15,7 +15,8 @@ pub(super) struct Mono {
 /// Mixes the channels of a file to one.
 ///
 /// The mean of all channels counts. In a file from a badly soldered or balanced microphone, one channel is the negative of
-/// another, so that the mean cancels. Then the first channel counts that is not dead.
+/// another, so that the mean cancels. Then the first channel counts, or the strongest where the first is dead. So it
+/// does where one channel of four or more speaks alone.
 #[derive(Default)]
 pub(super) struct Downmix {
     mean: Vec<f32>,

@@ -108,16 +108,25 @@ fn resample(resampler: &mut dyn Resampler<f32>, block: &[f32]) -> Vec<f32> {
 
 /// Builds the quick and exact resampler if the ratio allows it, else the one for any ratio.
 fn resampler(rate_hz: u32) -> Result<Box<dyn Resampler<f32>>, ResamplerConstructionError> {
-    // Both rates in the smallest whole numbers: 44.1 kHz is 441 samples for every 160.
-    let divisor = gcd(rate_hz, SAMPLE_RATE_HZ);
-    let (block_in, block_out) = (rate_hz / divisor, SAMPLE_RATE_HZ / divisor);
-    if block_in > MAX_BLOCK {
+    if !is_quick(rate_hz) {
         return sinc(rate_hz);
     }
+    let (block_in, block_out) = ratio(rate_hz);
     // An even number of blocks: half of it, the filter's delay, is then whole on both sides.
     let n_blocks = (FILTER_LEN as u32).div_ceil(block_in.min(block_out)).next_multiple_of(2);
     let [rate_in, rate_out, chunk] = [rate_hz, SAMPLE_RATE_HZ, n_blocks * block_in].map(|n| n as usize);
     Ok(Box::new(Fft::new(rate_in, rate_out, chunk, 1, FixedSync::Both)?))
+}
+
+/// Returns true for a rate that the quick resampler takes. The other one takes ten times as long.
+pub(super) fn is_quick(rate_hz: u32) -> bool {
+    ratio(rate_hz).0 <= MAX_BLOCK
+}
+
+/// Returns both rates in the smallest whole numbers: 44.1 kHz is 441 samples for every 160.
+fn ratio(rate_hz: u32) -> (u32, u32) {
+    let divisor = gcd(rate_hz, SAMPLE_RATE_HZ);
+    (rate_hz / divisor, SAMPLE_RATE_HZ / divisor)
 }
 
 /// Builds a windowed sinc, interpolated from a table. It is aligned to a sample, since rubato rounds its delay.

@@ -11,6 +11,7 @@ use hound::{SampleFormat, WavReader, WavSpec};
 use super::foreign;
 use super::limits::Limits;
 use super::mono::{Downmix, Mono};
+use super::resample::is_quick;
 use crate::Error;
 
 /// Bytes of a format chunk before its extension.
@@ -33,10 +34,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     format.decode(first(&bytes[start..], len), Cow::Borrowed, limits)
 }
 
-/// Returns the length of a WAV file in seconds, without decoding it; `None` for other files and for compressed samples.
-pub fn wav_seconds(bytes: &[u8]) -> Option<f64> {
+/// Returns the length of a WAV file in seconds if it is decoded in little time, by its header alone: `None` for other
+/// files, for compressed samples, and for a rate that takes long to resample.
+pub fn quick_wav_seconds(bytes: &[u8]) -> Option<f64> {
     let Header { format, start, len } = Header::find(bytes, bytes.len() as u64).ok()?;
-    format.check(&Limits::DATASET).ok()?;
+    format.check(&Limits::DATASET).ok().filter(|_| is_quick(format.rate_hz))?;
     let n_frames = first(&bytes[start..], len).len() / format.frame_len();
     Some(n_frames as f64 / f64::from(format.rate_hz))
 }

@@ -6,7 +6,7 @@ mod live;
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{rt::spawn, web::Bytes};
-use sc_data::{Limits, SAMPLE_RATE_HZ, StreamResampler, Waveform, decode, wav_seconds};
+use sc_data::{Limits, SAMPLE_RATE_HZ, StreamResampler, Waveform, decode, quick_wav_seconds};
 use sc_model::{
     Classifier, Detection, Detector, DetectorConfig, Prediction, Timing,
     words::{Recording, Taught},
@@ -46,10 +46,10 @@ pub enum Audio {
 }
 
 impl Audio {
-    /// Returns true for what takes about a millisecond to classify: a WAV file of at most [`SHORT_S`].
+    /// Returns true for what takes about a millisecond to classify: a WAV file of at most [`SHORT_S`] at a usual rate.
     fn is_short(&self) -> bool {
         let Self::File(bytes) = self else { return false };
-        bytes.len() <= SHORT_BYTES && wav_seconds(bytes).is_some_and(|length| length <= SHORT_S)
+        bytes.len() <= SHORT_BYTES && quick_wav_seconds(bytes).is_some_and(|length| length <= SHORT_S)
     }
 
     /// Returns the audio as 16 kHz mono samples.
@@ -234,7 +234,7 @@ impl Recogniser {
     ) -> Result<Taught, ApiError> {
         let this = Arc::clone(self);
         let job = move |cancellation: &Cancellation| {
-            this.model.check_name(&name)?;
+            this.model.check_word(&name, clips.len())?;
             let clips = clips.iter().take_while(|_| !cancellation.is_requested()).enumerate();
             let recordings = clips.map(|(i, audio)| Recording {
                 name: (i + 1).to_string(),
