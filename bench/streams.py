@@ -17,8 +17,6 @@ from timing import progress
 
 PIECE_S = 0.08
 """Length of a piece of sound, and the time from one to the next."""
-FRAME_S = 0.022
-"""A frame's window ends so long after the place that an answer names."""
 SECONDS = 8
 """Time that is measured, after as long a time to begin."""
 GOAL = 500
@@ -154,7 +152,7 @@ class Load:
             for event in stream.events():
                 self.n_detections += event["type"] == "detection"
                 if event["type"] == "score":
-                    last = math.ceil((event["time_s"] + FRAME_S) / PIECE_S)
+                    last = math.ceil(event["time_s"] / PIECE_S)
                     if stream.sent[last - 1] >= measured_from:
                         self.latencies_s.append(now - stream.sent[last - 1])
 

@@ -49,6 +49,8 @@ LEAST_CONFIDENCE = 0.9
 # Recordings are cut into seconds that overlap by a quarter; of a long one, three that are drawn by chance are taken.
 STEP = RATE_HZ * 3 // 4
 MOST_OF_ONE = 3
+# Hidden folders beside the clips, so that a folder becomes complete by its name alone.
+SCRATCH = ".people-"
 
 
 def main():
@@ -59,8 +61,10 @@ def main():
     arguments = parser.parse_args()
     check_data(arguments.data)
     check_programs("apt-get", "dpkg", "ancient", "ffmpeg", shlex.split(arguments.classify)[0])
+    for killed in arguments.data.glob(f"{SCRATCH}*"):
+        shutil.rmtree(killed)
     for name, source in SOURCES.items():
-        with tempfile.TemporaryDirectory(dir=arguments.data, prefix=".") as scratch:
+        with tempfile.TemporaryDirectory(dir=arguments.data, prefix=SCRATCH) as scratch:
             clips = Path(scratch) / name
             clips.mkdir()
             cut(clips, Path(scratch), *source)

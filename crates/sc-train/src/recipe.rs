@@ -366,6 +366,12 @@ impl Recipe {
         Ok(recipe)
     }
 
+    /// Returns the recipe as JSON, by its text: each number has the digits that it is written with. Put into a value at
+    /// once, single precision would get those of double.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_string(self).and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
+    }
+
     /// Refuses numbers that are no setting of a sound: percents where factors are meant, for example.
     fn check(&self) -> Result<()> {
         let Self { speech, unknown, .. } = self;
@@ -412,6 +418,8 @@ mod tests {
     fn what_is_printed_is_read_again_and_what_is_left_out_is_the_default() {
         let printed = Recipe::default().to_toml().unwrap();
         assert_eq!(parse(&printed).unwrap(), Recipe::default());
+        let cropped = parse("[unknown]\ncrop = [0.3, 0.6]").unwrap();
+        assert_eq!(cropped.to_json()["unknown"]["crop"].to_string(), "[0.3,0.6]");
         let changed = parse("[speech.voices]\nprobability = 0.25").unwrap();
         assert_eq!(f64::from(changed.speech.voices.probability).to_bits(), 0.25_f64.to_bits());
         assert_eq!(changed.unknown, Recipe::default().unknown);

@@ -1,7 +1,5 @@
 //! `sc-train compact`: writes a model in a quarter of its size.
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -9,6 +7,7 @@ use clap::Args;
 use sc_model::{Backend, Classifier, compact};
 
 use super::load_record;
+use crate::progress::note;
 
 /// Write a model with weights of eight bits: a quarter of the size, for a page or a device.
 #[derive(Clone, Debug, Args)]
@@ -24,9 +23,9 @@ pub struct CompactArgs {
 pub(super) fn run(args: &CompactArgs) -> Result<()> {
     let record = load_record(args.model.as_deref())?;
     Classifier::new(&record, Backend::Native)?; // its self-test
-    compact(&record)?.save(&args.out)?;
-    let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    let (before, after) = (record.to_bytes()?.len() as u64, fs::metadata(&args.out)?.len());
-    let (out, after, before) = (args.out.display(), megabytes(after), megabytes(before));
-    Ok(writeln!(io::stdout(), "{out}: {after:.2} MB instead of {before:.2} MB")?)
+    let compact = compact(&record)?;
+    compact.save(&args.out)?;
+    let [before, after] = [record.to_bytes()?, compact.to_bytes()?].map(|bytes| bytes.len() as f64 / 1e6);
+    note!("{}: {after:.2} MB instead of {before:.2} MB", args.out.display()); // the output may be a pipe for the model
+    Ok(())
 }

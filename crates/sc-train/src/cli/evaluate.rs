@@ -11,7 +11,7 @@ use sc_model::Classifier;
 use serde::Serialize;
 
 use super::{ModelArgs, parse_minutes, parse_shots};
-use crate::audio::Unreadable;
+use crate::audio::{Unreadable, check_path};
 use crate::evaluate::{clips, conditions, few_shot, open_set, split, stream};
 use crate::progress::note;
 
@@ -60,7 +60,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FILE", requires_all = ["stream", "truth"], conflicts_with_all = ["clips", "conditions"])]
     audio: Option<PathBuf>,
     /// The words in --audio: a table with the heading `label,start_s,end_s`.
-    #[arg(long, value_name = "FILE.csv", requires = "audio")]
+    #[arg(long, value_name = "FILE.csv", requires = "audio", conflicts_with_all = ["clips", "data", "few_shot", "conditions", "open_set"])]
     truth: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
@@ -69,6 +69,12 @@ pub struct EvaluateArgs {
 
 /// Prints the figures of the source that `args` name.
 pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
+    let mut paths = [&args.clips, &args.audio]
+        .into_iter()
+        .flatten()
+        .chain(args.few_shot.iter().flatten())
+        .map(PathBuf::as_path);
+    paths.try_for_each(check_path)?;
     if let Some(dir) = &args.few_shot {
         return run_few_shot(args, dir.as_deref());
     }

@@ -1,6 +1,5 @@
 //! `sc-train export`: writes a model for other runtimes.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -38,5 +37,6 @@ pub(super) fn run(args: &ExportArgs) -> Result<()> {
     let bytes = to_onnx(&record, args.from);
     write_aside(&args.onnx, |out| Ok(out.write_all(&bytes)?))?;
     let (file, n_labels) = (args.onnx.display(), record.header.labels.names().len());
-    Ok(writeln!(io::stdout(), "{file}: {n_labels} labels from {}", args.from)?)
+    note!("{file}: {n_labels} labels from {}", args.from); // the output may be a pipe for the model
+    Ok(())
 }

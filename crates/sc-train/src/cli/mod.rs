@@ -234,6 +234,11 @@ mod tests {
             ("evaluate --clips a --audio b --truth c", false),
             ("evaluate --audio a --truth b --conditions", false),
             ("evaluate --audio a --truth b --open-set", false),
+            ("evaluate --truth b --clips a", false),
+            ("evaluate --truth b --clips a --open-set", false),
+            ("evaluate --truth b --clips a --conditions", false),
+            ("evaluate --truth b --few-shot a", false),
+            ("evaluate --truth b --stream --data a --split testing", false),
         ] {
             let parsed = Cli::try_parse_from(["sc-train"].into_iter().chain(arguments.split(' ')));
             assert_eq!(parsed.is_ok(), fits, "{arguments}");

@@ -11,7 +11,7 @@ use sc_model::words::{Advice, Recording, Taught, forget, teach};
 use serde_json::json;
 
 use super::load_record;
-use crate::audio::{self, Unreadable, files_below};
+use crate::audio::{self, Unreadable, files_below, printable};
 
 /// Teach a model a word of your own, by three recordings of it or more: no training, below a second.
 #[derive(Clone, Debug, Args)]
@@ -72,9 +72,9 @@ fn recordings(paths: &[&Path]) -> Vec<Recording> {
         Ok(file) => {
             let file: PathBuf = file;
             let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
-            Recording { name: file.display().to_string(), samples }
+            Recording { name: printable(&file.display().to_string()), samples }
         }
-        Err(Unreadable { path, error }) => Recording { name: path, samples: Err(error) },
+        Err(Unreadable { path, error }) => Recording { name: printable(&path), samples: Err(error) },
     };
     paths.iter().flat_map(|root| files_below(root)).map(recording).collect()
 }

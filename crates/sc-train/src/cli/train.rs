@@ -115,11 +115,6 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     if args.if_missing && Classifier::load(&model, Backend::Native).is_ok() {
         return Ok(writeln!(io::stdout(), "{} is there and loads: nothing to train", model.display())?);
     }
-    ensure!(
-        args.resume || args.if_missing || !model.exists(),
-        "{} is of an earlier run: go on with --resume, or name another --out",
-        model.display()
-    );
     let evaluation = train(args, recipe, data, out)?;
     Ok(writeln!(
         io::stdout(),
@@ -139,6 +134,7 @@ fn train(_: &TrainArgs, _: Recipe, _: &Path, _: &Path) -> Result<Evaluation> {
 #[cfg(feature = "flex")]
 fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Evaluation> {
     let deadline = args.minutes.map(|minutes| Instant::now() + Duration::from_mins(minutes.into()));
+    check_earlier(out, args)?;
     ensure!(
         args.epochs > 0 || !args.init.is_empty(),
         "--epochs 0 makes a record without training: name the model to make it of by --init, or several for their mean"
@@ -147,6 +143,7 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
     let words = args.words.as_ref().map(|words| dataset.labels(words, &cache)).transpose()?;
     let labels = words.unwrap_or_else(|| args.task.labels());
     let dataset = dataset.split_for(&labels, &cache)?;
+    dataset.warn_of_little_training(|clip| cache.is_readable(clip));
     let (init, init_digests) = first_records(args, &labels)?;
     let init = mean(&init)?;
     let (teachers, teacher_digests) = teachers(args)?;
@@ -170,6 +167,20 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
         deadline,
     };
     crate::training::train(&config, &job)
+}
+
+/// Refuses to replace the model of an earlier run, unless it is that run that goes on, or a model that does not load.
+#[cfg(feature = "flex")]
+fn check_earlier(out: &Path, args: &TrainArgs) -> Result<()> {
+    let model = out.join("model.safetensors");
+    let goes_on = crate::training::can_resume(out)?;
+    let way_out = if goes_on { "go on with --resume, or name another --out" } else { "name another --out" };
+    ensure!(
+        !model.exists() || args.if_missing || args.resume && goes_on,
+        "{} is of an earlier run: {way_out}",
+        model.display()
+    );
+    Ok(())
 }
 
 /// The settings that the arguments ask for, for so many clips to train on.

@@ -28,8 +28,8 @@ pub(crate) fn evaluate(classifier: &Classifier, dir: &Path) -> Result<Evaluated>
     };
     let (answers, unreadable) = partition(clips.par_iter().map(answer).collect());
     bar.finish_and_clear();
-    if let Some(Unreadable { path, error }) = unreadable.first().filter(|_| answers.is_empty()) {
-        bail!("no clip in {} can be read: {path}: {error}", dir.display());
+    if let Some(first) = unreadable.first().filter(|_| answers.is_empty()) {
+        bail!("no clip in {} can be read: {first}", dir.display());
     }
     let evaluation = Evaluation::new(labels, &answers);
     Ok(Evaluated { evaluation, threshold: classifier.threshold(), unreadable })

@@ -33,7 +33,7 @@ pub(crate) fn evaluate(classifier: &Classifier, dir: &Path) -> Result<OpenSet> {
     unreadable.extend(undecodable);
     match unreadable.first() {
         _ if !clips.is_empty() => Ok(OpenSet::new(&clips, unreadable)),
-        Some(Unreadable { path, error }) => bail!("no recording in {}: {path}: {error}", dir.display()),
+        Some(first) => bail!("no recording in {}: {first}", dir.display()),
         None => bail!("no recording in {}", dir.display()),
     }
 }

@@ -16,6 +16,7 @@ use sc_data::{
 use sc_model::{Classifier, Detection, Detector, DetectorConfig};
 
 use super::split;
+use crate::audio::printable;
 use crate::evaluation::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
 use crate::progress::{self, note};
 
@@ -328,7 +329,7 @@ fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
     let unknown: BTreeSet<&str> =
         spoken.iter().map(|word| word.label.as_str()).filter(|label| !labels.has_keyword(label)).collect();
     if !unknown.is_empty() {
-        let unknown = unknown.into_iter().collect::<Vec<_>>().join(", ");
+        let unknown = printable(&unknown.into_iter().collect::<Vec<_>>().join(", "));
         note!("no keyword of this model, so a detection there is a false alarm: {unknown}");
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{interval_of_share, share};
-use crate::audio::Unreadable;
+use crate::audio::{Unreadable, printable};
 
 /// Trials of one word, added up over its draws.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -70,7 +70,8 @@ impl FewShot {
         let at_0_2 = sum(|word| word.found_at_0_2_percent);
         let (accepted, falsely) = (sum(|word| word.accepted), sum(|word| word.falsely_accepted));
         let one_draw = n as f64 / draws.max(1) as f64;
-        let one_search = n_others as f64 / draws.max(1) as f64 / words.len().max(1) as f64;
+        let n_searches = (draws as usize * words.len()).saturating_sub(sum(|word| word.refused));
+        let one_search = n_others as f64 / n_searches.max(1) as f64;
         Self {
             shots,
             draws,
@@ -104,7 +105,7 @@ impl fmt::Display for FewShot {
             writeln!(
                 f,
                 "{:<16} {:>7.1} % {:>7.1} % {:>20.1} % {:>7.2} % {:>8}",
-                word.name,
+                printable(&word.name),
                 percent(word.found_at_1_percent, word.n),
                 percent(word.found_at_0_2_percent, word.n),
                 percent(word.accepted, word.n),

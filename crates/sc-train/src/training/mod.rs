@@ -41,6 +41,14 @@ pub struct Job<'a> {
     pub deadline: Option<Instant>,
 }
 
+/// Returns true if an earlier run in `out` left a checkpoint.
+///
+/// # Errors
+/// If the folder cannot be listed.
+pub fn can_resume(out: &Path) -> Result<bool> {
+    Ok(out.exists() && !checkpoint::all(out)?.is_empty())
+}
+
 /// Trains, and leaves the record and its report in the job's folder.
 ///
 /// # Errors

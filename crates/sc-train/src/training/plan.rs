@@ -46,7 +46,7 @@ struct Speed {
 /// A training that goes on from a checkpoint keeps the plan that it began with.
 ///
 /// # Errors
-/// If a file cannot be read, the backend cannot train, or no speed was measured.
+/// If a file cannot be read, the backend cannot train, no speed was measured, or too little time is left.
 pub fn fit(run: Run, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
     let config = run.config;
     let Some(deadline) = job.deadline else { return Ok(config.clone()) };
@@ -95,7 +95,14 @@ fn planned(config: &TrainConfig, n_clips: usize, seconds: f64, speed: Speed) -> 
     let [fewest, most] = EPOCHS;
     let epochs = (usable_s / (n_clips as f64 * example_s + validation_s)).floor().clamp(fewest, most);
     let for_steps_s = (usable_s / epochs - validation_s).max(0.0);
-    let n_examples = ((for_steps_s / example_s) as usize).clamp(config.batch_size, MOST_EXAMPLES);
+    let n_examples = (for_steps_s / example_s) as usize;
+    ensure!(
+        n_examples >= config.batch_size,
+        "{:.1} min are left, too few for {fewest} epochs of a step each: give more --minutes; from now on the data set is read \
+         faster",
+        seconds / 60.0
+    );
+    let n_examples = n_examples.min(MOST_EXAMPLES);
     Ok(TrainConfig {
         epochs: epochs as usize,
         epoch_examples: Some(n_examples),
@@ -142,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_speed_that_is_no_number_is_refused_and_no_plan_is_without_end() {
+    fn what_makes_no_plan_is_refused_and_no_plan_is_without_end() {
         let plan = |step_s, seconds| {
             planned(&TrainConfig::default(), 100, seconds, Speed { step_s, validation_s: 0.0 })
         };
@@ -150,11 +157,7 @@ mod tests {
             assert!(plan(wrong, 720.0).is_err(), "{wrong}");
         }
         assert_eq!(plan(1e-9, 600_000.0).unwrap().epoch_examples, Some(MOST_EXAMPLES));
-        let late = plan(0.1, 0.0).unwrap();
-        assert_eq!(
-            (late.epochs, late.epoch_examples),
-            (4, Some(64)),
-            "what cannot be shorter, after the deadline"
-        );
+        let late = plan(0.1, 0.3).unwrap_err().to_string();
+        assert!(late.starts_with("0.0 min are left, too few for 4 epochs"), "{late}");
     }
 }

@@ -113,6 +113,9 @@ impl<'a> SoundMaker<'a> {
         let whole = |weight| if self.other_words.is_empty() { 0 } else { weight };
         let [word, fast_or_slow, voices, drowned] = [word, fast_or_slow, voices, drowned].map(whole);
         let kinds = [word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned];
+        if kinds.iter().all(|weight| *weight == 0) {
+            return self.silence(rng);
+        }
         let waveform = match choose(&kinds, rng) {
             kind @ (0 | 1) => {
                 let speeds = (kind == 1).then_some(recipe.fast_or_slow);
@@ -192,14 +195,15 @@ impl<'a> SoundMaker<'a> {
     /// Lets a word before or after it, other voices, a room, noise and a telephone come between a word and its listener.
     fn surround(&self, waveform: &mut Waveform, rng: &mut impl Rng) -> Made<()> {
         let recipe = &self.recipe.speech;
-        if recipe.neighbour.probability.draw(rng) {
+        let has_others = !self.other_words.is_empty(); // a keyword beside another would be neither
+        if has_others && recipe.neighbour.probability.draw(rng) {
             let Neighbours { pause_s, level_db, .. } = recipe.neighbour;
             let (other, _) = self.other_word(rng)?;
             let is_before = rng.random();
             let neighbour = Neighbour { is_before, pause_s: pause_s.draw(rng), level_db: level_db.draw(rng) };
             neighbour.apply(waveform, other);
         }
-        if recipe.voices.probability.draw(rng) {
+        if has_others && recipe.voices.probability.draw(rng) {
             let Voices { count, snr_db, .. } = recipe.voices;
             mix(waveform, &self.voices(count.draw(rng), rng)?, snr_db.draw(rng));
         }
@@ -372,6 +376,12 @@ mod tests {
             let n_silent = sound.augmented.samples().iter().filter(|sample| **sample == 0.0).count();
             assert!(n_silent > N_SAMPLES / 2, "{n_silent} silent samples: more than a piece of a word");
         }
+
+        recipe.unknown.weights = UnknownWeights { drowned: 1, ..weights_of_nothing() };
+        recipe.silence.weights = SilenceWeights { zeros: 1, babble: 0, noise: 0 };
+        let sounds = SoundMaker::new(&dataset, &labels, &cache, &recipe, false);
+        let sound = sounds.unknown(|_| 0.0, &mut rng).unwrap();
+        assert!(sound.augmented.samples().iter().all(|sample| *sample == 0.0), "nothing else is left");
     }
 
     fn weights_of_nothing() -> UnknownWeights {

@@ -285,7 +285,7 @@ impl<'a> Trainer<'a> {
             seed: self.run.config.seed,
             epochs: self.epochs.len(),
             kept_epoch: EpochMetrics::kept(&self.epochs).map_or(0, |kept| kept.epoch),
-            recipe: Some(json!(self.run.config.recipe)),
+            recipe: Some(self.run.config.recipe.to_json()),
             validation: held_out.summary(),
             whole_validation: whole.summary(),
         }

@@ -124,7 +124,13 @@ fn a_run_begins_with_another_models_weights() {
     assert_eq!(mean.header.training.epochs, 0);
     let again = train(&data, &dir.path().join("mean"), &[&init[..], &["--epochs", "0"]].concat()).output();
     let error = String::from_utf8(again.unwrap().stderr).unwrap();
-    assert!(error.contains("model.safetensors is of an earlier run"), "{error}");
+    assert!(error.contains("model.safetensors is of an earlier run: name another --out"), "{error}");
+    let begun = train(&data, &dir.path().join("mean"), &["--epochs", "1", "--resume"]).output().unwrap();
+    let error = String::from_utf8_lossy(&begun.stderr);
+    assert!(
+        !begun.status.success() && error.contains("name another --out"),
+        "nothing to go on with: {error}"
+    );
 
     let out = dir.path().join("untrained");
     let refused = train(&data, &out, &["--epochs", "0"]).output().unwrap();
