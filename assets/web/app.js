@@ -17,7 +17,7 @@ import { showThreshold } from './threshold.js';
 import { Live, addFound, drawRecording, showFound } from './timeline.js';
 import { wav } from './wav.js';
 import { askThere, forTask, isOnDevice, move, settle, showWhere } from './where.js';
-import { clearProblem, fail, hint, listening, showHint, work } from './work.js';
+import { clearProblem, fail, forgive, hint, listening, showHint, whenIdle, work } from './work.js';
 
 const LONG_S = 2; // a longer file is searched, not cut to its loudest second
 const EXAMPLES = ['yes', 'stop', 'banana', 'noise', 'several'];
@@ -30,7 +30,7 @@ const state = {
   request: { path: 'predict', file: 'word.wav' },
   answer: null, // the last JSON
   talk: null, // what is being recorded
-  live: null, // what is listened to, or was
+  live: null, // what is listened to, until that is to end
 };
 
 const usual = () => state.info?.threshold ?? 0.5;
@@ -311,6 +311,9 @@ function hearing(live) {
     onScore({ label, confidence }) {
       if (state.current === live) $('now').textContent = say('now', name(label), percent(confidence, 0));
     },
+    onStop() {
+      state.live = null;
+    },
     onEnd(error) {
       stopBy(null);
       meter.reset();
@@ -415,7 +418,7 @@ $('copy').addEventListener('click', async () => {
 for (const button of document.querySelectorAll('[data-where]')) {
   button.addEventListener('click', () => arrive(move(button.dataset.where)));
 }
-addEventListener('wordslost', () => fail(new api.Refusal('wordsLost')));
+addEventListener('wordslost', () => whenIdle().then(() => fail(new api.Refusal('wordsLost'))));
 
 // What is asked before a place can answer waits for it, so that nothing has to give way to the move but the listening.
 async function arrive(arriving) {
@@ -432,8 +435,12 @@ async function arrive(arriving) {
   show();
 }
 
+const away = new api.Refusal('away');
 for (const button of document.querySelectorAll('[data-language]')) {
-  button.addEventListener('click', () => speakIn(button.dataset.language).then(show, () => fail(new api.Refusal('away'))));
+  button.addEventListener('click', () => speakIn(button.dataset.language).then(() => {
+    forgive(away);
+    show();
+  }, () => fail(away)));
 }
 
 setUpTeaching({
@@ -457,7 +464,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 async function begin() {
   meter.reset();
   await arrive(settle((info) => {
-    know(info);
+    if (info) know(info);
     show();
   }));
   if (!state.info) return;

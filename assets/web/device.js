@@ -37,10 +37,13 @@ async function newest() {
   const taught = kept && await load(kept).catch(() => undefined);
   if (taught) return taught;
   const fresh = await load(await shipped());
-  if (kept) { // that does not load, though the engine is well
-    await keep(fresh);
-    dispatchEvent(new Event('wordslost'));
-  }
+  if (!kept) return fresh;
+  return load(kept).catch(() => lose(fresh)); // the engine is well by now: it is the words that do not load
+}
+
+async function lose(fresh) {
+  await keep(fresh);
+  dispatchEvent(new Event('wordslost'));
   return fresh;
 }
 
@@ -178,7 +181,7 @@ async function detecting(sampleRate, query, tell) {
   const worker = new Worker(new URL('device/worker.js', import.meta.url), { type: 'module' });
   const { port1, port2 } = new MessageChannel();
   worker.onmessage = ({ data }) => tell(data);
-  worker.onerror = ({ message }) => tell({ error: message });
+  worker.onerror = ({ message }) => tell({ error: message || 'cannot load device/worker.js' });
   worker.postMessage({ port: port2, model: bytes, options: options(sampleRate, query) }, [port2]);
   return { send: (samples) => port1.postMessage(samples), close: () => worker.terminate() };
 }

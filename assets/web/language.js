@@ -20,8 +20,13 @@ function remembered() {
   }
 }
 
+let asked; // the language that was asked for last
+
 export async function speakIn(name) {
-  ({ words } = await LANGUAGES[name]());
+  asked = name;
+  const spoken = await LANGUAGES[name]();
+  if (asked !== name) return;
+  ({ words } = spoken);
   language = name;
   try {
     localStorage.setItem(KEY, name);

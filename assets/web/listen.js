@@ -9,26 +9,31 @@ const KEPT_S = 20;
 const LAST_WORDS_MS = 2000; // how long the server may take for what it still has to say
 
 // Listens until the function it returns is called, after which nothing runs; returns none if it could not begin.
-// `onBlock`, `onDetection(detection, samples, rate)` and `onScore` hear what comes, `onEnd(error)` that it is over.
-export async function listen(query, { onBlock, onDetection, onScore, onEnd }) {
+// `onBlock`, `onDetection(detection, samples, rate)` and `onScore` hear what comes, `onStop` that it is to end, and
+// `onEnd(error)` that it is over.
+export async function listen(query, { onBlock, onDetection, onScore, onStop, onEnd }) {
   let socket;
-  let over = false;
+  let ending; // what ends it, once
   const waiting = []; // blocks from before the socket was open
 
   const microphone = await open(hear, () => stop(new Refusal('NotFoundError')));
   const kept = new Ring(KEPT_S * microphone.rate);
 
   function hear(block) {
-    if (over) return;
+    if (ending) return;
     kept.push(block);
     onBlock(block);
     waiting.push(toInt16(block));
     while (socket && waiting.length) socket.send(waiting.shift());
   }
 
-  async function stop(error) {
-    if (over) return;
-    over = true;
+  const stop = (error) => {
+    ending ??= end(error);
+    return ending;
+  };
+
+  async function end(error) {
+    onStop();
     await microphone.close();
     if (socket?.readyState === WebSocket.OPEN) {
       socket.send('end');
@@ -64,7 +69,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onEnd }) {
     told[type]?.(event);
   };
   socket.onclose = lose;
-  if (!over) return stop;
+  if (!ending) return stop;
   socket.close(); // the microphone went while it was opening
   return undefined;
 }

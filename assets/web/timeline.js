@@ -47,8 +47,15 @@ function item(detection, counts, replay) {
 
 // There are no `samples` where the browser cannot read the file.
 export function drawRecording({ samples, answer }, counts) {
-  const bars = samples ? peaks(samples, nBars($('timeline'))) : [];
-  draw(bars, 0, answer.duration_s, answer.detections, counts);
+  draw(samples ? barsOf(samples) : [], 0, answer.duration_s, answer.detections, counts);
+}
+
+const made = new WeakMap(); // bars, by their samples, of which there are millions
+
+function barsOf(samples) {
+  const n = nBars($('timeline'));
+  if (made.get(samples)?.length !== n) made.set(samples, peaks(samples, n));
+  return made.get(samples);
 }
 
 // What is being listened to: the newest sound is at the right.

@@ -8,6 +8,7 @@ const KEY = 'where';
 let place = 'server';
 let chosen = place; // the place, once it can answer
 let settling; // what must be over before anything is asked: the choice of the place
+let another = awaited(); // another choice
 let refusal; // why a place that was chosen during the task could not be had
 let onDevice; // the module, once it is needed
 
@@ -24,9 +25,15 @@ async function device() {
 
 const answering = async (where) => (where === 'device' ? device() : server);
 
+function awaited() {
+  let come;
+  const promise = new Promise((resolve) => { come = resolve; });
+  return { promise, come };
+}
+
 // What answers: the place that was chosen last, for which this waits.
 async function there() {
-  while (settling) await settling;
+  while (settling) await Promise.race([settling, another.promise]);
   return answering(place);
 }
 
@@ -63,8 +70,8 @@ export async function teach(word, recordings, isKnown) {
   return teacher.teach(word, recordings);
 }
 
-// Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`, of
-// which `served` hears what the server's is.
+// Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`;
+// `served` hears that of the server, if it answers, as soon as the place is being taken.
 export async function settle(served) {
   settling = Promise.all([server.info().catch((error) => error), hasModel()]);
   const [fromServer, isOffered] = await settling;
@@ -74,7 +81,7 @@ export async function settle(served) {
   $('where').hidden = !isServed || !isOffered;
   $('developers').hidden = !isServed;
   const arriving = isOffered && (!isServed || remembered() === 'device') ? take('device') : fromServer;
-  if (isServed) served(fromServer);
+  served(isServed ? fromServer : undefined);
   return arriving;
 }
 
@@ -95,6 +102,8 @@ export async function move(to) {
 function take(to) {
   chosen = to;
   settling = arrive(to);
+  another.come();
+  another = awaited();
   return settling;
 }
 

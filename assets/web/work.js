@@ -22,6 +22,15 @@ export function clearProblem() {
   showHint();
 }
 
+// What went wrong has gone well since.
+export function forgive(error) {
+  if (problem?.errors.includes(error)) clearProblem();
+}
+
+export async function whenIdle() {
+  while (doing) await doing;
+}
+
 // `at` names the element beside the control that was used: on a phone another one may be out of sight.
 export function fail(errors, at = 'hint') {
   hint('ready');

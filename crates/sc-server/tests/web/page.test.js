@@ -290,13 +290,19 @@ test('gives up the microphone while it asks for it, and closes it if it comes la
   for (const button of ['#record', '#take', '#listen']) {
     const page = await asking();
     if (button === '#take') await onDevice(page);
+    const asks = () => (button === '#take'
+      ? page.waitForFunction(() => document.querySelector('#take').textContent === 'Say it now')
+      : hint(page, /^Allow the microphone/));
+    const gaveUp = () => (button === '#take'
+      ? page.waitForFunction(() => document.querySelector('#take').textContent === 'Hold and say it')
+      : hint(page, /^Hold and say a word$/));
     const start = async () => {
       await page.click(button);
-      await hint(page, button === '#take' ? /^Hold and say a word$/ : /^Allow the microphone/);
+      await asks();
     };
     await start();
     await page.click(button); // again
-    await hint(page, /^Hold and say a word$/);
+    await gaveUp();
     await start();
     await press(page, 'yes');
     await hears(page, /^Heard yes/);
@@ -395,6 +401,42 @@ test('holds what it hears while it listens to the threshold, and asks for more b
   assert.match(asked.at(-1), /&threshold=0$/);
   await page.click('#listen');
   assert.equal(await running(page), 0);
+});
+
+test('does not listen again once it was told to stop', async () => {
+  const page = await open();
+  let socket;
+  await page.routeWebSocket('**/stream?*', (route) => {
+    socket = route;
+    route.onMessage(() => {}); // the last words take their time
+  });
+  await page.click('#listen');
+  await hint(page, /^Say any of its words/);
+  await page.click('#listen');
+  await page.focus('#threshold');
+  await page.keyboard.press('Home');
+  await page.click('#listen'); // as one who thinks that it was not heard
+  socket.close();
+  await page.waitForSelector('#listen[aria-pressed=false]');
+  assert.equal(await running(page), 0);
+  assert.equal(await page.textContent('#recordingTitle'), 'Listening is over');
+});
+
+test('speaks the language that was chosen last', async () => {
+  const page = await open();
+  let come;
+  const coming = new Promise((go) => { come = go; });
+  await page.route('**/words-uk.js', async (route) => {
+    await coming;
+    await route.continue();
+  });
+  await page.click('[data-language=uk]');
+  await page.click('[data-language=en]');
+  const arrived = page.waitForResponse('**/words-uk.js');
+  come();
+  await arrived;
+  await page.evaluate(() => import('/words-uk.js'));
+  assert.equal(await page.getAttribute('html', 'lang'), 'en');
 });
 
 test('speaks both languages, the browser’s at first and the chosen one from then on', async () => {
@@ -728,6 +770,25 @@ test('answers on the device by the server’s model when the one with its words 
   await hears(page, /^Heard yes/);
 });
 
+test('keeps the words of the device when its engine fails once', async () => {
+  const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that
+  await onDevice(page);
+  await page.evaluate(async () => {
+    const { teach } = await import('/device.js');
+    const said = await (await fetch('/examples/banana.mp3')).blob();
+    await teach('banana', [0, 300, 600].map((cut) => said.slice(0, said.size - cut)));
+  });
+  let failed = false;
+  await page.route('**/*.wasm', (route) => {
+    if (failed) return route.continue();
+    failed = true;
+    return route.abort();
+  });
+  await page.reload();
+  await page.waitForSelector('#known >> text=banana');
+  assert(failed);
+});
+
 // Says a word of the examples, or nothing, `n` times to the page that is to be taught.
 async function says(page, word, n) {
   await page.evaluate((word) => { window.says = word; }, word);
@@ -969,11 +1030,15 @@ test('waits for the device that was chosen, and sends the server nothing meanwhi
 test('stays on the server when that is chosen while the device loads', async () => {
   const page = await open();
   await page.route('**/model.safetensors', (route, request) => (request.method() === 'GET' ? undefined : route.continue()));
-  await page.click('[data-where=device]');
-  await hint(page, /^Loading the recogniser…$/);
-  await page.click('[data-where=server]');
-  await hint(page, /^Hold and say a word$/);
-  assert.equal(await page.getAttribute('[data-where=server]', 'aria-pressed'), 'true');
+  for (const early of ['', 'stop']) { // what was asked before waits for the new choice
+    await page.click('[data-where=device]');
+    await hint(page, /^Loading the recogniser…$/);
+    if (early) await press(page, early);
+    await page.click('[data-where=server]');
+    if (early) await hears(page, /^Heard stop/);
+    else await hint(page, /^Hold and say a word$/);
+    assert.equal(await page.getAttribute('[data-where=server]', 'aria-pressed'), 'true');
+  }
   await press(page, 'yes');
   await hears(page, /^Heard yes/);
 });
@@ -1057,6 +1122,17 @@ test('says that the device failed while it listened, and leaves nothing running'
   await hint(page, /^The recogniser on this device failed/);
   assert.equal(await page.getAttribute('#listen', 'aria-pressed'), 'false');
   assert.equal(await running(page), 0);
+});
+
+test('says that the device failed when a part of it does not come', async () => {
+  const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that
+  await onDevice(page);
+  await page.route('**/device/worker.js', (route) => route.abort());
+  await page.click('#listen');
+  await hint(page, /^The recogniser on this device failed|^Something failed/);
+  assert.equal(await running(page), 0);
+  await press(page, 'several');
+  await hint(page, /^The recogniser on this device failed|^Something failed/, 'filesProblem');
 });
 
 test('listens on the device without a socket, and leaves nothing running', async () => {
