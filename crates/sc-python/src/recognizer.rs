@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyMapping, PyString};
+use pyo3::types::{PyBytes, PyIterator, PyMapping, PyString};
 use rayon::prelude::*;
 use sc_data::{Limits, SAMPLE_RATE_HZ};
 use sc_model::words::{Recording, Taught, forget, teach};
@@ -250,12 +250,17 @@ impl Recognizer {
     }
 }
 
-/// Returns the things that an iterable gives. A text would give its characters, and is refused.
+/// Returns the recordings that an iterable gives. One recording alone is refused: a text would give its characters, bytes
+/// numbers, and an array its samples.
 fn each<'py>(things: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
-    if things.is_instance_of::<PyString>() {
-        return Err(Error::new_err("str: expected a list of recordings, or another iterable"));
-    }
-    things.try_iter()
+    let dimensions = things.getattr("ndim").and_then(|n| n.extract::<usize>());
+    let is_one = things.is_instance_of::<PyString>()
+        || things.is_instance_of::<PyBytes>()
+        || things.hasattr("__fspath__")?
+        || dimensions.is_ok_and(|n| n < 2);
+    let given = if is_one { None } else { things.try_iter().ok() };
+    let kind = things.get_type().name()?;
+    given.ok_or_else(|| Error::new_err(format!("{kind}: expected a list of recordings, or another iterable")))
 }
 
 fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record, Taught)> {
