@@ -91,7 +91,7 @@ impl Classifier {
     /// Prepares a record, and checks by its self-test that it answers as it did when it was written.
     ///
     /// # Errors
-    /// [`Error::Record`] if the self-test fails, or if the answer to the quietest or the loudest sound is no number;
+    /// [`Error::Record`] if the self-test fails, or if its answer, or that to the quietest or the loudest sound, is no number;
     /// [`Error::Backend`] if this build leaves the backend out.
     pub fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
         let classifier = Self::untested(record, backend.check()?);
@@ -165,7 +165,7 @@ impl Classifier {
     }
 
     /// The backend that runs the network. It is [`Backend::Native`] where [`Backend::NativeInt8`] was asked for and the
-    /// processor has no instruction for it.
+    /// processor has no instruction for it, or the network has a kernel too large for it.
     pub fn backend(&self) -> Backend {
         self.backend
     }

@@ -12,7 +12,7 @@ use actix_cors::Cors;
 use actix_web::{
     HttpMessage,
     dev::ServiceRequest,
-    http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN},
+    http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN},
 };
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
@@ -119,9 +119,10 @@ impl Access {
         !self.origins.is_empty()
     }
 
-    /// Returns the headers that tell browsers which origins may ask.
-    pub(crate) fn cors(&self) -> Cors {
-        let cors = Cors::default().allow_any_method().allow_any_header().expose_any_header().max_age(3600);
+    /// Returns the headers that tell browsers which origins may ask, and which headers of an answer their pages may read.
+    pub(crate) fn cors(&self, readable: [HeaderName; 3]) -> Cors {
+        let cors =
+            Cors::default().allow_any_method().allow_any_header().expose_headers(readable).max_age(3600);
         self.origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
     }
 

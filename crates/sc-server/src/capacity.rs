@@ -19,13 +19,13 @@ pub struct Capacity {
     /// Jobs that run at once, each on a thread of its own.
     pub workers: NonZeroUsize,
     /// Requests that may wait for a worker. The next is refused at once, before its body is read. One client
-    /// gets about half of the places, see `Places`.
+    /// gets about half of the places, see `Shares`.
     pub queue: usize,
     /// Live streams at once. The next is refused. One client gets about half of them.
     pub streams: usize,
 }
 
-/// Bodies of the largest size that are kept at once.
+/// Bodies of the largest size that are kept at once: two of one client, see `Shares`.
 const LARGEST_BODIES: usize = 4;
 
 /// Least memory for bodies: twice the queue's number of clips of a second.

@@ -96,6 +96,9 @@ pub enum ApiError {
     /// The client sends more requests than it may.
     #[error("too many requests from you: try again in {wait_s} s")]
     RateLimit { wait_s: u64 },
+    /// Another client has asked for a reload, which goes on.
+    #[error("the model is being loaded again already: ask when that has ended")]
+    Reloading,
     /// The model could not be loaded again. The one before goes on answering.
     #[error("the model stays as it was")]
     Reload(#[source] sc_model::Error),
@@ -163,26 +166,31 @@ impl ApiError {
             Self::Key => "key",
             Self::Origin { .. } => "origin",
             Self::RateLimit { .. } => "rate_limit",
-            Self::Reload(_) => "reload",
+            Self::Reload(_) | Self::Reloading => "reload",
             Self::Words(_) => "words",
             Self::Internal(_) => "internal",
         }
     }
 
-    /// Returns the text for the client: the error and its causes, but not those of the server's own mistakes. A long one
-    /// is cut.
+    /// Returns the text for the client: the error and its causes, but not those of the server's own mistakes. Of a long
+    /// one the middle is left out: the client's words stand between what was wrong and what would be right.
     pub fn message(&self) -> String {
-        let mut message = match self {
+        match self {
             Self::Internal(_) => self.to_string(),
-            _ => with_causes(self),
-        };
-        if message.len() > MAX_MESSAGE {
-            message.truncate(message.floor_char_boundary(MAX_MESSAGE));
-            message.push('…');
-            message.shrink_to_fit();
+            // A text for each recording, which is no longer than it has to be.
+            Self::Words(WordsError::Teach(TeachError::TooFew { .. })) => with_causes(self),
+            _ => without_middle(with_causes(self)),
         }
-        message
     }
+}
+
+fn without_middle(message: String) -> String {
+    if message.len() <= MAX_MESSAGE {
+        return message;
+    }
+    let beginning = &message[..message.floor_char_boundary(MAX_MESSAGE / 2)];
+    let end = &message[message.ceil_char_boundary(message.len() - MAX_MESSAGE / 2)..];
+    format!("{beginning}…{end}")
 }
 
 impl From<MultipartError> for ApiError {
@@ -209,7 +217,7 @@ impl ResponseError for ApiError {
             Self::TooLarge { .. } | Self::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Audio(error) => audio_status(error),
-            Self::Busy | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Stopping | Self::Reloading => StatusCode::SERVICE_UNAVAILABLE,
             Self::Deadline { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Key => StatusCode::UNAUTHORIZED,
             Self::Origin { .. } => StatusCode::FORBIDDEN,
@@ -332,9 +340,11 @@ mod tests {
     #[test]
     fn what_a_client_has_sent_is_cut_in_its_error() {
         for letter in ["x", "ї"] {
-            let message = ApiError::Inference(letter.repeat(10_000)).message();
-            assert!((MAX_MESSAGE - 1..=MAX_MESSAGE + 3).contains(&message.len()), "{}", message.len());
-            assert!(message.ends_with('…'));
+            let words = letter.repeat(10_000);
+            let message = ApiError::Query(format!("unknown field {words}, expected `threshold`")).message();
+            assert!((MAX_MESSAGE..=MAX_MESSAGE + 3).contains(&message.len()), "{}", message.len());
+            assert!(message.starts_with("query: unknown field ") && message.contains('…'), "{message}");
+            assert!(message.ends_with(", expected `threshold`"), "{message}");
         }
     }
 

@@ -165,9 +165,9 @@ pub fn run(listener: TcpListener, service: Service) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
+            .wrap(Condition::new(state.access.is_shared(), state.access.cors(routes::readable_headers())))
             .wrap(routes::security_headers())
-            .wrap(from_fn(observe::observe))
-            .wrap(Condition::new(state.access.is_shared(), state.access.cors())) // outermost: it names all headers
+            .wrap(from_fn(observe::observe)) // outermost: what the others answer is counted, too
             .configure(routes::routes)
     })
     .on_connect(admission::on_connect)

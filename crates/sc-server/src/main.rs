@@ -55,7 +55,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let server = run(listener, service)?;
 
     let (handle, drain) = (server.handle(), settings.drain());
-    let stop = spawn(async move {
+    let mut stop = spawn(async move {
         if let Err(error) = stop_asked().await {
             return tracing::error!("signals cannot be received: {error}");
         }
@@ -63,14 +63,23 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         lifecycle.stop();
         tokio::select! {
             () = sleep(drain) => {}
-            _ = stop_asked() => tracing::info!("asked again: stopping at once"),
+            _ = stop_asked() => tracing::info!("asked again: no longer waiting for the drain"),
         }
         lifecycle.close();
-        tokio::join!(handle.stop(true), lifecycle.left());
+        tokio::select! {
+            _ = async { tokio::join!(handle.stop(true), lifecycle.left()) } => {}
+            _ = stop_asked() => tracing::info!("asked again: stopping at once"),
+        }
     });
     spawn(reload_when_asked(model, certificate));
-    server.await.context("the server failed")?;
-    stop.await.context("the server stopped by itself")
+    tokio::select! {
+        ended = server => {
+            ended.context("the server failed")?;
+            stop.await
+        }
+        by_signal = &mut stop => by_signal,
+    }
+    .context("the server stopped by itself")
 }
 
 /// Waits for Ctrl-C, or for SIGTERM, which `docker stop` sends.

@@ -7,6 +7,8 @@ use prometheus::{
     core::Collector, exponential_buckets, process_collector::ProcessCollector,
 };
 
+use crate::error::ApiError;
+
 /// A part of the work on audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -53,7 +55,7 @@ pub struct Snapshot<'a> {
     pub n_streams: usize,
     /// Words that were taught.
     pub n_taught: usize,
-    /// Digest of the current model's header, which holds its answer to the self-test and its taught words.
+    /// Digest of the current model's record, taught words included.
     pub model_digest: &'a str,
     /// Digest of the data that the current model was trained on.
     pub data_digest: &'a str,
@@ -62,7 +64,7 @@ pub struct Snapshot<'a> {
 }
 
 impl Metrics {
-    /// Makes all metrics. A series with labels begins when it is first counted.
+    /// Makes all metrics. A series with labels begins when it is first counted, but for the refusals of a full queue.
     ///
     /// # Panics
     /// Never: the names and labels below are valid and differ.
@@ -100,6 +102,8 @@ impl Metrics {
             ),
             registry,
         };
+        // Of a series that begins with its first count, that count is no increase: a first full queue would not be seen.
+        metrics.rejected.with_label_values(&[ApiError::Busy.reason()]);
         let process = Box::new(ProcessCollector::for_self());
         metrics.registry.register(process).expect("names of its own");
         metrics

@@ -6,10 +6,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use sc_data::with_causes;
+use sc_data::{Sha256Digest, with_causes};
 use sc_model::{
     Backend, Classifier, Error, Record,
-    words::{Recording, Taught, TeachError, check_name, forget, teach},
+    words::{Recording, Taught, TeachError, check_most, check_name, forget, teach},
 };
 
 use crate::error::{ApiError, WordsError};
@@ -27,19 +27,11 @@ pub struct ModelSource {
 }
 
 impl ModelSource {
-    /// Loads the record and runs its self-test.
-    ///
-    /// # Errors
-    /// As [`Record::load`] and [`Classifier::new`].
-    pub(crate) fn load(&self) -> Result<Classifier, Error> {
-        Classifier::new(&self.record()?, self.backend)
-    }
-
     /// Loads the record.
     ///
     /// # Errors
     /// As [`Record::load`].
-    pub(crate) fn record(&self) -> Result<Record, Error> {
+    fn record(&self) -> Result<Record, Error> {
         self.current_file().map_or_else(Record::shipped, Record::load)
     }
 
@@ -61,11 +53,25 @@ impl fmt::Display for ModelSource {
 /// The model that answers.
 pub struct Model {
     source: ModelSource,
-    current: RwLock<Arc<Classifier>>,
+    current: RwLock<Current>,
     /// Held from the read of a file to the exchange of the model: nobody brings a model back that has been replaced.
     writer: Mutex<()>,
     /// Held while a client has the model loaded again. It is free again after a panic, too.
     reloading: tokio::sync::Mutex<()>,
+}
+
+/// A record that passed its self-test.
+struct Current {
+    classifier: Arc<Classifier>,
+    /// Of the record's bytes, taught words included.
+    digest: Sha256Digest,
+}
+
+impl Current {
+    fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
+        let digest = Sha256Digest::of(&record.to_bytes()?);
+        Ok(Self { classifier: Arc::new(Classifier::new(record, backend)?), digest })
+    }
 }
 
 impl Model {
@@ -74,7 +80,7 @@ impl Model {
     /// # Errors
     /// As [`Record::load`] and [`Classifier::new`].
     pub fn load(source: ModelSource) -> Result<Self, Error> {
-        let current = RwLock::new(Arc::new(source.load()?));
+        let current = RwLock::new(Current::new(&source.record()?, source.backend)?);
         Ok(Self { source, current, writer: Mutex::new(()), reloading: tokio::sync::Mutex::default() })
     }
 
@@ -85,7 +91,13 @@ impl Model {
 
     /// Returns the classifier that answers now. A request keeps the one that it began with.
     pub(crate) fn current(&self) -> Arc<Classifier> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        self.current_and_digest().0
+    }
+
+    /// Returns the same, and the digest of its record, by which models are told apart.
+    pub(crate) fn current_and_digest(&self) -> (Arc<Classifier>, Sha256Digest) {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&current.classifier), current.digest)
     }
 
     /// Loads the model again, aside. If it passes its self-test, it takes the place of the current one.
@@ -94,17 +106,18 @@ impl Model {
     /// As [`load`](Self::load). The current model then goes on answering.
     pub fn reload(&self) -> Result<Arc<Classifier>, Error> {
         let _writer = self.writer();
-        let fresh = Arc::new(self.source.load()?);
-        self.replace(Arc::clone(&fresh));
-        Ok(fresh)
+        let fresh = Current::new(&self.source.record()?, self.source.backend)?;
+        let classifier = Arc::clone(&fresh.classifier);
+        self.replace(fresh);
+        Ok(classifier)
     }
 
     /// Does the same for a client. Of many that ask at once, one is served: each would hold a thread.
     ///
     /// # Errors
-    /// [`ApiError::Busy`] while another client's reload goes on; [`ApiError::Reload`].
+    /// [`ApiError::Reloading`] while another client's reload goes on; [`ApiError::Reload`].
     pub(crate) fn reload_alone(&self) -> Result<Arc<Classifier>, ApiError> {
-        let _alone = self.reloading.try_lock().map_err(|_| ApiError::Busy)?;
+        let _alone = self.reloading.try_lock().map_err(|_| ApiError::Reloading)?;
         self.reload().map_err(ApiError::Reload)
     }
 
@@ -121,14 +134,13 @@ impl Model {
         self.change(|record| teach(record, name, recordings))
     }
 
-    /// Refuses a name that no word can be taught by.
+    /// Refuses a name that no word can be taught by, and more recordings than teach one, before they are decoded.
     ///
     /// # Errors
     /// [`ApiError::Words`].
-    pub(crate) fn check_name(&self, name: &str) -> Result<(), ApiError> {
-        check_name(&self.current().header().labels, name)
-            .map(drop)
-            .map_err(|error| WordsError::Teach(error).into())
+    pub(crate) fn check_word(&self, name: &str, n_recordings: usize) -> Result<(), ApiError> {
+        let name = check_name(&self.current().header().labels, name);
+        name.and_then(|_| check_most(n_recordings)).map_err(|error| WordsError::Teach(error).into())
     }
 
     /// Forgets the taught word `name`.
@@ -160,12 +172,12 @@ impl Model {
         let _writer = self.writer();
         let record = self.source.record().map_err(ApiError::internal)?;
         let (changed, report) = change(&record).map_err(WordsError::Teach)?;
-        let fresh = Classifier::new(&changed, self.source.backend).map_err(ApiError::internal)?;
+        let fresh = Current::new(&changed, self.source.backend).map_err(ApiError::internal)?;
         if let Err(error) = changed.save(file) {
             tracing::error!("the words stay as they were: {}", with_causes(&error));
             return Err(WordsError::Unsaved.into());
         }
-        self.replace(Arc::new(fresh));
+        self.replace(fresh);
         Ok(report)
     }
 
@@ -173,7 +185,21 @@ impl Model {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn replace(&self, fresh: Arc<Classifier>) {
+    fn replace(&self, fresh: Current) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_client_at_a_time_has_the_model_loaded_again() {
+        let model = Model::load(ModelSource { file: None, words: None, backend: Backend::Native }).unwrap();
+        let other = model.reloading.try_lock().unwrap();
+        assert!(matches!(model.reload_alone(), Err(ApiError::Reloading)));
+        drop(other);
+        assert!(model.reload_alone().is_ok());
     }
 }

@@ -28,7 +28,7 @@ const QUIET: [&str; 6] = [
 ];
 
 /// Names a request in the client's log and in this server's.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id that is taken, in bytes: longer than any program makes.
 const MAX_ID: usize = 128;
@@ -61,8 +61,9 @@ pub async fn observe(
     }
     let may_retry = error.is_some_and(|error| error.retry_after().is_some());
     if !may_retry && !QUIET.contains(&route) {
-        // The names of taught words are labels.
-        let path = if route == paths::WORD { route } else { path.as_str() };
+        // The names of taught words are labels, also in a path that is not served.
+        let names_a_word = path.starts_with(paths::WORDS) && route != paths::WORDS;
+        let path = if names_a_word { paths::WORD } else { path.as_str() };
         let id = id.to_str().unwrap_or_default();
         tracing::info!(client, %method, path, status, ms = milliseconds(time), request_id = id);
     }

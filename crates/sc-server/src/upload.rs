@@ -148,16 +148,22 @@ pub async fn read_body(
         (body, pool.places().take(&client))
     };
     let body = body.unwrap_or(Err(ApiError::TooSlow { limit }));
-    let (mut body, place) = match body.and_then(|body| Ok((body, place?))) {
-        Err(refusal @ ApiError::Busy) => return Err(refuse(request, stream::empty(), refusal).await),
-        whole => whole?,
-    };
+    let (mut body, place) = slowed(request, body.and_then(|body| Ok((body, place?)))).await?;
     if let Some(packing) = Packing::of(request.headers())? {
         let unpacked = pool.memory().body(&client, max_bytes);
-        body = pool.run(place.clone(), move |_| packing.unpack(&body, unpacked)).await??;
+        let unpacked = pool.run(place.clone(), move |_| packing.unpack(&body, unpacked)).await;
+        body = slowed(request, unpacked.flatten()).await?;
     }
     let (body, share) = body.into_parts();
     Ok((body, place.with_body(share)))
+}
+
+/// Holds back the refusal of a request whose body has been read.
+async fn slowed<T>(request: &HttpRequest, result: Result<T, ApiError>) -> Result<T, ApiError> {
+    match result {
+        Err(refusal @ ApiError::Busy) => Err(refuse(request, stream::empty(), refusal).await),
+        other => other,
+    }
 }
 
 /// Parses a body: at once if it is short, else in its turn on the pool, where nobody else waits for that.

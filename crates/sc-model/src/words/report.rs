@@ -114,7 +114,7 @@ pub enum TeachError {
     #[error(transparent)]
     Name(#[from] sc_data::DatasetError),
     /// The label exists.
-    #[error("the model knows `{0}` already: forget it first, or choose another name")]
+    #[error("the model knows `{0}` already: choose another name, or forget it first if it was taught")]
     Known(String),
     /// No taught word has this name.
     #[error("`{name}` is no taught word: {known}")]

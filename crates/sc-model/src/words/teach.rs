@@ -145,7 +145,11 @@ fn usable(heard: impl Iterator<Item = Heard>) -> (Vec<Take>, Vec<LeftOut>) {
     (takes, left_out)
 }
 
-fn check_most(given: usize) -> Result<(), TeachError> {
+/// Refuses more recordings than are compared with each other.
+///
+/// # Errors
+/// [`TeachError::TooMany`].
+pub fn check_most(given: usize) -> Result<(), TeachError> {
     if given > *N_RECORDINGS.end() { Err(TeachError::TooMany(given)) } else { Ok(()) }
 }
 

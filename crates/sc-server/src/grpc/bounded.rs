@@ -21,6 +21,9 @@ const MOST_OTHERS: usize = 100;
 /// The tags of messages within messages: `inputs`, their `contents`, and `outputs`.
 const NESTED: [u32; 2] = [5, 6];
 
+/// The tag of an input's shape, whose sizes may be one part together: at least a byte each.
+const SHAPE: u32 = 3;
+
 /// Writes messages of type `R`, and reads those of type `Q`.
 pub struct BoundedCodec<R, Q>(PhantomData<(R, Q)>);
 
@@ -61,32 +64,32 @@ impl<Q: Message + Default> Decoder for BoundedDecoder<Q> {
     }
 }
 
-/// Counts the fields of a message that have a length, and those of messages in it, down to the contents of a tensor. It
+/// Counts the fields of a message and of messages in it, down to the contents of a tensor, of which samples are none. It
 /// counts as far as the bytes are a message: so far they would be read.
 fn n_parts(mut message: &[u8], depth: usize) -> usize {
     let mut n = 0;
     while let Some((tag, part)) = next_part(&mut message) {
-        n += 1;
-        if depth < 2 && NESTED.contains(&tag) {
-            n += n_parts(part, depth + 1);
-        }
+        n += match part {
+            None if depth == 2 => 0,
+            Some(part) if depth < 2 && NESTED.contains(&tag) => 1 + n_parts(part, depth + 1),
+            Some(part) if depth == 1 && tag == SHAPE => part.len(),
+            _ => 1,
+        };
     }
     n
 }
 
-/// Returns the next field with a length, and its tag.
-fn next_part<'a>(message: &mut &'a [u8]) -> Option<(u32, &'a [u8])> {
-    loop {
-        let (tag, wire_type) = decode_key(message).ok()?;
-        if wire_type != WireType::LengthDelimited {
-            skip_field(wire_type, tag, message, DecodeContext::default()).ok()?;
-            continue;
-        }
-        let len = usize::try_from(decode_varint(message).ok()?).ok()?;
-        let (part, rest) = message.split_at_checked(len)?;
-        *message = rest;
-        return Some((tag, part));
+/// Returns the tag of the next field, and its bytes if it has a length.
+fn next_part<'a>(message: &mut &'a [u8]) -> Option<(u32, Option<&'a [u8]>)> {
+    let (tag, wire_type) = decode_key(message).ok()?;
+    if wire_type != WireType::LengthDelimited {
+        skip_field(wire_type, tag, message, DecodeContext::default()).ok()?;
+        return Some((tag, None));
     }
+    let len = usize::try_from(decode_varint(message).ok()?).ok()?;
+    let (part, rest) = message.split_at_checked(len)?;
+    *message = rest;
+    Some((tag, Some(part)))
 }
 
 #[cfg(test)]
@@ -109,6 +112,15 @@ mod tests {
         };
         // The input, its name, contents, samples and recordings; the output, its name and parameter; raw contents.
         assert_eq!(n_parts(&request.encode_to_vec(), 0), 1 + 3 + 500 + 1 + 2 + 30);
+    }
+
+    #[test]
+    fn the_sizes_of_a_shape_are_parts() {
+        let input = Tensor { shape: vec![1; 2_000], ..Tensor::default() };
+        let request = InferRequest { inputs: vec![input], ..InferRequest::default() };
+        assert_eq!(n_parts(&request.encode_to_vec(), 0), 1 + 2_000);
+        // Not packed: two of one byte each in an input of four bytes.
+        assert_eq!(n_parts(&[0x2a, 4, 0x18, 1, 0x18, 1], 0), 1 + 2);
     }
 
     #[test]

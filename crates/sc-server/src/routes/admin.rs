@@ -7,8 +7,6 @@ use actix_web::{
     web::{self, Data},
 };
 
-use sc_data::Sha256Digest;
-
 use super::info::Description;
 use crate::{
     access::text,
@@ -27,9 +25,8 @@ use crate::{
     )
 )]
 pub async fn metrics(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let classifier = state.model.current();
-    let header = classifier.header();
-    let digest = Sha256Digest::of(&serde_json::to_vec(header).map_err(ApiError::internal)?).to_string();
+    let (classifier, digest) = state.model.current_and_digest();
+    let (header, digest) = (classifier.header(), digest.to_string());
     let pool = state.recogniser.pool();
     let now = Snapshot {
         n_waiting: pool.n_waiting(),

@@ -16,11 +16,12 @@ use std::future::{Ready, ready};
 
 use actix_web::{
     FromRequest, Handler, HttpResponse, Resource, Responder,
+    http::header::{HeaderName, RETRY_AFTER},
     middleware::DefaultHeaders,
     web::{self, ServiceConfig},
 };
 
-use crate::{access::Audience, error::ApiError, paths, route::Route};
+use crate::{access::Audience, error::ApiError, observe::REQUEST_ID, paths, route::Route};
 
 /// A path, and the function that makes its resource.
 type Served = (&'static str, fn(&'static str) -> Resource);
@@ -92,6 +93,11 @@ pub fn security_headers() -> DefaultHeaders {
         .add(("Permissions-Policy", "microphone=(self)"))
         .add(("Referrer-Policy", "no-referrer"))
         .add(("X-Content-Type-Options", "nosniff"))
+}
+
+/// Returns the headers of answers that pages of other origins may read.
+pub fn readable_headers() -> [HeaderName; 3] {
+    [REQUEST_ID, RETRY_AFTER, HeaderName::from_static(inference::HEADER_LENGTH)]
 }
 
 fn get<F, Args>(path: &str, handler: F) -> Resource

@@ -198,6 +198,7 @@ fn a_refused_body_that_crawls_is_read_no_longer_than_others() {
 }
 
 /// Connects as a client at another address of this machine.
+#[cfg(target_os = "linux")]
 fn connect_from(ip: [u8; 4], server: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((ip, 0)).into()).unwrap();

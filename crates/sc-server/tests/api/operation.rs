@@ -245,9 +245,17 @@ fn pages_of_named_origins_alone_may_ask() {
     let allowed = server.get_with("/info", "Origin", "https://example.org");
     assert_eq!(allowed.headers()["Access-Control-Allow-Origin"], "https://example.org");
     let readable = allowed.headers()["Access-Control-Expose-Headers"].to_str().unwrap();
-    assert!(readable.contains("x-request-id"), "{readable}");
+    for header in ["x-request-id", "retry-after", "inference-header-content-length"] {
+        assert!(readable.contains(header), "{readable}");
+    }
     let other = server.get_with("/info", "Origin", "https://example.com");
     assert!(!other.headers().contains_key("Access-Control-Allow-Origin"));
+    let asks =
+        client().request(Method::OPTIONS, server.url("/predict")).header("Origin", "https://example.com");
+    let asked = asks.header("Access-Control-Request-Method", "POST").send().unwrap();
+    assert!(asked.status() == 400 && asked.headers().contains_key("x-request-id"), "{asked:?}");
+    let counted = "sc_http_requests_total{route=\"none\",status=\"400\"} 1";
+    assert!(server.get("/metrics").text().unwrap().contains(counted));
     let closed = TestServer::start().get_with("/info", "Origin", "https://example.org");
     assert!(!closed.headers().contains_key("Access-Control-Allow-Origin"));
 }

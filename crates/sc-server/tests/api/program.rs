@@ -59,6 +59,12 @@ impl Program {
         self.log.take().unwrap().join().unwrap()
     }
 
+    /// Waits for the end, and returns what it has logged.
+    pub fn log_at_end(mut self) -> String {
+        self.child.wait().unwrap();
+        self.log.take().unwrap().join().unwrap()
+    }
+
     /// Waits for the end.
     pub fn join(mut self) -> ExitStatus {
         self.child.wait().unwrap()

@@ -14,6 +14,8 @@ use tungstenite::{connect, protocol::frame::coding::CloseCode};
 use crate::{
     detect::{closed, event},
     helpers::{TestServer, service, wav},
+    limits::head,
+    program::Program,
 };
 
 #[test]
@@ -41,6 +43,23 @@ fn a_request_in_flight_is_answered_before_the_server_stops() {
 
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     server.join().unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn a_second_signal_waits_for_nobody() {
+    let program = Program::start(&[]);
+    let mut crawling = TcpStream::connect(program.address).unwrap();
+    crawling.write_all(head(1_000_000).as_bytes()).unwrap();
+    thread::sleep(Duration::from_millis(200)); // until the server has begun on it
+    program.signal("TERM");
+    thread::sleep(Duration::from_millis(300)); // until it waits for that
+    program.signal("INT");
+
+    let log = program.log_at_end();
+
+    assert!(log.contains("asked again: stopping at once"), "{log}");
+    drop(crawling);
 }
 
 #[test]

@@ -126,6 +126,7 @@ fn what_cannot_be_taught_is_refused_and_changes_nothing() {
     let broken = [five("stop")[..2].to_vec(), vec![b"no sound".to_vec()]].concat();
     for (name, clips, status, part) in [
         ("lamp", broken, 422, "not an audio file"),
+        ("lamp", vec![b"no sound".to_vec(); 50], 422, "; 50: not an audio file"),
         ("yes", five("stop"), 409, "knows `yes` already"),
         ("a%2Fb", five("stop"), 422, "cannot be the name"),
         ("_unknown_", five("stop"), 422, "cannot be the name"),
@@ -134,7 +135,22 @@ fn what_cannot_be_taught_is_refused_and_changes_nothing() {
         let (got, body) = put(&server, name, clips);
         assert!(got == status && body["error"].as_str().unwrap().contains(part), "{name}: {got} {body}");
     }
+    let n_decoded = "sc_stage_seconds_count{stage=\"decode\"} 2"; // of the first word: nothing else was worth it
+    assert!(server.get("/metrics").text().unwrap().contains(n_decoded));
     assert!(!file.exists());
+}
+
+#[test]
+fn a_name_taught_by_other_recordings_is_another_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = teaching(&dir.path().join("words.safetensors"));
+    let model_of = |timbre: &str| {
+        assert_eq!(put(&server, "lamp", five(timbre)).0, 200);
+        let metrics = server.get("/metrics").text().unwrap();
+        assert_eq!(server.request(Method::DELETE, "/words/lamp").status(), 204);
+        metrics.lines().find(|line| line.starts_with("sc_model_info{")).unwrap().to_owned()
+    };
+    assert_ne!(model_of("stop"), model_of("no"));
 }
 
 #[test]
@@ -159,7 +175,9 @@ fn a_file_that_cannot_be_read_is_the_servers_own_mistake() {
     for answer in [taught, record] {
         assert_eq!(answer, (500, error("the server failed to answer: its log says why")));
     }
+    assert_eq!(client().get(program.url("/words/lamp/shade")).send().unwrap().status(), 404);
     let log = program.log_after_kill();
+    assert!(!log.contains("lamp"), "a word that is taught is not logged: {log}");
     assert_eq!(log.matches("not a usable model").count(), 2, "each is logged once: {log}");
 }
 

@@ -16,7 +16,7 @@ use sc_model::Prediction;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::tensor::{HEADER_LENGTH, respond};
+use self::tensor::respond;
 use crate::{
     ModelName,
     error::{AccessErrors, ApiError, AudioErrors, Body},
@@ -28,6 +28,7 @@ use crate::{
 pub use self::request::Inference;
 #[cfg(feature = "grpc")]
 pub use self::request::{Input, InputParameters, Wanted, WantedParameters};
+pub use self::tensor::HEADER_LENGTH;
 
 /// The only version that is served. For another model there is another server.
 pub const VERSION: &str = "1";

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::ApiError;
 
 /// The header that gives the length of the JSON before binary tensors.
-pub const HEADER_LENGTH: &str = "Inference-Header-Content-Length";
+pub const HEADER_LENGTH: &str = "inference-header-content-length";
 
 /// A tensor of the response.
 pub struct Output {
