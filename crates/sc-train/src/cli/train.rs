@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 #[cfg(feature = "flex")]
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, bail};
 #[cfg(feature = "flex")]
-use anyhow::anyhow;
-use anyhow::{Result, bail, ensure};
+use anyhow::{anyhow, ensure};
 use clap::Args;
 #[cfg(feature = "flex")]
 use sc_data::{Labels, Sha256Digest, Split};
