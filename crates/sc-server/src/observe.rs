@@ -62,7 +62,7 @@ pub async fn observe(
     let may_retry = error.is_some_and(|error| error.retry_after().is_some());
     if !may_retry && !QUIET.contains(&route) {
         // The names of taught words are labels, also in a path that is not served.
-        let names_a_word = path.starts_with(paths::WORDS) && route != paths::WORDS;
+        let names_a_word = path.strip_prefix(paths::WORDS).is_some_and(|name| name.starts_with('/'));
         let path = if names_a_word { paths::WORD } else { path.as_str() };
         let id = id.to_str().unwrap_or_default();
         tracing::info!(client, %method, path, status, ms = milliseconds(time), request_id = id);
