@@ -31,6 +31,7 @@ const state = {
   answer: null, // the last JSON
   talk: null, // what is being recorded
   live: null, // what is listened to, until that is to end
+  listens: false, // as was asked for last
 };
 
 const usual = () => state.info?.threshold ?? 0.5;
@@ -275,7 +276,18 @@ function stopBy(stop) {
   showListening();
 }
 
-const startListening = () => work(async () => {
+function stopListening() {
+  state.listens = false;
+  return listening.stop?.();
+}
+
+function startListening() {
+  state.listens = true;
+  return work(beginListening);
+}
+
+async function beginListening() {
+  if (!state.listens) throw new api.Refusal('givenUp'); // while what went before ended
   hint('allow');
   stopBy(api.giveUp); // until the microphone is open
   try {
@@ -292,7 +304,7 @@ const startListening = () => work(async () => {
   }
   showResults();
   showCode();
-});
+}
 
 // Hears what comes while it listens.
 function hearing(live) {
@@ -342,10 +354,10 @@ function heard(live, detection, sound) {
 
 onHold($('record'), press, () => state.talk?.release());
 
-$('listen').addEventListener('click', () => (listening.stop ? listening.stop() : startListening()));
-addEventListener('pagehide', () => listening.stop?.());
+$('listen').addEventListener('click', () => (listening.stop ? stopListening() : startListening()));
+addEventListener('pagehide', stopListening);
 addEventListener('keydown', ({ key }) => {
-  if (key === 'Escape') listening.stop?.();
+  if (key === 'Escape') stopListening();
 });
 
 $('file').addEventListener('change', ({ target }) => {
@@ -425,9 +437,10 @@ async function arrive(arriving) {
   clearProblem();
   show();
   try {
-    const [info] = await Promise.all([arriving, listening.stop?.()]);
+    const [info] = await Promise.all([arriving, stopListening()]);
     if (info) know(info);
   } catch (error) {
+    await listening.stop?.(); // whose end has words of its own
     fail(error);
   }
   await refreshTeaching();

@@ -181,7 +181,7 @@ async function detecting(sampleRate, query, tell) {
   const worker = new Worker(new URL('device/worker.js', import.meta.url), { type: 'module' });
   const { port1, port2 } = new MessageChannel();
   worker.onmessage = ({ data }) => tell(data);
-  worker.onerror = ({ message }) => tell({ error: message || 'cannot load device/worker.js' });
+  worker.onerror = ({ message }) => tell({ error: message || true }); // without one if it does not load
   worker.postMessage({ port: port2, model: bytes, options: options(sampleRate, query) }, [port2]);
   return { send: (samples) => port1.postMessage(samples), close: () => worker.terminate() };
 }

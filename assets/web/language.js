@@ -24,7 +24,9 @@ let asked; // the language that was asked for last
 
 export async function speakIn(name) {
   asked = name;
-  const spoken = await LANGUAGES[name]();
+  const spoken = await LANGUAGES[name]().catch((error) => {
+    if (asked === name) throw error;
+  });
   if (asked !== name) return;
   ({ words } = spoken);
   language = name;

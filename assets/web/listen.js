@@ -34,7 +34,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onStop, onE
 
   async function end(error) {
     onStop();
-    await microphone.close();
+    await microphone.close().catch(() => {}); // its tracks have ended all the same
     if (socket?.readyState === WebSocket.OPEN) {
       socket.send('end');
       await Promise.race([

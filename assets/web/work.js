@@ -1,6 +1,6 @@
 // One thing at a time: what is being done, what the page says of it, and what went wrong.
 
-import { giveUp } from './api.js';
+import { giveUp, yielding } from './api.js';
 import { $ } from './dom.js';
 import { has, say } from './language.js';
 import { beginTask, isLoading } from './where.js';
@@ -66,9 +66,9 @@ export async function work(task, at) {
 async function run(task, at) {
   beginTask();
   clearProblem();
-  if (listening.stop) await listening.stop(); // at once if not, so that what is pressed can be released
   $('ask').classList.add('busy');
   try {
+    if (listening.stop) await yielding(listening.stop()); // at once if not, so that what is pressed can be released
     await task();
   } catch (error) {
     fail(error, at);

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Aside, DatasetError, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::is_noise,
-    decode, with_causes,
+    decode, printable, with_causes,
 };
 
 /// The first bytes of the file. The version at their end changes with anything that changes the samples.
@@ -98,14 +98,17 @@ impl SampleCache {
 
     /// Returns true if no file without samples can be decoded by now, and then names each with the reason.
     fn has_all_readable(&self, dataset: &SpeechCommands) -> bool {
-        let without = paths(dataset).enumerate().filter(|(file, _)| self.range(*file).is_empty());
-        let decoded: Vec<_> = without.map(|(_, path)| (path, decode_one(dataset, path))).collect();
-        let is_left_out = |(_, decoded): &(_, Decoded)| decoded.as_ref().map_or(true, Vec::is_empty);
-        let has_all = decoded.iter().all(is_left_out);
-        for (path, decoded) in decoded.into_iter().filter(|_| has_all) {
+        let mut left_out = Vec::new();
+        for (_, path) in paths(dataset).enumerate().filter(|(file, _)| self.range(*file).is_empty()) {
+            match decode_one(dataset, path) {
+                Ok(samples) if !samples.is_empty() => return false,
+                decoded => left_out.push((path, decoded)),
+            }
+        }
+        for (path, decoded) in left_out {
             or_left_out(path, decoded);
         }
-        has_all
+        true
     }
 
     fn check_published(&self, dataset: &SpeechCommands) -> Result<(), DatasetError> {
@@ -295,7 +298,11 @@ fn decode_one(dataset: &SpeechCommands, path: &Path) -> Decoded {
 /// Returns the samples of a file. One that cannot be decoded has none, and is named in a warning.
 fn or_left_out(path: &Path, decoded: Decoded) -> Vec<i16> {
     decoded.unwrap_or_else(|error| {
-        tracing::warn!("left out: {}: {}", path.display(), with_causes(error.as_ref()));
+        tracing::warn!(
+            "left out: {}: {}",
+            printable(&path.display().to_string()),
+            with_causes(error.as_ref())
+        );
         Vec::new()
     })
 }

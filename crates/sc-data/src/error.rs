@@ -21,7 +21,9 @@ pub enum Error {
         format: &'static str,
     },
     /// The file is of a format that is read, but its beginning or its table of samples is not there or unusual.
-    #[error("{format} that is cut off, or of an unusual kind: send the whole file")]
+    #[error(
+        "{format} that is cut off, or of an unusual kind: take the whole file, or convert it by `ffmpeg -i FILE -ar 16000 -ac 1 word.wav`"
+    )]
     CutOff {
         /// The name of the format.
         format: &'static str,

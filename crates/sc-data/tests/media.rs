@@ -431,7 +431,7 @@ fn a_file_of_a_known_container_without_sound_that_can_be_read_is_named() {
     let track = whole.windows(4).position(|bytes| bytes == b"trak").unwrap();
     let without_track = [&whole[..track], b"free", &whole[track + 4..]].concat();
     for (bytes, said) in [
-        (&whole[..moov - 4], "MP4 that is cut off, or of an unusual kind: send the whole file"),
+        (&whole[..moov - 4], "MP4 that is cut off, or of an unusual kind: take the whole file"),
         (&read("word.flac")[..86], "FLAC that is cut off"),
         (b"OggS\0\x02", "Ogg that is cut off"),
         (aifc, "AIFF that is cut off, or of an unusual kind"),

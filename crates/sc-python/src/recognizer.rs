@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyIterator, PyMapping, PyString};
+use pyo3::types::{PyIterator, PyMapping, PyString};
 use rayon::prelude::*;
 use sc_data::{Limits, SAMPLE_RATE_HZ};
 use sc_model::words::{Recording, Taught, forget, teach};
@@ -253,14 +253,24 @@ impl Recognizer {
 /// Returns the recordings that an iterable gives. One recording alone is refused: a text would give its characters, bytes
 /// numbers, and an array its samples.
 fn each<'py>(things: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
-    let dimensions = things.getattr("ndim").and_then(|n| n.extract::<usize>());
     let is_one = things.is_instance_of::<PyString>()
-        || things.is_instance_of::<PyBytes>()
         || things.hasattr("__fspath__")?
-        || dimensions.is_ok_and(|n| n < 2);
-    let given = if is_one { None } else { things.try_iter().ok() };
+        || things.hasattr("read")?
+        || holds_numbers(things).unwrap_or(false);
     let kind = things.get_type().name()?;
-    given.ok_or_else(|| Error::new_err(format!("{kind}: expected a list of recordings, or another iterable")))
+    let refused = || Error::new_err(format!("{kind}: expected a list of recordings, or another iterable"));
+    if is_one || !things.hasattr("__iter__")? && !things.hasattr("__getitem__")? {
+        return Err(refused());
+    }
+    things.try_iter()
+}
+
+/// Returns true for bytes, and for an array of numbers in one dimension. Arrays of paths are none.
+fn holds_numbers(things: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let view = things.py().import("builtins")?.call_method1("memoryview", (things,))?;
+    let format: String = view.getattr("format")?.extract()?;
+    let dimensions: usize = view.getattr("ndim")?.extract()?;
+    Ok(dimensions < 2 && format.chars().all(|c| "@=<>!bBhHiIlLqQefd".contains(c)))
 }
 
 fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record, Taught)> {

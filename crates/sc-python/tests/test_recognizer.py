@@ -89,6 +89,7 @@ def test_probabilities_add_up_to_one_in_their_order(recognizer):
 def test_many_files_have_the_answers_of_each_and_errors_in_their_places(recognizer):
     paths = [EXAMPLES / "yes.mp3", ROOT / "README.md", EXAMPLES / "stop.mp3", "nowhere.wav"]
     yes, no_audio, stop, missing = recognizer.classify_many(path for path in paths)
+    assert recognizer.classify_many(np.array([str(paths[0])]))[0] == yes  # an array of paths is a list, too
     assert [yes, stop] == [recognizer.classify(path) for path in paths[::2]]
     assert isinstance(no_audio, sc.Error) and str(no_audio).startswith(f"{paths[1]}: not an audio file")
     assert isinstance(missing, sc.Error) and str(missing).startswith("nowhere.wav: ")
@@ -192,6 +193,10 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
         (lambda r: r.teach({"lights": "one.wav"}), "str: expected a list"),
         (lambda r: r.teach({"lights": Path("one.wav")}), "Path: expected a list"),
         (lambda r: r.teach({"lights": b"RIFF"}), "bytes: expected a list"),
+        (lambda r: r.teach({"lights": bytearray(b"RIFF")}), "bytearray: expected a list"),
+        (lambda r: r.teach({"lights": io.BytesIO(b"RIFF")}), "BytesIO: expected a list"),
+        (lambda r: r.teach({"lights": array.array("f", [0.0] * 9)}, sample_rate=16_000), "array: expected a list"),
+        (lambda r: r.teach({"lights": np.array(["one.wav"], object)}), "one.wav"),
         (lambda r: r.teach({"lights": np.zeros(9, np.float32)}, sample_rate=16_000), "ndarray: expected a list"),
         (lambda r: r.classify_many("one.wav"), "str: expected a list"),
         (lambda r: r.classify_many(1), "int: expected a list"),

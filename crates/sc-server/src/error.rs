@@ -97,7 +97,7 @@ pub enum ApiError {
     #[error("too many requests from you: try again in {wait_s} s")]
     RateLimit { wait_s: u64 },
     /// Another client has asked for a reload, which goes on.
-    #[error("the model is being loaded again already: ask when that has ended")]
+    #[error("the model is being loaded again already: ask again in {RETRY_AFTER_S} s")]
     Reloading,
     /// The model could not be loaded again. The one before goes on answering.
     #[error("the model stays as it was")]
@@ -136,7 +136,7 @@ impl ApiError {
     /// Returns the time after which a client may try again, if this refuses what might be taken later.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Busy => Some(Duration::from_secs(RETRY_AFTER_S)),
+            Self::Busy | Self::Reloading => Some(Duration::from_secs(RETRY_AFTER_S)),
             Self::RateLimit { wait_s } => Some(Duration::from_secs(*wait_s)),
             _ => None,
         }
@@ -166,7 +166,8 @@ impl ApiError {
             Self::Key => "key",
             Self::Origin { .. } => "origin",
             Self::RateLimit { .. } => "rate_limit",
-            Self::Reload(_) | Self::Reloading => "reload",
+            Self::Reload(_) => "reload",
+            Self::Reloading => "reloading",
             Self::Words(_) => "words",
             Self::Internal(_) => "internal",
         }
@@ -302,7 +303,7 @@ pub enum AudioErrors {
     /// Not an audio file, or of a format that is not read.
     #[response(status = 415)]
     NotAudio(Body),
-    /// The recording is damaged, empty, or of a rate or number of channels out of range.
+    /// The recording is damaged, cut off, empty, or of a rate or number of channels out of range.
     #[response(status = 422)]
     Unusable(Body),
     /// Too many recordings at once: try again when `Retry-After` says.

@@ -56,19 +56,17 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
 
     let (handle, drain) = (server.handle(), settings.drain());
     let mut stop = spawn(async move {
-        if let Err(error) = stop_asked().await {
-            return tracing::error!("signals cannot be received: {error}");
-        }
+        stop_asked().await;
         tracing::info!("stopping: finishing what has begun");
         lifecycle.stop();
         tokio::select! {
             () = sleep(drain) => {}
-            _ = stop_asked() => tracing::info!("asked again: no longer waiting for the drain"),
+            () = stop_asked() => tracing::info!("asked again: no longer waiting for the drain"),
         }
         lifecycle.close();
         tokio::select! {
             _ = async { tokio::join!(handle.stop(true), lifecycle.left()) } => {}
-            _ = stop_asked() => tracing::info!("asked again: stopping at once"),
+            () = stop_asked() => tracing::info!("asked again: stopping at once"),
         }
     });
     spawn(reload_when_asked(model, certificate));
@@ -82,9 +80,17 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     .context("the server stopped by itself")
 }
 
+/// Waits for Ctrl-C or SIGTERM; for ever, if signals cannot be received.
+async fn stop_asked() {
+    if let Err(error) = stop_signal().await {
+        tracing::error!("signals cannot be received: {error}");
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Waits for Ctrl-C, or for SIGTERM, which `docker stop` sends.
 #[cfg(unix)]
-async fn stop_asked() -> io::Result<()> {
+async fn stop_signal() -> io::Result<()> {
     let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
     tokio::select! {
         asked = signal::ctrl_c() => asked,
@@ -94,7 +100,7 @@ async fn stop_asked() -> io::Result<()> {
 
 /// Waits for Ctrl-C.
 #[cfg(not(unix))]
-async fn stop_asked() -> io::Result<()> {
+async fn stop_signal() -> io::Result<()> {
     signal::ctrl_c().await
 }
 

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use sc_data::{Limits, decode};
+use sc_data::{Limits, decode, printable};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
@@ -31,12 +31,6 @@ impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", printable(&self.path), self.error)
     }
-}
-
-/// Escapes control characters, by which a file's name could change what a terminal shows.
-pub(crate) fn printable(name: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    name.chars().map(escape).collect()
 }
 
 /// Refuses a path that cannot be opened. A pipe is not tried, as it can be opened only once.

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::ensure;
 use rayon::{iter::Either, prelude::*};
-use sc_data::{Clip, Limits, SAMPLE_RATE_HZ, SpeechCommands, Split, decode};
+use sc_data::{Clip, Limits, SAMPLE_RATE_HZ, SpeechCommands, Split, decode, printable};
 use serde::Serialize;
 
 /// Arguments of `sc-data stats`.
@@ -99,7 +99,7 @@ impl fmt::Display for Stats {
         let [train, validation, test] = Split::ALL;
         writeln!(f, "{:<16} {train:>10} {validation:>10} {test:>10}", "word")?;
         for (word, counts) in &self.clips_by_word {
-            write_row(f, word, counts)?;
+            write_row(f, &printable(word), counts)?;
         }
         let total = self.clips_by_word.values().flatten().fold(BySplit::new(), |mut total, (&split, n)| {
             *total.entry(split).or_default() += n;
@@ -115,8 +115,7 @@ impl fmt::Display for Stats {
         let seconds = self.noise_seconds.values().fold(0.0, |sum, n| sum + n); // `sum` of nothing is -0
         writeln!(f, "\n{seconds:.0} s of background noise in {n} files")?;
         for (path, reason) in &self.unreadable {
-            // A name may hold control characters.
-            writeln!(f, "left out: {}: {reason}", path.display().to_string().escape_debug())?;
+            writeln!(f, "left out: {}: {reason}", printable(&path.display().to_string()))?;
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ const IN_MP4: [(&[u8], &str); 6] = [
 ];
 
 /// The bytes that files of a known container begin with at a place, for those in which nothing is found.
-const CONTAINERS: [(usize, &[u8], &str); 8] = [
+const CONTAINERS: [(usize, &[u8], &str); 10] = [
     (4, b"ftyp", "MP4"),
     (4, b"moov", "QuickTime"),
     (4, b"mdat", "QuickTime"),
@@ -52,6 +52,8 @@ const CONTAINERS: [(usize, &[u8], &str); 8] = [
     (8, b"AIF", "AIFF"),
     (0, b"fLaC", "FLAC"),
     (0, b"\x1A\x45\xDF\xA3", "WebM"),
+    (0, b"riff\x2E\x91\xCF\x11", "W64"),
+    (0, b".snd", "AU"),
 ];
 
 /// Codecs that symphonia knows by name only, or some of whose kinds it does not read.

@@ -16,9 +16,10 @@ pub struct Loudness {
 }
 
 impl Loudness {
-    /// Takes log-mel frames, `[n, n_mels]`, and averages over `span` of them around each, or those that there are. The frames
-    /// `background` tell how loud it is without the sound.
-    pub fn new(frames: &[f32], n_mels: usize, span: usize, background: Range<usize>) -> Self {
+    /// Takes log-mel frames, `[n, n_mels]`, and averages over `span` of them around each, or those that there are. Frames
+    /// of no more power than `silence` hold no sound at all, as around a recording, or cut into it. They tell of its
+    /// background only where fewer than `enough` others do: then they may be all that is beside a word.
+    pub fn new(frames: &[f32], n_mels: usize, span: usize, silence: f32, enough: usize) -> Self {
         let powers: Vec<f32> =
             frames.chunks_exact(n_mels).map(|frame| frame.iter().map(|band| band.exp()).sum()).collect();
         let mean = |frame: usize| {
@@ -28,7 +29,7 @@ impl Loudness {
         Self {
             around: (0..powers.len()).map(|frame| mean(frame).ln()).collect(),
             frames: powers.iter().map(|power| power.ln()).collect(),
-            background: level(powers[background].to_vec()).ln(),
+            background: background(&powers, silence, enough).ln(),
         }
     }
 
@@ -54,8 +55,11 @@ impl Loudness {
     }
 }
 
-/// Returns the power that [`BACKGROUND`] of the frames do not reach, or none if there are no frames.
-fn level(mut powers: Vec<f32>) -> f32 {
+/// Returns the power that [`BACKGROUND`] of the frames that tell of it do not reach, or none if there are no frames.
+fn background(powers: &[f32], silence: f32, enough: usize) -> f32 {
+    let (mut powers, silent): (Vec<f32>, Vec<f32>) = powers.iter().partition(|power| **power > silence);
+    let missing = enough.saturating_sub(powers.len());
+    powers.extend(silent.into_iter().take(missing));
     powers.sort_by(f32::total_cmp);
     powers.get((BACKGROUND * powers.len() as f32) as usize).copied().unwrap_or(0.0)
 }
@@ -66,7 +70,7 @@ mod tests {
 
     /// Frames of one band, as loud as given.
     fn sound(loudness: &[f32]) -> Range<usize> {
-        Loudness::new(loudness, 1, 1, 0..loudness.len()).sound(0, 0..loudness.len(), 2)
+        Loudness::new(loudness, 1, 1, 0.0, 0).sound(0, 0..loudness.len(), 2)
     }
 
     #[test]
@@ -74,25 +78,26 @@ mod tests {
         assert_eq!(sound(&[-9.0, -9.0, -2.0, -1.0, -3.0, -9.0, -9.0]), 2..5);
         assert_eq!(sound(&[-9.0, -2.0, -9.0, -9.0, -1.0, -9.0, -9.0, -9.0, -2.0]), 1..5);
         assert_eq!(sound(&[-5.0]), 0..1);
-        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1, 0..4).sound(1, 1..4, 0), 2..3);
+        assert_eq!(Loudness::new(&[-1.0, -9.0, -2.0, -9.0], 1, 1, 0.0, 0).sound(1, 1..4, 0), 2..3);
     }
 
     #[test]
-    fn a_gap_is_not_the_background() {
+    fn silence_and_a_gap_are_the_background_where_there_is_little_else() {
         let mut loudness = vec![-14.0; 20];
         loudness.extend([-4.0; 20]);
         loudness.extend([-1.0, 0.0, -1.0]);
         loudness.extend([-4.0; 20]);
         loudness[30] = -13.0;
-        let found = |background| Loudness::new(&loudness, 1, 1, background).sound(0, 0..loudness.len(), 2);
-        assert_eq!(found(20..63), 40..43);
-        assert_eq!(found(0..63), 20..63);
+        let silence = (-13.9_f32).exp();
+        let found = |enough| Loudness::new(&loudness, 1, 1, silence, enough).sound(0, 0..loudness.len(), 2);
+        assert_eq!(found(43), 40..43);
+        assert_eq!(found(63), 20..63);
     }
 
     #[test]
     fn a_sound_begins_before_the_candidates_and_a_click_is_none() {
         let loudness = [-9.0, -3.0, -3.0, -3.0, -3.0, -9.0, -9.0, -9.0, -2.5, -9.0, -9.0];
-        let found = |span| Loudness::new(&loudness, 1, span, 0..loudness.len()).sound(0, 3..11, 0);
+        let found = |span| Loudness::new(&loudness, 1, span, 0.0, 0).sound(0, 3..11, 0);
         assert_eq!(found(3), 1..5);
         assert_eq!(found(1), 8..9, "the loudest frame is a click");
     }

@@ -36,6 +36,9 @@ const TOO_EARLY: f32 = 0.25;
 /// half as many words in loud noise are placed where no word is.
 const LOUDNESS_S: f32 = 0.09;
 
+/// Power of a frame without sound, by that of the offset that the front end adds: it is 1 but for its rounding.
+const SILENCE: f32 = 1.001;
+
 /// Sound that tells how loud the background is, in seconds. If less was heard, the silence around it counts too: a word
 /// alone is no background.
 const BACKGROUND_S: f32 = 0.75;
@@ -144,8 +147,6 @@ pub struct Detector {
     latest: Option<Score>,
     /// Samples that were pushed.
     n_samples: u64,
-    /// Samples of the sound, once it has ended.
-    length: Option<u64>,
     /// The time of the work since it was last taken.
     timing: Timing,
 }
@@ -166,7 +167,6 @@ impl Detector {
             listener,
             latest: None,
             n_samples: 0,
-            length: None,
             timing: Timing::default(),
         }
     }
@@ -255,7 +255,6 @@ impl Detector {
     pub fn finish(&mut self) -> Vec<Detection> {
         let n_frames = self.listener.lag() + self.listener.hop();
         let end_s = self.n_samples as f64 / f64::from(SAMPLE_RATE_HZ);
-        self.length = Some(self.n_samples);
         let mut detections = self.push(&vec![0.0; margin() + n_frames * self.header().log_mel.hop_length]);
         for detection in &mut detections {
             detection.start_s = detection.start_s.min(end_s);
@@ -315,24 +314,12 @@ impl Detector {
         let free_from =
             self.rule.last_end().map_or(0, |end| end.saturating_sub(first).min(network.n_frames - 1));
         let candidates = free_from.max((TOO_EARLY * network.n_frames as f32) as usize)..network.n_frames;
-        let span = frames_in(LOUDNESS_S, log_mel);
-        let frames = self.frames.range(first..now);
-        let loudness = Loudness::new(frames, log_mel.n_mels, span, self.background(first..now));
+        // The front end adds an offset to the power of each band, so that it has a logarithm.
+        let silence = SILENCE * log_mel.n_mels as f32 * log_mel.log_offset;
+        let [span, enough] = [LOUDNESS_S, BACKGROUND_S].map(|seconds| frames_in(seconds, log_mel));
+        let loudness = Loudness::new(self.frames.range(first..now), log_mel.n_mels, span, silence, enough);
         let sound = loudness.sound(free_from, candidates, frames_in(LONGEST_PAUSE_S, log_mel));
         first + sound.start..first + sound.end
-    }
-
-    /// Returns the frames that tell the background's level, counted from the first of `window`. The silence before the first
-    /// sample and after the last one belongs to them only as far as it is needed.
-    fn background(&self, window: Range<usize>) -> Range<usize> {
-        let LogMelConfig { hop_length, n_fft, .. } = self.header().log_mel;
-        let within = |frame: usize| frame.clamp(window.start, window.end) - window.start;
-        let begins = within(margin().saturating_sub(n_fft) / hop_length + 1);
-        let end = self.length.map(|length| (margin() as u64 + length).div_ceil(hop_length as u64));
-        let ends = within(end.and_then(|end| end.try_into().ok()).unwrap_or(usize::MAX));
-        let missing = frames_in(BACKGROUND_S, &self.header().log_mel).saturating_sub(ends - begins);
-        let added_before = missing.min(begins);
-        begins - added_before..(ends + missing - added_before).min(window.len())
     }
 
     /// Returns the probability of each label in the second around a sound, of what was heard up to frame `now`.
@@ -418,9 +405,13 @@ mod tests {
         let level = (word.iter().map(|x| x * x).sum::<f32>() / word.len() as f32).sqrt();
         // Noise 25 dB below the word, or none.
         for (noise_level, tolerance_s) in [(level / 18.0, [0.1, 0.15]), (0.0, [0.04, 0.1])] {
-            for (before, after) in [(32_000, 32_000), (0, 32_000), (32_000, 0), (0, 0)] {
+            for (before, after, zeros) in
+                [(32_000, 32_000, 0), (0, 32_000, 0), (32_000, 0, 0), (0, 0, 0), (4_000, 4_000, 16_000)]
+            {
                 let mut sound = noise(noise_level, before + word.len() + after);
                 sound[before..].iter_mut().zip(&word).for_each(|(noise, word)| *noise += word);
+                let sound = [vec![0.0; zeros], sound, vec![0.0; zeros]].concat();
+                let before = before + zeros;
                 let mut detector = detector();
                 let mut heard = detector.push(&sound);
                 heard.extend(detector.finish());

@@ -404,22 +404,28 @@ test('holds what it hears while it listens to the threshold, and asks for more b
 });
 
 test('does not listen again once it was told to stop', async () => {
-  const page = await open();
-  let socket;
-  await page.routeWebSocket('**/stream?*', (route) => {
-    socket = route;
-    route.onMessage(() => {}); // the last words take their time
-  });
-  await page.click('#listen');
-  await hint(page, /^Say any of its words/);
-  await page.click('#listen');
-  await page.focus('#threshold');
-  await page.keyboard.press('Home');
-  await page.click('#listen'); // as one who thinks that it was not heard
-  socket.close();
-  await page.waitForSelector('#listen[aria-pressed=false]');
-  assert.equal(await running(page), 0);
-  assert.equal(await page.textContent('#recordingTitle'), 'Listening is over');
+  const lower = async (page) => {
+    await page.focus('#threshold');
+    await page.keyboard.press('Home');
+  };
+  const stop = (page) => page.click('#listen');
+  // The last is as one who thinks that it was not heard.
+  for (const pressed of [[stop, lower, stop], [lower, stop]]) {
+    const page = await open();
+    const sockets = [];
+    await page.routeWebSocket('**/stream?*', (route) => {
+      sockets.push(route);
+      route.onMessage(() => {}); // the last words take their time
+    });
+    await page.click('#listen');
+    await hint(page, /^Say any of its words/);
+    for (const press of pressed) await press(page);
+    sockets[0].close();
+    await page.waitForSelector('#listen[aria-pressed=false]');
+    assert.equal(await running(page), 0);
+    assert.equal(await page.textContent('#recordingTitle'), 'Listening is over');
+    assert.equal(sockets.length, 1);
+  }
 });
 
 test('speaks the language that was chosen last', async () => {
@@ -1129,10 +1135,10 @@ test('says that the device failed when a part of it does not come', async () => 
   await onDevice(page);
   await page.route('**/device/worker.js', (route) => route.abort());
   await page.click('#listen');
-  await hint(page, /^The recogniser on this device failed|^Something failed/);
+  await hint(page, /^Something failed/);
   assert.equal(await running(page), 0);
   await press(page, 'several');
-  await hint(page, /^The recogniser on this device failed|^Something failed/, 'filesProblem');
+  await hint(page, /^Something failed/, 'filesProblem');
 });
 
 test('listens on the device without a socket, and leaves nothing running', async () => {

@@ -4,11 +4,11 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use sc_data::printable;
 use sc_model::{Detection, Prediction};
 use serde::Serialize;
 
 use crate::Unreadable;
-use crate::audio::printable;
 use crate::progress::note;
 
 /// A file and the words in it, as `--json` prints them.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sc_data::{Limits, normal_form};
+use sc_data::{Limits, normal_form, printable};
 use sc_model::Record;
 use sc_model::words::{Advice, Recording, Taught, forget, teach};
 use serde_json::json;
 
 use super::load_record;
-use crate::audio::{self, Unreadable, files_below, printable};
+use crate::audio::{self, Unreadable, files_below};
 
 /// Teach a model a word of your own, by three recordings of it or more: no training, below a second.
 #[derive(Clone, Debug, Args)]

@@ -96,7 +96,7 @@ pub struct TrainArgs {
     /// The backend that runs the network: flex, ndarray or wgpu, if built in.
     #[arg(long, default_value_t = TrainConfig::default().backend)]
     pub backend: Backend,
-    /// Continue an interrupted run in OUT, or start a new one if there is none.
+    /// Continue an interrupted run in OUT, or start a new one if there is neither a run nor a model.
     #[arg(long)]
     pub resume: bool,
     /// Do nothing if OUT already holds a model that loads.

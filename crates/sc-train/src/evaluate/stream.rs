@@ -12,11 +12,11 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
     Blocks, Half, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform,
+    printable,
 };
 use sc_model::{Classifier, Detection, Detector, DetectorConfig};
 
 use super::split;
-use crate::audio::printable;
 use crate::evaluation::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
 use crate::progress::{self, note};
 

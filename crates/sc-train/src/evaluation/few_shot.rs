@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use sc_data::printable;
 use serde::Serialize;
 
 use super::{interval_of_share, share};
-use crate::audio::{Unreadable, printable};
+use crate::audio::Unreadable;
 
 /// Trials of one word, added up over its draws.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use sc_data::Labels;
+use sc_data::{Labels, printable};
 use sc_model::Detection;
 use serde::Serialize;
 
 use super::{share, wilson_interval, with_interval};
-use crate::audio::printable;
 
 /// A word in a stream, and its place.
 #[derive(Clone, Debug, PartialEq)]

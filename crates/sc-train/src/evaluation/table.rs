@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::audio::printable;
+use sc_data::printable;
+
 use crate::{Acceptance, ConfusedPair, Confusion, Evaluation, LabelFigures, OpenSet};
 
 /// Most columns that fit a terminal: those of the standard task.
