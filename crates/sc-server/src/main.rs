@@ -4,11 +4,14 @@ mod healthcheck;
 mod log;
 mod settings;
 
-use std::{io, process::ExitCode, sync::Arc};
+use std::{io, process::ExitCode, sync::Arc, time::Duration};
 
-use actix_web::rt::{signal, spawn, task::spawn_blocking, time::sleep};
+use actix_web::{
+    dev::ServerHandle,
+    rt::{signal, spawn, task::spawn_blocking, time::sleep},
+};
 use anyhow::Context;
-use sc_server::{Certificate, Model, paths, run};
+use sc_server::{Certificate, Lifecycle, Model, paths, run};
 
 use settings::Settings;
 
@@ -54,21 +57,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     );
     let server = run(listener, service)?;
 
-    let (handle, drain) = (server.handle(), settings.drain());
-    let mut stop = spawn(async move {
-        stop_asked().await;
-        tracing::info!("stopping: finishing what has begun");
-        lifecycle.stop();
-        tokio::select! {
-            () = sleep(drain) => {}
-            () = stop_asked() => tracing::info!("asked again: no longer waiting for the drain"),
-        }
-        lifecycle.close();
-        tokio::select! {
-            _ = async { tokio::join!(handle.stop(true), lifecycle.left()) } => {}
-            () = stop_asked() => tracing::info!("asked again: stopping at once"),
-        }
-    });
+    let mut stop = spawn(stop_when_asked(server.handle(), lifecycle, settings.drain()));
     spawn(reload_when_asked(model, certificate));
     tokio::select! {
         ended = server => {
@@ -78,6 +67,22 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         by_signal = &mut stop => by_signal,
     }
     .context("the server stopped by itself")
+}
+
+/// Stops the server at a signal: after `drain`, and then when all is finished that has begun. Each further signal ends a wait.
+async fn stop_when_asked(server: ServerHandle, lifecycle: Arc<Lifecycle>, drain: Duration) {
+    stop_asked().await;
+    tracing::info!("stopping: finishing what has begun");
+    lifecycle.stop();
+    tokio::select! {
+        () = sleep(drain) => {}
+        () = stop_asked() => tracing::info!("asked again: no longer waiting for the drain"),
+    }
+    lifecycle.close();
+    tokio::select! {
+        _ = async { tokio::join!(server.stop(true), lifecycle.left()) } => {}
+        () = stop_asked() => tracing::info!("asked again: stopping at once"),
+    }
 }
 
 /// Waits for Ctrl-C or SIGTERM; for ever, if signals cannot be received.
