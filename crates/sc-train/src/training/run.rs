@@ -42,6 +42,12 @@ impl Run<'_> {
             keywords.collect::<Vec<_>>().join(", ")
         );
         self.check_words()?;
+        ensure!(
+            self.sampler.makes_unknown(),
+            "the recipe makes _unknown_ of other words alone, and {} has none: record some, or give weight to one of \
+             cropped, spliced, shuffled and reversed",
+            self.dataset.root().display()
+        );
         for half in Half::ALL {
             split::examples(self.dataset, self.cache, labels, Split::Validation, Some(half))?;
         }

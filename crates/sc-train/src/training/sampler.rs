@@ -89,6 +89,11 @@ impl<'a> Sampler<'a> {
         self.sounds.clips().get(label).map_or(0, Vec::len)
     }
 
+    /// Returns true if there are the sounds that are no keyword of which the recipe asks for a share.
+    pub fn makes_unknown(&self) -> bool {
+        f64::from(self.config.recipe.unknown_share) <= 0.0 || self.sounds.makes_unknown()
+    }
+
     /// Clips of the training split that have a label.
     pub fn n_clips(&self) -> usize {
         self.n_clips

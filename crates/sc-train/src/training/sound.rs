@@ -107,16 +107,7 @@ impl<'a> SoundMaker<'a> {
     /// [`UnknownRecipe::hardest_of`](crate::recipe::UnknownRecipe::hardest_of).
     pub fn unknown(&self, likeness: impl Fn(&Waveform) -> f32, rng: &mut impl Rng) -> Made {
         let recipe = &self.recipe.unknown;
-        let UnknownWeights { word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned } =
-            recipe.weights;
-        // Without other words, whole keywords would be heard in their place.
-        let whole = |weight| if self.other_words.is_empty() { 0 } else { weight };
-        let [word, fast_or_slow, voices, drowned] = [word, fast_or_slow, voices, drowned].map(whole);
-        let kinds = [word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned];
-        if kinds.iter().all(|weight| *weight == 0) {
-            return self.silence(rng);
-        }
-        let waveform = match choose(&kinds, rng) {
+        let waveform = match choose(&self.unknown_weights(), rng) {
             kind @ (0 | 1) => {
                 let speeds = (kind == 1).then_some(recipe.fast_or_slow);
                 let (said, word) = self.hardest_word(speeds, likeness, rng)?;
@@ -143,6 +134,21 @@ impl<'a> SoundMaker<'a> {
             _ => self.drowned(rng)?,
         };
         self.spoken(waveform, None, rng)
+    }
+
+    /// Returns true if the recipe and the data set have sounds that are no keyword.
+    pub fn makes_unknown(&self) -> bool {
+        self.unknown_weights().iter().any(|weight| *weight > 0)
+    }
+
+    /// The weights of the kinds of such sounds.
+    fn unknown_weights(&self) -> [u32; 8] {
+        let UnknownWeights { word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned } =
+            self.recipe.unknown.weights;
+        // Without other words, whole keywords would be heard in their place.
+        let whole = |weight| if self.other_words.is_empty() { 0 } else { weight };
+        let [word, fast_or_slow, voices, drowned] = [word, fast_or_slow, voices, drowned].map(whole);
+        [word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned]
     }
 
     /// Background noise at any level. The teachers hear the same.
@@ -378,10 +384,7 @@ mod tests {
         }
 
         recipe.unknown.weights = UnknownWeights { drowned: 1, ..weights_of_nothing() };
-        recipe.silence.weights = SilenceWeights { zeros: 1, babble: 0, noise: 0 };
-        let sounds = SoundMaker::new(&dataset, &labels, &cache, &recipe, false);
-        let sound = sounds.unknown(|_| 0.0, &mut rng).unwrap();
-        assert!(sound.augmented.samples().iter().all(|sample| *sample == 0.0), "nothing else is left");
+        assert!(!SoundMaker::new(&dataset, &labels, &cache, &recipe, false).makes_unknown());
     }
 
     fn weights_of_nothing() -> UnknownWeights {
