@@ -58,18 +58,6 @@ impl SpeechCommands {
         Ok(self)
     }
 
-    /// Warns if fewer than half of the clips that count are for training, as with lists or few speakers they may be.
-    pub fn warn_of_little_training(&self, counts: impl Fn(usize) -> bool) {
-        let n_training = self.clips_in(Split::Train).filter(|clip| counts(*clip)).count();
-        let n_clips = (0..self.clips.len()).filter(|clip| counts(*clip)).count();
-        if 2 * n_training < n_clips {
-            tracing::warn!(
-                "training has only {n_training} of {n_clips} recordings: the others are of speakers for validation and \
-                 testing. The lists validation_list.txt and testing_list.txt can name others"
-            );
-        }
-    }
-
     /// The dataset's folder.
     pub fn root(&self) -> &Path {
         &self.root

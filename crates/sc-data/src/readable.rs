@@ -1,6 +1,6 @@
 //! The words and the splits of a data set by the clips that can be read.
 
-use crate::{DatasetError, Labels, SampleCache, SpeechCommands, UNKNOWN, Words, word_label};
+use crate::{DatasetError, Labels, SampleCache, SpeechCommands, Split, UNKNOWN, Words, word_label};
 
 impl SpeechCommands {
     /// Splits again for some labels: without lists, every split gets clips of keywords that can be read.
@@ -10,6 +10,20 @@ impl SpeechCommands {
     pub fn split_for(self, labels: &Labels, cache: &SampleCache) -> Result<Self, DatasetError> {
         let has_keyword: Vec<_> = self.clips().iter().map(|clip| labels.has_keyword(&clip.word)).collect();
         self.split_by(|clip| has_keyword[clip] && cache.is_readable(clip))
+    }
+
+    /// Warns if fewer than half of the clips that [`split_for`](Self::split_for) goes by are for training, as with lists or
+    /// few speakers they may be.
+    pub fn warn_of_little_training(&self, labels: &Labels, cache: &SampleCache) {
+        let counts = |clip: &usize| labels.has_keyword(&self.clips()[*clip].word) && cache.is_readable(*clip);
+        let n_training = self.clips_in(Split::Train).filter(counts).count();
+        let n_clips = (0..self.clips().len()).filter(counts).count();
+        if 2 * n_training < n_clips {
+            tracing::warn!(
+                "training has only {n_training} of {n_clips} recordings: the others are of speakers for validation and \
+                 testing. The lists validation_list.txt and testing_list.txt can name others"
+            );
+        }
     }
 
     /// Returns the labels of a choice of words: the words, [`UNKNOWN`] and [`SILENCE`](crate::SILENCE). All words are

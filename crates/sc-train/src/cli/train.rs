@@ -143,7 +143,7 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
     let words = args.words.as_ref().map(|words| dataset.labels(words, &cache)).transpose()?;
     let labels = words.unwrap_or_else(|| args.task.labels());
     let dataset = dataset.split_for(&labels, &cache)?;
-    dataset.warn_of_little_training(|clip| cache.is_readable(clip));
+    dataset.warn_of_little_training(&labels, &cache);
     let (init, init_digests) = first_records(args, &labels)?;
     let init = mean(&init)?;
     let (teachers, teacher_digests) = teachers(args)?;
