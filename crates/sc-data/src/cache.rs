@@ -298,11 +298,7 @@ fn decode_one(dataset: &SpeechCommands, path: &Path) -> Decoded {
 /// Returns the samples of a file. One that cannot be decoded has none, and is named in a warning.
 fn or_left_out(path: &Path, decoded: Decoded) -> Vec<i16> {
     decoded.unwrap_or_else(|error| {
-        tracing::warn!(
-            "left out: {}: {}",
-            printable(&path.display().to_string()),
-            with_causes(error.as_ref())
-        );
+        tracing::warn!("left out: {}: {}", printable(path.display()), with_causes(error.as_ref()));
         Vec::new()
     })
 }

@@ -1,9 +1,11 @@
 //! Names of files in what people read.
 
+use std::fmt::Display;
+
 /// Escapes control characters, by which a file's name could change what a terminal shows.
-pub fn printable(name: &str) -> String {
+pub fn printable(name: impl Display) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    name.chars().map(escape).collect()
+    name.to_string().chars().map(escape).collect()
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(crate) fn check_path(path: &Path) -> Result<()> {
             Ok(())
         }
     });
-    opened.with_context(|| format!("cannot open {}", printable(&path.display().to_string())))
+    opened.with_context(|| format!("cannot open {}", printable(path.display())))
 }
 
 /// Lists the file `path`, or every file in and below the folder `path`, sorted by name, without hidden ones.

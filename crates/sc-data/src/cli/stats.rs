@@ -115,7 +115,7 @@ impl fmt::Display for Stats {
         let seconds = self.noise_seconds.values().fold(0.0, |sum, n| sum + n); // `sum` of nothing is -0
         writeln!(f, "\n{seconds:.0} s of background noise in {n} files")?;
         for (path, reason) in &self.unreadable {
-            writeln!(f, "left out: {}: {reason}", printable(&path.display().to_string()))?;
+            writeln!(f, "left out: {}: {reason}", printable(path.display()))?;
         }
         Ok(())
     }

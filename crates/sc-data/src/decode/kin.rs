@@ -128,8 +128,9 @@ fn w64(file: &[u8]) -> Option<Kin> {
 /// Leaves out what pads a format chunk behind its extension, whose length is before it.
 fn without_padding(format: &[u8]) -> &[u8] {
     const LEN: usize = 18; // with the length of the extension
-    let extension = format.get(LEN - 2..LEN).map_or(0, |len| usize::from(len[0]) | usize::from(len[1]) << 8);
-    format.get(..LEN + extension).unwrap_or(format)
+    let extension =
+        format.get(LEN - 2..).and_then(|rest| rest.first_chunk()).map_or(0, |len| u16::from_le_bytes(*len));
+    first(format, LEN as u64 + u64::from(extension))
 }
 
 /// Reads the header of a CAF file (Apple, *Core Audio Format Specification*) whose samples are not compressed: 8 bytes,

@@ -72,7 +72,7 @@ fn recordings(paths: &[&Path]) -> Vec<Recording> {
         Ok(file) => {
             let file: PathBuf = file;
             let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
-            Recording { name: printable(&file.display().to_string()), samples }
+            Recording { name: printable(file.display()), samples }
         }
         Err(Unreadable { path, error }) => Recording { name: printable(&path), samples: Err(error) },
     };

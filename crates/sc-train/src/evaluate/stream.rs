@@ -329,7 +329,7 @@ fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
     let unknown: BTreeSet<&str> =
         spoken.iter().map(|word| word.label.as_str()).filter(|label| !labels.has_keyword(label)).collect();
     if !unknown.is_empty() {
-        let unknown = printable(&unknown.into_iter().collect::<Vec<_>>().join(", "));
+        let unknown = printable(unknown.into_iter().collect::<Vec<_>>().join(", "));
         note!("no keyword of this model, so a detection there is a false alarm: {unknown}");
     }
     Ok(())
