@@ -27,6 +27,14 @@ pub struct ModelSource {
 }
 
 impl ModelSource {
+    /// Loads the record and runs its self-test.
+    ///
+    /// # Errors
+    /// As [`Record::load`] and [`Classifier::new`].
+    fn load(&self) -> Result<Current, Error> {
+        Current::new(&self.record()?, self.backend)
+    }
+
     /// Loads the record.
     ///
     /// # Errors
@@ -80,7 +88,7 @@ impl Model {
     /// # Errors
     /// As [`Record::load`] and [`Classifier::new`].
     pub fn load(source: ModelSource) -> Result<Self, Error> {
-        let current = RwLock::new(Current::new(&source.record()?, source.backend)?);
+        let current = RwLock::new(source.load()?);
         Ok(Self { source, current, writer: Mutex::new(()), reloading: tokio::sync::Mutex::default() })
     }
 
@@ -106,7 +114,7 @@ impl Model {
     /// As [`load`](Self::load). The current model then goes on answering.
     pub fn reload(&self) -> Result<Arc<Classifier>, Error> {
         let _writer = self.writer();
-        let fresh = Current::new(&self.source.record()?, self.source.backend)?;
+        let fresh = self.source.load()?;
         let classifier = Arc::clone(&fresh.classifier);
         self.replace(fresh);
         Ok(classifier)
