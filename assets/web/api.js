@@ -21,10 +21,16 @@ export function giveUp() {
   return Boolean(abort);
 }
 
+// A promise, what fulfils it and what rejects it.
+export function promised() {
+  let settle;
+  const promise = new Promise((...both) => { settle = both; });
+  return [promise, ...settle];
+}
+
 // Waits for the promise, which `giveUp` may end.
 export async function yielding(promise) {
-  let abort;
-  const givenUp = new Promise((_, reject) => { abort = reject; });
+  const [givenUp, , abort] = promised();
   waiting = abort;
   try {
     return await Promise.race([promise, givenUp]);

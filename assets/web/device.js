@@ -1,6 +1,6 @@
 // The same answers as `api.js` gives, from this device: nothing leaves it.
 
-import { Refusal, file, reach, yielding } from './api.js';
+import { Refusal, file, promised, reach, yielding } from './api.js';
 import { Recognizer } from './device/index.js';
 import { taughtNames } from './language.js';
 import { RATE, decode } from './sound.js';
@@ -154,13 +154,6 @@ export async function detect(recording, name, query) {
   worker.send('end');
   await yielding(ended).finally(worker.close);
   return { duration_s: heard.length / RATE, detections };
-}
-
-// A promise, what fulfils it and what rejects it.
-function promised() {
-  let settle;
-  const promise = new Promise((...both) => { settle = both; });
-  return [promise, ...settle];
 }
 
 async function samples(recording) {

@@ -8,7 +8,7 @@ const KEY = 'where';
 let place = 'server';
 let chosen = place; // the place, once it can answer
 let settling; // what must be over before anything is asked: the choice of the place
-let another = awaited(); // another choice
+let [another, choose] = server.promised(); // another choice
 let refusal; // why a place that was chosen during the task could not be had
 let onDevice; // the module, once it is needed
 
@@ -25,15 +25,9 @@ async function device() {
 
 const answering = async (where) => (where === 'device' ? device() : server);
 
-function awaited() {
-  let come;
-  const promise = new Promise((resolve) => { come = resolve; });
-  return { promise, come };
-}
-
 // What answers: the place that was chosen last, for which this waits.
 async function there() {
-  while (settling) await Promise.race([settling, another.promise]);
+  while (settling) await Promise.race([settling, another]);
   return answering(place);
 }
 
@@ -102,8 +96,8 @@ export async function move(to) {
 function take(to) {
   chosen = to;
   settling = arrive(to);
-  another.come();
-  another = awaited();
+  choose();
+  [another, choose] = server.promised();
   return settling;
 }
 

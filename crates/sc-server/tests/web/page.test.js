@@ -658,6 +658,13 @@ async function hearing(address, problems) {
   return { speaker, page: await visit(speaker, address, { reducedMotion: 'reduce', problems }) };
 }
 
+// Lets a module of the page teach the word by three recordings of *banana*, of which each is another one.
+const isTaught = (page, module, word) => page.evaluate(async ([module, word]) => {
+  const { teach } = await import(module);
+  const said = await (await fetch('/examples/banana.mp3')).blob();
+  await teach(word, [0, 300, 600].map((cut) => said.slice(0, said.size - cut)));
+}, [module, word]);
+
 async function teachBanana(page) {
   await page.fill('#newWord', 'банан');
   await says(page, 'banana', 5);
@@ -710,11 +717,7 @@ test('teaches a word by the microphone, keeps it when another attempt fails, and
 test('knows a word that was taught since by another page', async () => {
   const teacher = await serve('--teach', join(folder, 'since.safetensors'));
   const page = await visit(browser, teacher.address, { problems });
-  await page.evaluate(async () => {
-    const { teach } = await import('/api.js');
-    const said = await (await fetch('/examples/banana.mp3')).blob();
-    await teach('банан', [0, 300, 600].map((cut) => said.slice(0, said.size - cut))); // each is another recording
-  });
+  await isTaught(page, '/api.js', 'банан');
   await press(page, 'banana');
   await hears(page, /^Heard банан/);
   await knowsBanana(page);
@@ -743,11 +746,7 @@ test('knows on the device what another page of it was taught since', async () =>
   const other = await page.context().newPage();
   await other.goto(server.address);
   await other.waitForSelector('#teachForm:not([hidden])');
-  await page.evaluate(async () => {
-    const { teach } = await import('/device.js');
-    const said = await (await fetch('/examples/banana.mp3')).blob();
-    await teach('банан', [0, 300, 600].map((cut) => said.slice(0, said.size - cut))); // each is another recording
-  });
+  await isTaught(page, '/device.js', 'банан');
   const words = await other.evaluate(async () => {
     const { forget, taughtWords } = await import('/device.js');
     const before = await taughtWords(); // which this page has read already
@@ -779,11 +778,7 @@ test('answers on the device by the server’s model when the one with its words 
 test('keeps the words of the device when its engine fails once', async () => {
   const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that
   await onDevice(page);
-  await page.evaluate(async () => {
-    const { teach } = await import('/device.js');
-    const said = await (await fetch('/examples/banana.mp3')).blob();
-    await teach('banana', [0, 300, 600].map((cut) => said.slice(0, said.size - cut)));
-  });
+  await isTaught(page, '/device.js', 'banana');
   let failed = false;
   await page.route('**/*.wasm', (route) => {
     if (failed) return route.continue();
