@@ -18,8 +18,8 @@ use serde::Serialize;
 /// Longest message, in bytes: a client's own words in it would otherwise take up as much memory as it likes.
 const MAX_MESSAGE: usize = 500;
 
-/// Seconds after which a refused client may try again. A full queue empties in less.
-const RETRY_AFTER_S: u64 = 1;
+/// Seconds that a reload takes at most.
+const RELOAD_S: u64 = 1;
 
 /// An error that a request is answered with.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,8 @@ pub enum ApiError {
     #[error(transparent)]
     Audio(#[from] sc_data::Error),
     /// The queue is full, or there are as many streams as allowed.
-    #[error("too many recordings at once: try again in {RETRY_AFTER_S} s")]
-    Busy,
+    #[error("too many recordings at once: try again in {wait_s} s")]
+    Busy { wait_s: u64 },
     /// There was no result in time.
     #[error("no answer within {} s: send less at once, or try again", limit.as_secs_f32())]
     Deadline { limit: Duration },
@@ -97,7 +97,7 @@ pub enum ApiError {
     #[error("too many requests from you: try again in {wait_s} s")]
     RateLimit { wait_s: u64 },
     /// Another client has asked for a reload, which goes on.
-    #[error("the model is being loaded again already: ask again in {RETRY_AFTER_S} s")]
+    #[error("the model is being loaded again already: ask again in {RELOAD_S} s")]
     Reloading,
     /// The model could not be loaded again. The one before goes on answering.
     #[error("the model stays as it was")]
@@ -136,8 +136,8 @@ impl ApiError {
     /// Returns the time after which a client may try again, if this refuses what might be taken later.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Busy | Self::Reloading => Some(Duration::from_secs(RETRY_AFTER_S)),
-            Self::RateLimit { wait_s } => Some(Duration::from_secs(*wait_s)),
+            Self::Busy { wait_s } | Self::RateLimit { wait_s } => Some(Duration::from_secs(*wait_s)),
+            Self::Reloading => Some(Duration::from_secs(RELOAD_S)),
             _ => None,
         }
     }
@@ -160,7 +160,7 @@ impl ApiError {
             Self::TooSlow { .. } => "slow_body",
             Self::TooLarge { .. } | Self::TooMany { .. } => "size",
             Self::Audio(_) => "recording",
-            Self::Busy => "busy",
+            Self::Busy { .. } => "busy",
             Self::Deadline { .. } => "deadline",
             Self::Stopping => "stopping",
             Self::Key => "key",
@@ -218,7 +218,7 @@ impl ResponseError for ApiError {
             Self::TooLarge { .. } | Self::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Audio(error) => audio_status(error),
-            Self::Busy | Self::Stopping | Self::Reloading => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy { .. } | Self::Stopping | Self::Reloading => StatusCode::SERVICE_UNAVAILABLE,
             Self::Deadline { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Key => StatusCode::UNAUTHORIZED,
             Self::Origin { .. } => StatusCode::FORBIDDEN,

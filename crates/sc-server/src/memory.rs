@@ -112,7 +112,7 @@ mod tests {
 
         let mut second = memory.body(&client(2), usize::MAX);
         second.push(&[0; UNIT]).unwrap();
-        assert!(matches!(second.push(&[0]), Err(ApiError::Busy)));
+        assert!(matches!(second.push(&[0]), Err(ApiError::Busy { .. })));
         drop(first.into_parts());
         assert!(second.push(&[0]).is_ok());
     }

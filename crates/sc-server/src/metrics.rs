@@ -103,7 +103,7 @@ impl Metrics {
             registry,
         };
         // Of a series that begins with its first count, that count is no increase: a first full queue would not be seen.
-        metrics.rejected.with_label_values(&[ApiError::Busy.reason()]);
+        metrics.rejected.with_label_values(&[ApiError::Busy { wait_s: 1 }.reason()]);
         let process = Box::new(ProcessCollector::for_self());
         metrics.registry.register(process).expect("names of its own");
         metrics

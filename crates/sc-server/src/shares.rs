@@ -3,9 +3,17 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use crate::{access::Client, error::ApiError};
+
+/// Time between two refused clients that come again. To refuse one takes about 0.17 ms, mostly to read a second of sound: a
+/// thousand of them a second take less than a tenth of two cores from those that are answered.
+const TURN: Duration = Duration::from_millis(1);
+
+/// Longest time that a refused client is told to wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// A bounded number of units. A client gets more only while at least as many are free as it holds.
 ///
@@ -21,6 +29,20 @@ pub struct Shares {
 struct Held {
     in_all: usize,
     by_client: HashMap<Client, usize>,
+    /// The time at which the last of the refused clients may come again.
+    last_turn: Option<Instant>,
+}
+
+impl Held {
+    /// Refuses a client until its turn comes. Thousands that came again after the same second would be refused again, and
+    /// that would take the time of those that are answered.
+    fn refuse(&mut self) -> ApiError {
+        let now = Instant::now();
+        let turn = self.last_turn.map_or(now, |last| last.max(now)) + TURN;
+        let turn = turn.min(now + LONGEST_WAIT);
+        self.last_turn = Some(turn);
+        ApiError::Busy { wait_s: (turn - now).as_secs_f32().ceil() as u64 }
+    }
 }
 
 /// The units that a client holds at one place. They are free again when this is dropped.
@@ -65,7 +87,7 @@ impl Share {
         let n_free = self.of.n_units - held.in_all;
         let n_own = held.by_client.get(&self.client).copied().unwrap_or_default();
         if n.max(n_own) > n_free {
-            return Err(ApiError::Busy);
+            return Err(held.refuse());
         }
         held.in_all += n;
         *held.by_client.entry(self.client.clone()).or_default() += n;
@@ -140,6 +162,18 @@ mod tests {
             assert_eq!(fill(&Shares::new(n_units), &client(1), 1).len(), n_units);
         }
         assert!(Shares::new(0).share(&client(1)).grow(1).is_err());
+    }
+
+    #[test]
+    fn the_more_are_refused_the_longer_they_wait() {
+        let shares = Shares::new(0);
+        let wait = |_| shares.share(&client(1)).grow(1).unwrap_err().retry_after().unwrap().as_secs();
+
+        let waits: Vec<_> = (0..20_000).map(wait).collect();
+
+        assert_eq!((waits[0], waits[500]), (1, 1));
+        assert!((2..=5).contains(&waits[4_900]), "{} s", waits[4_900]);
+        assert_eq!(waits[19_999], 10);
     }
 
     #[test]

@@ -161,7 +161,7 @@ pub async fn read_body(
 /// Holds back the refusal of a request whose body has been read.
 async fn slowed<T>(request: &HttpRequest, result: Result<T, ApiError>) -> Result<T, ApiError> {
     match result {
-        Err(refusal @ ApiError::Busy) => Err(refuse(request, stream::empty(), refusal).await),
+        Err(refusal @ ApiError::Busy { .. }) => Err(refuse(request, stream::empty(), refusal).await),
         other => other,
     }
 }

@@ -242,7 +242,7 @@ impl Recogniser {
             });
             let recordings = recordings.collect();
             if cancellation.is_requested() {
-                return Err(ApiError::Busy); // nobody hears it, and nothing is taught
+                return Err(ApiError::Busy { wait_s: 1 }); // nobody hears it, and nothing is taught
             }
             this.model.teach(&name, recordings)
         };
