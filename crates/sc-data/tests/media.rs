@@ -76,6 +76,38 @@ fn all_parts_of_a_joined_file_are_read() {
     }
 }
 
+/// A WAV file whose samples are an MP2 or MP3 file, as recorders write it.
+fn in_wav(tag: u16, mpeg: &[u8]) -> Vec<u8> {
+    let chunk = |name: &[u8; 4], body: &[u8]| {
+        [name, &(body.len() as u32).to_le_bytes()[..], body, &[0][..body.len() % 2]].concat()
+    };
+    let [rate_hz, bytes_a_second] = [16_000, 4_000].map(u32::to_le_bytes);
+    let [tag, channels, frame_len, bits, extension] = [tag, 1, 1, 0, 12].map(u16::to_le_bytes);
+    let format = [&tag[..], &channels, &rate_hz, &bytes_a_second, &frame_len, &bits, &extension, &[0; 12]];
+    let chunks = [
+        chunk(b"fmt ", &format.concat()),
+        chunk(b"fact", &[0, 62, 0, 0]),
+        chunk(b"data", mpeg),
+        chunk(b"LIST", b"INFOISFT\x06\0\0\0Lavf59"),
+    ];
+    let chunks = chunks.concat();
+    [b"RIFF", &(chunks.len() as u32 + 4).to_le_bytes()[..], b"WAVE", &chunks].concat()
+}
+
+#[test]
+fn an_mpeg_file_in_a_wav_file_is_read() {
+    let tagged = [&b"ID3\x04\0\0\0\0\0\x05abcde"[..], &read("word.mp3")].concat();
+    for (tag, mpeg, name) in [
+        (0x50, read("word.mp2"), "word.mp2"),
+        (0x55, read("word.mp3"), "word.mp3"),
+        (0x55, tagged, "word.mp3"),
+    ] {
+        let wav = in_wav(tag, &mpeg);
+        assert_eq!(decode(&wav, &Limits::DATASET).unwrap(), decoded(name), "{name}");
+        assert_both_ways_are_the_same(&wav, name);
+    }
+}
+
 #[test]
 fn what_follows_an_mp3_file_is_no_sound() {
     let other = [0xFF, 0xFB, 0x90, 0x64].repeat(10_000); // as the frames of another rate

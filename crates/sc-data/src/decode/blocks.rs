@@ -108,7 +108,9 @@ fn find_frames(header: &[u8], file: &File) -> Result<Option<Kin>, Error> {
     }
     let is_whole = (header.len() as u64) < MAX_HEADER;
     let file_len = if is_whole { header.len() as u64 } else { file.metadata().map_or(0, |file| file.len()) };
-    match Header::find(header, file_len).and_then(|header| header.format.check(&LIMITS).map(|_| header)) {
+    match Header::find_frames(header, file_len)
+        .and_then(|header| header.format.check(&LIMITS).map(|_| header))
+    {
         Ok(header) => Ok(Some(header.into())),
         Err(Error::NotAudio | Error::Wav(hound::Error::Unsupported)) => Ok(None),
         Err(Error::Wav(_)) if !is_whole => Ok(None), // the samples may begin further on

@@ -69,7 +69,7 @@ const CODECS: [(AudioCodecId, &str); 9] = [
     (codec::CODEC_ID_SPEEX, "Speex"),
 ];
 
-/// Tags of WAV's format chunk (RFC 2361).
+/// Tags of WAV's format chunk (RFC 2361). MPEG's are for other files than WAV itself.
 const IN_WAV: [(u16, &str); 21] = [
     (0x0020, "Yamaha ADPCM in WAV"),
     (0x0022, "TrueSpeech in WAV"),
@@ -154,7 +154,9 @@ pub(super) fn name_codec(codec: AudioCodecId) -> Option<Error> {
     CODECS.iter().find(|(other, _)| *other == codec).map(|(_, format)| Error::Foreign { format })
 }
 
-/// Returns the error that names the encoding of a WAV file with this tag, if it is one of those.
-pub(super) fn name_in_wav(tag: u16) -> Option<Error> {
-    IN_WAV.iter().find(|(other, _)| *other == tag).map(|(_, format)| Error::Foreign { format })
+/// Returns the error that names the encoding of a WAV file with this tag, which is not read.
+pub(super) fn name_in_wav(tag: u16) -> Error {
+    let named = IN_WAV.iter().find(|(other, _)| *other == tag);
+    let other = "WAV of another encoding than PCM, floats, A-law, µ-law, ADPCM, MP2 or MP3";
+    Error::Foreign { format: named.map_or(other, |(_, format)| format) }
 }

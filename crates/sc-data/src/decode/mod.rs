@@ -23,7 +23,7 @@ use mono::Mono;
 
 /// Decodes an audio file of any length to 16 kHz mono samples.
 ///
-/// The format is known by its content: WAV, RF64, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, `WebM`, Ogg Vorbis or
+/// The format is known by its content: WAV (also of ADPCM, MP2 or MP3), RF64, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, `WebM`, Ogg Vorbis or
 /// Opus.
 /// Integers are divided by their full scale, floats are clamped to [-1, 1], and channels are mixed by
 /// their mean, or one counts where the mean is 10 dB weaker than it. A file that was cut off, or streamed without sizes in
@@ -58,7 +58,7 @@ fn mono(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
         return kin.decode(kin.samples(bytes), limits);
     }
     match wav::decode(bytes, limits) {
-        // No WAV file, or one of ADPCM.
+        // No WAV file, or one of ADPCM or MPEG.
         Err(first @ (Error::NotAudio | Error::Wav(hound::Error::Unsupported))) => {
             media::decode_instead(bytes, first, limits).map_err(|error| foreign::explain(bytes, error))
         }

@@ -27,11 +27,20 @@ const HOUND_TAGS: [u16; 3] = [1, FLOAT, EXTENSIBLE];
 const FLOAT: u16 = 3;
 const A_LAW: u16 = 6;
 const MU_LAW: u16 = 7;
+/// The encodings that symphonia decodes: those of Microsoft and of the IMA.
+const ADPCM_TAGS: [u16; 2] = [2, 0x11];
+/// MP2 and MP3: the samples are a file of their own.
+const MPEG_TAGS: [u16; 2] = [0x50, 0x55];
 
 /// Decodes a WAV file to one channel; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
-    let Header { format, start, len } = Header::find(bytes, bytes.len() as u64)?;
+    let Header { format, start, len } = Header::find_frames(bytes, bytes.len() as u64)?;
     format.decode(first(&bytes[start..], len), Cow::Borrowed, limits)
+}
+
+/// Returns the place at which an MP2 or MP3 file begins in a WAV file that holds one.
+pub(super) fn mpeg_start(bytes: &[u8]) -> Option<usize> {
+    Header::find(bytes, bytes.len() as u64).ok().filter(Header::is_mpeg).map(|header| header.start)
 }
 
 /// Returns the length of a WAV file in seconds if it is decoded in little time, by its header alone: `None` for other
@@ -58,6 +67,16 @@ pub(super) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    /// Finds the frames of a WAV file as [`find`](Self::find) does, unless another decoder finds them.
+    pub fn find_frames(bytes: &'a [u8], file_len: u64) -> Result<Self, Error> {
+        let header = Self::find(bytes, file_len)?;
+        if header.is_mpeg() { Err(hound::Error::Unsupported.into()) } else { Ok(header) }
+    }
+
+    fn is_mpeg(&self) -> bool {
+        MPEG_TAGS.contains(&self.format.tag)
+    }
+
     /// Finds the format chunk and the data chunk of a WAV file that has `file_len` bytes and begins with `bytes`. A RIFF
     /// chunk is 4 bytes of name, 4 of length, and the contents, padded to even length.
     pub fn find(bytes: &'a [u8], file_len: u64) -> Result<Self, Error> {
@@ -186,7 +205,8 @@ impl<'a> Format<'a> {
                 Err(Error::Foreign { format: "integers of 64 bits" })
             }
             tag if HOUND_TAGS.contains(&tag) => self.validate().map(Encoding::Linear),
-            tag => Err(foreign::name_in_wav(tag).unwrap_or(hound::Error::Unsupported.into())),
+            tag if ADPCM_TAGS.contains(&tag) => Err(hound::Error::Unsupported.into()),
+            tag => Err(foreign::name_in_wav(tag)),
         }
     }
 
