@@ -307,10 +307,7 @@ fn samples_of_another_encoding_than_their_tag_says_are_refused() {
     const FORMAT_TAG: usize = 20;
     for tag in [2_u16, 0x11, 0x50, 0x55] {
         let wav = patched(wav_16(1, &SAMPLES), FORMAT_TAG, &tag.to_le_bytes());
-        assert!(
-            matches!(decoded(&wav), Err(Error::Media(_) | Error::Wav(hound::Error::Unsupported))),
-            "format {tag}"
-        );
+        assert!(matches!(decoded(&wav), Err(Error::Media(_) | Error::Wav(_))), "format {tag}");
     }
 }
 

@@ -105,6 +105,29 @@ fn an_mpeg_file_in_a_wav_file_is_read() {
         let wav = in_wav(tag, &mpeg);
         assert_eq!(decode(&wav, &Limits::DATASET).unwrap(), decoded(name), "{name}");
         assert_both_ways_are_the_same(&wav, name);
+        let header = &wav[..wav.windows(4).position(|bytes| bytes == b"data").unwrap() + 8];
+        assert!(matches!(decode(header, &Limits::DATASET), Err(Error::Empty)));
+        assert_both_ways_are_the_same(header, "empty.wav");
+    }
+}
+
+#[test]
+fn samples_of_adpcm_are_read_whatever_the_header_says_of_their_length() {
+    for name in ["ima-adpcm.wav", "ms-adpcm.wav"] {
+        let wav = read(name);
+        let data = wav.windows(4).position(|bytes| bytes == b"data").unwrap() + 4;
+        let with = |riff: u32, len: u32| {
+            let mut wav = wav.clone();
+            wav[4..8].copy_from_slice(&riff.to_le_bytes());
+            wav[data..data + 4].copy_from_slice(&len.to_le_bytes());
+            wav
+        };
+        let noted = [&wav[..12], b"LIST\x03\0\0\0abc\0", &wav[12..]].concat();
+        let ds64 = [&b"RF64\xFF\xFF\xFF\xFFWAVEds64\x1c\0\0\0"[..], &[0; 28], &wav[12..]].concat();
+        for wav in [with(0, 0), with(100, u32::MAX), with(u32::MAX, 0x7FFF_FFFF), noted, ds64] {
+            assert_eq!(decode(&wav, &Limits::DATASET).unwrap(), decoded(name), "{name}");
+            assert_both_ways_are_the_same(&wav, name);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::media::{self, Track, guarded};
 use super::mono::{Downmix, Mono};
 use super::quicktime;
 use super::resample::StreamResampler;
-use super::wav::{Format, Header};
+use super::wav::{self, Header};
 use crate::Error;
 
 /// Seconds of sound in a block.
@@ -53,11 +53,12 @@ impl Blocks {
         if header.is_empty() {
             return Err(Error::Empty);
         }
-        let source = if let Some(kin) = find_frames(&header, &file)? {
-            Source::Frames(FrameBlocks::new(kin, header, file)?)
-        } else {
-            foreign::check(media::without_tags(&header))?;
-            Source::Track(open_track(&header, file).map_err(|error| foreign::explain(&header, error))?)
+        let source = match find_frames(&header, &file)? {
+            Some(kin) if kin.format()?.is_mpeg() => Source::Track(open_mpeg(&kin, &header, file)?),
+            Some(kin) => Source::Frames(FrameBlocks::new(kin, header, file)?),
+            None => {
+                Source::Track(open_track(&header, file).map_err(|error| foreign::explain(&header, error))?)
+            }
         };
         Ok(Self { source: Some(source), resampler: None })
     }
@@ -101,37 +102,54 @@ impl Source {
     }
 }
 
-/// Finds the samples of an AU, W64 or CAF file, or of a WAV file that needs no other decoder.
+/// Finds the samples of a WAV, AU, W64 or CAF file.
 fn find_frames(header: &[u8], file: &File) -> Result<Option<Kin>, Error> {
     if let Some(kin) = Kin::find(header)? {
         return Ok(Some(kin));
     }
     let is_whole = (header.len() as u64) < MAX_HEADER;
     let file_len = if is_whole { header.len() as u64 } else { file.metadata().map_or(0, |file| file.len()) };
-    match Header::find_frames(header, file_len)
-        .and_then(|header| header.format.check(&LIMITS).map(|_| header))
-    {
+    match Header::find(header, file_len).and_then(|header| header.format.check(&LIMITS).map(|()| header)) {
         Ok(header) => Ok(Some(header.into())),
-        Err(Error::NotAudio | Error::Wav(hound::Error::Unsupported)) => Ok(None),
+        Err(Error::NotAudio) => Ok(None),
         Err(Error::Wav(_)) if !is_whole => Ok(None), // the samples may begin further on
         Err(error) => Err(error),
     }
 }
 
+/// Opens the MP2 or MP3 file in a file of which `header` was read.
+fn open_mpeg(kin: &Kin, header: &[u8], file: File) -> Result<Track<'static>, Error> {
+    let begun = kin.samples(header);
+    if begun.is_empty() {
+        return Err(Error::Empty);
+    }
+    let rest = file.take(kin.len - begun.len() as u64);
+    open_stream(begun, rest).map_err(wav::not_as_said)
+}
+
 /// Opens a file of which `header` was read.
 fn open_track(header: &[u8], file: File) -> Result<Track<'static>, Error> {
-    if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        let begin = io::SeekFrom::Start(media::tags_len(header));
-        let from_begin = || {
-            let mut file = file.try_clone()?;
-            file.seek(begin).map(|_| file)
-        };
-        guarded(|| Track::open(|| from_begin().map_err(unreadable)))
-    } else {
-        let is_highest_first = quicktime::is_highest_first(&mut Cursor::new(header));
-        let whole = Cursor::new(header.to_vec()).chain(file);
-        guarded(|| Track::begin(ReadOnlySource::new(whole), is_highest_first))
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return open_stream(header, file);
     }
+    foreign::check(media::without_tags(header))?;
+    let begin = io::SeekFrom::Start(media::tags_len(header));
+    let from_begin = || {
+        let mut file = file.try_clone()?;
+        file.seek(begin).map(|_| file)
+    };
+    guarded(|| Track::open(|| from_begin().map_err(unreadable)))
+}
+
+/// Opens what can be read only once, and begins with `begun`.
+fn open_stream(begun: &[u8], rest: impl Read + Send + Sync + 'static) -> Result<Track<'static>, Error> {
+    let untagged = media::without_tags(begun);
+    foreign::check(untagged)?;
+    let is_highest_first = quicktime::is_highest_first(&mut Cursor::new(untagged));
+    let mut stream = Cursor::new(begun.to_vec()).chain(rest);
+    let tags = stream.by_ref().take(media::tags_len(begun));
+    io::copy(&mut { tags }, &mut io::sink()).map_err(unreadable)?;
+    guarded(|| Track::begin(ReadOnlySource::new(stream), is_highest_first))
 }
 
 /// Collects packets to a block.
@@ -156,7 +174,7 @@ impl FrameBlocks {
     fn new(kin: Kin, mut header: Vec<u8>, file: File) -> Result<Self, Error> {
         let begun = Cursor::new(header.split_off(kin.start)).chain(file);
         let samples = Box::new(begun.take(kin.len));
-        let frame_len = Format::parse(&kin.format)?.frame_len();
+        let frame_len = kin.format()?.frame_len();
         let block_len = (BLOCK_LEN / frame_len).max(1) * frame_len;
         Ok(Self { kin, samples, block_len })
     }

@@ -69,16 +69,14 @@ const CODECS: [(AudioCodecId, &str); 9] = [
     (codec::CODEC_ID_SPEEX, "Speex"),
 ];
 
-/// Tags of WAV's format chunk (RFC 2361). MPEG's are for other files than WAV itself.
-const IN_WAV: [(u16, &str); 21] = [
+/// Tags of WAV's format chunk (RFC 2361).
+const IN_WAV: [(u16, &str); 19] = [
     (0x0020, "Yamaha ADPCM in WAV"),
     (0x0022, "TrueSpeech in WAV"),
     (0x0031, "GSM 6.10 in WAV"),
     (0x0032, "GSM 6.10 in WAV"),
     (0x0042, "G.723.1 in WAV"),
     (0x0045, "G.726 in WAV"),
-    (0x0050, "MP2 in WAV"),
-    (0x0055, "MP3 in WAV"),
     (0x0064, "G.726 in WAV"),
     (0x0065, "G.722 in WAV"),
     (0x0083, "G.729 in WAV"),

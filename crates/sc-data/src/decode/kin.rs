@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 
 use super::limits::Limits;
-use super::media;
 use super::mono::Mono;
-use super::wav::{Format, Header, UNKNOWN_LEN, first};
+use super::wav::{Format, Header, first};
 use crate::Error;
 
 /// What an AU, W64 or CAF file says of its samples, or a WAV file itself.
 pub(super) struct Kin {
     /// The contents of the format chunk of a WAV file with the same samples.
-    pub format: Vec<u8>,
+    format: Vec<u8>,
     /// The place of their first byte.
     pub start: usize,
     /// Their length in bytes, which may be more than there are.
@@ -47,15 +46,14 @@ impl Kin {
         first(file.get(self.start..).unwrap_or_default(), self.len)
     }
 
-    /// Decodes some of the samples. Compressed ones are read as a WAV file's.
+    /// Returns the format of the samples.
+    pub fn format(&self) -> Result<Format<'_>, Error> {
+        Format::parse(&self.format)
+    }
+
+    /// Decodes some of the samples.
     pub fn decode(&self, samples: &[u8], limits: &Limits) -> Result<Mono, Error> {
-        let format = Format::parse(&self.format)?;
-        match format.decode(samples, |samples| self.turned(samples), limits) {
-            Err(first @ Error::Wav(hound::Error::Unsupported)) => {
-                media::decode_instead(&wav(&self.format, samples), first, limits)
-            }
-            decoded => decoded,
-        }
+        self.format()?.decode(samples, |samples| self.turned(samples), limits)
     }
 
     /// Returns the samples as WAV has them.
@@ -186,13 +184,4 @@ fn format_chunk(tag: u16, channels: u16, rate_hz: u32, width: u16) -> Vec<u8> {
     chunk.extend(width.wrapping_mul(8).to_le_bytes());
     chunk.extend([0, 0]); // no extension
     chunk
-}
-
-/// Writes a WAV file. What is too long for its sizes goes on to the end of the file, as in a stream.
-fn wav(format: &[u8], data: &[u8]) -> Vec<u8> {
-    let size = |bytes: usize| u32::try_from(bytes).unwrap_or(UNKNOWN_LEN).to_le_bytes();
-    let padding = &[0][..format.len() % 2];
-    let format = [b"WAVEfmt ", &size(format.len())[..], format, padding].concat();
-    let len = format.len() + 8 + data.len();
-    [b"RIFF", &size(len)[..], &format, b"data", &size(data.len()), data].concat()
 }

@@ -28,7 +28,6 @@ use super::foreign;
 use super::limits::Limits;
 use super::mono::{Downmix, Mono};
 use super::quicktime;
-use super::wav;
 use crate::Error;
 
 /// Sample rate of decoded Opus, whatever the input's was (RFC 6716, section 2). A decoder can also decode to 16 kHz, by
@@ -44,11 +43,6 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     let bytes = without_tags(bytes);
     foreign::check(bytes)?;
     guarded(|| read(bytes, limits))
-}
-
-/// Decodes a file that is no WAV file, or one of another encoding. Returns `first`, which said so, if it is no audio.
-pub(super) fn decode_instead(bytes: &[u8], first: Error, limits: &Limits) -> Result<Mono, Error> {
-    decode(bytes, limits).map_err(|second| if matches!(second, Error::NotAudio) { first } else { second })
 }
 
 /// Runs a decoder. Its bug is no reason to take the caller down.
@@ -193,16 +187,14 @@ fn frame_kind(frame: &[u8]) -> Option<[u8; 2]> {
 }
 
 /// Returns the file behind its `ID3v2` tags (id3.org, version 2.4, section 3.1): a cover is larger than what symphonia
-/// searches for the first frame. Before them there may be the header of a WAV file that holds it.
+/// searches for the first frame.
 pub(super) fn without_tags(bytes: &[u8]) -> &[u8] {
     bytes.get(tags_len(bytes) as usize..).unwrap_or_default()
 }
 
-/// Returns the length of what [`without_tags`] leaves out. The last tag may be longer than `bytes`.
+/// Returns the length of the `ID3v2` tags that a file begins with. The last one may be longer than `bytes`.
 pub(super) fn tags_len(mut bytes: &[u8]) -> u64 {
-    let start = wav::mpeg_start(bytes).unwrap_or(0);
-    bytes = &bytes[start..];
-    let mut len = start as u64;
+    let mut len = 0;
     while let [b'I', b'D', b'3', _, _, flags, s0, s1, s2, s3, rest @ ..] = bytes {
         let size = [s0, s1, s2, s3].iter().fold(0, |size, byte| size << 7 | usize::from(**byte & 0x7F));
         let footer = if flags & 0x10 == 0 { 0 } else { 10 };

@@ -58,10 +58,7 @@ fn mono(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
         return kin.decode(kin.samples(bytes), limits);
     }
     match wav::decode(bytes, limits) {
-        // No WAV file, or one of ADPCM or MPEG.
-        Err(first @ (Error::NotAudio | Error::Wav(hound::Error::Unsupported))) => {
-            media::decode_instead(bytes, first, limits).map_err(|error| foreign::explain(bytes, error))
-        }
+        Err(Error::NotAudio) => media::decode(bytes, limits).map_err(|error| foreign::explain(bytes, error)),
         decoded => decoded,
     }
 }

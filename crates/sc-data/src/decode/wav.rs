@@ -10,6 +10,7 @@ use hound::{SampleFormat, WavReader, WavSpec};
 
 use super::foreign;
 use super::limits::Limits;
+use super::media;
 use super::mono::{Downmix, Mono};
 use super::resample::is_quick;
 use crate::Error;
@@ -21,33 +22,32 @@ const EXTENSIBLE_LEN: usize = 40;
 /// `WAVE_FORMAT_EXTENSIBLE`: a GUID in the extension holds the sample format.
 const EXTENSIBLE: u16 = 0xFFFE;
 /// The length in a header whose true lengths are in its chunk `ds64`, or were not known when it was written.
-pub(super) const UNKNOWN_LEN: u32 = 0xFFFF_FFFF;
+const UNKNOWN_LEN: u32 = 0xFFFF_FFFF;
 /// The encodings that `hound` validates: PCM, floats, and [`EXTENSIBLE`] of either.
 const HOUND_TAGS: [u16; 3] = [1, FLOAT, EXTENSIBLE];
 const FLOAT: u16 = 3;
 const A_LAW: u16 = 6;
 const MU_LAW: u16 = 7;
-/// The encodings that symphonia decodes: those of Microsoft and of the IMA.
+/// Those of Microsoft and of the IMA.
 const ADPCM_TAGS: [u16; 2] = [2, 0x11];
 /// MP2 and MP3: the samples are a file of their own.
 const MPEG_TAGS: [u16; 2] = [0x50, 0x55];
 
 /// Decodes a WAV file to one channel; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
-    let Header { format, start, len } = Header::find_frames(bytes, bytes.len() as u64)?;
+    let Header { format, start, len } = Header::find(bytes, bytes.len() as u64)?;
     format.decode(first(&bytes[start..], len), Cow::Borrowed, limits)
-}
-
-/// Returns the place at which an MP2 or MP3 file begins in a WAV file that holds one.
-pub(super) fn mpeg_start(bytes: &[u8]) -> Option<usize> {
-    Header::find(bytes, bytes.len() as u64).ok().filter(Header::is_mpeg).map(|header| header.start)
 }
 
 /// Returns the length of a WAV file in seconds if it is decoded in little time, by its header alone: `None` for other
 /// files, for compressed samples, and for a rate that takes long to resample.
 pub fn quick_wav_seconds(bytes: &[u8]) -> Option<f64> {
     let Header { format, start, len } = Header::find(bytes, bytes.len() as u64).ok()?;
-    format.check(&Limits::DATASET).ok().filter(|_| is_quick(format.rate_hz))?;
+    format
+        .check(&Limits::DATASET)
+        .and_then(|()| format.encoding())
+        .ok()
+        .filter(|_| is_quick(format.rate_hz))?;
     let n_frames = first(&bytes[start..], len).len() / format.frame_len();
     Some(n_frames as f64 / f64::from(format.rate_hz))
 }
@@ -67,16 +67,6 @@ pub(super) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Finds the frames of a WAV file as [`find`](Self::find) does, unless another decoder finds them.
-    pub fn find_frames(bytes: &'a [u8], file_len: u64) -> Result<Self, Error> {
-        let header = Self::find(bytes, file_len)?;
-        if header.is_mpeg() { Err(hound::Error::Unsupported.into()) } else { Ok(header) }
-    }
-
-    fn is_mpeg(&self) -> bool {
-        MPEG_TAGS.contains(&self.format.tag)
-    }
-
     /// Finds the format chunk and the data chunk of a WAV file that has `file_len` bytes and begins with `bytes`. A RIFF
     /// chunk is 4 bytes of name, 4 of length, and the contents, padded to even length.
     pub fn find(bytes: &'a [u8], file_len: u64) -> Result<Self, Error> {
@@ -136,7 +126,7 @@ fn behind_padding(rest: &[u8]) -> &[u8] {
 }
 
 /// How numbers become samples.
-pub(super) enum Encoding {
+enum Encoding {
     /// As `hound` says.
     Linear(WavSpec),
     /// 64 bits, which `hound` does not read.
@@ -179,6 +169,11 @@ impl<'a> Format<'a> {
         usize::from(self.frame_len).max(1)
     }
 
+    /// True if the samples are an MP2 or MP3 file.
+    pub fn is_mpeg(&self) -> bool {
+        MPEG_TAGS.contains(&self.tag)
+    }
+
     /// Decodes samples that `turn` makes those of a WAV file, once they are known to be within `limits`.
     pub fn decode<'b>(
         &self,
@@ -186,17 +181,53 @@ impl<'a> Format<'a> {
         turn: impl FnOnce(&'b [u8]) -> Cow<'b, [u8]>,
         limits: &Limits,
     ) -> Result<Mono, Error> {
-        let encoding = self.check(limits)?;
+        self.check(limits)?;
+        let frames = self.encoding().and_then(|encoding| self.frames(samples, turn, &encoding, limits));
+        match frames {
+            Err(Error::Wav(hound::Error::Unsupported)) if samples.is_empty() => Err(Error::Empty),
+            Err(Error::Wav(hound::Error::Unsupported)) => self.decode_coded(samples, limits),
+            frames => frames,
+        }
+    }
+
+    /// Decodes samples that `symphonia` reads: as a WAV file of their own, with true sizes.
+    fn decode_coded(&self, samples: &[u8], limits: &Limits) -> Result<Mono, Error> {
+        let decoded = if self.is_mpeg() {
+            media::decode(samples, limits)
+        } else {
+            media::decode(&self.file(samples), limits)
+        };
+        decoded.map_err(not_as_said)
+    }
+
+    fn frames<'b>(
+        &self,
+        samples: &'b [u8],
+        turn: impl FnOnce(&'b [u8]) -> Cow<'b, [u8]>,
+        encoding: &Encoding,
+        limits: &Limits,
+    ) -> Result<Mono, Error> {
         let n_frames = samples.len() / self.frame_len(); // what follows the last whole one was cut off
         limits.check_length(n_frames, self.rate_hz)?;
         let samples = turn(&samples[..n_frames * self.frame_len()]);
-        let samples = mix(&samples, &encoding, self.channels.into(), self.frame_len())?;
+        let samples = mix(&samples, encoding, self.channels.into(), self.frame_len())?;
         Ok(Mono { samples, rate_hz: self.rate_hz })
     }
 
-    /// Refuses a format beyond `limits`, and one that [`decode`] does not read.
-    pub fn check(&self, limits: &Limits) -> Result<Encoding, Error> {
+    /// Refuses a format beyond `limits`, and one that is not read.
+    pub fn check(&self, limits: &Limits) -> Result<(), Error> {
         limits.check_format(self.channels, self.rate_hz)?;
+        match self.encoding() {
+            Err(Error::Wav(hound::Error::Unsupported)) => Ok(()),
+            encoding => encoding.map(drop),
+        }
+    }
+
+    /// Returns how the samples are read here.
+    ///
+    /// # Errors
+    /// [`hound::Error::Unsupported`] if `symphonia` may read them; else why they are not read.
+    fn encoding(&self) -> Result<Encoding, Error> {
         match self.tag {
             A_LAW => Ok(Encoding::ALaw),
             MU_LAW => Ok(Encoding::MuLaw),
@@ -205,9 +236,18 @@ impl<'a> Format<'a> {
                 Err(Error::Foreign { format: "integers of 64 bits" })
             }
             tag if HOUND_TAGS.contains(&tag) => self.validate().map(Encoding::Linear),
-            tag if ADPCM_TAGS.contains(&tag) => Err(hound::Error::Unsupported.into()),
+            tag if ADPCM_TAGS.contains(&tag) || self.is_mpeg() => Err(hound::Error::Unsupported.into()),
             tag => Err(foreign::name_in_wav(tag)),
         }
+    }
+
+    /// Writes a WAV file. What is too long for its sizes goes on to the end of the file, as in a stream.
+    fn file(&self, samples: &[u8]) -> Vec<u8> {
+        let size = |bytes: usize| u32::try_from(bytes).unwrap_or(UNKNOWN_LEN).to_le_bytes();
+        let padding = &[0][..self.chunk.len() % 2];
+        let format = [b"WAVEfmt ", &size(self.chunk.len())[..], self.chunk, padding].concat();
+        let len = format.len() + 8 + samples.len();
+        [b"RIFF", &size(len)[..], &format, b"data", &size(samples.len()), samples].concat()
     }
 
     /// Validates the format with `hound`, from a header without the fields that writers get wrong.
@@ -327,6 +367,14 @@ fn downmix<const WIDTH: usize>(
     let mut mix = Downmix::default();
     mix.push(samples.iter().map(|&bytes| to_f32(bytes)), channels);
     mix.finish()
+}
+
+/// Says of samples in which a decoder finds no sound that the file is wrong about them.
+pub(super) fn not_as_said(error: Error) -> Error {
+    match error {
+        Error::NotAudio => damaged("the samples are not of the encoding that the header names"),
+        error => error,
+    }
 }
 
 fn damaged(reason: &'static str) -> Error {
