@@ -56,10 +56,14 @@ pub async fn refuse(
     payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
     refusal: ApiError,
 ) -> ApiError {
-    throw_away(request, payload).await;
+    let Some(state) = request.app_data::<Data<AppState>>() else { return refusal };
+    throw_away(state, payload).await;
     if let (Some(wait), Some(NotBefore(not_before))) = (refusal.retry_after(), request.conn_data()) {
         if let Some(time) = not_before.get() {
-            sleep_until(time).await;
+            tokio::select! {
+                () = sleep_until(time) => {}
+                () = state.lifecycle.closed() => {} // a stop waits for all answers
+            }
         }
         not_before.set(Some(Instant::now() + wait));
     }
@@ -68,11 +72,7 @@ pub async fn refuse(
 
 /// Reads a body as long as it arrives, and keeps nothing of it: a client that still sends when the connection closes
 /// would never see the answer, and only behind the body is there room for the next request.
-async fn throw_away(
-    request: &HttpRequest,
-    mut payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
-) {
-    let Some(state) = request.app_data::<Data<AppState>>() else { return };
+async fn throw_away(state: &AppState, mut payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin) {
     let pieces = async { while let Ok(Some(Ok(_))) = timeout(THROW_AWAY, payload.next()).await {} };
     let _ = timeout(state.capacity.body_deadline, pieces).await;
 }

@@ -63,7 +63,11 @@ pub async fn observe(
     if !may_retry && !QUIET.contains(&route) {
         // The names of taught words are labels, also in a path that is not served.
         let names_a_word = path.strip_prefix(paths::WORDS).is_some_and(|name| name.starts_with('/'));
-        let path = if names_a_word { paths::WORD } else { path.as_str() };
+        let path = match path.as_str() {
+            _ if names_a_word => paths::WORD,
+            path if path.contains('%') => route, // with a letter of `/words` escaped it may name one, too
+            path => path,
+        };
         let id = id.to_str().unwrap_or_default();
         tracing::info!(client, %method, path, status, ms = milliseconds(time), request_id = id);
     }

@@ -17,7 +17,7 @@ use base64::{
 };
 use brotli_decompressor::Decompressor;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 use crate::{
@@ -34,6 +34,9 @@ const FIELD: &str = "file";
 
 /// Clips that one request may hold: one worker answers them all, at about a millisecond each.
 pub const MAX_CLIPS: usize = 1_000;
+
+/// Fields that a form may have, with those that hold no recording.
+const MAX_FIELDS: usize = 2 * MAX_CLIPS;
 
 /// Base64, with its padding or without.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -97,7 +100,10 @@ pub async fn read_audio(
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let upload = match media_type.as_str() {
-        media if media.starts_with("multipart/") => file_fields(headers, body).await?,
+        media if media.starts_with("multipart/") => {
+            let headers = headers.clone();
+            parse(state, &place, body, move |body| file_fields(&headers, &body)).await?
+        }
         "application/json" => Upload::One(parse(state, &place, body, |body| decode_json(&body)).await?),
         media if body.is_empty() || is_audio(media, &body) => Upload::One(body),
         "" => return Err(ApiError::ContentType { got: "no Content-Type".into() }),
@@ -231,11 +237,13 @@ async fn read_to_end(mut payload: Payload, body: Body) -> Result<Body, ApiError>
     body
 }
 
-async fn file_fields(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError> {
-    match read_form(headers, body.clone()).await {
+fn file_fields(headers: &HeaderMap, body: &Bytes) -> Result<Upload, ApiError> {
+    // All of it is there, so that nothing waits.
+    let read = |body| read_form(headers, body).now_or_never().unwrap_or(Err(ApiError::NoFile));
+    match read(body.clone()) {
         // This is also said of a name that is not UTF-8.
         Err(ApiError::Form(cause)) if cause == MultipartError::ContentDispositionMissing.to_string() => {
-            read_form(headers, with_plain_names(&body)).await
+            read(with_plain_names(body))
         }
         read => read,
     }
@@ -259,7 +267,12 @@ async fn read_form(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError>
     let mut form = Multipart::new(headers, body);
     let mut files = Vec::new();
     let mut others = Vec::new();
+    let mut n_fields = 0;
     while let Some(field) = form.try_next().await? {
+        n_fields += 1;
+        if n_fields > MAX_FIELDS {
+            return Err(ApiError::Form(format!("it has more than {MAX_FIELDS} fields")));
+        }
         if field.name() == Some(FIELD) {
             if files.len() == MAX_CLIPS {
                 return Err(ApiError::TooMany { limit: MAX_CLIPS });

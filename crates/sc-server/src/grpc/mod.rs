@@ -95,15 +95,18 @@ pub(crate) fn serve(
         let closed = state.lifecycle.closed();
         tokio::select! {
             result = server.serve_with_incoming_shutdown(all, incoming, closed) => result,
-            never = tell_health(&state, &reporter) => never,
+            never = tell_health(&state, reporter) => never,
         }
     })
 }
 
-/// Makes the service for health say that the server is about to stop, as soon as it is.
-async fn tell_health<T>(state: &AppState, health: &HealthReporter) -> T {
+/// Makes the service for health say that the server is about to stop, as soon as it is, and ends who watches it once it
+/// stops.
+async fn tell_health<T>(state: &AppState, mut health: HealthReporter) -> T {
     state.lifecycle.stopped().await;
     health.set_service_status("", ServingStatus::NotServing).await;
+    state.lifecycle.closed().await;
+    health.clear_service_status("").await;
     pending().await
 }
 
@@ -246,8 +249,12 @@ impl Conversation {
     /// Reads the next message, as long as a body may take, and answers it.
     async fn turn((mut this, mut messages): Turn) -> Result<Option<(StreamInferResponse, Turn)>, Status> {
         let limit = this.state.capacity.body_deadline;
-        let read = timeout(limit, messages.message()).await;
-        let read = read.unwrap_or_else(|_| Err(ApiError::TooSlow { limit }.into()));
+        let read = tokio::select! {
+            read = timeout(limit, messages.message()) => {
+                read.unwrap_or_else(|_| Err(ApiError::TooSlow { limit }.into()))
+            }
+            () = this.state.lifecycle.closed() => Err(ApiError::Stopping.into()),
+        };
         let start = Instant::now();
         let message = read.inspect_err(|status| note(&this.state, STREAM_INFER, Some(status), start))?;
         let Some(message) = message else { return Ok(None) };

@@ -22,6 +22,10 @@ static TAG: LazyLock<Option<EntityTag>> = LazyLock::new(|| {
     Record::shipped_bytes().map(|bytes| EntityTag::new_strong(Sha256Digest::of(bytes).to_string()))
 });
 
+/// The digest by which the service knows the model that is compiled in.
+static SHIPPED: LazyLock<Option<Sha256Digest>> =
+    LazyLock::new(|| Some(Sha256Digest::of(&Record::shipped().ok()?.to_bytes().ok()?)));
+
 /// Sends the model that is compiled in, if that is the one that answers
 ///
 /// An operator's own is not handed out, nor one that clients teach.
@@ -34,7 +38,8 @@ static TAG: LazyLock<Option<EntityTag>> = LazyLock::new(|| {
     )
 )]
 pub async fn record(request: HttpRequest, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let is_shipped = state.model.source().file.is_none() && !state.model.teaches();
+    // By what it is, not by where it lies: a container has the same model in a file.
+    let is_shipped = *SHIPPED == Some(state.model.current_and_digest().1) && !state.model.teaches();
     let shipped = Record::shipped_bytes().filter(|_| is_shipped);
     let (Some(bytes), Some(tag)) = (shipped, TAG.as_ref()) else { return Err(ApiError::NotFound) };
     let is_known = is_known(&request, tag);

@@ -8,7 +8,7 @@ use actix_web::{
     rt::{spawn, time::Instant},
     web::{Bytes, Data, Payload},
 };
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, ProtocolError, Session};
+use actix_ws::{CloseCode, CloseReason, Item, Message as Frame, MessageStream, ProtocolError, Session};
 use futures_util::StreamExt;
 use sc_model::{Detection, Score};
 use serde::Serialize;
@@ -28,8 +28,11 @@ use crate::{
 /// The largest message, in bytes: ten seconds at 48 kHz. [`stream`] and the guide name it too.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// Bytes that may come before the next message is whole. Otherwise a frame without an end would fill the memory.
+/// Bytes that may come before the next frame is whole. Otherwise one without an end would fill the memory.
 const MAX_BEGUN: usize = 2 * MAX_MESSAGE;
+
+/// The longest text in fragments, in bytes.
+const MAX_TEXT: usize = 64;
 
 /// A message of the server.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -80,12 +83,11 @@ pub async fn stream(
     let payload = bounded(&request, payload, Rc::clone(&begun)).await?;
     let (response, session, messages) =
         actix_ws::handle(&request, payload).map_err(|error| ApiError::WebSocket(error.to_string()))?;
-    let messages =
-        messages.max_frame_size(MAX_MESSAGE).aggregate_continuations().max_continuation_size(MAX_MESSAGE);
     let patience = state.capacity.body_deadline;
     let conversation = Conversation {
         session,
-        messages,
+        frames: messages.max_frame_size(MAX_MESSAGE),
+        text: None,
         wants_scores: query.scores,
         patience,
         heard: Instant::now(),
@@ -169,8 +171,7 @@ impl From<ApiError> for End {
 impl From<ProtocolError> for End {
     fn from(error: ProtocolError) -> Self {
         match error {
-            // A frame is too large, all frames of a message are, or what has come of one is. Of a connection that has failed
-            // nobody hears this.
+            // A frame is too large, or what has come of one is. Of a connection that has failed nobody hears this.
             ProtocolError::Overflow => Self::too_large(),
             ProtocolError::Io(error) if error.kind() == ErrorKind::Other => Self::too_large(),
             error => Self::Refused(CloseCode::Protocol, error.to_string()),
@@ -189,13 +190,15 @@ impl End {
 /// The two directions of a WebSocket.
 struct Conversation {
     session: Session,
-    messages: AggregatedMessageStream,
+    frames: MessageStream,
+    /// What has come of a text message in fragments.
+    text: Option<Vec<u8>>,
     wants_scores: bool,
     /// Time for the client to send a piece of sound, or to read. Then its place is another's.
     patience: Duration,
     /// The time of the last piece of sound.
     heard: Instant,
-    /// The bytes that have come since the last message.
+    /// The bytes that have come since the last frame.
     begun: Rc<Cell<usize>>,
     /// The first byte of a sample whose second is still to come, if there is one.
     half: Bytes,
@@ -226,34 +229,58 @@ impl Conversation {
     }
 
     async fn next(&mut self) -> Result<Message, End> {
-        let refused = |code, why: &str| Err(End::Refused(code, why.into()));
-        let message = match timeout_at(self.heard + self.patience, self.messages.recv()).await {
+        let frame = match timeout_at(self.heard + self.patience, self.frames.recv()).await {
             Err(_) => {
                 let why = format!("no sound was sent for {} s", self.patience.as_secs_f32());
                 return Err(End::Refused(CloseCode::Away, why));
             }
             Ok(None) => return Err(End::Gone),
-            Ok(Some(message)) => message?,
+            Ok(Some(frame)) => frame?,
         };
         self.begun.set(0);
-        match message {
-            AggregatedMessage::Binary(bytes) => {
-                if !bytes.is_empty() {
-                    self.heard = Instant::now();
-                }
-                Ok(Message::Samples(self.whole_samples(bytes)))
+        match frame {
+            Frame::Binary(bytes) | Frame::Continuation(Item::FirstBinary(bytes)) => Ok(self.sound(bytes)),
+            Frame::Text(text) => self.end(text.as_bytes()),
+            Frame::Continuation(Item::FirstText(bytes)) => {
+                self.text = Some(bytes.to_vec());
+                Ok(Message::Nothing)
             }
-            AggregatedMessage::Text(text) if text.trim() != "end" => {
-                refused(CloseCode::Unsupported, "expected samples, or the text `end`")
-            }
-            AggregatedMessage::Text(_) if !self.half.is_empty() => {
-                refused(CloseCode::Unsupported, "expected 16-bit samples: an even number of bytes")
-            }
-            AggregatedMessage::Text(_) => Ok(Message::Over),
-            AggregatedMessage::Ping(bytes) => Ok(Message::Ping(bytes)),
-            AggregatedMessage::Pong(_) => Ok(Message::Nothing),
-            AggregatedMessage::Close(reason) => Err(End::Closed(reason.map(|reason| reason.code))),
+            Frame::Continuation(Item::Continue(bytes)) => self.go_on(bytes, false),
+            Frame::Continuation(Item::Last(bytes)) => self.go_on(bytes, true),
+            Frame::Ping(bytes) => Ok(Message::Ping(bytes)),
+            Frame::Pong(_) | Frame::Nop => Ok(Message::Nothing),
+            Frame::Close(reason) => Err(End::Closed(reason.map(|reason| reason.code))),
         }
+    }
+
+    /// Takes a further fragment. Those of sound are answered as they come, as messages are: none is kept.
+    fn go_on(&mut self, bytes: Bytes, is_last: bool) -> Result<Message, End> {
+        let Some(mut text) = self.text.take() else { return Ok(self.sound(bytes)) };
+        text.extend_from_slice(&bytes);
+        if is_last || text.len() > MAX_TEXT {
+            return self.end(&text);
+        }
+        self.text = Some(text);
+        Ok(Message::Nothing)
+    }
+
+    fn sound(&mut self, bytes: Bytes) -> Message {
+        if !bytes.is_empty() {
+            self.heard = Instant::now();
+        }
+        Message::Samples(self.whole_samples(bytes))
+    }
+
+    /// Takes the text that says that the sound is over.
+    fn end(&self, text: &[u8]) -> Result<Message, End> {
+        let refused = |why: &str| Err(End::Refused(CloseCode::Unsupported, why.into()));
+        if text.trim_ascii() != b"end" {
+            return refused("expected samples, or the text `end`");
+        }
+        if !self.half.is_empty() {
+            return refused("expected 16-bit samples: an even number of bytes");
+        }
+        Ok(Message::Over)
     }
 
     /// Returns the whole samples of a message, of which the first may have begun in the one before.

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use actix_web::http::uri::Authority;
 use anyhow::{Context, bail};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sc_data::Aside;
@@ -357,11 +358,19 @@ fn workers(text: &str) -> Result<NonZeroUsize, String> {
     Ok(workers.into())
 }
 
-/// Parses an origin, a scheme and a host, as browsers send it.
+/// Parses an origin, a scheme and a host, and returns it as browsers send it: in small letters, without the usual port.
 fn origin(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let is_origin = host.is_some_and(|host| !host.is_empty() && !host.contains('/'));
-    is_origin.then(|| text.to_owned()).ok_or_else(|| "expected an origin such as https://example.org".into())
+    let text = text.to_lowercase();
+    let (scheme, host, usual_port) = match text.split_once("://") {
+        Some(("https", host)) => ("https", host, ":443"),
+        Some(("http", host)) => ("http", host, ":80"),
+        _ => return Err("expected an origin such as https://example.org".into()),
+    };
+    let host = host.strip_suffix(usual_port).unwrap_or(host);
+    let is_host = host.parse::<Authority>().is_ok() && !host.contains(['@', '*']);
+    is_host.then(|| format!("{scheme}://{host}")).ok_or_else(|| {
+        "expected a host behind the scheme, and no more, as in https://example.org; one that is not ASCII as browsers send it: xn--…".into()
+    })
 }
 
 fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
@@ -392,10 +401,26 @@ pub mod tests {
             ("--rate-limit", "0", "expected a number of requests, 1 or more"),
             ("--api-key", "secret", "expected the SHA-256 of a key"),
             ("--allow-origin", "example.org", "expected an origin such as https://example.org"),
+            ("--allow-origin", "https://*.example.org", "expected a host behind the scheme, and no more"),
+            ("--allow-origin", "https://me@example.org", "expected a host behind the scheme, and no more"),
+            ("--allow-origin", "https://example.org/page", "expected a host behind the scheme, and no more"),
+            ("--allow-origin", "https://приклад.укр", "as browsers send it: xn--"),
+            ("--allow-origin", "http://a b", "expected a host behind the scheme, and no more"),
         ] {
             let error = parse(&[&format!("{name}={value}")]).unwrap_err();
             assert!(error.contains(name) && error.contains(expected), "{name}: {error}");
         }
+    }
+
+    #[test]
+    fn origins_are_as_browsers_send_them() {
+        let origins = ["https://Example.org:443", "http://localhost:8080", "http://[::1]:80"];
+        let settings =
+            parse(&origins.map(|origin| format!("--allow-origin={origin}")).each_ref().map(String::as_str));
+        assert_eq!(
+            settings.unwrap().allow_origins,
+            ["https://example.org", "http://localhost:8080", "http://[::1]"]
+        );
     }
 
     #[test]

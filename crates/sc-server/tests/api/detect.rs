@@ -177,9 +177,11 @@ fn a_message_that_is_no_sound_ends_the_stream_with_the_reason() {
     let url = server.url("/stream").replace("http", "ws");
     let unsupported = CloseCode::Unsupported;
     let too_large = "expected messages of at most 1048576 bytes: send the sound in smaller pieces";
-    let in_pieces: Vec<_> = [(Data::Binary, false), (Data::Continue, true)]
-        .map(|(kind, is_last)| Message::Frame(Frame::message(vec![0; 600_000], OpCode::Data(kind), is_last)))
-        .into();
+    let fragment = |text: &str, kind, is_last| {
+        Message::Frame(Frame::message(text.to_owned(), OpCode::Data(kind), is_last))
+    };
+    let stop = vec![fragment("st", Data::Text, false), fragment("op", Data::Continue, true)];
+    let endless = vec![fragment("e", Data::Text, false), fragment(&"n".repeat(100), Data::Continue, false)];
     for (messages, code, reason) in [
         (vec![Message::text("stop")], unsupported, "expected samples, or the text `end`"),
         (
@@ -188,7 +190,8 @@ fn a_message_that_is_no_sound_ends_the_stream_with_the_reason() {
             "expected 16-bit samples: an even number of bytes",
         ),
         (vec![Message::binary(vec![0; (1 << 20) + 1])], CloseCode::Size, too_large),
-        (in_pieces, CloseCode::Size, too_large),
+        (stop, unsupported, "expected samples, or the text `end`"),
+        (endless, unsupported, "expected samples, or the text `end`"),
     ] {
         let (mut socket, _) = connect(&url).unwrap();
         for message in messages {
@@ -197,6 +200,27 @@ fn a_message_that_is_no_sound_ends_the_stream_with_the_reason() {
         assert_eq!(event(&mut socket), json!({"type": "error", "error": reason}));
         assert_eq!(closed(&mut socket), Some((code, reason.into())));
     }
+}
+
+#[test]
+fn fragments_are_answered_as_they_come_with_pings_between_them() {
+    let server = TestServer::start();
+    let (mut socket, _) = connect(server.url("/stream").replace("http", "ws")).unwrap();
+    let fragment = |bytes: Vec<u8>, kind| Message::Frame(Frame::message(bytes, OpCode::Data(kind), false));
+    socket.send(fragment(vec![0; 32_000], Data::Binary)).unwrap();
+    for n in 1..4 {
+        socket.send(Message::Ping(vec![n].into())).unwrap();
+        for _ in 0..1_000 {
+            socket.send(fragment(vec![0], Data::Continue)).unwrap();
+        }
+        // All before it has been taken.
+        assert_eq!(socket.read().unwrap(), Message::Pong(vec![n].into()));
+    }
+    let last = |bytes: &[u8], kind| Message::Frame(Frame::message(bytes.to_vec(), OpCode::Data(kind), true));
+    socket.send(last(&[0; 1_000], Data::Continue)).unwrap();
+    socket.send(fragment(b"e".to_vec(), Data::Text)).unwrap();
+    socket.send(last(b"nd", Data::Continue)).unwrap();
+    assert_eq!(event(&mut socket), json!({"type": "end", "duration_s": 36_000.0 / 32_000.0}));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::{fs, io::Read, path::Path};
 
 use flate2::read::GzDecoder;
+use sc_model::{Backend, Record};
+use sc_server::{Model, ModelSource, Service};
 
 use crate::helpers::TestServer;
 
@@ -108,4 +110,17 @@ fn the_shipped_model_is_handed_to_the_page_and_another_one_is_not() {
         assert_eq!(server.get_unless("/model.safetensors", &known).status(), 304, "{known}");
     }
     assert_eq!(server.get_unless("/model.safetensors", "\"another\"").status(), 200);
+
+    // The same in a file is the same; one with another threshold is another.
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("model.safetensors");
+    let status = |record: &Record| {
+        record.save(&file).unwrap();
+        let source = ModelSource { file: Some(file.clone()), words: None, backend: Backend::Native };
+        TestServer::serving(Service::new(Model::load(source).unwrap())).get("/model.safetensors").status()
+    };
+    let mut record = Record::shipped().unwrap();
+    assert_eq!(status(&record), 200);
+    record.header.set_threshold(0.5);
+    assert_eq!(status(&record), 404);
 }
