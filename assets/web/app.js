@@ -163,6 +163,7 @@ async function recognise(entry, blob) {
 }
 
 async function search(entry, found) {
+  entry.threshold = threshold();
   entry.answer = found ?? await ask('detect', entry.blob, entry.name);
   $('spoken').textContent = [
     say('found', entry.answer.detections.length, number(entry.answer.duration_s, 1)),
@@ -236,7 +237,11 @@ function open(entry) {
     return work(() => hear({ blob: wav(entry.samples, entry.rate), name: entry.name, source: 'live' }));
   }
   if (entry.kind === 'word') setSaved(entry);
-  present(entry);
+  if (!(threshold() < entry.threshold)) return present(entry);
+  return work(async () => {
+    await search(entry);
+    present(entry);
+  });
 }
 
 function press() {

@@ -2,19 +2,20 @@
 // without, all are of the version that was kept whole.
 
 const LIST = 'files.json'; // { version, files }
-const TAUGHT = 'taught'; // where `device.js` keeps the words of its user, which no version replaces
 const MODEL = 'model.safetensors'; // a server with a model of its own does not hand it out
+const PAGE = `page at ${self.registration.scope}, version `; // other pages of this origin have caches of their own
 
 async function keep() {
   const [list, model] = await Promise.all([LIST, MODEL].map((path) => fetch(path, { cache: 'no-cache' })));
+  if (!model.ok && model.status !== 404) throw new Error(`${MODEL}: ${model.status}`); // what was kept has it
   const { version, files } = await list.clone().json();
-  const name = `${version} ${model.headers.get('ETag')}`;
+  const name = `${PAGE}${version} ${model.headers.get('ETag')}`;
   const cache = await caches.open(name);
   if (await cache.match(LIST)) return;
   await cache.addAll(files.map((path) => new Request(path, { cache: 'no-cache' })));
   if (model.ok) await cache.put(MODEL, model);
   await cache.put(LIST, list); // last: the version is whole
-  for (const other of await caches.keys()) if (![name, TAUGHT].includes(other)) await caches.delete(other);
+  for (const other of await caches.keys()) if (other !== name && other.startsWith(PAGE)) await caches.delete(other);
 }
 
 async function answer(request) {

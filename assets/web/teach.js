@@ -86,6 +86,7 @@ export function showTeaching() {
   refill($('takes'), takes.map(takeRow));
   showResult();
   $('taughtWords').hidden = taught.words.length === 0;
+  $('download').hidden = !taught.teaches;
   refill($('taught'), taught.words.map(wordRow));
 }
 
@@ -107,7 +108,7 @@ function wordRow({ name, recordings }) {
   const forget = element('button', { type: 'button', className: 'small', textContent: say('forget'), dataset: { word: name } });
   forget.ariaLabel = say('forgetWord', name);
   const origin = element('span', { className: 'where', textContent: say('taughtBy', recordings) });
-  return element('li', {}, element('b', { textContent: name }), origin, forget);
+  return element('li', {}, element('b', { textContent: name }), origin, ...(taught.teaches ? [forget] : []));
 }
 
 function showResult() {
@@ -176,15 +177,17 @@ async function teach(name) {
       throw new Refusal('failed', { error });
     }
     const isKnown = taught.words.some((word) => word.name === name);
-    const report = await teachThere(name, takes.map(({ samples }) => wav(samples)), isKnown);
-    tell(takes, report.left_out);
+    const sent = [...takes]; // meanwhile one may be removed
+    const report = await teachThere(name, sent.map(({ samples }) => wav(samples)), isKnown);
+    tell(sent, report.left_out);
     result = { name, report };
     if (report.left_out.length === 0) {
-      takes = [];
+      takes = takes.filter((take) => !sent.includes(take));
       $('newWord').value = '';
     }
   } catch (error) {
     const isOfWord = error.answer && (keyOf(error.answer.error) || !(error.key > 0 && has(error.key)));
+    result = null;
     if (!isOfWord) throw error; // a busy server, and the like
     result = { name, refusal: error.answer.error };
   }

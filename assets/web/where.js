@@ -60,8 +60,20 @@ export async function check(takes) {
 export async function teach(word, recordings, isKnown) {
   const teacher = await forTask();
   const replaces = isKnown && teacher === server && await (await device()).canTeach(word, recordings, server.record());
-  if (replaces) await server.forget(word);
-  return teacher.teach(word, recordings);
+  if (!replaces) return teacher.teach(word, recordings);
+  await server.forget(word);
+  return persist(() => teacher.teach(word, recordings));
+}
+
+// Tries again what a busy server refuses, a few times.
+async function persist(task, pauses = [1, 2, 4]) {
+  try {
+    return await task();
+  } catch (error) {
+    if (pauses.length === 0 || ![429, 503, 504].includes(error.key)) throw error;
+    await new Promise((done) => { setTimeout(done, 1000 * pauses[0]); });
+    return persist(task, pauses.slice(1));
+  }
 }
 
 // Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`;

@@ -118,7 +118,6 @@ export const words = {
   copied: 'Copied',
   selected: 'Selected: press Ctrl+C',
   docs: 'Every endpoint, to try',
-  metrics: 'Metrics',
 
   model: 'About the model',
   factWords: 'Words',

@@ -131,7 +131,6 @@ export const words = {
   copied: 'Скопійовано',
   selected: 'Виділено: натисніть Ctrl+C',
   docs: 'Спробувати всі запити',
-  metrics: 'Метрики',
 
   model: 'Про модель',
   factWords: 'Слова',

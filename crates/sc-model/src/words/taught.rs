@@ -23,16 +23,21 @@ impl TaughtWord {
     }
 }
 
-/// Returns the confidence in a taught word of this score: at its least score the threshold of the record.
+/// Returns the confidence in a taught word of this score: at its least score the one from which the record accepts it.
 pub(crate) fn confidence(score: f32, word: &TaughtWord, threshold: f32) -> f32 {
     let log_odds = SLOPE * (score - word.least_score) + log_odds(threshold);
     1.0 / (1.0 + (-log_odds).exp())
 }
 
-/// Returns the logarithm of the odds of a threshold. Of 0 and 1 it would be infinite.
+/// Returns the confidence from which a taught word is accepted: even odds, if the threshold is below them.
+fn least_confidence(threshold: f32) -> f32 {
+    threshold.max(0.5)
+}
+
+/// Returns the logarithm of the odds from which a taught word is accepted. Of 1 it would be infinite.
 fn log_odds(threshold: f32) -> f32 {
-    let threshold = threshold.clamp(0.01, 0.99);
-    (threshold / (1.0 - threshold)).ln()
+    let confidence = least_confidence(threshold).min(1.0 - f32::EPSILON);
+    (confidence / (1.0 - confidence)).ln()
 }
 
 /// Returns the probabilities of the network's labels and of the taught words, together 1.
@@ -51,8 +56,8 @@ pub(crate) fn combine(
     let likeliest = |range: std::ops::Range<usize>| range.max_by(|a, b| all[*a].total_cmp(&all[*b]));
     let n = network.len();
     let (Some(own), Some(word)) = (likeliest(0..n), likeliest(n..all.len())) else { return all };
-    let is_better =
-        all[word] >= threshold.max(0.5) && (0..n).all(|label| !is_keyword(label) || all[label] <= all[word]);
+    let is_better = all[word] >= least_confidence(threshold)
+        && (0..n).all(|label| !is_keyword(label) || all[label] <= all[word]);
     let best = if is_better { word } else { own };
     let best_probability = all[best];
     for probability in &mut all[n..] {
@@ -126,5 +131,19 @@ mod tests {
         let word = TaughtWord { least_score: 0.12, n_recordings: 5 };
         assert!((confidence(0.12, &word, 0.94) - 0.94).abs() < 1e-5);
         assert!(confidence(0.05, &word, 0.94) < 0.8 && confidence(0.2, &word, 0.94) > 0.98);
+    }
+
+    #[test]
+    fn a_word_is_accepted_from_its_least_score_on_whatever_the_threshold() {
+        let word = TaughtWord { least_score: 0.12, n_recordings: 5 };
+        for threshold in [0.0, 0.1, 0.3, 0.5, 0.9, 0.998] {
+            let is_accepted = |score| {
+                let word = std::iter::once(confidence(score, &word, threshold));
+                // The network is sure of another sound: what is accepted is the likeliest all the same.
+                let all = combine(&[0.0, 1.0], |label| label == 0, word, threshold);
+                all[2] > all[1]
+            };
+            assert!(is_accepted(0.121) && !is_accepted(0.119), "{threshold}");
+        }
     }
 }

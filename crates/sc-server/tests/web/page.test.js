@@ -726,6 +726,16 @@ test('knows a word that was taught since by another page', async () => {
   await teacher.stop();
 });
 
+test('offers nothing to do with the words of a server that teaches none', async () => {
+  const knower = await serve('--model', join(folder, 'since.safetensors'));
+  const page = await visit(browser, knower.address, { problems: [] }); // the browser itself reports that there is no model to fetch
+  await page.waitForSelector('#taught b >> text=банан');
+  assert.equal(await page.locator('#taught button').count(), 0);
+  assert(await page.isHidden('#download'));
+  await page.close();
+  await knower.stop();
+});
+
 test('teaches a word on the device, keeps it there when another attempt fails, and sends nothing', async () => {
   const { speaker, page } = await hearing(server.address, problems);
   const sent = [];
@@ -1149,8 +1159,10 @@ test('listens on the device without a socket, and leaves nothing running', async
 test('answers without a network once it was used on the device', async () => {
   const alone = await serve();
   const page = await visit(browser, alone.address);
+  await page.evaluate(() => caches.open('of another program'));
   await onDevice(page);
   await page.waitForFunction(() => navigator.serviceWorker.controller); // it begins once all is kept
+  assert(await page.evaluate(() => caches.has('of another program')));
   await alone.stop();
   await page.reload();
   await page.waitForSelector('#known:not([hidden])');
