@@ -30,6 +30,9 @@ impl Audio {
         if let Ok(path) = source.extract::<PathBuf>() {
             return Ok(Self::Path(path));
         }
+        if let Some(bytes) = numbers::<u8>(source)? {
+            return Ok(Self::Bytes(bytes));
+        }
         let samples = samples(source)?;
         let Some(rate_hz) = sample_rate else {
             return Err(Error::new_err("an array of samples needs its sample_rate, in Hz"));
@@ -95,9 +98,23 @@ pub fn samples(array: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
 /// Returns `None` if this is no array of `T`.
 fn numbers<T: Element>(array: &Bound<'_, PyAny>) -> PyResult<Option<Vec<T>>> {
     let Ok(buffer) = PyBuffer::<T>::get(array) else { return Ok(None) };
+    check_order(&buffer)?;
     if buffer.dimensions() != 1 {
         let n = buffer.dimensions();
         return Err(Error::new_err(format!("an array of {n} dimensions: expected one channel, [n_samples]")));
     }
     buffer.to_vec(array.py()).map(Some)
+}
+
+/// Refuses numbers in another order of bytes than this machine's: `PyO3` takes them as if they were in its own.
+fn check_order<T: Element>(buffer: &PyBuffer<T>) -> PyResult<()> {
+    let foreign: &[u8] = if cfg!(target_endian = "little") { b">!" } else { b"<" };
+    let is_foreign = buffer.format().to_bytes().first().is_some_and(|order| foreign.contains(order));
+    if is_foreign && buffer.item_size() > 1 {
+        return Err(Error::new_err(
+            "an array in another order of bytes than this machine's: convert it first, as by \
+             `array.astype(array.dtype.newbyteorder('='))`",
+        ));
+    }
+    Ok(())
 }

@@ -7,15 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyMapping, PyString};
-use rayon::prelude::*;
+use rayon::{ThreadPoolBuilder, prelude::*};
 use sc_data::{Limits, SAMPLE_RATE_HZ};
-use sc_model::words::{Recording, Taught, forget, teach};
+use sc_model::words::{Recording, Taught, check_most, check_name, forget, teach};
 use sc_model::{Backend, Classifier, DetectorConfig, Header, Record, check_threshold};
 
 use crate::answer::{Detection, Prediction};
 use crate::audio::{self, Audio};
 use crate::detector::Detector;
 use crate::{Error, to_python};
+
+/// Files that are answered between two looks for Ctrl-C.
+const BETWEEN_SIGNALS: usize = 512;
 
 /// A loaded model. Threads may share it.
 #[pyclass(frozen, module = "speech_commands")]
@@ -97,8 +100,14 @@ impl Recognizer {
     /// Names the word in each file, on all cores. In the place of a file that cannot be read is the Error.
     fn classify_many(&self, py: Python<'_>, paths: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyAny>>> {
         let paths = each(paths)?.map(|path| path?.extract::<PathBuf>()).collect::<PyResult<Vec<_>>>()?;
-        let answers: Vec<Result<Prediction, String>> =
-            py.detach(|| paths.into_par_iter().map(|path| self.answer(Audio::Path(path))).collect());
+        // Threads of its own: those of rayon's pool are gone in a process that was forked.
+        let pool = ThreadPoolBuilder::new().build().map_err(|error| to_python(&error))?;
+        let answer = |path: &PathBuf| self.answer(Audio::Path(path.clone()));
+        let mut answers: Vec<Result<Prediction, String>> = Vec::with_capacity(paths.len());
+        for some in paths.chunks(BETWEEN_SIGNALS) {
+            py.check_signals()?;
+            answers.extend(py.detach(|| pool.install(|| some.par_iter().map(answer).collect::<Vec<_>>())));
+        }
         let object = |answer: Result<Prediction, String>| match answer {
             Ok(prediction) => Ok(Bound::new(py, prediction)?.into_any().unbind()),
             Err(text) => Ok(Error::new_err(text).into_value(py).into_any()),
@@ -274,6 +283,9 @@ fn holds_numbers(things: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record, Taught)> {
+    // Before they are decoded.
+    let checked = check_name(&record.header.labels, name).and_then(|_| check_most(takes.len()));
+    checked.map_err(|error| to_python(&error))?;
     let recordings = takes.into_iter().enumerate().map(|(i, take)| Recording {
         name: take.path().map_or_else(|| (i + 1).to_string(), |path| path.display().to_string()),
         samples: take.decode(&Limits::default()),

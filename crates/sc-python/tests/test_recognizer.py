@@ -5,6 +5,8 @@ import ast
 import inspect
 import io
 import json
+import multiprocessing
+import os
 import re
 import subprocess
 import sys
@@ -71,11 +73,33 @@ def test_a_path_its_bytes_and_its_samples_have_one_answer(recognizer):
     samples, rate = read(path)
     expected = recognizer.classify(path)
     assert recognizer.classify(str(path)) == expected
-    assert recognizer.classify(path.read_bytes()) == expected
+    for file in [path.read_bytes(), bytearray(path.read_bytes()), memoryview(path.read_bytes())]:
+        assert recognizer.classify(file) == expected, type(file)
     assert recognizer.classify(samples, sample_rate=rate) == expected
     floats = samples.astype(np.float32) / 32768
     for numbers in [floats, floats.astype(np.float64), array.array("f", floats), memoryview(floats), np.repeat(floats, 2)[::2]]:
         assert recognizer.classify(numbers, sample_rate=rate) == expected, type(numbers)
+
+
+def test_numbers_in_another_order_of_bytes_are_refused(recognizer):
+    samples, rate = read(SPEECH)
+    foreign = ">" if sys.byteorder == "little" else "<"
+    for dtype in ["i2", "f4", "f8"]:
+        with pytest.raises(sc.Error, match="order of bytes"):
+            recognizer.classify(samples.astype(foreign + dtype), sample_rate=rate)
+    with pytest.raises(sc.Error, match="order of bytes"):
+        recognizer.detector(rate).push(samples.astype(foreign + "i2"))
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no processes are forked here")
+def test_a_forked_process_classifies_many_files(recognizer):
+    files = [EXAMPLES / "yes.mp3"] * 8
+    recognizer.classify_many(files)
+    process = multiprocessing.get_context("fork").Process(target=recognizer.classify_many, args=(files,))
+    process.start()
+    process.join(60)
+    process.kill()
+    assert process.exitcode == 0
 
 
 def test_probabilities_add_up_to_one_in_their_order(recognizer):
@@ -270,6 +294,16 @@ def test_the_command_prints_json_and_detections():
     rows = [json.loads(line) for line in run("--json", "--detect", EXAMPLES / "several.mp3").stdout.splitlines()]
     assert rows[0]["detections"][0].keys() == {"label", "start_s", "end_s", "confidence"}
     assert json.loads(run("--json", EXAMPLES / "yes.mp3").stdout)["predictions"][0]["label"] == "yes"
+
+
+def test_the_command_follows_links_and_prints_any_name(tmp_path):
+    (tmp_path / "linked").symlink_to(EXAMPLES)
+    (tmp_path / "back").symlink_to(tmp_path)
+    odd = os.fsencode(tmp_path) + b"/caf\xe9.mp3"
+    Path(os.fsdecode(odd)).write_bytes((EXAMPLES / "yes.mp3").read_bytes())
+    rows = run(tmp_path).stdout.splitlines()
+    assert len(rows) == 1 + len([*EXAMPLES.glob("[!.]*")])
+    assert rows[0].startswith("yes") and rows[0].endswith("caf\\udce9.mp3")
 
 
 def test_the_command_refuses_a_folder_without_files(tmp_path):

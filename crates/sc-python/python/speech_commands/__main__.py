@@ -13,6 +13,14 @@ CHUNK = 256  # files that are in the threads' queue at a time
 
 def main():
     options = arguments()
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold any bytes
+    try:
+        run(options)
+    except BrokenPipeError:  # as `head` does: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(options):
     try:
         recognizer = Recognizer(options.model, threshold=options.threshold)
         paths = list(files(options.paths))
@@ -44,9 +52,17 @@ def files(roots):
     for root in roots:
         if not os.path.isdir(root):
             yield root
-        for folder, folders, names in os.walk(root):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+        around = {}  # the folders around each, by their real paths: a link may lead back to one
+        for folder, folders, names in os.walk(root, followlinks=True, onerror=print_unlistable):
+            real = os.path.realpath(folder)
+            around[folder] = around.get(os.path.dirname(folder), frozenset()) | {real}
+            is_new = lambda name: os.path.realpath(os.path.join(folder, name)) not in around[folder]
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and is_new(name))
             yield from (os.path.join(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def print_unlistable(error):
+    print(f"left out: {error}", file=sys.stderr)
 
 
 def answers(recognize, paths):

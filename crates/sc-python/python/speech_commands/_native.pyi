@@ -87,7 +87,7 @@ class Detector:
         """Ends the stream, and returns the keywords detected at its end."""
     @property
     def latest(self) -> Score | None:
-        """The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is None."""
+        """The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, and after `finish`, it is None."""
 
 @final
 class Recognizer:
