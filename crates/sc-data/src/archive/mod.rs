@@ -78,6 +78,7 @@ impl Fetch {
     /// [`FetchError`] says what to do about it. A file with a wrong digest is never unpacked.
     pub fn run(&self, on_event: &mut dyn FnMut(FetchEvent)) -> Result<Outcome, FetchError> {
         if self.is_complete()? {
+            self.sweep();
             return Ok(Outcome::AlreadyThere);
         }
         self.check_dest()?;
@@ -222,6 +223,14 @@ impl Fetch {
             return Err(FetchError::Space { dest: self.dest.clone(), needed, free });
         }
         Ok(())
+    }
+
+    /// Removes what a run has left that was killed at its end, unless another still works there.
+    fn sweep(&self) {
+        let work = self.sibling(".fetch");
+        if work.is_dir() && self.lock(&work.join("lock")).is_ok() {
+            let _ = fs::remove_dir_all(&work); // a later run tries again
+        }
     }
 
     /// Returns the destination's path with `suffix` at its end.

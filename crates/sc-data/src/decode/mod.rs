@@ -23,8 +23,8 @@ use mono::Mono;
 
 /// Decodes an audio file of any length to 16 kHz mono samples.
 ///
-/// The format is known by its content: WAV (also of ADPCM, MP2 or MP3), RF64, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, `WebM`, Ogg Vorbis or
-/// Opus.
+/// The format is known by its content: WAV (also of ADPCM, MP2 or MP3), RF64, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4,
+/// `WebM`, Ogg Vorbis or Opus.
 /// Integers are divided by their full scale, floats are clamped to [-1, 1], and channels are mixed by
 /// their mean, or one counts where the mean is 10 dB weaker than it. A file that was cut off, or streamed without sizes in
 /// its header, gives the samples it has, but for an MP4 file cut off before its table of samples, a CAF file with a codec,

@@ -75,7 +75,12 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
             Ok(status(unreadable == 0))
         }
         Some(output) => {
-            let unreadable = write_aside(output, |out| answer_all(&classifier, &files, args, out))?;
+            let unreadable = write_aside(output, |out| {
+                let unreadable = answer_all(&classifier, &files, args, out)?;
+                let is_good = unreadable < files.len() || files.is_empty() || args.format().has_errors();
+                ensure!(is_good, "none of the recordings can be read"); // a second call tries again
+                Ok(unreadable)
+            })?;
             note!("{}: {} recordings, {unreadable} unreadable", output.display(), files.len());
             Ok(status(unreadable == 0 || args.format().has_errors()))
         }

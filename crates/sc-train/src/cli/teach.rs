@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use sc_data::{Limits, normal_form, printable};
 use sc_model::Record;
-use sc_model::words::{Advice, Recording, Taught, forget, teach};
+use sc_model::words::{Advice, Recording, Taught, check_most, check_name, forget, teach};
 use serde_json::json;
 
 use super::load_record;
@@ -41,8 +41,11 @@ pub(super) fn run(args: &TeachArgs) -> Result<()> {
     }
     let mut words = Vec::new();
     for (name, paths) in by_name(&args.words) {
-        let (taught, report) =
-            teach(&record, name, recordings(&paths)).with_context(|| format!("cannot teach `{name}`"))?;
+        let files: Vec<_> = paths.iter().flat_map(|root| files_below(root)).collect();
+        // Before they are decoded.
+        let checked = check_name(&record.header.labels, name).and_then(|_| check_most(files.len()));
+        let taught = checked.and_then(|()| teach(&record, name, files.into_iter().map(recording).collect()));
+        let (taught, report) = taught.with_context(|| format!("cannot teach `{name}`"))?;
         record = taught;
         words.push(report);
     }
@@ -66,17 +69,15 @@ fn by_name(words: &[(String, PathBuf)]) -> Vec<(&str, Vec<&Path>)> {
     gathered
 }
 
-/// Reads the recordings at some paths. A file that cannot be read is one of them, with its reason.
-fn recordings(paths: &[&Path]) -> Vec<Recording> {
-    let recording = |file| match file {
+/// Reads a recording. A file that cannot be read is one, with its reason.
+fn recording(file: Result<PathBuf, Unreadable>) -> Recording {
+    match file {
         Ok(file) => {
-            let file: PathBuf = file;
             let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
             Recording { name: printable(file.display()), samples }
         }
         Err(Unreadable { path, error }) => Recording { name: printable(&path), samples: Err(error) },
-    };
-    paths.iter().flat_map(|root| files_below(root)).map(recording).collect()
+    }
 }
 
 fn print(taught: &Taught) -> Result<()> {

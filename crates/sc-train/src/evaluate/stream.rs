@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
     Blocks, Half, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform,
-    printable,
+    normal_form, printable,
 };
 use sc_model::{Classifier, Detection, Detector, DetectorConfig};
 
@@ -339,7 +339,7 @@ fn parse_word(line: &str) -> Result<Spoken> {
     let fields: Vec<String> = fields(line).collect();
     let [label, start, end] = &fields[..] else { bail!("`{line}`: expected three fields") };
     let time = |text: &str| text.parse::<f64>().with_context(|| format!("`{text}`: expected seconds"));
-    let spoken = Spoken { label: label.clone(), start_s: time(start)?, end_s: time(end)? };
+    let spoken = Spoken { label: normal_form(label), start_s: time(start)?, end_s: time(end)? };
     let is_time = 0.0 <= spoken.start_s && spoken.start_s < spoken.end_s;
     ensure!(is_time, "`{line}`: expected a word that ends after it begins");
     Ok(spoken)
@@ -361,6 +361,13 @@ fn fields(line: &str) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_is_the_same_word_however_its_accents_are_written() {
+        let [composed, apart] = ["caf\u{e9}", "cafe\u{301}"]
+            .map(|word| parse_table(&format!("label,start_s,end_s\n{word},1,2")).unwrap());
+        assert_eq!(apart[0].label, composed[0].label);
+    }
 
     #[test]
     fn a_label_in_quotes_is_the_same_word() {

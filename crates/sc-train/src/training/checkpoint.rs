@@ -180,7 +180,9 @@ pub fn all(run: &Path) -> Result<Vec<PathBuf>> {
     for entry in fs::read_dir(run).with_context(|| format!("cannot read {}", run.display()))? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with("checkpoint-") {
+        // A copy that somebody has made is none.
+        let epoch = name.strip_prefix("checkpoint-").unwrap_or_default();
+        if epoch.len() >= 4 && epoch.bytes().all(|digit| digit.is_ascii_digit()) && path.is_dir() {
             found.push(path);
         }
     }

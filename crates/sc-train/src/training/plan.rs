@@ -34,8 +34,8 @@ const TIMED: usize = 30;
 /// The seconds that the parts of a training take.
 #[derive(Clone, Copy, Debug)]
 struct Speed {
-    /// A step.
-    step_s: f64,
+    /// An example in a step.
+    example_s: f64,
     /// A validation.
     validation_s: f64,
 }
@@ -58,16 +58,15 @@ pub fn fit(run: Run, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
     let n_clips = run.sampler.n_clips();
     let left_s = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
     let planned = planned(config, n_clips, left_s, speed)?;
-    let example_s = speed.step_s / config.batch_size as f64;
     note!(
         "{:.0} clips/s: {} epochs of {} clips fit into the {:.1} min that are left; {} epochs of all {} clips would take {:.0} min",
-        1.0 / example_s,
+        1.0 / speed.example_s,
         planned.epochs,
         planned.epoch_examples.unwrap_or_default(),
         left_s / 60.0,
         config.epochs,
         n_clips,
-        config.epochs as f64 * (n_clips as f64 * example_s + speed.validation_s) / 60.0,
+        config.epochs as f64 * (n_clips as f64 * speed.example_s + speed.validation_s) / 60.0,
     );
     Ok(planned)
 }
@@ -76,21 +75,20 @@ pub fn fit(run: Run, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
 fn measure(mut trainer: Trainer) -> Result<Speed> {
     trainer.steps(1, WARM_UP)?;
     let start = Instant::now();
-    trainer.steps(1, TIMED)?;
-    let step_s = start.elapsed().as_secs_f64() / TIMED as f64;
+    let n_examples = trainer.steps(1, TIMED)?.n_examples(); // a step at the end of an epoch has fewer
+    let example_s = start.elapsed().as_secs_f64() / n_examples;
     let start = Instant::now();
     trainer.validate()?;
-    Ok(Speed { step_s, validation_s: start.elapsed().as_secs_f64() })
+    Ok(Speed { example_s, validation_s: start.elapsed().as_secs_f64() })
 }
 
 /// The settings for the `seconds` that are left.
 fn planned(config: &TrainConfig, n_clips: usize, seconds: f64, speed: Speed) -> Result<TrainConfig> {
-    let Speed { step_s, validation_s } = speed;
+    let Speed { example_s, validation_s } = speed;
     ensure!(
-        step_s > 0.0 && step_s.is_finite() && validation_s.is_finite(),
+        example_s > 0.0 && example_s.is_finite() && validation_s.is_finite(),
         "the speed of the first steps could not be measured: give --epochs instead of --minutes"
     );
-    let example_s = step_s / config.batch_size as f64;
     let usable_s = (USED_SHARE * seconds - VALIDATIONS_AT_END * validation_s).max(0.2 * seconds);
     let [fewest, most] = EPOCHS;
     let epochs = (usable_s / (n_clips as f64 * example_s + validation_s)).floor().clamp(fewest, most);
@@ -119,7 +117,7 @@ mod tests {
     fn plan(n_clips: usize, minutes: f64) -> (usize, usize, f64) {
         let (example_s, validation_s) = (1.0 / 500.0, 1.0);
         let config = TrainConfig::default();
-        let speed = Speed { step_s: example_s * config.batch_size as f64, validation_s };
+        let speed = Speed { example_s, validation_s };
         let planned = planned(&config, n_clips, 60.0 * minutes, speed).unwrap();
         let n_examples = planned.epoch_examples.unwrap();
         (planned.epochs, n_examples, planned.epochs as f64 * (n_examples as f64 * example_s + validation_s))
@@ -150,14 +148,14 @@ mod tests {
 
     #[test]
     fn what_makes_no_plan_is_refused_and_no_plan_is_without_end() {
-        let plan = |step_s, seconds| {
-            planned(&TrainConfig::default(), 100, seconds, Speed { step_s, validation_s: 0.0 })
+        let plan = |example_s, seconds| {
+            planned(&TrainConfig::default(), 100, seconds, Speed { example_s, validation_s: 0.0 })
         };
         for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(plan(wrong, 720.0).is_err(), "{wrong}");
         }
         assert_eq!(plan(1e-9, 600_000.0).unwrap().epoch_examples, Some(MOST_EXAMPLES));
-        let late = plan(0.1, 0.3).unwrap_err().to_string();
+        let late = plan(0.002, 0.3).unwrap_err().to_string();
         assert!(late.starts_with("0.0 min are left, too few for 4 epochs"), "{late}");
     }
 }

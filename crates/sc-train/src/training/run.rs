@@ -57,11 +57,13 @@ impl Run<'_> {
     /// Refuses a keyword that is recorded, but not for training; warns of too few speakers.
     fn check_words(&self) -> Result<()> {
         let labels = &self.config.labels;
-        let clips = self.dataset.clips().iter().map(|clip| clip.word.as_str());
+        let clips = self.dataset.clips().iter().enumerate();
+        let mut words =
+            clips.filter(|(index, _)| self.cache.is_readable(*index)).map(|(_, clip)| clip.word.as_str());
         let untrained = |word: &&str| {
             labels.index_of_keyword(word).is_some_and(|label| self.sampler.n_clips_of(label) == 0)
         };
-        if let Some(word) = clips.into_iter().find(untrained) {
+        if let Some(word) = words.find(untrained) {
             bail!(
                 "every recording of {word} is in the validation or testing split: record more speakers, or name the files of \
                  both splits in validation_list.txt and testing_list.txt"

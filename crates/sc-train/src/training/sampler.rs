@@ -89,9 +89,11 @@ impl<'a> Sampler<'a> {
         self.sounds.clips().get(label).map_or(0, Vec::len)
     }
 
-    /// Returns true if there are the sounds that are no keyword of which the recipe asks for a share.
+    /// Returns true if there are the sounds that are no keyword, if the recipe asks for a share of them and the model has
+    /// a label for them.
     pub fn makes_unknown(&self) -> bool {
-        f64::from(self.config.recipe.unknown_share) <= 0.0 || self.sounds.makes_unknown()
+        let has_label = self.config.labels.names().iter().any(|label| label == UNKNOWN);
+        !has_label || f64::from(self.config.recipe.unknown_share) <= 0.0 || self.sounds.makes_unknown()
     }
 
     /// Clips of the training split that have a label.

@@ -369,6 +369,11 @@ pub(super) struct Totals {
 }
 
 impl Totals {
+    /// Returns the number of examples that were trained on.
+    pub(super) fn n_examples(&self) -> f64 {
+        self.examples
+    }
+
     fn of(logits: &Tensor<2>, loss: Tensor<1>, labels: &[usize]) -> Self {
         let heard: Vec<i64> =
             logits.clone().argmax(1).into_data().convert::<i64>().try_to_vec().unwrap_or_default();
