@@ -101,7 +101,13 @@ fn first_weights(config: &TrainConfig, Record { header, weights, .. }: &Record) 
         "--init is another network: give the --width that it was trained with"
     );
     let mut weights = weights.clone();
-    let known = header.labels.names().iter().take(header.network.n_labels); // the rest are taught words
-    weights.relabel(&known.cloned().collect::<Vec<_>>(), &config.labels, &network, config.seed);
+    let known = &header.labels.names()[..header.network.n_labels]; // the rest are taught words
+    if let Some(new) = config.labels.names().iter().find(|label| !known.contains(label)) {
+        ensure!(
+            config.epochs > 0,
+            "--init does not know {new}, and --epochs 0 does not train it: give it some epochs"
+        );
+    }
+    weights.relabel(known, &config.labels, &network, config.seed);
     Ok(weights)
 }

@@ -137,6 +137,12 @@ fn a_run_begins_with_another_models_weights() {
     let error = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && error.contains("by --init"), "{error}");
 
+    let out = dir.path().join("new");
+    let refused =
+        train(&data, &out, &[&init[..], &["--epochs", "0", "--words", "all"]].concat()).output().unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && error.contains("--epochs 0 does not train it"), "{error}");
+
     let out = dir.path().join("wider");
     let refused = train(&data, &out, &[&init[..], &["--width", "2"]].concat()).output().unwrap();
     let error = String::from_utf8_lossy(&refused.stderr);
