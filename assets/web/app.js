@@ -237,11 +237,13 @@ function open(entry) {
     return work(() => hear({ blob: wav(entry.samples, entry.rate), name: entry.name, source: 'live' }));
   }
   if (entry.kind === 'word') setSaved(entry);
-  if (!(threshold() < entry.threshold)) return present(entry);
-  return work(async () => {
-    await search(entry);
-    present(entry);
-  });
+  if (threshold() < entry.threshold) {
+    return work(async () => {
+      await search(entry);
+      present(entry);
+    });
+  }
+  return present(entry);
 }
 
 function press() {

@@ -187,8 +187,7 @@ async function teach(name) {
     }
   } catch (error) {
     const isOfWord = error.answer && (keyOf(error.answer.error) || !(error.key > 0 && has(error.key)));
-    result = null;
+    result = isOfWord ? { name, refusal: error.answer.error } : null;
     if (!isOfWord) throw error; // a busy server, and the like
-    result = { name, refusal: error.answer.error };
   }
 }

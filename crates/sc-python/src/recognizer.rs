@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyMapping, PyString};
 use rayon::{ThreadPoolBuilder, prelude::*};
 use sc_data::{Limits, SAMPLE_RATE_HZ};
-use sc_model::words::{Recording, Taught, check_most, check_name, forget, teach};
+use sc_model::words::{Recording, Taught, check_word, forget, teach};
 use sc_model::{Backend, Classifier, DetectorConfig, Header, Record, check_threshold};
 
 use crate::answer::{Detection, Prediction};
@@ -284,8 +284,7 @@ fn holds_numbers(things: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record, Taught)> {
     // Before they are decoded.
-    let checked = check_name(&record.header.labels, name).and_then(|_| check_most(takes.len()));
-    checked.map_err(|error| to_python(&error))?;
+    check_word(&record.header.labels, name, takes.len()).map_err(|error| to_python(&error))?;
     let recordings = takes.into_iter().enumerate().map(|(i, take)| Recording {
         name: take.path().map_or_else(|| (i + 1).to_string(), |path| path.display().to_string()),
         samples: take.decode(&Limits::default()),

@@ -9,7 +9,7 @@ use std::{
 use sc_data::{Sha256Digest, with_causes};
 use sc_model::{
     Backend, Classifier, Error, Record,
-    words::{Recording, Taught, TeachError, check_most, check_name, forget, teach},
+    words::{Recording, Taught, TeachError, check_word, forget, teach},
 };
 
 use crate::error::{ApiError, WordsError};
@@ -147,8 +147,8 @@ impl Model {
     /// # Errors
     /// [`ApiError::Words`].
     pub(crate) fn check_word(&self, name: &str, n_recordings: usize) -> Result<(), ApiError> {
-        let name = check_name(&self.current().header().labels, name);
-        name.and_then(|_| check_most(n_recordings)).map_err(|error| WordsError::Teach(error).into())
+        let checked = check_word(&self.current().header().labels, name, n_recordings);
+        checked.map(drop).map_err(|error| WordsError::Teach(error).into())
     }
 
     /// Forgets the taught word `name`.

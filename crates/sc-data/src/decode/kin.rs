@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::limits::Limits;
+use super::limits::{Limits, first};
 use super::mono::Mono;
-use super::wav::{Format, Header, first};
+use super::wav::{Format, Header};
 use crate::Error;
 
 /// What an AU, W64 or CAF file says of its samples, or a WAV file itself.

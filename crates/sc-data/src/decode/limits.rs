@@ -4,6 +4,11 @@ use serde::Serialize;
 
 use crate::Error;
 
+/// Returns the first `len` bytes, or all if there are fewer.
+pub(super) fn first(bytes: &[u8], len: u64) -> &[u8] {
+    usize::try_from(len).ok().and_then(|len| bytes.get(..len)).unwrap_or(bytes)
+}
+
 /// Limits on an audio file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use symphonia::core::codecs::audio::{AudioCodecId, well_known as codec};
 
-use super::wav::first;
+use super::limits::first;
 
 /// Kinds of samples whose lowest byte comes first only if an atom `enda` says so (Apple, *`QuickTime` File Format*).
 const KINDS: [&[u8; 4]; 4] = [b"in24", b"in32", b"fl32", b"fl64"];

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use hound::{SampleFormat, WavReader, WavSpec};
 
 use super::foreign;
-use super::limits::Limits;
+use super::limits::{Limits, first};
 use super::media;
 use super::mono::{Downmix, Mono};
 use super::resample::is_quick;
@@ -43,18 +43,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
 /// files, for compressed samples, and for a rate that takes long to resample.
 pub fn quick_wav_seconds(bytes: &[u8]) -> Option<f64> {
     let Header { format, start, len } = Header::find(bytes, bytes.len() as u64).ok()?;
-    format
-        .check(&Limits::DATASET)
-        .and_then(|()| format.encoding())
-        .ok()
-        .filter(|_| is_quick(format.rate_hz))?;
+    Limits::DATASET.check_format(format.channels, format.rate_hz).and_then(|()| format.encoding()).ok()?;
+    if !is_quick(format.rate_hz) {
+        return None;
+    }
     let n_frames = first(&bytes[start..], len).len() / format.frame_len();
     Some(n_frames as f64 / f64::from(format.rate_hz))
-}
-
-/// Returns the first `len` bytes, or all if there are fewer.
-pub(super) fn first(bytes: &[u8], len: u64) -> &[u8] {
-    usize::try_from(len).ok().and_then(|len| bytes.get(..len)).unwrap_or(bytes)
 }
 
 /// What is said of the samples before they come.
@@ -181,7 +175,7 @@ impl<'a> Format<'a> {
         turn: impl FnOnce(&'b [u8]) -> Cow<'b, [u8]>,
         limits: &Limits,
     ) -> Result<Mono, Error> {
-        self.check(limits)?;
+        limits.check_format(self.channels, self.rate_hz)?;
         let frames = self.encoding().and_then(|encoding| self.frames(samples, turn, &encoding, limits));
         match frames {
             Err(Error::Wav(hound::Error::Unsupported)) if samples.is_empty() => Err(Error::Empty),

@@ -18,6 +18,6 @@ pub use pool::pool;
 pub use report::{Advice, LeftOut, N_RECORDINGS, Nearest, Reason, Recording, Taught, TeachError};
 pub use space::{Embedding, WordSpace};
 pub use taught::TaughtWord;
-pub use teach::{check, check_most, check_name, forget, forget_all, teach};
+pub use teach::{check, check_word, forget, forget_all, teach};
 
 pub(crate) use taught::{combine, confidence};

@@ -29,9 +29,8 @@ pub fn teach(
     recordings: Vec<Recording>,
 ) -> Result<(Record, Taught), TeachError> {
     let space = record.words.as_ref().ok_or(TeachError::NoSpace)?;
-    let name = &check_name(&record.header.labels, name)?;
     let given = recordings.len();
-    check_most(given)?;
+    let name = &check_word(&record.header.labels, name, given)?;
     let (mut takes, mut left_out) = usable(listen(record, space, recordings));
     check_count(&takes, given, &left_out)?;
     check_is_one(&takes)?;
@@ -57,16 +56,18 @@ pub fn teach(
     Ok((with_word(record, name, word, &direction)?, Taught { advice: advice(&taught), ..taught }))
 }
 
-/// Returns a name in its normal form, if a word can be taught by it beside these labels.
+/// Returns a name in its normal form, if a word can be taught by it beside these labels, by as many recordings as are
+/// given. They need not be decoded for that.
 ///
 /// # Errors
-/// [`TeachError`] if it cannot be a label, or is one already, in small or capital letters.
-pub fn check_name(labels: &Labels, name: &str) -> Result<String, TeachError> {
+/// [`TeachError`] if it cannot be a label, or is one already, in small or capital letters, or if there are too many recordings.
+pub fn check_word(labels: &Labels, name: &str, given: usize) -> Result<String, TeachError> {
     let name = word_label(name)?;
-    match labels.names().iter().find(|known| is_same(known, &name)) {
-        Some(known) => Err(TeachError::Known(known.clone())),
-        None => Ok(name),
+    if let Some(known) = labels.names().iter().find(|known| is_same(known, &name)) {
+        return Err(TeachError::Known(known.clone()));
     }
+    check_most(given)?;
+    Ok(name)
 }
 
 /// Returns true for names of one word, which may differ in small and capital letters.
@@ -146,10 +147,7 @@ fn usable(heard: impl Iterator<Item = Heard>) -> (Vec<Take>, Vec<LeftOut>) {
 }
 
 /// Refuses more recordings than are compared with each other.
-///
-/// # Errors
-/// [`TeachError::TooMany`].
-pub fn check_most(given: usize) -> Result<(), TeachError> {
+fn check_most(given: usize) -> Result<(), TeachError> {
     if given > *N_RECORDINGS.end() { Err(TeachError::TooMany(given)) } else { Ok(()) }
 }
 

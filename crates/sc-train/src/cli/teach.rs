@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use sc_data::{Limits, normal_form, printable};
 use sc_model::Record;
-use sc_model::words::{Advice, Recording, Taught, check_most, check_name, forget, teach};
+use sc_model::words::{Advice, Recording, Taught, check_word, forget, teach};
 use serde_json::json;
 
 use super::load_record;
@@ -43,8 +43,8 @@ pub(super) fn run(args: &TeachArgs) -> Result<()> {
     for (name, paths) in by_name(&args.words) {
         let files: Vec<_> = paths.iter().flat_map(|root| files_below(root)).collect();
         // Before they are decoded.
-        let checked = check_name(&record.header.labels, name).and_then(|_| check_most(files.len()));
-        let taught = checked.and_then(|()| teach(&record, name, files.into_iter().map(recording).collect()));
+        let checked = check_word(&record.header.labels, name, files.len());
+        let taught = checked.and_then(|_| teach(&record, name, files.into_iter().map(recording).collect()));
         let (taught, report) = taught.with_context(|| format!("cannot teach `{name}`"))?;
         record = taught;
         words.push(report);

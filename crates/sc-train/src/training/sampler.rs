@@ -92,8 +92,9 @@ impl<'a> Sampler<'a> {
     /// Returns true if there are the sounds that are no keyword, if the recipe asks for a share of them and the model has
     /// a label for them.
     pub fn makes_unknown(&self) -> bool {
-        let has_label = self.config.labels.names().iter().any(|label| label == UNKNOWN);
-        !has_label || f64::from(self.config.recipe.unknown_share) <= 0.0 || self.sounds.makes_unknown()
+        self.labels.index(UNKNOWN).is_none()
+            || f64::from(self.config.recipe.unknown_share) <= 0.0
+            || self.sounds.makes_unknown()
     }
 
     /// Clips of the training split that have a label.
