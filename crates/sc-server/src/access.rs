@@ -1,12 +1,6 @@
 //! Keys, rates, ports, and pages of other origins: who is answered. Without settings, everyone is.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    num::NonZeroU32,
-    str::FromStr,
-    time::Duration,
-};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, str::FromStr, time::Duration};
 
 use actix_cors::Cors;
 use actix_web::{
@@ -21,7 +15,7 @@ use governor::{
 use sc_data::Sha256Digest;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::error::ApiError;
+use crate::{client::Client, connections::Connection, error::ApiError};
 
 /// Clients whose rates are kept. Past this number, those that have been quiet are forgotten.
 const MANY_CLIENTS: usize = 10_000;
@@ -84,23 +78,6 @@ pub struct Access {
     admin_port: Option<u16>,
 }
 
-/// A client whose requests are counted together: the holder of a key, or an address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Client {
-    Key([u8; 32]),
-    Address(IpAddr),
-}
-
-impl Client {
-    /// Returns the client at an address. A client of IPv6 has the 2^64 addresses of its network.
-    pub(crate) fn of_address(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-            address @ IpAddr::V4(_) => address,
-        })
-    }
-}
-
 impl Access {
     /// Asks for one of `keys` if there are any, holds each client to `limit` if there is one, and allows
     /// requests by pages of `origins`.
@@ -160,8 +137,8 @@ impl Access {
     /// # Errors
     /// [`ApiError::NotFound`], [`ApiError::Key`] or [`ApiError::RateLimit`].
     pub(crate) fn check(&self, audience: Audience, request: &ServiceRequest) -> Result<(), ApiError> {
-        let port = request.app_config().local_addr().port();
-        if self.admin_port.is_some_and(|admin| !audience.is_at(port == admin)) {
+        let port = Connection::of(request.request()).map(|connection| connection.port);
+        if self.admin_port.is_some_and(|admin| !audience.is_at(port == Some(admin))) {
             return Err(ApiError::NotFound);
         }
         if !audience.is_guarded() {
@@ -183,7 +160,7 @@ impl Access {
         header: impl Fn(&str) -> Option<&'a str>,
     ) -> Result<Client, ApiError> {
         let client = if self.keys.is_empty() {
-            Client::of_address(address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip()))
+            Client::at(address)
         } else {
             let digest = key(header).map(|key| Sha256Digest::of(key.as_bytes()));
             let known = digest.filter(|digest| self.knows(digest)).ok_or(ApiError::Key)?;

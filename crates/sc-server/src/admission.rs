@@ -1,29 +1,19 @@
 //! The way in: a request takes its place as soon as its head is there, and is refused before its body is read.
 
-use std::{any::Any, cell::Cell, time::Duration};
+use std::time::Duration;
 
 use actix_web::{
     HttpMessage, HttpRequest,
-    dev::Extensions,
     error::PayloadError,
     rt::time::{Instant, sleep_until, timeout},
     web::{Bytes, Data, Payload},
 };
 use futures_util::{Stream, StreamExt};
 
-use crate::{access::Client, error::ApiError, places::Place, state::AppState};
+use crate::{client::Client, connections::Connection, error::ApiError, places::Place, state::AppState};
 
 /// Time for the next piece of a refused body to arrive: a slow network's round trip. The refusal waits no longer.
 const THROW_AWAY: Duration = Duration::from_millis(500);
-
-/// The time before which a connection was told not to ask again. It is data of the connection.
-#[derive(Default)]
-struct NotBefore(Cell<Option<Instant>>);
-
-/// Prepares a new connection for [`refuse`].
-pub fn on_connect(_: &dyn Any, connection: &mut Extensions) {
-    connection.insert(NotBefore::default());
-}
 
 /// Takes a place for a request whose body is still to be read.
 ///
@@ -58,14 +48,14 @@ pub async fn refuse(
 ) -> ApiError {
     let Some(state) = request.app_data::<Data<AppState>>() else { return refusal };
     throw_away(state, payload).await;
-    if let (Some(wait), Some(NotBefore(not_before))) = (refusal.retry_after(), request.conn_data()) {
-        if let Some(time) = not_before.get() {
+    if let (Some(wait), Some(connection)) = (refusal.retry_after(), Connection::of(request)) {
+        if let Some(time) = connection.not_before.get() {
             tokio::select! {
                 () = sleep_until(time) => {}
                 () = state.lifecycle.closed() => {} // a stop waits for all answers
             }
         }
-        not_before.set(Some(Instant::now() + wait));
+        connection.not_before.set(Some(Instant::now() + wait));
     }
     refusal
 }

@@ -23,6 +23,9 @@ pub struct Capacity {
     pub queue: usize,
     /// Live streams at once. The next is refused. One client gets about half of them.
     pub streams: usize,
+    /// Connections that come in without waiting for their turn. One client gets about half of them. One takes up to 100 kB
+    /// while it is answered: two buffers, a request, and a second of sound twice.
+    pub connections: usize,
 }
 
 /// Bodies of the largest size that are kept at once: two of one client, see `Shares`.
@@ -48,6 +51,7 @@ impl Default for Capacity {
             deadline: Duration::from_secs(10),
             queue: 1_024, // half a second of clips, at a millisecond each on two workers
             streams: STREAMS_A_WORKER * workers.get(),
+            connections: 1_024,
         }
     }
 }

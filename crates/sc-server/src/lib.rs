@@ -22,9 +22,12 @@
 mod access;
 mod admission;
 mod capacity;
+mod client;
+mod connections;
 mod error;
 #[cfg(feature = "grpc")]
 pub mod grpc;
+mod http;
 mod lifecycle;
 mod memory;
 mod metrics;
@@ -45,12 +48,7 @@ mod upload;
 
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
-use actix_web::{
-    App, HttpServer,
-    dev::Server,
-    middleware::{Condition, from_fn},
-    web::Data,
-};
+use actix_web::{dev::Server, web::Data};
 
 use socket2::SockRef;
 
@@ -162,24 +160,7 @@ pub fn run(listener: TcpListener, service: Service) -> io::Result<Server> {
         spawn_grpc(listener, state.clone().into_inner())?;
     }
 
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(state.clone())
-            .wrap(Condition::new(state.access.is_shared(), state.access.cors(routes::readable_headers())))
-            .wrap(routes::security_headers())
-            .wrap(from_fn(observe::observe)) // outermost: what the others answer is counted, too
-            .configure(routes::routes)
-    })
-    .on_connect(admission::on_connect)
-    .disable_signals()
-    .shutdown_timeout(SHUTDOWN_S);
-    let server = match certificate {
-        Some(certificate) => server.listen_rustls_0_23(listener, certificate.server_config()?)?,
-        None => server.listen(listener)?,
-    };
-    let server = match admin {
-        Some(admin) => server.listen(admin)?,
-        None => server,
-    };
-    Ok(server.run())
+    let mut ports = vec![(listener, certificate.map(|certificate| certificate.server_config()).transpose()?)];
+    ports.extend(admin.map(|admin| (admin, None)));
+    http::serve(ports, &state)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web::{Bytes, BytesMut};
 
 use crate::{
-    access::Client,
+    client::Client,
     error::ApiError,
     shares::{Share, Shares},
 };

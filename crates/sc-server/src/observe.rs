@@ -9,13 +9,16 @@ use actix_web::{
     Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        ConnectionType,
+        header::{HeaderName, HeaderValue},
+    },
     middleware::Next,
     web::Data,
 };
 use tracing::{Instrument, field::Empty};
 
-use crate::{error::ApiError, paths, route::Route, state::AppState};
+use crate::{connections::Connection, error::ApiError, paths, route::Route, state::AppState};
 
 /// Probes and scrapes, which come every few seconds and say nothing: they are not logged.
 const QUIET: [&str; 6] = [
@@ -60,6 +63,9 @@ pub async fn observe(
         count(&state, route, status, error, time);
     }
     let may_retry = error.is_some_and(|error| error.retry_after().is_some());
+    if may_retry && Connection::of(response.request()).is_some_and(Connection::is_one_too_many) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     if !may_retry && !QUIET.contains(&route) {
         // The names of taught words are labels, also in a path that is not served.
         let names_a_word = path.strip_prefix(paths::WORDS).is_some_and(|name| name.starts_with('/'));

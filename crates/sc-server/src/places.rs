@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    access::Client,
+    client::Client,
     error::ApiError,
     memory::BodyShare,
     shares::{Share, Shares},

@@ -199,7 +199,7 @@ mod tests {
     use std::{net::Ipv4Addr, num::NonZeroUsize, sync::mpsc, thread};
 
     use super::*;
-    use crate::access::Client;
+    use crate::client::Client;
 
     fn pool(capacity: Capacity) -> Pool {
         Pool::new(&Capacity { workers: NonZeroUsize::MIN, ..capacity }, |_| ())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     Access, Capacity, Lifecycle, Model, ModelName,
+    connections::Connections,
     metrics::{Metrics, Phase},
     pool::Pool,
     recogniser::Recogniser,
@@ -19,6 +20,7 @@ pub struct AppState {
     pub model: Arc<Model>,
     pub metrics: Arc<Metrics>,
     pub refusals: Arc<Refusals>,
+    pub connections: Connections,
     pub recogniser: Arc<Recogniser>,
 }
 
@@ -36,7 +38,8 @@ impl AppState {
         let pool = Pool::new(&capacity, move |wait| waits.took(Phase::Queue, wait));
         let limits = capacity.audio.clone();
         let recogniser = Recogniser::new(Arc::clone(&model), limits, pool, Arc::clone(&metrics));
+        let connections = Connections::new(capacity.connections);
         let (refusals, recogniser) = (Arc::default(), Arc::new(recogniser));
-        Self { name, capacity, access, lifecycle, model, metrics, refusals, recogniser }
+        Self { name, capacity, access, lifecycle, model, metrics, refusals, connections, recogniser }
     }
 }

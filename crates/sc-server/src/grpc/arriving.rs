@@ -11,7 +11,7 @@ use http_body::Frame;
 use tonic::{Status, body::Body};
 
 use crate::{
-    access::Client,
+    client::Client,
     memory::{BodyMemory, BodyShare},
 };
 

@@ -35,7 +35,7 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::{service_fn, util::BoxCloneService};
 
-use crate::{access::Client, error::ApiError, observe, state::AppState};
+use crate::{client::Client, error::ApiError, observe, state::AppState};
 use arriving::Arriving;
 use bounded::BoundedCodec;
 use protocol::{Empty, InferRequest, InferResponse, StreamInferResponse, Yes};

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     Model,
-    access::Client,
+    client::Client,
     error::ApiError,
     metrics::{Metrics, Phase},
     places::Place,

@@ -163,6 +163,25 @@ fn a_refused_connection_is_kept_and_held_to_the_time_it_was_told() {
 }
 
 #[test]
+fn of_many_connections_of_a_client_those_that_are_refused_are_closed() {
+    let server = TestServer::with(Capacity { connections: 16, ..one_at_a_time() });
+    let connect = || TcpStream::connect(server.address).unwrap();
+    let head = while_busy(&server, || {
+        loop {
+            let _silent: Vec<_> = (0..64).map(|_| connect()).collect();
+            let mut connection = connect();
+            connection.write_all(&[head(9).as_bytes(), b"no audio."].concat()).unwrap();
+            let (head, _) = read_answer(&mut connection);
+            if head.starts_with("HTTP/1.1 503 ") {
+                return head;
+            }
+        }
+    });
+    assert!(head.contains("connection: close"), "{head}");
+    assert_eq!(server.predict(wav(200.0, 1.0, 16_000)).status(), 200);
+}
+
+#[test]
 fn bodies_that_crawl_keep_no_place_from_others() {
     let server = TestServer::with(one_at_a_time());
     let crawl = |_| {
