@@ -34,7 +34,7 @@ pub struct Prediction {
     pub confidence: f32,
     /// True if `label` is a keyword and `confidence` reaches the threshold. Act on the answer only then.
     pub accepted: bool,
-    /// All labels, likeliest first.
+    /// The labels, likeliest first: all of them, or as many as were asked for by `top_k`.
     pub predictions: Vec<Scored>,
 }
 

@@ -39,13 +39,6 @@ impl fmt::Display for ApiKey {
     }
 }
 
-/// The number of requests that a client may make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Requests a second on average, and at once.
-    pub per_second: NonZeroU32,
-}
-
 /// The clients that a route is for, and the port that it is served at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
@@ -79,10 +72,10 @@ pub struct Access {
 }
 
 impl Access {
-    /// Asks for one of `keys` if there are any, holds each client to `limit` if there is one, and allows
-    /// requests by pages of `origins`.
-    pub fn new(keys: Vec<ApiKey>, limit: Option<RateLimit>, origins: Vec<String>) -> Self {
-        let limiter = limit.map(|limit| RateLimiter::keyed(Quota::per_second(limit.per_second)));
+    /// Asks for one of `keys` if there are any, holds each client to `limit` requests a second on average and at once if there
+    /// is one, and allows requests by pages of `origins`.
+    pub fn new(keys: Vec<ApiKey>, limit: Option<NonZeroU32>, origins: Vec<String>) -> Self {
+        let limiter = limit.map(|limit| RateLimiter::keyed(Quota::per_second(limit)));
         Self { keys, limiter, origins, admin_port: None }
     }
 
@@ -110,18 +103,18 @@ impl Access {
     ///
     /// # Errors
     /// [`ApiError::Origin`].
-    pub(crate) fn check_origin<'a>(&self, header: impl Fn(&str) -> Option<&'a str>) -> Result<(), ApiError> {
-        if self.is_shared() { self.check_own(header) } else { Ok(()) }
+    pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if self.is_shared() { self.check_own(headers) } else { Ok(()) }
     }
 
     /// Refuses a page of another origin than this server's own and the ones that are named.
     ///
     /// # Errors
     /// [`ApiError::Origin`].
-    pub(crate) fn check_own<'a>(&self, header: impl Fn(&str) -> Option<&'a str>) -> Result<(), ApiError> {
-        let Some(origin) = header(ORIGIN.as_str()) else { return Ok(()) };
+    pub(crate) fn check_own(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let Some(origin) = text(headers, ORIGIN.as_str()) else { return Ok(()) };
         // A page cannot set either header; a proxy that changes the first sets the second.
-        let hosts = [HOST.as_str(), "x-forwarded-host"].into_iter().filter_map(header);
+        let hosts = [HOST.as_str(), "x-forwarded-host"].into_iter().filter_map(|name| text(headers, name));
         let own = origin.split_once("://").map_or(origin, |(_, host)| host);
         let is_own =
             hosts.flat_map(|hosts| hosts.split(',')).any(|host| host.trim().eq_ignore_ascii_case(own));
@@ -193,7 +186,7 @@ impl Access {
 }
 
 /// Returns a header's text, which may be in any script.
-pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }
 
@@ -244,8 +237,8 @@ mod tests {
 
     #[test]
     fn a_client_that_asks_too_often_is_told_how_long_to_wait() {
-        let limit = RateLimit { per_second: NonZeroU32::new(2).unwrap() };
-        let access = Access::new(Vec::new(), Some(limit), Vec::new());
+        let limit = NonZeroU32::new(2);
+        let access = Access::new(Vec::new(), limit, Vec::new());
         let answers: Vec<_> = (0..3).map(|_| check(&access, ("Accept", "*/*"))).collect();
         assert!(answers[..2].iter().all(Result::is_ok), "{answers:?}");
         assert!(matches!(answers[2], Err(ApiError::RateLimit { wait_s: 1 })), "{answers:?}");

@@ -18,8 +18,8 @@ use serde::Serialize;
 /// Longest message, in bytes: a client's own words in it would otherwise take up as much memory as it likes.
 const MAX_MESSAGE: usize = 500;
 
-/// Seconds that a reload takes at most.
-const RELOAD_S: u64 = 1;
+/// Seconds that a change of the model takes at most.
+const CHANGE_S: u64 = 1;
 
 /// An error that a request is answered with.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +96,12 @@ pub enum ApiError {
     /// The client sends more requests than it may.
     #[error("too many requests from you: try again in {wait_s} s")]
     RateLimit { wait_s: u64 },
-    /// Another client has asked for a reload, which goes on.
-    #[error("the model is being loaded again already: ask again in {RELOAD_S} s")]
-    Reloading,
+    /// The model is being loaded again already, or a word is being taught.
+    #[error("the model is being changed: ask again in {CHANGE_S} s")]
+    Changing,
+    /// The client did not wait any longer. Nobody hears this.
+    #[error("the request was given up")]
+    Cancelled,
     /// The model could not be loaded again. The one before goes on answering.
     #[error("the model stays as it was")]
     Reload(#[source] sc_model::Error),
@@ -121,6 +124,11 @@ pub enum WordsError {
     /// The word cannot be taught or forgotten.
     #[error(transparent)]
     Teach(TeachError),
+    /// The model's file is not the one that answers any more.
+    #[error(
+        "the model's file was exchanged: its operator has to load it again first (SIGHUP or POST /admin/reload)"
+    )]
+    Exchanged,
     /// The file could not be written. Its name is for the log alone.
     #[error("the words stay as they were: the server cannot write them down, and its log says why")]
     Unsaved,
@@ -137,7 +145,7 @@ impl ApiError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { wait_s } | Self::RateLimit { wait_s } => Some(Duration::from_secs(*wait_s)),
-            Self::Reloading => Some(Duration::from_secs(RELOAD_S)),
+            Self::Changing => Some(Duration::from_secs(CHANGE_S)),
             _ => None,
         }
     }
@@ -162,12 +170,13 @@ impl ApiError {
             Self::Audio(_) => "recording",
             Self::Busy { .. } => "busy",
             Self::Deadline { .. } => "deadline",
+            Self::Cancelled => "cancelled",
             Self::Stopping => "stopping",
             Self::Key => "key",
             Self::Origin { .. } => "origin",
             Self::RateLimit { .. } => "rate_limit",
             Self::Reload(_) => "reload",
-            Self::Reloading => "reloading",
+            Self::Changing => "changing",
             Self::Words(_) => "words",
             Self::Internal(_) => "internal",
         }
@@ -218,7 +227,9 @@ impl ResponseError for ApiError {
             Self::TooLarge { .. } | Self::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Audio(error) => audio_status(error),
-            Self::Busy { .. } | Self::Stopping | Self::Reloading => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy { .. } | Self::Stopping | Self::Changing | Self::Cancelled => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Deadline { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Key => StatusCode::UNAUTHORIZED,
             Self::Origin { .. } => StatusCode::FORBIDDEN,
@@ -326,7 +337,7 @@ fn words_status(error: &WordsError) -> StatusCode {
     match error {
         WordsError::NoTeaching => StatusCode::FORBIDDEN,
         WordsError::Teach(TeachError::NotTaught { .. }) => StatusCode::NOT_FOUND,
-        WordsError::Teach(TeachError::Known(_)) => StatusCode::CONFLICT,
+        WordsError::Teach(TeachError::Known(_)) | WordsError::Exchanged => StatusCode::CONFLICT,
         WordsError::Teach(_) => StatusCode::UNPROCESSABLE_ENTITY,
         WordsError::Unsaved => StatusCode::INSUFFICIENT_STORAGE,
     }

@@ -52,7 +52,7 @@ use actix_web::{dev::Server, web::Data};
 
 use socket2::SockRef;
 
-pub use access::{Access, ApiKey, RateLimit};
+pub use access::{Access, ApiKey};
 pub use capacity::Capacity;
 pub use lifecycle::Lifecycle;
 pub use model::{Model, ModelSource};
@@ -63,22 +63,15 @@ use state::AppState;
 /// Seconds that a stop waits for requests in work. Docker kills a program 10 s after it has told it to stop.
 const SHUTDOWN_S: u64 = 8;
 
-/// The name of a model in the paths of the Open Inference Protocol.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelName(pub String);
-
-impl Default for ModelName {
-    fn default() -> Self {
-        Self("speech-commands".into())
-    }
-}
+/// The usual name of a model in the paths of the Open Inference Protocol.
+pub const MODEL_NAME: &str = "speech-commands";
 
 /// The parts of a service: the model, its clients, and the limits.
 pub struct Service {
     /// The model that answers.
     pub model: Arc<Model>,
-    /// The model's name.
-    pub name: ModelName,
+    /// The model's name in the paths of the Open Inference Protocol.
+    pub name: String,
     /// The limits of what is taken on.
     pub capacity: Capacity,
     /// The clients that are answered.
@@ -99,7 +92,7 @@ impl Service {
     pub fn new(model: Model) -> Self {
         Self {
             model: Arc::new(model),
-            name: ModelName::default(),
+            name: MODEL_NAME.into(),
             capacity: Capacity::default(),
             access: Access::default(),
             certificate: None,

@@ -31,7 +31,7 @@ async fn run_command() -> anyhow::Result<()> {
     if let Some(target) = settings.healthcheck()? {
         return target.check();
     }
-    if settings.print_config() {
+    if settings.print_config {
         print!("{}", settings.to_toml()?);
         return Ok(());
     }
@@ -39,7 +39,7 @@ async fn run_command() -> anyhow::Result<()> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
-    let _log = log::start(settings.log_format())?;
+    let _log = log::start(settings.log_format)?;
     #[cfg(unix)]
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!("the number of connections stays limited by `ulimit -n`: {error}");
@@ -57,7 +57,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     );
     let server = run(listener, service)?;
 
-    let mut stop = spawn(stop_when_asked(server.handle(), lifecycle, settings.drain()));
+    let mut stop = spawn(stop_when_asked(server.handle(), lifecycle, Duration::from_secs(settings.drain)));
     spawn(reload_when_asked(model, certificate));
     tokio::select! {
         ended = server => {
@@ -129,8 +129,8 @@ async fn reload_when_asked(model: Arc<Model>, certificate: Option<Arc<Certificat
 /// Loads the model again on another thread: this one serves gRPC.
 #[cfg(unix)]
 async fn reload(model: &Arc<Model>) -> anyhow::Result<()> {
-    let model = Arc::clone(model);
-    spawn_blocking(move || model.reload()).await??;
+    let change = model.change().await;
+    spawn_blocking(move || change.reload()).await??;
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! Counters and times of the server, for Prometheus.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -36,6 +39,8 @@ impl Phase {
 /// Counters, gauges and histograms, and the registry that prints them.
 pub struct Metrics {
     registry: Registry,
+    /// Held while the text is written.
+    writing: Mutex<()>,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     stage_seconds: HistogramVec,
@@ -101,6 +106,7 @@ impl Metrics {
                 ),
             ),
             registry,
+            writing: Mutex::default(),
         };
         // Of a series that begins with its first count, that count is no increase: a first full queue would not be seen.
         metrics.rejected.with_label_values(&[ApiError::Busy { wait_s: 1 }.reason()]);
@@ -136,6 +142,7 @@ impl Metrics {
     /// # Errors
     /// If a metric cannot be encoded.
     pub fn to_text(&self, now: &Snapshot) -> prometheus::Result<String> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner); // each has its own `now`
         self.queue_length.set(now.n_waiting as i64);
         self.streams.set(now.n_streams as i64);
         self.taught_words.set(now.n_taught as i64);

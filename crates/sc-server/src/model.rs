@@ -3,7 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use sc_data::{Sha256Digest, with_causes};
@@ -11,6 +11,8 @@ use sc_model::{
     Backend, Classifier, Error, Record,
     words::{Recording, Taught, TeachError, check_word, forget, teach},
 };
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{ApiError, WordsError};
 
@@ -62,10 +64,14 @@ impl fmt::Display for ModelSource {
 pub struct Model {
     source: ModelSource,
     current: RwLock<Current>,
-    /// Held from the read of a file to the exchange of the model: nobody brings a model back that has been replaced.
-    writer: Mutex<()>,
-    /// Held while a client has the model loaded again. It is free again after a panic, too.
-    reloading: tokio::sync::Mutex<()>,
+    changing: Arc<Mutex<()>>,
+}
+
+/// The right to change the model, which one at a time has from the read of a file to the exchange: nobody brings a model back
+/// that has been replaced.
+pub struct Change {
+    model: Arc<Model>,
+    _alone: OwnedMutexGuard<()>,
 }
 
 /// A record that passed its self-test.
@@ -77,8 +83,7 @@ struct Current {
 
 impl Current {
     fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
-        let digest = Sha256Digest::of(&record.to_bytes()?);
-        Ok(Self { classifier: Arc::new(Classifier::new(record, backend)?), digest })
+        Ok(Self { classifier: Arc::new(Classifier::new(record, backend)?), digest: digest(record)? })
     }
 }
 
@@ -89,7 +94,7 @@ impl Model {
     /// As [`Record::load`] and [`Classifier::new`].
     pub fn load(source: ModelSource) -> Result<Self, Error> {
         let current = RwLock::new(source.load()?);
-        Ok(Self { source, current, writer: Mutex::new(()), reloading: tokio::sync::Mutex::default() })
+        Ok(Self { source, current, changing: Arc::default() })
     }
 
     /// Returns the origin of the model.
@@ -108,25 +113,19 @@ impl Model {
         (Arc::clone(&current.classifier), current.digest)
     }
 
-    /// Loads the model again, aside. If it passes its self-test, it takes the place of the current one.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load). The current model then goes on answering.
-    pub fn reload(&self) -> Result<Arc<Classifier>, Error> {
-        let _writer = self.writer();
-        let fresh = self.source.load()?;
-        let classifier = Arc::clone(&fresh.classifier);
-        self.replace(fresh);
-        Ok(classifier)
+    /// Waits for the right to change the model.
+    pub async fn change(self: &Arc<Self>) -> Change {
+        let alone = Arc::clone(&self.changing).lock_owned().await;
+        Change { model: Arc::clone(self), _alone: alone }
     }
 
-    /// Does the same for a client. Of many that ask at once, one is served: each would hold a thread.
+    /// Does the same for a client that wants the model loaded again. It does not wait, as many that ask at once would.
     ///
     /// # Errors
-    /// [`ApiError::Reloading`] while another client's reload goes on; [`ApiError::Reload`].
-    pub(crate) fn reload_alone(&self) -> Result<Arc<Classifier>, ApiError> {
-        let _alone = self.reloading.try_lock().map_err(|_| ApiError::Reloading)?;
-        self.reload().map_err(ApiError::Reload)
+    /// [`ApiError::Changing`] while another has the right.
+    pub(crate) fn change_now(self: &Arc<Self>) -> Result<Change, ApiError> {
+        let alone = Arc::clone(&self.changing).try_lock_owned().map_err(|_| ApiError::Changing)?;
+        Ok(Change { model: Arc::clone(self), _alone: alone })
     }
 
     /// Returns true if clients may teach words.
@@ -134,29 +133,16 @@ impl Model {
         self.source.words.is_some()
     }
 
-    /// Teaches the word `name`.
-    ///
-    /// # Errors
-    /// [`ApiError::Words`], or [`ApiError::Internal`] if the server's own file is of no use. Nothing changes then.
-    pub(crate) fn teach(&self, name: &str, recordings: Vec<Recording>) -> Result<Taught, ApiError> {
-        self.change(|record| teach(record, name, recordings))
-    }
-
-    /// Refuses a name that no word can be taught by, and more recordings than teach one, before they are decoded.
+    /// Refuses a name that no word can be taught by, and more recordings than teach one, before they are decoded. One that
+    /// was taught before may be taught again.
     ///
     /// # Errors
     /// [`ApiError::Words`].
     pub(crate) fn check_word(&self, name: &str, n_recordings: usize) -> Result<(), ApiError> {
-        let checked = check_word(&self.current().header().labels, name, n_recordings);
-        checked.map(drop).map_err(|error| WordsError::Teach(error).into())
-    }
-
-    /// Forgets the taught word `name`.
-    ///
-    /// # Errors
-    /// As [`teach`](Self::teach).
-    pub(crate) fn forget(&self, name: &str) -> Result<(), ApiError> {
-        self.change(|record| Ok((forget(record, name)?, ())))
+        let classifier = self.current();
+        let header = classifier.header();
+        let of_network = &header.labels.names()[..header.network.n_labels];
+        check_word(of_network, name, n_recordings).map(drop).map_err(|error| WordsError::Teach(error).into())
     }
 
     /// Returns the bytes of the current record's file.
@@ -170,17 +156,62 @@ impl Model {
         }
         self.source.record().and_then(|record| record.to_bytes()).map_err(ApiError::internal)
     }
+}
 
-    /// Changes the record, writes it, and then answers by it.
-    fn change<T>(
-        &self,
+impl Change {
+    /// Loads the model again, aside. If it passes its self-test, it takes the place of the current one.
+    ///
+    /// # Errors
+    /// As [`Model::load`]. The current model then goes on answering.
+    pub fn reload(self) -> Result<Arc<Classifier>, Error> {
+        let fresh = self.model.source.load()?;
+        let classifier = Arc::clone(&fresh.classifier);
+        self.replace(fresh);
+        Ok(classifier)
+    }
+
+    /// Teaches the word `name`, in place of one of that name that was taught before.
+    ///
+    /// # Errors
+    /// [`ApiError::Words`], or [`ApiError::Internal`] if the server's own file is of no use, or [`ApiError::Cancelled`]. Nothing
+    /// changes then.
+    pub(crate) fn teach(
+        self,
+        name: &str,
+        recordings: Vec<Recording>,
+        cancellation: &CancellationToken,
+    ) -> Result<Taught, ApiError> {
+        self.make(cancellation, |record| {
+            let without = forget(record, name);
+            teach(without.as_ref().unwrap_or(record), name, recordings)
+        })
+    }
+
+    /// Forgets the taught word `name`.
+    ///
+    /// # Errors
+    /// As [`teach`](Self::teach).
+    pub(crate) fn forget(self, name: &str, cancellation: &CancellationToken) -> Result<(), ApiError> {
+        self.make(cancellation, |record| Ok((forget(record, name)?, ())))
+    }
+
+    /// Changes the record, writes it, and then answers by it. A client that does not wait any more finds all as it was.
+    fn make<T>(
+        self,
+        cancellation: &CancellationToken,
         change: impl FnOnce(&Record) -> Result<(Record, T), TeachError>,
     ) -> Result<T, ApiError> {
-        let file = self.source.words.as_ref().ok_or(WordsError::NoTeaching)?;
-        let _writer = self.writer();
-        let record = self.source.record().map_err(ApiError::internal)?;
+        let source = &self.model.source;
+        let file = source.words.as_ref().ok_or(WordsError::NoTeaching)?;
+        let record = source.record().map_err(ApiError::internal)?;
+        if digest(&record).map_err(ApiError::internal)? != self.model.current_and_digest().1 {
+            return Err(WordsError::Exchanged.into());
+        }
         let (changed, report) = change(&record).map_err(WordsError::Teach)?;
-        let fresh = Current::new(&changed, self.source.backend).map_err(ApiError::internal)?;
+        let fresh = Current::new(&changed, source.backend).map_err(ApiError::internal)?;
+        if cancellation.is_cancelled() {
+            return Err(ApiError::Cancelled);
+        }
         if let Err(error) = changed.save(file) {
             tracing::error!("the words stay as they were: {}", with_causes(&error));
             return Err(WordsError::Unsaved.into());
@@ -189,25 +220,27 @@ impl Model {
         Ok(report)
     }
 
-    fn writer(&self) -> MutexGuard<'_, ()> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn replace(&self, fresh: Current) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        *self.model.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
     }
+}
+
+/// Returns the digest by which records are told apart, taught words included.
+fn digest(record: &Record) -> Result<Sha256Digest, Error> {
+    Ok(Sha256Digest::of(&record.to_bytes()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn one_client_at_a_time_has_the_model_loaded_again() {
-        let model = Model::load(ModelSource { file: None, words: None, backend: Backend::Native }).unwrap();
-        let other = model.reloading.try_lock().unwrap();
-        assert!(matches!(model.reload_alone(), Err(ApiError::Reloading)));
+    #[actix_web::test]
+    async fn one_at_a_time_changes_the_model() {
+        let source = ModelSource { file: None, words: None, backend: Backend::Native };
+        let model = Arc::new(Model::load(source).unwrap());
+        let other = model.change().await;
+        assert!(matches!(model.change_now(), Err(ApiError::Changing)));
         drop(other);
-        assert!(model.reload_alone().is_ok());
+        assert!(model.change_now().unwrap().reload().is_ok());
     }
 }

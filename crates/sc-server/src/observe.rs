@@ -33,6 +33,9 @@ const QUIET: [&str; 6] = [
 /// Names a request in the client's log and in this server's.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The folder whose files are words.
+const WORDS_FOLDER: &str = "words";
+
 /// Longest id that is taken, in bytes: longer than any program makes.
 const MAX_ID: usize = 128;
 
@@ -67,17 +70,19 @@ pub async fn observe(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     if !may_retry && !QUIET.contains(&route) {
-        // The names of taught words are labels, also in a path that is not served.
-        let names_a_word = path.strip_prefix(paths::WORDS).is_some_and(|name| name.starts_with('/'));
-        let path = match path.as_str() {
-            _ if names_a_word => paths::WORD,
-            path if path.contains('%') => route, // with a letter of `/words` escaped it may name one, too
-            path => path,
-        };
+        let path = without_words(&path, route);
         let id = id.to_str().unwrap_or_default();
         tracing::info!(client, %method, path, status, ms = milliseconds(time), request_id = id);
     }
     Ok(response)
+}
+
+/// Returns a path for the log. The names of taught words are labels, which are not logged, also in a path that is not served:
+/// behind a prefix that a proxy should have removed, or with an escaped letter.
+fn without_words<'a>(path: &'a str, route: &'a str) -> &'a str {
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    let is_of_words = |folder: &str| folder.eq_ignore_ascii_case(WORDS_FOLDER);
+    if path.contains('%') || folders.split('/').any(is_of_words) { route } else { path }
 }
 
 /// Counts an answer, and the reason of a refusal.

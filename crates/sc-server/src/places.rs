@@ -8,7 +8,6 @@ use std::{
 use crate::{
     client::Client,
     error::ApiError,
-    memory::BodyShare,
     shares::{Share, Shares},
 };
 
@@ -21,7 +20,7 @@ pub struct Places(Arc<Shares>);
 pub struct Place {
     hold: Arc<Hold>,
     /// The memory of the body that the place is for.
-    _body: Option<Arc<BodyShare>>,
+    _body: Option<Arc<Share>>,
 }
 
 #[derive(Debug)]
@@ -38,7 +37,7 @@ impl Place {
     }
 
     /// Keeps the memory of a body as long as the place.
-    pub fn with_body(self, share: BodyShare) -> Self {
+    pub fn with_body(self, share: Share) -> Self {
         Self { _body: Some(Arc::new(share)), ..self }
     }
 }

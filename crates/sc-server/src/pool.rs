@@ -2,10 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,11 +12,13 @@ use tokio::{
     task::yield_now,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     Capacity,
     error::ApiError,
-    memory::BodyMemory,
     places::{Place, Places},
+    shares::Shares,
 };
 
 /// Runs a bounded number of jobs at once. A bounded number of others may wait for that.
@@ -32,31 +31,11 @@ pub struct Pool {
     running: Arc<()>,
     /// One place for each live stream.
     streams: Places,
-    memory: BodyMemory,
+    /// One byte for each of the bodies of requests.
+    memory: Arc<Shares>,
     deadline: Duration,
     /// Takes the time that each job waited for its worker.
     on_wait: Box<dyn Fn(Duration) + Send + Sync>,
-}
-
-/// Tells a job that nobody waits for its result any more.
-#[derive(Clone, Default)]
-pub struct Cancellation(Arc<AtomicBool>);
-
-impl Cancellation {
-    /// Returns true if the job's result will be thrown away, whatever it is: the job may end at once.
-    pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Requests the cancellation when it is dropped.
-#[derive(Default)]
-struct CancelOnDrop(Cancellation);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Relaxed);
-    }
 }
 
 impl Pool {
@@ -68,7 +47,7 @@ impl Pool {
             workers: Arc::new(Semaphore::new(n_workers.min(Semaphore::MAX_PERMITS))),
             running: Arc::default(),
             streams: Places::new(capacity.streams),
-            memory: BodyMemory::new(capacity.body_bytes()),
+            memory: Shares::new(capacity.body_bytes()),
             deadline: capacity.deadline,
             on_wait: Box::new(on_wait),
         }
@@ -76,21 +55,21 @@ impl Pool {
 
     /// Runs `job` on another thread as soon as a worker is free. The deadline here is the only one, and all jobs
     /// of a place share it: the result is the job's whole result, or [`ApiError::Deadline`]. After the deadline,
-    /// or once the client has gone, a job that waits is never begun, and one that runs is told by its
-    /// [`Cancellation`]. It keeps `place`, one of [`places`](Self::places), to its end.
+    /// or once the client has gone, a job that waits is never begun, and one that runs is told by its token: nobody
+    /// waits for its result any more. It keeps `place`, one of [`places`](Self::places), to its end.
     ///
     /// # Errors
     /// [`ApiError::Deadline`] if there is no result in time, [`ApiError::Internal`] if the job panics.
     pub async fn run<T: Send + 'static>(
         &self,
         place: Place,
-        job: impl FnOnce(&Cancellation) -> T + Send + 'static,
+        job: impl FnOnce(&CancellationToken) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let (asked, age) = (Instant::now(), place.age());
         self.in_time(age, async {
             let permits = (place, self.worker(asked).await?, Arc::clone(&self.running));
-            let waiting = CancelOnDrop::default();
-            let cancellation = waiting.0.clone();
+            let cancellation = CancellationToken::new();
+            let _cancel = cancellation.clone().drop_guard();
             hand_over(move || job(&cancellation), permits).await
         })
         .await
@@ -149,7 +128,7 @@ impl Pool {
     }
 
     /// Returns the memory for the bodies of requests.
-    pub fn memory(&self) -> &BodyMemory {
+    pub fn memory(&self) -> &Arc<Shares> {
         &self.memory
     }
 
@@ -166,7 +145,10 @@ impl Pool {
     }
 
     /// Gives `work` what is left of the deadline of a request of this age.
-    async fn in_time<T>(
+    ///
+    /// # Errors
+    /// [`ApiError::Deadline`]; as `work`.
+    pub async fn in_time<T>(
         &self,
         age: Duration,
         work: impl Future<Output = Result<T, ApiError>>,
@@ -246,9 +228,9 @@ mod tests {
         let pool = pool(Capacity { deadline: Duration::from_millis(20), ..Capacity::default() });
         let (ended, end) = mpsc::channel();
 
-        let in_time = pool.run(place(&pool), Cancellation::is_requested).await;
+        let in_time = pool.run(place(&pool), CancellationToken::is_cancelled).await;
         let late = pool.run(place(&pool), move |cancellation| {
-            while !cancellation.is_requested() {
+            while !cancellation.is_cancelled() {
                 thread::yield_now();
             }
             ended.send("early").unwrap();
@@ -265,7 +247,7 @@ mod tests {
         let (ended, end) = mpsc::channel();
 
         let job = pool.run(place(&pool), move |cancellation| {
-            while !cancellation.is_requested() {
+            while !cancellation.is_cancelled() {
                 thread::yield_now();
             }
             ended.send("early").unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Access, Capacity, Lifecycle, Model, ModelName,
+    Access, Capacity, Lifecycle, Model,
     connections::Connections,
     metrics::{Metrics, Phase},
     pool::Pool,
@@ -13,7 +13,7 @@ use crate::{
 
 /// The state of a running service.
 pub struct AppState {
-    pub name: ModelName,
+    pub name: String,
     pub capacity: Capacity,
     pub access: Access,
     pub lifecycle: Arc<Lifecycle>,
@@ -28,7 +28,7 @@ impl AppState {
     /// Makes the state of a service that has answered nobody yet.
     pub fn new(
         model: Arc<Model>,
-        name: ModelName,
+        name: String,
         capacity: Capacity,
         access: Access,
         lifecycle: Arc<Lifecycle>,

@@ -144,7 +144,7 @@ pub async fn read_body(
     let place = admit(request, &mut payload, state).await?;
     let (limit, max_bytes) = (state.capacity.body_deadline, state.capacity.audio.max_bytes);
     let (pool, client) = (state.recogniser.pool(), client(request)?);
-    let arriving = pool.memory().body(&client, max_bytes);
+    let arriving = Body::new(pool.memory(), &client, max_bytes);
     let mut arrives = pin!(timeout(limit, read_to_end(payload, arriving)));
     let (body, place) = if let Ok(body) = timeout(SWIFT, &mut arrives).await {
         (body, Ok(place))
@@ -156,7 +156,7 @@ pub async fn read_body(
     let body = body.unwrap_or(Err(ApiError::TooSlow { limit }));
     let (mut body, place) = slowed(request, body.and_then(|body| Ok((body, place?)))).await?;
     if let Some(packing) = Packing::of(request.headers())? {
-        let unpacked = pool.memory().body(&client, max_bytes);
+        let unpacked = Body::new(pool.memory(), &client, max_bytes);
         let unpacked = pool.run(place.clone(), move |_| packing.unpack(&body, unpacked)).await;
         body = slowed(request, unpacked.flatten()).await?;
     }

@@ -30,7 +30,7 @@ pub fn teach(
 ) -> Result<(Record, Taught), TeachError> {
     let space = record.words.as_ref().ok_or(TeachError::NoSpace)?;
     let given = recordings.len();
-    let name = &check_word(&record.header.labels, name, given)?;
+    let name = &check_word(record.header.labels.names(), name, given)?;
     let (mut takes, mut left_out) = usable(listen(record, space, recordings));
     check_count(&takes, given, &left_out)?;
     check_is_one(&takes)?;
@@ -61,9 +61,9 @@ pub fn teach(
 ///
 /// # Errors
 /// [`TeachError`] if it cannot be a label, or is one already, in small or capital letters, or if there are too many recordings.
-pub fn check_word(labels: &Labels, name: &str, given: usize) -> Result<String, TeachError> {
+pub fn check_word(labels: &[String], name: &str, given: usize) -> Result<String, TeachError> {
     let name = word_label(name)?;
-    if let Some(known) = labels.names().iter().find(|known| is_same(known, &name)) {
+    if let Some(known) = labels.iter().find(|known| is_same(known, &name)) {
         return Err(TeachError::Known(known.clone()));
     }
     check_most(given)?;

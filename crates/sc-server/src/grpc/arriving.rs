@@ -12,16 +12,16 @@ use tonic::{Status, body::Body};
 
 use crate::{
     client::Client,
-    memory::{BodyMemory, BodyShare},
+    shares::{Share, Shares},
 };
 
 /// The share of the memory that is taken up by what has arrived of a message.
 #[derive(Clone)]
-pub struct Arriving(Arc<Mutex<BodyShare>>);
+pub struct Arriving(Arc<Mutex<Share>>);
 
 impl Arriving {
     /// Begins at nothing.
-    pub fn new(memory: &BodyMemory, client: &Client) -> Self {
+    pub fn new(memory: &Arc<Shares>, client: &Client) -> Self {
         Self(Arc::new(Mutex::new(memory.share(client))))
     }
 
@@ -31,11 +31,11 @@ impl Arriving {
     }
 
     /// Returns the share of a message that is whole. The count begins at nothing again.
-    pub fn take(&self) -> BodyShare {
+    pub fn take(&self) -> Share {
         self.share().take()
     }
 
-    fn share(&self) -> MutexGuard<'_, BodyShare> {
+    fn share(&self) -> MutexGuard<'_, Share> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

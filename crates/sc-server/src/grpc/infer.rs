@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use actix_web::web::Bytes;
-use sc_model::Prediction;
 
 use super::protocol::{
     Contents, InferRequest, InferResponse, ModelMetadata, ModelName, Parameter, ServerMetadata, Tensor,
@@ -45,7 +44,7 @@ pub fn metadata(state: &AppState, model: ModelName) -> Result<ModelMetadata, Api
     };
     let n_labels = state.model.current().header().labels.names().len();
     Ok(ModelMetadata {
-        name: state.name.0.clone(),
+        name: state.name.clone(),
         versions: vec![VERSION.into()],
         platform: PLATFORM.into(),
         inputs: inputs().map(tensor).to_vec(),
@@ -63,11 +62,12 @@ pub async fn infer(
         (std::mem::take(&mut request.model_name), std::mem::take(&mut request.model_version));
     named(name, version).check(&state.name)?;
     let Inference { id, clips, outputs } = parse(request)?;
-    let batch = state.recogniser.classify_all::<Result<Vec<Prediction>, _>>(place, clips, None).await?;
-    let (labels, predictions) = (&batch.classifier.header().labels, batch.answers?);
+    let (classifier, answers) = state.recogniser.classify_all(place, clips, None).await?;
+    let labels = &classifier.header().labels;
+    let predictions = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
     let tensors = outputs.iter().map(|output| output.kind.tensor(labels, &predictions));
     let mut response = InferResponse {
-        model_name: state.name.0.clone(),
+        model_name: state.name.clone(),
         model_version: VERSION.into(),
         id: id.unwrap_or_default(),
         ..InferResponse::default()

@@ -13,14 +13,16 @@ use sc_model::{
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Model,
     client::Client,
     error::ApiError,
     metrics::{Metrics, Phase},
+    model::Change,
     places::Place,
-    pool::{Cancellation, Pool},
+    pool::Pool,
 };
 
 pub use live::LiveStream;
@@ -65,13 +67,8 @@ impl Audio {
     }
 }
 
-/// The answers to a batch.
-pub struct Batch<C> {
-    /// The model that gave them.
-    pub classifier: Arc<Classifier>,
-    /// One answer for each clip, in their order.
-    pub answers: C,
-}
+/// The answers to a batch, one for each clip, in their order, and the model that gave them.
+pub type Batch = (Arc<Classifier>, Vec<Result<Prediction, sc_data::Error>>);
 
 /// The keywords in a piece of audio.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -144,21 +141,18 @@ impl Recogniser {
     ///
     /// # Errors
     /// As [`Pool::run`]. Audio that cannot be used is an error in its own place in the batch.
-    pub async fn classify_all<C>(
+    pub async fn classify_all(
         self: &Arc<Self>,
         place: Place,
         clips: Vec<Audio>,
         threshold: Option<f32>,
-    ) -> Result<Batch<C>, ApiError>
-    where
-        C: FromIterator<Result<Prediction, sc_data::Error>> + Send + 'static,
-    {
+    ) -> Result<Batch, ApiError> {
         let (this, classifier) = (Arc::clone(self), self.model.current());
-        let job = move |cancellation: &Cancellation| {
+        let job = move |cancellation: &CancellationToken| {
             // A cancelled job's answers reach nobody, so that these are all of them or do not matter.
-            let clips = clips.iter().take_while(|_| !cancellation.is_requested());
+            let clips = clips.iter().take_while(|_| !cancellation.is_cancelled());
             let answers = clips.map(|audio| this.classify_now(&classifier, audio, threshold)).collect();
-            Batch { classifier, answers }
+            (classifier, answers)
         };
         self.pool.run(place, job).await
     }
@@ -174,7 +168,7 @@ impl Recogniser {
         config: DetectorConfig,
     ) -> Result<Detections, ApiError> {
         let (this, classifier) = (Arc::clone(self), self.model.current());
-        let job = move |cancellation: &Cancellation| {
+        let job = move |cancellation: &CancellationToken| {
             let samples = this.decode(&audio)?;
             let mut detections = Vec::new();
             this.detect_now(Detector::new(classifier, &config), &samples, cancellation, |detection| {
@@ -202,7 +196,7 @@ impl Recogniser {
         let (progress, receiver) = mpsc::unbounded_channel();
         let (this, found) = (Arc::clone(self), progress.clone());
         let duration_s = seconds(&samples);
-        let job = move |cancellation: &Cancellation| {
+        let job = move |cancellation: &CancellationToken| {
             this.detect_now(Detector::new(classifier, &config), &samples, cancellation, |detection| {
                 found.send(Progress::Detected(detection)).is_ok()
             });
@@ -225,17 +219,17 @@ impl Recogniser {
     /// Teaches the word `name` by recordings of it. Those that cannot be decoded are left out.
     ///
     /// # Errors
-    /// As [`Pool::run`] and [`Model::teach`].
+    /// As [`Pool::run`] and [`Change::teach`].
     pub async fn teach(
         self: &Arc<Self>,
         place: Place,
         name: String,
         clips: Vec<Audio>,
     ) -> Result<Taught, ApiError> {
-        let this = Arc::clone(self);
-        let job = move |cancellation: &Cancellation| {
-            this.model.check_word(&name, clips.len())?;
-            let clips = clips.iter().take_while(|_| !cancellation.is_requested()).enumerate();
+        self.model.check_word(&name, clips.len())?;
+        let (this, change) = (Arc::clone(self), self.change(&place).await?);
+        let job = move |cancellation: &CancellationToken| {
+            let clips = clips.iter().take_while(|_| !cancellation.is_cancelled()).enumerate();
             let recordings = clips.map(|(i, audio)| Recording {
                 name: (i + 1).to_string(),
                 samples: this
@@ -243,11 +237,7 @@ impl Recogniser {
                     .map(loudest_second)
                     .map_err(|error| ApiError::from(error).message()),
             });
-            let recordings = recordings.collect();
-            if cancellation.is_requested() {
-                return Err(ApiError::Busy { wait_s: 1 }); // nobody hears it, and nothing is taught
-            }
-            this.model.teach(&name, recordings)
+            change.teach(&name, recordings.collect(), cancellation)
         };
         self.pool.run(place, job).await?
     }
@@ -255,10 +245,15 @@ impl Recogniser {
     /// Forgets the taught word `name`.
     ///
     /// # Errors
-    /// As [`Pool::run`] and [`Model::forget`].
+    /// As [`Pool::run`] and [`Change::forget`].
     pub async fn forget(&self, place: Place, name: String) -> Result<(), ApiError> {
-        let model = Arc::clone(&self.model);
-        self.pool.run(place, move |_| model.forget(&name)).await?
+        let change = self.change(&place).await?;
+        self.pool.run(place, move |cancellation| change.forget(&name, cancellation)).await?
+    }
+
+    /// Waits for the right to change the model before a worker is asked for: those that wait for it leave the workers to others.
+    async fn change(&self, place: &Place) -> Result<Change, ApiError> {
+        self.pool.in_time(place.age(), async { Ok(self.model.change().await) }).await
     }
 
     /// Returns the bytes of the file with the taught words.
@@ -312,7 +307,7 @@ impl Recogniser {
         &self,
         mut detector: Detector,
         samples: &[f32],
-        cancellation: &Cancellation,
+        cancellation: &CancellationToken,
         mut found: impl FnMut(Detection) -> bool,
     ) {
         let mut tell_all = |detections: Vec<Detection>| {
@@ -320,7 +315,7 @@ impl Recogniser {
             detections.into_iter().all(&mut found)
         };
         let mut seconds = samples.chunks(SAMPLE_RATE_HZ as usize);
-        if seconds.all(|second| !cancellation.is_requested() && tell_all(detector.push(second))) {
+        if seconds.all(|second| !cancellation.is_cancelled() && tell_all(detector.push(second))) {
             tell_all(detector.finish());
         }
         self.note(detector.take_timing());

@@ -1,7 +1,5 @@
 //! The routes for operators.
 
-use std::sync::Arc;
-
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data},
@@ -9,7 +7,6 @@ use actix_web::{
 
 use super::info::Description;
 use crate::{
-    access::text,
     error::{AccessErrors, ApiError, Body},
     metrics::Snapshot,
     paths::{METRICS, RELOAD},
@@ -50,14 +47,15 @@ pub async fn metrics(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
         (status = 200, description = "the new model, as /info describes it", body = serde_json::Value),
         (status = 403, description = "a page of another origin", body = Body),
         (status = 409, description = "the new model is refused", body = Body),
-        (status = 503, description = "the model is being loaded again already", body = Body),
+        (status = 503, description = "the model is being changed: ask again", body = Body),
         AccessErrors
     )
 )]
 pub async fn reload(request: HttpRequest, state: Data<AppState>) -> Result<HttpResponse, ApiError> {
     // Any page may send such a request without asking first.
-    state.access.check_own(|name| text(request.headers(), name))?;
-    let model = Arc::clone(&state.model);
-    let fresh = web::block(move || model.reload_alone()).await.map_err(ApiError::internal)??;
+    state.access.check_own(request.headers())?;
+    let change = state.model.change_now()?;
+    let fresh =
+        web::block(move || change.reload()).await.map_err(ApiError::internal)?.map_err(ApiError::Reload)?;
     Ok(HttpResponse::Ok().json(Description::new(&fresh, &state.capacity)))
 }

@@ -17,11 +17,6 @@ use crate::{error::ApiError, route::Route};
 const DOCS_POLICY: &str =
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
-const HTML: &str = "text/html; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
-const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-const WASM: &str = "application/wasm";
-
 /// A file, as it is sent to browsers.
 pub struct Asset {
     /// The path that it is served at.
@@ -30,82 +25,8 @@ pub struct Asset {
     gzip: &'static [u8],
 }
 
-/// Declares a file that the build script compressed.
-macro_rules! asset {
-    ($path:expr, $file:expr, $media_type:expr) => {
-        Asset {
-            path: $path,
-            media_type: $media_type,
-            gzip: include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")),
-        }
-    };
-}
-
-/// Declares a script of the page.
-macro_rules! script {
-    ($name:literal) => {
-        asset!(concat!("/", $name), concat!("web/", $name), JAVASCRIPT)
-    };
-}
-
-/// Declares an example that the page plays.
-macro_rules! example {
-    ($name:literal) => {
-        asset!(concat!("/examples/", $name), concat!("web/examples/", $name), "audio/mpeg")
-    };
-}
-
-/// All files.
-pub static ASSETS: [Asset; 48] = [
-    asset!("/", "web/index.html", HTML),
-    asset!("/style.css", "web/style.css", CSS),
-    asset!("/icon.svg", "web/icon.svg", "image/svg+xml"),
-    asset!("/report.json", "report.json", "application/json"),
-    script!("answer.js"),
-    script!("api.js"),
-    script!("app.js"),
-    script!("capture.js"),
-    script!("code.js"),
-    script!("device.js"),
-    script!("device/index.js"),
-    script!("device/worker.js"),
-    script!("device/relaxed/sc_web.js"),
-    script!("device/simd/sc_web.js"),
-    asset!("/device/relaxed/sc_web_bg.wasm", "web/device/relaxed/sc_web_bg.wasm", WASM),
-    asset!("/device/simd/sc_web_bg.wasm", "web/device/simd/sc_web_bg.wasm", WASM),
-    script!("dom.js"),
-    asset!("/files.json", "web/files.json", "application/json"),
-    script!("history.js"),
-    script!("hold.js"),
-    script!("language.js"),
-    script!("listen.js"),
-    script!("log-mel.js"),
-    script!("meter.js"),
-    script!("microphone.js"),
-    script!("model.js"),
-    script!("picture.js"),
-    script!("session.js"),
-    script!("sound.js"),
-    script!("sw.js"),
-    script!("talk.js"),
-    script!("teach.js"),
-    script!("threshold.js"),
-    script!("timeline.js"),
-    script!("wav.js"),
-    script!("where.js"),
-    script!("words-en.js"),
-    script!("words-uk.js"),
-    script!("work.js"),
-    example!("banana.mp3"),
-    example!("noise.mp3"),
-    example!("several.mp3"),
-    example!("stop.mp3"),
-    example!("yes.mp3"),
-    asset!("/docs/", "docs/index.html", HTML),
-    asset!("/docs/docs.js", "docs/docs.js", JAVASCRIPT),
-    asset!("/docs/swagger-ui.css", "docs/swagger-ui.css", CSS),
-    asset!("/docs/swagger-ui-bundle.js", "docs/swagger-ui-bundle.js", JAVASCRIPT),
-];
+/// All files, as the build script has compressed and listed them.
+pub static ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Sends the file of the route.
 pub async fn file(request: HttpRequest) -> Result<HttpResponse, ApiError> {

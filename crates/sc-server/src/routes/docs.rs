@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::{
     Modify, OpenApi, PartialSchema,
     openapi::{
-        PathItem, RefOr, Required, Schema,
+        PathItem, RefOr, Required,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
@@ -26,7 +26,7 @@ use crate::paths;
     ),
     servers((url = ".")), // of this document: a proxy may serve it under another path
     security((), ("bearer" = []), ("api_key" = [])),
-    modifiers(&Keys, &SamePaths, &TopK),
+    modifiers(&Keys, &SamePaths),
     tags(
         (name = "keywords", description = "Recordings to keywords"),
         (name = "words", description = "Words of one's own, by a few recordings"),
@@ -90,20 +90,6 @@ fn version() -> Parameter {
     let parameter = ParameterBuilder::new().name("version").parameter_in(ParameterIn::Path);
     let parameter = parameter.required(Required::True).schema(Some(String::schema()));
     parameter.example(Some(json!(inference::VERSION))).build()
-}
-
-/// Says of a prediction that `top_k` shortens it, which the library's own description cannot know.
-struct TopK;
-
-impl Modify for TopK {
-    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let schemas = api.components.as_mut().map(|components| &mut components.schemas);
-        let prediction = schemas.and_then(|schemas| schemas.get_mut("Prediction"));
-        let Some(RefOr::T(Schema::Object(prediction))) = prediction else { return };
-        if let Some(RefOr::T(Schema::Array(labels))) = prediction.properties.get_mut("predictions") {
-            labels.description = Some("The `top_k` likeliest labels, likeliest first.".into());
-        }
-    }
 }
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());

@@ -157,7 +157,7 @@ mod tests {
     use sc_model::Backend;
 
     use super::*;
-    use crate::{Access, Capacity, Lifecycle, Model, ModelName, ModelSource, state::AppState};
+    use crate::{Access, Capacity, Lifecycle, MODEL_NAME, Model, ModelSource, state::AppState};
 
     /// The state of a server that asks for a key.
     fn state() -> Data<AppState> {
@@ -165,7 +165,7 @@ mod tests {
         let access = Access::new(vec!["0".repeat(64).parse().unwrap()], None, Vec::new());
         Data::new(AppState::new(
             Arc::new(model),
-            ModelName::default(),
+            MODEL_NAME.into(),
             Capacity::default(),
             access,
             Arc::<Lifecycle>::default(),

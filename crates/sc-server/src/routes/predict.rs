@@ -66,8 +66,8 @@ pub async fn predict(
         }
         Upload::Several(files) => {
             let clips = files.into_iter().map(Audio::File).collect();
-            let batch = state.recogniser.classify_all::<Vec<_>>(place, clips, threshold).await?;
-            let results = batch.answers.into_iter().map(|answer| answer.map(shorten).into());
+            let (_, answers) = state.recogniser.classify_all(place, clips, threshold).await?;
+            let results = answers.into_iter().map(|answer| answer.map(shorten).into());
             Ok(HttpResponse::Ok().json(results.collect::<Vec<ClipResult>>()))
         }
     }

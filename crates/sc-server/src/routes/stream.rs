@@ -16,7 +16,6 @@ use tokio::time::{error::Elapsed, timeout, timeout_at};
 
 use crate::{
     Lifecycle,
-    access::text,
     admission::client,
     error::{AccessErrors, ApiError, Body},
     paths::STREAM,
@@ -76,7 +75,7 @@ pub async fn stream(
     payload: Payload,
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    state.access.check_origin(|name| text(request.headers(), name))?;
+    state.access.check_origin(request.headers())?;
     let (query, config) = StreamQuery::parse(request.query_string())?;
     let stream = state.recogniser.stream(&client(&request)?, query.sample_rate, &config)?;
     let begun = Rc::default();

@@ -50,6 +50,8 @@ pub async fn list(state: Data<AppState>) -> Json<Words> {
 
 /// Teaches a word by 3 to 50 recordings of it
 ///
+/// A word of that name that was taught before is replaced.
+///
 /// The report names the recordings that were left out and why, and says how surely the word is told from others. From
 /// then on every answer knows the word. It is kept in the server's file.
 #[utoipa::path(
@@ -58,7 +60,7 @@ pub async fn list(state: Data<AppState>) -> Json<Words> {
     responses(
         (status = 200, description = "the report", body = Taught),
         (status = 403, description = "this server teaches no words", body = Body),
-        (status = 409, description = "the model knows this word already", body = Body),
+        (status = 409, description = "the network knows this word already", body = Body),
         (status = 507, description = "the file could not be written", body = Body),
         AudioErrors, AccessErrors,
         (status = 422, description = "The name cannot be a word's, or fewer than 3 recordings, or more than 50, can be used.", body = Body),

@@ -19,9 +19,7 @@ use anyhow::{Context, bail};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sc_data::Aside;
 use sc_model::Backend;
-use sc_server::{
-    Access, ApiKey, Capacity, Certificate, Model, ModelName, ModelSource, RateLimit, Service, paths,
-};
+use sc_server::{Access, ApiKey, Capacity, Certificate, MODEL_NAME, Model, ModelSource, Service, paths};
 use serde::{Serialize, Serializer};
 
 use crate::healthcheck::Target;
@@ -48,7 +46,7 @@ pub struct Settings {
     /// Print the settings as such a file, and exit
     #[arg(long)]
     #[serde(skip)]
-    print_config: bool,
+    pub print_config: bool,
 
     /// Address to listen on; 0.0.0.0 is all addresses of this machine
     #[arg(long, env = "SC_HOST", default_value = "127.0.0.1")]
@@ -76,7 +74,7 @@ pub struct Settings {
     teach: Option<PathBuf>,
 
     /// Name of the model under /v2/models
-    #[arg(long, env = "SC_MODEL_NAME", value_name = "NAME", default_value_t = ModelName::default().0)]
+    #[arg(long, env = "SC_MODEL_NAME", value_name = "NAME", default_value = MODEL_NAME)]
     model_name: String,
 
     /// Backend that runs the network: native, native-int8 (eight bits, where the processor has instructions for it), or another
@@ -135,7 +133,7 @@ pub struct Settings {
 
     /// Time to go on answering, but no longer ready, once told to stop, in seconds
     #[arg(long, env = "SC_DRAIN", value_name = "S", default_value_t = 0, value_parser = number::<u64>("a number of seconds"))]
-    drain: u64,
+    pub drain: u64,
 
     /// Answer only clients with a key of this SHA-256; may be given several times
     #[arg(long = "api-key", env = "SC_API_KEYS", value_name = "SHA256", value_delimiter = ',')]
@@ -161,7 +159,7 @@ pub struct Settings {
 
     /// Format of the log
     #[arg(long, env = "SC_LOG_FORMAT", value_enum, default_value_t)]
-    log_format: LogFormat,
+    pub log_format: LogFormat,
 }
 
 #[derive(Debug, Subcommand)]
@@ -226,11 +224,6 @@ impl Settings {
         Ok(Some(Target { host: host.into(), port, path: paths::HEALTH_READY.into() }))
     }
 
-    /// Returns true if the settings are to be printed instead of served.
-    pub fn print_config(&self) -> bool {
-        self.print_config
-    }
-
     /// Writes the settings as a file that `--config` reads.
     ///
     /// # Errors
@@ -239,27 +232,16 @@ impl Settings {
         Ok(toml::to_string_pretty(self)?)
     }
 
-    /// Returns the format of the log.
-    pub fn log_format(&self) -> LogFormat {
-        self.log_format
-    }
-
-    /// Returns the time to go on answering once told to stop.
-    pub fn drain(&self) -> Duration {
-        Duration::from_secs(self.drain)
-    }
-
     /// Makes the service of these settings.
     ///
     /// # Errors
     /// If the model or the certificate cannot be loaded, or if a port cannot be used. The error names the setting
     /// to change.
     pub fn service(&self) -> anyhow::Result<Service> {
-        let limit = self.rate_limit.map(|per_second| RateLimit { per_second });
         Ok(Service {
-            name: ModelName(self.model_name.clone()),
+            name: self.model_name.clone(),
             capacity: self.capacity(),
-            access: Access::new(self.api_keys.clone(), limit, self.allow_origins.clone()),
+            access: Access::new(self.api_keys.clone(), self.rate_limit, self.allow_origins.clone()),
             certificate: self.certificate()?,
             admin: self.admin_port.map(|port| listen(&self.host, port, "admin-port")).transpose()?,
             #[cfg(feature = "grpc")]

@@ -16,7 +16,7 @@ use futures_util::{Stream, StreamExt, stream};
 use http_body::Frame;
 use prost::Message;
 use sc_server::{
-    Access, Capacity, RateLimit, Service,
+    Access, Capacity, Service,
     grpc::protocol::{
         Contents, Empty, InferRequest, InferResponse, ModelMetadata, ModelName, Parameter, ServerMetadata,
         StreamInferResponse, Tensor, Value, Wanted, Yes,
@@ -360,7 +360,7 @@ fn a_probe_is_no_line_of_the_log_and_another_request_is_one() {
 
 #[test]
 fn each_message_of_a_stream_counts_against_the_rate() {
-    let limit = Some(RateLimit { per_second: NonZeroU32::new(2).unwrap() });
+    let limit = NonZeroU32::new(2);
     let mut pair = Pair::start(Service { access: Access::new(Vec::new(), limit, Vec::new()), ..service() });
     // Of a model that is not here, which takes no time.
     let messages = vec![InferRequest { model_name: "resnet".into(), ..InferRequest::default() }; 20];

@@ -74,14 +74,6 @@ impl TestServer {
         self.client.get(self.url(path)).header(header, value).send().unwrap()
     }
 
-    pub fn get_unless(&self, path: &str, etag: &str) -> Response {
-        self.client.get(self.url(path)).header("If-None-Match", etag).send().unwrap()
-    }
-
-    pub fn get_encoded(&self, path: &str, accepted: &str) -> Response {
-        self.client.get(self.url(path)).header("Accept-Encoding", accepted).send().unwrap()
-    }
-
     /// Posts `clip` as every client should.
     pub fn predict(&self, clip: Vec<u8>) -> Response {
         self.predict_field("file", clip)
@@ -102,12 +94,7 @@ impl TestServer {
 
     /// Posts `body` as it is.
     pub fn predict_raw(&self, content_type: &str, body: Vec<u8>) -> Response {
-        self.predict_with("", content_type, body)
-    }
-
-    /// Posts `body` as it is, with a query.
-    pub fn predict_with(&self, query: &str, content_type: &str, body: Vec<u8>) -> Response {
-        self.post(&format!("/predict{query}"), content_type, body)
+        self.post("/predict", content_type, body)
     }
 
     /// Posts `body` as it is.
@@ -119,11 +106,6 @@ impl TestServer {
     pub fn post_accepting(&self, path: &str, media_type: &str, clip: Vec<u8>) -> Response {
         let request = self.client.post(self.url(path)).header("Content-Type", "audio/wav");
         request.header("Accept", media_type).body(clip).send().unwrap()
-    }
-
-    /// Posts `body` with a header.
-    pub fn post_with(&self, path: &str, header: &str, value: usize, body: Vec<u8>) -> Response {
-        self.client.post(self.url(path)).header(header, value).body(body).send().unwrap()
     }
 
     /// Posts `body` with several headers.

@@ -79,7 +79,11 @@ fn binary_tensors_go_in_and_come_out() {
     let json = serde_json::to_vec(&json).unwrap();
     let body = [json.as_slice(), &(file.len() as u32).to_le_bytes(), &file].concat();
 
-    let response: Response = server.post_with(INFER, "Inference-Header-Content-Length", json.len(), body);
+    let response: Response = server.post_with_headers(
+        INFER,
+        &[("Inference-Header-Content-Length", &json.len().to_string())],
+        body,
+    );
 
     let length: usize =
         response.headers()["Inference-Header-Content-Length"].to_str().unwrap().parse().unwrap();

@@ -4,7 +4,7 @@ use std::{collections::HashSet, fs, net::TcpListener, num::NonZeroU32, sync::Arc
 
 use reqwest::Method;
 use sc_model::{Backend, Record};
-use sc_server::{Access, Model, ModelSource, RateLimit, Service};
+use sc_server::{Access, Model, ModelSource, Service};
 use serde_json::json;
 
 use crate::{
@@ -207,7 +207,7 @@ fn with_keys_only_who_has_one_is_answered_and_probes_are_free() {
 
 #[test]
 fn who_asks_too_often_is_told_when_to_come_back() {
-    let limit = Some(RateLimit { per_second: NonZeroU32::MIN });
+    let limit = Some(NonZeroU32::MIN);
     let access = Access::new(Vec::new(), limit, Vec::new());
     let server = TestServer::serving(Service { access, ..service() });
 

@@ -201,7 +201,7 @@ fn a_body_without_a_clip_is_400_and_says_where_one_is_looked_for() {
 fn the_query_says_how_many_labels_and_from_which_confidence() {
     let server = TestServer::start();
     let clip = wav(200.0, 1.0, 16_000);
-    let ask = |query: &str| read(server.predict_with(query, "audio/wav", clip.clone()));
+    let ask = |query: &str| read(server.post(&format!("/predict{query}"), "audio/wav", clip.clone()));
 
     let (_, body) = ask("?top_k=2&threshold=0");
     assert_eq!(body["predictions"].as_array().unwrap().len(), 2);

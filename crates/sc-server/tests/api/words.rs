@@ -1,13 +1,20 @@
 //! Words of one's own, taught through the socket.
 
-use std::{fs, path::Path, thread};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    thread,
+    time::Duration,
+};
 
 use reqwest::{
     Method,
     blocking::multipart::{Form, Part},
 };
-use sc_model::{Backend, Classifier};
-use sc_server::{Model, ModelSource, Service};
+use sc_model::{Backend, Classifier, Record};
+use sc_server::{Capacity, Model, ModelSource, Service};
 use sc_test::dataset::spoken;
 use serde_json::{Value, json};
 
@@ -26,9 +33,14 @@ pub fn five(timbre: &str) -> Vec<Vec<u8>> {
     [110.0, 130.0, 150.0, 170.0, 190.0].map(|pitch_hz| take(timbre, pitch_hz)).to_vec()
 }
 
+/// The model compiled in.
+fn source() -> ModelSource {
+    ModelSource { file: None, words: None, backend: Backend::Native }
+}
+
 /// A server that keeps its words in `file`.
 pub fn teaching(file: &Path) -> TestServer {
-    let source = ModelSource { file: None, words: Some(file.to_owned()), backend: Backend::Native };
+    let source = ModelSource { words: Some(file.to_owned()), ..source() };
     TestServer::serving(Service::new(Model::load(source).unwrap()))
 }
 
@@ -72,6 +84,66 @@ fn a_word_is_taught_answered_kept_and_forgotten() {
     assert_eq!(server.request(Method::DELETE, "/words/lamp").status(), 204);
     assert_ne!(read(server.predict(take("stop", 140.0))).1["label"], "lamp");
     assert_eq!(server.request(Method::DELETE, "/words/lamp").status(), 404);
+}
+
+#[test]
+fn a_word_that_is_taught_again_is_replaced_unless_its_recordings_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = teaching(&dir.path().join("words.safetensors"));
+    let label = |timbre| read(server.predict(take(timbre, 140.0))).1["label"].clone();
+    for timbre in ["stop", "no"] {
+        assert_eq!(put(&server, "lamp", five(timbre)).0, 200);
+        assert_eq!(label(timbre), "lamp");
+    }
+    assert_ne!(label("stop"), "lamp");
+    assert_eq!(read(server.get("/words")).1["words"], json!([{"name": "lamp", "recordings": 5}]));
+
+    assert_eq!(put(&server, "lamp", vec![b"no sound".to_vec(); 3]).0, 422);
+    assert_eq!(label("no"), "lamp");
+}
+
+#[test]
+fn a_word_is_not_taught_once_its_client_was_told_504() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = ModelSource { words: Some(dir.path().join("words.safetensors")), ..source() };
+    let capacity = Capacity { deadline: Duration::from_millis(500), ..Capacity::default() };
+    let service = Service { capacity, ..Service::new(Model::load(source).unwrap()) };
+    let server = TestServer::serving(service);
+    let fifty = vec![five("stop"); 10].concat();
+
+    let n_taught = thread::scope(|scope| {
+        let teach = |i| put(&server, &format!("lamp{i}"), fifty.clone()).0;
+        let clients: Vec<_> = (0..8).map(|i| scope.spawn(move || teach(i))).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).filter(|status| *status == 200).count()
+    });
+
+    let n_listed = read(server.get("/words")).1["words"].as_array().unwrap().len();
+    assert!(n_listed <= n_taught + 1, "{n_listed} words, {n_taught} clients"); // one may be written as its time runs out
+}
+
+#[test]
+fn a_model_that_was_exchanged_is_loaded_before_a_word_is_taught() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("model.safetensors");
+    let mut record = Record::shipped().unwrap();
+    record.save(&file).unwrap();
+    let source = ModelSource {
+        file: Some(file.clone()),
+        words: Some(dir.path().join("words.safetensors")),
+        ..source()
+    };
+    let server = TestServer::serving(Service::new(Model::load(source).unwrap()));
+
+    record.header.set_threshold(0.25);
+    record.save(&file).unwrap();
+
+    let (status, refused) = put(&server, "lamp", five("stop"));
+    assert!(
+        status == 409 && refused["error"].as_str().unwrap().contains("/admin/reload"),
+        "{status} {refused}"
+    );
+    assert_eq!(server.request(Method::POST, "/admin/reload").status(), 200);
+    assert_eq!(put(&server, "lamp", five("stop")).0, 200);
 }
 
 #[test]
@@ -147,7 +219,6 @@ fn a_name_taught_by_other_recordings_is_another_model() {
     let model_of = |timbre: &str| {
         assert_eq!(put(&server, "lamp", five(timbre)).0, 200);
         let metrics = server.get("/metrics").text().unwrap();
-        assert_eq!(server.request(Method::DELETE, "/words/lamp").status(), 204);
         metrics.lines().find(|line| line.starts_with("sc_model_info{")).unwrap().to_owned()
     };
     assert_ne!(model_of("stop"), model_of("no"));
@@ -175,7 +246,13 @@ fn a_file_that_cannot_be_read_is_the_servers_own_mistake() {
     for answer in [taught, record] {
         assert_eq!(answer, (500, error("the server failed to answer: its log says why")));
     }
-    assert_eq!(client().get(program.url("/words/lamp/shade")).send().unwrap().status(), 404);
+    for path in ["/words/lamp/shade", "//words/lamp", "/api/Words/lamp", "/x/../words/lamp", "/%77ords/lamp"]
+    {
+        let path = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        let mut connection = TcpStream::connect(program.address).unwrap();
+        connection.write_all(path.as_bytes()).unwrap();
+        connection.read_to_end(&mut Vec::new()).unwrap();
+    }
     let log = program.log_after_kill();
     assert!(!log.contains("lamp"), "a word that is taught is not logged: {log}");
     assert_eq!(log.matches("not a usable model").count(), 2, "each is logged once: {log}");

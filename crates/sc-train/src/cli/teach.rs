@@ -43,7 +43,7 @@ pub(super) fn run(args: &TeachArgs) -> Result<()> {
     for (name, paths) in by_name(&args.words) {
         let files: Vec<_> = paths.iter().flat_map(|root| files_below(root)).collect();
         // Before they are decoded.
-        let checked = check_word(&record.header.labels, name, files.len());
+        let checked = check_word(record.header.labels.names(), name, files.len());
         let taught = checked.and_then(|_| teach(&record, name, files.into_iter().map(recording).collect()));
         let (taught, report) = taught.with_context(|| format!("cannot teach `{name}`"))?;
         record = taught;

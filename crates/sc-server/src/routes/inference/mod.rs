@@ -12,13 +12,11 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Json, Path, Payload},
 };
-use sc_model::Prediction;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::tensor::respond;
 use crate::{
-    ModelName,
     error::{AccessErrors, ApiError, AudioErrors, Body},
     paths::{INFERENCE, MODEL, MODEL_INFER, MODEL_READY},
     state::AppState,
@@ -68,14 +66,14 @@ impl Named {
     ///
     /// # Errors
     /// [`ApiError::NoModel`].
-    pub fn check(&self, name: &ModelName) -> Result<(), ApiError> {
+    pub fn check(&self, name: &str) -> Result<(), ApiError> {
         let version = self.version.as_deref().unwrap_or(VERSION);
-        if self.model == name.0 && version == VERSION {
+        if self.model == name && version == VERSION {
             return Ok(());
         }
         Err(ApiError::NoModel {
             name: format!("{} in version {version}", self.model),
-            served: format!("{} in version {VERSION}", name.0),
+            served: format!("{name} in version {VERSION}"),
         })
     }
 }
@@ -102,7 +100,7 @@ pub async fn metadata(named: Path<Named>, state: Data<AppState>) -> Result<Json<
     let tensor =
         |(name, datatype, shape): Described| json!({"name": name, "datatype": datatype, "shape": shape});
     Ok(Json(json!({
-        "name": state.name.0,
+        "name": state.name,
         "versions": [VERSION],
         "platform": PLATFORM,
         "inputs": inputs().map(tensor),
@@ -122,7 +120,7 @@ pub async fn ready(named: Path<Named>, state: Data<AppState>) -> Result<Json<Val
     if state.lifecycle.is_stopping() {
         return Err(ApiError::Stopping);
     }
-    Ok(Json(json!({ "name": state.name.0, "ready": true })))
+    Ok(Json(json!({ "name": state.name, "ready": true })))
 }
 
 /// Names the keywords in a batch of recordings, as tensors
@@ -156,7 +154,7 @@ pub async fn infer(
     let json_len = request.headers().get(HEADER_LENGTH).cloned();
     let parsed = parse(&state, &place, body, move |body| Inference::parse(json_len.as_ref(), &body)).await?;
     let Inference { id, clips, outputs } = parsed;
-    let batch = state.recogniser.classify_all::<Result<Vec<Prediction>, _>>(place, clips, None).await?;
-    let labels = &batch.classifier.header().labels;
-    respond(&state.name.0, VERSION, id, labels, &batch.answers?, &outputs)
+    let (classifier, answers) = state.recogniser.classify_all(place, clips, None).await?;
+    let predictions = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    respond(&state.name, VERSION, id, &classifier.header().labels, &predictions, &outputs)
 }
