@@ -30,11 +30,10 @@ def main():
     table = Table(our_side.target_folder() / "bench-peers", versions)
     if {"network", "log-mel", "wav", "stream"} & options.only:
         in_process.run(table, 5 if options.quick else 25, options.data, options.only)
-    if {"web", "python"} & options.only:
-        if "web" in options.only:
-            packages.web_rows(table, 5 if options.quick else 25)
-        if "python" in options.only:
-            packages.python_rows(table, 3 if options.quick else 9, options.data)
+    if "web" in options.only:
+        packages.web_rows(table, 5 if options.quick else 25)
+    if "python" in options.only:
+        packages.python_rows(table, 3 if options.quick else 9, options.data)
     if "serving" in options.only:
         serving.run(table, options.data)
     if "streams" in options.only:

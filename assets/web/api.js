@@ -67,17 +67,18 @@ export const predict = (recording, name, query) => post(`predict${query}`, recor
 export const detect = (recording, name, query) => post(`detect${query}`, recording, name);
 export const info = () => reach('info', json);
 export const taughtWords = () => reach('words', json);
-export const record = () => 'model'; // the address of the model with its words
+export const modelAddress = () => 'model'; // of the model with its words
 export const report = () => reach('report.json', json).catch(() => undefined); // not every server has one
 
-// Teaches the word by recordings of it.
+// Teaches the word by recordings of it; one that was taught before is replaced.
 export function teach(word, recordings) {
   const form = new FormData();
   recordings.forEach((recording, i) => form.append('file', recording, `${i + 1}.wav`));
   return reach(`words/${encodeURIComponent(word)}`, json, { method: 'PUT', body: form });
 }
 
-export const forget = (word) => reach(`words/${encodeURIComponent(word)}`, ok, { method: 'DELETE' });
+// Forgets the word. One that is gone already is as well forgotten.
+export const forget = (word) => reach(`words/${encodeURIComponent(word)}`, gone, { method: 'DELETE' });
 
 async function post(path, recording, name) {
   const form = new FormData();
@@ -91,6 +92,8 @@ function ok({ ok, status }) {
   if (ok) return true;
   throw new Refusal(status);
 }
+
+const gone = (response) => response.status === 404 || ok(response);
 
 async function json(response) {
   const answer = await response.json().catch(() => undefined);

@@ -163,8 +163,9 @@ async function recognise(entry, blob) {
 }
 
 async function search(entry, found) {
-  entry.threshold = threshold();
-  entry.answer = found ?? await ask('detect', entry.blob, entry.name);
+  const searchedBy = threshold();
+  const answer = found ?? await ask('detect', entry.blob, entry.name);
+  Object.assign(entry, { answer, threshold: searchedBy });
   $('spoken').textContent = [
     say('found', entry.answer.detections.length, number(entry.answer.duration_s, 1)),
     entry.answer.detections.map(({ label }) => label).join(', '),
@@ -237,7 +238,7 @@ function open(entry) {
     return work(() => hear({ blob: wav(entry.samples, entry.rate), name: entry.name, source: 'live' }));
   }
   if (entry.kind === 'word') setSaved(entry);
-  if (threshold() < entry.threshold) {
+  if (isOutdated(entry)) {
     return work(async () => {
       await search(entry);
       present(entry);
@@ -403,10 +404,12 @@ function choose(chosen) {
   showKnownWords();
 }
 
-// A word's probability is known; what is detected, in a recording or live, depends on the threshold.
+// A word's probability is known; what is detected, and how surely, in a recording or live, depends on the threshold.
+const isOutdated = (entry) => entry?.kind === 'recording' && entry.threshold !== threshold();
+
 function searchAgain() {
   const { current, live } = state;
-  if (current?.kind === 'recording') {
+  if (isOutdated(current)) {
     work(async () => {
       await search(current);
       showResults();
@@ -463,10 +466,7 @@ for (const button of document.querySelectorAll('[data-language]')) {
   }, () => fail(away)));
 }
 
-setUpTeaching({
-  work: (task) => work(task, 'teachProblem'),
-  changed: learnAgain,
-});
+setUpTeaching(learnAgain);
 
 // On a phone the answer comes right below the button, for the eye and for the Tab key alike.
 function placeAnswer() {

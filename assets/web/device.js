@@ -18,8 +18,8 @@ let isKept = true; // false if the browser keeps no words: then they are this pa
 // Begins `work` once; after a failure, a later call tries again.
 function once(work) {
   let begun;
-  return (...values) => {
-    begun ??= work(...values).catch((error) => {
+  return () => {
+    begun ??= work().catch((error) => {
       begun = undefined;
       throw error;
     });
@@ -27,13 +27,13 @@ function once(work) {
   };
 }
 
-const shipped = once(async () => bytesOf(await reach(MODEL, file))); // what the server gives
-const judge = once((source) => Recognizer.load(new URL(source, document.baseURI))); // compares recordings as the server does
-let model = once(newest); // `{ bytes, recognizer }`, as this page knows it
+const shipped = once(() => reach(MODEL, read)); // what the server gives
+const serversModel = once(() => Recognizer.load(new URL('model', document.baseURI))); // to compare recordings
+let model = once(newest); // `{ bytes, tag, recognizer }`, as this page knows it
 
 // The model as the pages that are open have left it, of which each has its own copy.
 async function newest() {
-  const kept = await keptBytes();
+  const kept = await keptModel();
   const taught = kept && await load(kept).catch(() => undefined);
   if (taught) return taught;
   const fresh = await load(await shipped());
@@ -48,61 +48,59 @@ async function lose(fresh) {
 }
 
 // Browsers keep files on https and localhost only, and may forbid it.
-async function keptBytes() {
+async function keptModel() {
   const response = await globalThis.caches?.match(TAUGHT).catch(() => undefined);
-  return response && bytesOf(response);
+  return response && read(response);
 }
 
-const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
+const tagOf = ({ headers }) => headers.get('ETag') ?? '';
 
-async function load(bytes) {
+// A model, and the tag by which the server named it before it was taught.
+async function read(response) {
+  const blob = await file(response);
+  return { bytes: new Uint8Array(await blob.arrayBuffer()), tag: tagOf(response) };
+}
+
+async function load({ bytes, tag }) {
   const recognizer = await Recognizer.load(bytes).catch((error) => {
     throw error instanceof WebAssembly.CompileError ? new Refusal('noEngine') : error; // it has no SIMD
   });
-  return { bytes, recognizer };
+  return { bytes, tag, recognizer };
 }
 
 const recognizer = async () => (await model()).recognizer;
 
 export const info = async () => (await recognizer()).info;
 
+// `isOld` tells that the server has another model by now than the one that was taught.
 export async function taughtWords() {
-  const model = await info();
-  const words = taughtNames(model).map((name, i) => ({ name, recordings: model.taught[i].n_recordings }));
-  return { teaches: true, words };
+  const { tag, recognizer: { info } } = await model();
+  const words = taughtNames(info).map((name, i) => ({ name, recordings: info.taught[i].n_recordings }));
+  return { teaches: true, words, isOld: words.length > 0 && await isReplaced(tag) };
 }
 
-// Names the recordings, each of samples, that teaching would leave out: by this device's model, or by that of `source`.
-export const check = async (takes, source) => (await (source ? judge(source) : recognizer())).check(takes, RATE);
+// Words from before tags were kept have none: they were taught to another model.
+async function isReplaced(tag) {
+  const now = await reach(MODEL, (response) => response.ok && tagOf(response), { method: 'HEAD' }).catch(() => '');
+  return Boolean(now) && now !== tag;
+}
+
+// Names the recordings, each of samples, that teaching would leave out: by this device's model, or by the server's.
+export const check = async (takes, asServer) => (await (asServer ? serversModel() : recognizer())).check(takes, RATE);
 
 // Teaches the word by recordings of it; one that was taught before is replaced.
 export async function teach(word, recordings) {
   const takes = await Promise.all(recordings.map(samples));
-  return change((model) => replace(model, word, takes));
+  return change((model) => {
+    forgetIn(model, word);
+    return model.teach(word, takes, RATE);
+  });
 }
 
-// Refuses as `teach` does, by the model of `source`, and changes nothing. Returns false if that cannot be tried.
-export async function canTeach(word, recordings, source) {
-  const takes = await Promise.all(recordings.map(samples));
-  const model = await Recognizer.load(new URL(source, document.baseURI)).catch(() => undefined);
-  if (model) attempt(() => replace(model, word, takes));
-  return Boolean(model);
-}
+// Forgets the word. One that is gone already is as well forgotten.
+export const forget = (word) => change((model) => forgetIn(model, word));
 
-function replace(model, word, takes) {
-  if (taughtNames(model.info).includes(word)) model.forget(word);
-  return model.teach(word, takes, RATE);
-}
-
-export const forget = (word) => change((model) => model.forget(word));
-
-function attempt(work) {
-  try {
-    return work();
-  } catch ({ message }) {
-    throw new Refusal('failed', { error: message });
-  }
-}
+const forgetIn = (model, word) => taughtNames(model.info).includes(word) && model.forget(word);
 
 // One page changes the words at a time, where the browser knows of the others.
 const change = (work) => (navigator.locks ? navigator.locks.request(CACHE, () => changeNewest(work)) : changeNewest(work));
@@ -110,21 +108,24 @@ const change = (work) => (navigator.locks ? navigator.locks.request(CACHE, () =>
 // Changes the words of a copy of the newest model, which takes its place if that went well.
 async function changeNewest(work) {
   if (isKept) model = once(newest); // what this page knows may be older
-  const { bytes } = await model();
-  const { recognizer } = await load(bytes);
-  const report = attempt(() => work(recognizer));
-  const changed = { bytes: recognizer.toBytes(), recognizer };
-  model = async () => changed;
-  isKept = await keep(changed);
-  return report;
+  const { tag, recognizer } = await load(await model());
+  try {
+    const report = work(recognizer);
+    const changed = { bytes: recognizer.toBytes(), tag, recognizer };
+    model = async () => changed;
+    isKept = await keep(changed);
+    return report;
+  } catch ({ message }) {
+    throw new Refusal('failed', { error: message });
+  }
 }
 
 // Keeps the model as long as it has words. Returns false if the browser forbids it.
-async function keep({ bytes, recognizer }) {
+async function keep({ bytes, tag, recognizer }) {
   try {
     const cache = await caches.open(CACHE);
     const hasWords = taughtNames(recognizer.info).length > 0;
-    await (hasWords ? cache.put(TAUGHT, new Response(bytes)) : cache.delete(TAUGHT));
+    await (hasWords ? cache.put(TAUGHT, new Response(bytes, { headers: { ETag: tag } })) : cache.delete(TAUGHT));
     return true;
   } catch {
     return false;
@@ -132,7 +133,7 @@ async function keep({ bytes, recognizer }) {
 }
 
 // The address of the model with its words, for a download.
-export const record = async () => URL.createObjectURL(new Blob([(await model()).bytes]));
+export const modelAddress = async () => URL.createObjectURL(new Blob([(await model()).bytes]));
 
 export async function predict(recording) {
   const { predictions, ...answer } = (await recognizer()).classify(await samples(recording), RATE);

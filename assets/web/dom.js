@@ -4,10 +4,9 @@ import { languageOf } from './language.js';
 
 export const $ = (id) => document.getElementById(id);
 
-// An element with properties, `data-` attributes among them, and children.
-export function element(tag, { dataset, ...properties } = {}, ...children) {
+// An element with properties and children.
+export function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
-  Object.assign(made.dataset, dataset);
   made.append(...children);
   return made;
 }

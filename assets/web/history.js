@@ -7,17 +7,17 @@ import { MOST, answers, entries } from './session.js';
 
 // `open(entry)` shows one again, `replay(entry)` plays it.
 export function showHistory(threshold, { open, replay }) {
-  showWhole();
+  showCard();
   refill($('entries'), entries.toReversed().map((entry) => item(entry, threshold, { open, replay })));
 }
 
 // Adds the newest.
 export function addToHistory(entry, threshold, { open, replay }) {
-  showWhole();
+  showCard();
   prepend($('entries'), item(entry, threshold, { open, replay }), MOST);
 }
 
-function showWhole() {
+function showCard() {
   $('history').hidden = entries.length === 0;
   $('export').disabled = !entries.some((entry) => answers(entry).length);
 }

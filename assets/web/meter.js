@@ -3,7 +3,7 @@
 import { isClipped, isQuiet } from './answer.js';
 import { $ } from './dom.js';
 import { say } from './language.js';
-import { peak } from './sound.js';
+import { loudness, peak } from './sound.js';
 
 const FLOOR_DB = -60;
 const REMEMBERED = 40; // blocks, of which there are 20 a second
@@ -14,7 +14,7 @@ let recent = [];
 export function measure(block) {
   const loudest = peak(block);
   recent = [...recent, loudest].slice(-REMEMBERED);
-  const db = Math.max(FLOOR_DB, Math.min(0, 20 * Math.log10(loudest)));
+  const db = loudness(loudest, FLOOR_DB);
   $('meter').ariaValueNow = Math.round(db);
   $('meter').style.setProperty('--level', 1 - db / FLOOR_DB);
   $('record').style.setProperty('--level', loudest);

@@ -1,6 +1,7 @@
 // Pictures of sound, in the colours of the style sheet.
 
-const LOUD_DB = 0;
+import { loudness } from './sound.js';
+
 const QUIET_DB = -48; // what is quieter draws as a line
 
 // Fits a canvas to its box and the screen's pixels, and paints it in its box's units.
@@ -45,18 +46,12 @@ export function drawSound(canvas, peaks, marks) {
       const at = (i + 0.5) / peaks.length;
       const inside = marks.some(({ from, to, faint }) => !faint && from <= at && at <= to);
       context.fillStyle = colour(inside ? 'accent' : 'wave');
-      const tall = Math.max(1.5, height_of(peak) * (height - top - 4));
+      const tall = Math.max(1.5, (1 - loudness(peak, QUIET_DB) / QUIET_DB) * (height - top - 4));
       context.beginPath();
       context.roundRect(i * bar + bar * 0.15, middle - tall / 2, bar * 0.7, tall, bar / 2);
       context.fill();
     });
   });
-}
-
-// Loudness is heard by its logarithm.
-function height_of(peak) {
-  const db = 20 * Math.log10(peak);
-  return Math.max(0, Math.min(1, (db - QUIET_DB) / (LOUD_DB - QUIET_DB)));
 }
 
 // A row of `features` is a frame; frequency goes up. Each value is one cell, as the network gets it.

@@ -24,21 +24,49 @@ function mix(buffer) {
     channels.reduce((sum, channel) => sum + channel[i], 0) / channels.length);
 }
 
-// The second with the most energy, the earliest of equals, padded at the end: as `Waveform` of the
-// server cuts it.
+const LOWEST_HZ = 100; // what is below is no speech: it counts for nothing in how loud a second is
+const STEPS = 100; // of a second, in which the loudest one is searched
+const STEP = RATE / STEPS;
+
+// The second with the most level, the earliest of equals, padded at the end: as `Waveform` of the server cuts it.
 export function loudestSecond(samples) {
+  const level = levels(samples);
   let gain = 0; // of the second that begins here over the first one
-  let loudest = { start: 0, gain: 0 };
-  for (let start = 1; start + RATE <= samples.length; start += 1) {
-    gain += samples[start + RATE - 1] ** 2 - samples[start - 1] ** 2;
-    if (gain > loudest.gain) loudest = { start, gain };
+  let loudest = { step: 0, gain: 0 };
+  for (let step = 1; step * STEP + RATE <= samples.length; step += 1) {
+    gain += level[step + STEPS - 1] - level[step - 1];
+    if (gain > loudest.gain) loudest = { step, gain };
   }
+  const start = loudest.step * STEP;
   const second = new Float32Array(RATE);
-  second.set(samples.subarray(loudest.start, loudest.start + RATE));
-  return { start: loudest.start, samples: second };
+  second.set(samples.subarray(start, start + RATE));
+  return { start, samples: second };
+}
+
+// The level of each step behind a high-pass filter of second order (Bristow-Johnson, Q of 1/√2) that begins at rest.
+function levels(samples) {
+  const angle = (2 * Math.PI * LOWEST_HZ) / RATE;
+  const alpha = Math.sin(angle) * Math.SQRT1_2;
+  const b0 = (1 + Math.cos(angle)) / 2 / (1 + alpha);
+  const [a1, a2] = [-2 * Math.cos(angle) / (1 + alpha), (1 - alpha) / (1 + alpha)];
+  let [s1, s2] = [0, 0];
+  return Array.from({ length: Math.floor(samples.length / STEP) }, (_, i) => {
+    let energy = 0;
+    for (const sample of samples.subarray(i * STEP, (i + 1) * STEP)) {
+      const x = sample - samples[0];
+      const y = b0 * x + s1;
+      s1 = -2 * b0 * x - a1 * y + s2;
+      s2 = b0 * x - a2 * y;
+      energy += y * y;
+    }
+    return Math.sqrt(energy);
+  });
 }
 
 export const peak = (samples) => samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+
+// A peak in decibels, from `floor` to full scale: loudness is heard by its logarithm.
+export const loudness = (peak, floor) => Math.max(floor, Math.min(0, 20 * Math.log10(peak)));
 
 // The peak of each of `n` equal parts.
 export function peaks(samples, n) {

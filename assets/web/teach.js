@@ -8,7 +8,8 @@ import * as meter from './meter.js';
 import { play } from './sound.js';
 import { talk } from './talk.js';
 import { wav } from './wav.js';
-import { askThere, check, forTask, teach as teachThere } from './where.js';
+import { askThere, check, forTask, isOnDevice } from './where.js';
+import { work } from './work.js';
 
 const ENOUGH = 5; // recordings that the page asks for
 const LEAST = 3; // recordings that the server needs
@@ -27,34 +28,27 @@ const REFUSALS = {
 
 let takes = []; // { samples, fault }: a fault is the key of its words
 let taught = null; // as `GET /words` has it
+let taughtHere; // true if those are the words of this device
 let result = null; // what became of the last word: { name, report } or { name, refusal }
 let recording = null;
+let tellChanged; // that the words have changed
 
-// `work(task)` runs one task at a time, `changed()` is told that the words have changed.
-export function setUpTeaching({ work, changed }) {
+const attempt = (task) => work(task, 'teachProblem');
+
+export function setUpTeaching(changed) {
+  tellChanged = changed;
   const press = () => {
     if (recording) return recording.stop();
-    return work(record);
+    return attempt(record);
   };
   onHold($('take'), press, () => recording?.release(), { everywhere: false });
   $('newWord').addEventListener('input', showTeaching);
   $('teachForm').addEventListener('submit', (event) => {
     event.preventDefault();
-    work(async () => {
+    attempt(async () => {
       await teach($('newWord').value.trim().normalize()).finally(refresh);
       $('teachResult').focus({ preventScroll: true }); // the button may be off by now
-      await changed();
-    });
-  });
-  $('taught').addEventListener('click', ({ target }) => {
-    const { word } = target.closest('button')?.dataset ?? {};
-    if (!word) return;
-    const index = taught.words.findIndex(({ name }) => name === word);
-    work(async () => {
-      if (result?.name === word) result = null;
-      await (await forTask()).forget(word).finally(refresh);
-      focusNext($('taught'), index, $('take'));
-      await changed();
+      await tellChanged();
     });
   });
 }
@@ -66,11 +60,14 @@ function focusNext(list, index, other) {
 }
 
 export async function refresh() {
-  const { words, record } = await askThere(async (place) => ({ words: await place.taughtWords(), record: await place.record() }))
-    .catch(() => ({})); // what is wrong is said where a recording is answered
-  taught = words ?? null;
-  URL.revokeObjectURL($('download').href); // of the words before
-  $('download').href = record ?? '';
+  const answer = await askThere(async (place) => ({ words: await place.taughtWords(), address: await place.modelAddress() }))
+    .catch(() => undefined); // what is wrong is said where a recording is answered
+  if (answer || taughtHere !== isOnDevice()) {
+    taught = answer?.words ?? null;
+    taughtHere = isOnDevice();
+    URL.revokeObjectURL($('download').href); // of the words before
+    $('download').href = answer?.address ?? '';
+  }
   showTeaching();
 }
 
@@ -86,29 +83,38 @@ export function showTeaching() {
   refill($('takes'), takes.map(takeRow));
   showResult();
   $('taughtWords').hidden = taught.words.length === 0;
+  $('taughtBefore').hidden = !taught.isOld;
   $('download').hidden = !taught.teaches;
   refill($('taught'), taught.words.map(wordRow));
 }
 
+// The button that removes an item of a list.
+const remover = (text, label, onclick) =>
+  element('button', { type: 'button', className: 'small', textContent: say(text), ariaLabel: label, onclick });
+
 function takeRow(take, index) {
   const listen = element('button', { type: 'button', className: 'round', onclick: () => play(take.samples) });
   listen.ariaLabel = say('playTake', index + 1);
-  const drop = element('button', { type: 'button', className: 'small', textContent: say('dropTake') });
-  drop.ariaLabel = say('dropTakeOf', index + 1);
-  drop.onclick = () => {
+  const drop = remover('dropTake', say('dropTakeOf', index + 1), () => {
     takes.splice(index, 1);
     judge();
     focusNext($('takes'), index, $('take'));
-  };
+  });
   const fault = element('span', { className: 'fault', textContent: take.fault ? say('faults')[take.fault] : '' });
   return element('li', {}, listen, element('b', { textContent: index + 1 }), fault, drop);
 }
 
-function wordRow({ name, recordings }) {
-  const forget = element('button', { type: 'button', className: 'small', textContent: say('forget'), dataset: { word: name } });
-  forget.ariaLabel = say('forgetWord', name);
+function wordRow({ name, recordings }, index) {
+  const drop = remover('forget', say('forgetWord', name), () => attempt(() => forget(name, index)));
   const origin = element('span', { className: 'where', textContent: say('taughtBy', recordings) });
-  return element('li', {}, element('b', { textContent: name }), origin, ...(taught.teaches ? [forget] : []));
+  return element('li', {}, element('b', { textContent: name }), origin, ...(taught.teaches ? [drop] : []));
+}
+
+async function forget(name, index) {
+  if (result?.name === name) result = null;
+  await (await forTask()).forget(name).finally(refresh);
+  focusNext($('taught'), index, $('take'));
+  await tellChanged();
 }
 
 function showResult() {
@@ -169,16 +175,15 @@ async function judge() {
 
 const tell = (takes, faults) => faults.forEach(({ name: number, reason }) => { takes[number - 1].fault = reason; });
 
-// Teaches the word by all takes; one that was taught before is replaced.
+// Teaches the word by all takes.
 async function teach(name) {
   try {
     if (!BEGINNING.test(name)) {
       const error = `“${name}” cannot be the name of a word: expected a letter or digit first`;
       throw new Refusal('failed', { error });
     }
-    const isKnown = taught.words.some((word) => word.name === name);
     const sent = [...takes]; // meanwhile one may be removed
-    const report = await teachThere(name, sent.map(({ samples }) => wav(samples)), isKnown);
+    const report = await (await forTask()).teach(name, sent.map(({ samples }) => wav(samples)));
     tell(sent, report.left_out);
     result = { name, report };
     if (report.left_out.length === 0) {

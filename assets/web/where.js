@@ -52,28 +52,8 @@ export async function askThere(question) {
 
 // Names the takes that the model of that place would not be taught by: this device can tell in either place.
 export async function check(takes) {
-  const isServer = await there() === server;
-  return (await device()).check(takes, isServer ? server.record() : undefined);
-}
-
-// Teaches the word; one that `isKnown` is replaced. As the server forgets it first, this device tries before that.
-export async function teach(word, recordings, isKnown) {
-  const teacher = await forTask();
-  const replaces = isKnown && teacher === server && await (await device()).canTeach(word, recordings, server.record());
-  if (!replaces) return teacher.teach(word, recordings);
-  await server.forget(word);
-  return persist(() => teacher.teach(word, recordings));
-}
-
-// Tries again what a busy server refuses, a few times.
-async function persist(task, pauses = [1, 2, 4]) {
-  try {
-    return await task();
-  } catch (error) {
-    if (pauses.length === 0 || ![429, 503, 504].includes(error.key)) throw error;
-    await new Promise((done) => { setTimeout(done, 1000 * pauses[0]); });
-    return persist(task, pauses.slice(1));
-  }
+  const asServer = await there() === server;
+  return (await device()).check(takes, asServer);
 }
 
 // Finds out where there is an answer, and takes the place that was chosen last if there is a choice. Returns `info`;
@@ -91,10 +71,10 @@ export async function settle(served) {
   return arriving;
 }
 
-// Returns true if there is a model to fetch for this device: a server that teaches keeps its own.
+// Returns true unless it is known that there is no model to fetch for this device: a server that teaches keeps its own.
 async function hasModel() {
   const { teaches } = await server.taughtWords().catch(() => ({}));
-  return !teaches && server.reach('model.safetensors', ({ ok }) => ok, { method: 'HEAD' }).catch(() => false);
+  return !teaches && server.reach('model.safetensors', ({ status }) => status !== 404, { method: 'HEAD' }).catch(() => true);
 }
 
 // Takes the place, and remembers it. Where that fails, the place stays as it is. Returns `info`, or nothing if another

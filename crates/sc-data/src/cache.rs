@@ -17,8 +17,8 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Aside, DatasetError, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::is_noise,
-    decode, printable, with_causes,
+    Aside, DatasetError, Error, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::is_noise,
+    decode_file, printable, with_causes,
 };
 
 /// The first bytes of the file. The version at their end changes with anything that changes the samples.
@@ -284,11 +284,11 @@ fn write_header(writer: &mut impl Write, key: &[u8; KEY_LEN], ends: &[u64]) -> i
     ends.iter().try_for_each(|end| writer.write_all(&end.to_le_bytes()))
 }
 
-type Decoded = Result<Vec<i16>, Box<dyn std::error::Error + Send + Sync>>;
+type Decoded = Result<Vec<i16>, Error>;
 
 /// Decodes a file. A clip is cut to a second; noise stays whole.
 fn decode_one(dataset: &SpeechCommands, path: &Path) -> Decoded {
-    let mut samples = decode(&fs::read(dataset.root().join(path))?, &Limits::DATASET)?;
+    let mut samples = decode_file(&dataset.root().join(path), &Limits::DATASET)?;
     if samples.len() > N_SAMPLES && !is_noise(path) {
         samples = Waveform::from_samples(&samples).samples().to_vec();
     }
@@ -298,7 +298,7 @@ fn decode_one(dataset: &SpeechCommands, path: &Path) -> Decoded {
 /// Returns the samples of a file. One that cannot be decoded has none, and is named in a warning.
 fn or_left_out(path: &Path, decoded: Decoded) -> Vec<i16> {
     decoded.unwrap_or_else(|error| {
-        tracing::warn!("left out: {}: {}", printable(path.display()), with_causes(error.as_ref()));
+        tracing::warn!("left out: {}: {}", printable(path.display()), with_causes(&error));
         Vec::new()
     })
 }
@@ -338,7 +338,7 @@ mod tests {
         paths.sort();
         let mut hasher = Sha256::new();
         for path in paths {
-            let samples = decode(&fs::read(&path).unwrap(), &Limits::DATASET).unwrap();
+            let samples = decode_file(&path, &Limits::DATASET).unwrap();
             let squares: Vec<_> =
                 samples.into_iter().map(|sample| f64::from(to_i16(sample)).powi(2)).collect();
             let energy: f64 = squares.iter().sum();

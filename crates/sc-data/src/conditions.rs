@@ -143,7 +143,7 @@ impl Condition {
     /// Says what the condition lacks, if `surroundings` have too little for it.
     pub fn lacks(&self, surroundings: &Surroundings) -> Option<&'static str> {
         match self.change {
-            Change::Voices { .. } if surroundings.speakers() < 2 => {
+            Change::Voices { .. } if !surroundings.has_two_speakers() => {
                 Some("other words of two speakers or more")
             }
             Change::Noise { .. } if surroundings.noises.is_empty() => Some("recorded noise"),
@@ -203,10 +203,9 @@ fn mix(waveform: &mut Waveform, other: &Waveform, snr_db: f32, subject: Subject)
 }
 
 impl Surroundings {
-    /// Different speakers among the voices, counted up to two.
-    fn speakers(&self) -> usize {
-        let Some((first, _)) = self.voices.first() else { return 0 };
-        1 + usize::from(self.voices.iter().any(|(speaker, _)| speaker != first))
+    /// True if the voices are of two speakers or more.
+    fn has_two_speakers(&self) -> bool {
+        self.voices.windows(2).any(|pair| pair[0].0 != pair[1].0)
     }
 
     /// Several voices at once, none of them `speaker`'s.
@@ -228,11 +227,7 @@ impl Surroundings {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tone(hz: f32, amplitude: f32) -> Waveform {
-        let sample = |i: usize| amplitude * (TAU * hz * i as f32 / SAMPLE_RATE_HZ as f32).sin();
-        Waveform::from_samples(&(0..N_SAMPLES).map(sample).collect::<Vec<_>>())
-    }
+    use crate::waveform::tone;
 
     fn surroundings() -> Surroundings {
         let voices = [("ann", 300.0), ("bob", 500.0)].map(|(name, hz)| (name.to_owned(), tone(hz, 0.3)));

@@ -21,6 +21,8 @@ pub struct SpeechCommands {
     clips: Vec<Clip>,
     splits: Vec<Split>,
     noise: Vec<PathBuf>,
+    /// The dataset's own lists say the splits.
+    has_lists: bool,
     few_speakers: bool,
 }
 
@@ -44,18 +46,21 @@ impl SpeechCommands {
         if clips.is_empty() {
             return Err(DatasetError::NoClips(root));
         }
-        let (splits, few_speakers) = split::assign(&root, &mut clips, |_| true)?;
-        Ok(Self { root, clips, splits, noise, few_speakers })
+        let splits = split::by_lists(&root, &clips)?;
+        let has_lists = splits.is_some();
+        let splits = splits.unwrap_or_default();
+        Ok(Self { root, clips, splits, noise, has_lists, few_speakers: false }.split_by(|_| true))
     }
 
     /// Splits again by the clips that count, given by their index: without lists, every split gets some of them.
-    ///
-    /// # Errors
-    /// As [`SpeechCommands::open`].
-    pub fn split_by(mut self, counts: impl Fn(usize) -> bool) -> Result<Self, DatasetError> {
+    #[must_use]
+    pub fn split_by(mut self, counts: impl Fn(usize) -> bool) -> Self {
+        if self.has_lists {
+            return self;
+        }
         self.clips = self.clips.iter().filter_map(|clip| Clip::parse(&clip.path)).collect(); // with their speakers
-        (self.splits, self.few_speakers) = split::assign(&self.root, &mut self.clips, &counts)?;
-        Ok(self)
+        (self.splits, self.few_speakers) = split::by_speaker(&mut self.clips, counts);
+        self
     }
 
     /// The dataset's folder.

@@ -31,16 +31,11 @@ impl fmt::Display for Sha256Digest {
     }
 }
 
-/// The error of a text that is no digest.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a SHA-256: expected 64 hexadecimal digits")]
-pub struct NotADigest(String);
-
 impl std::str::FromStr for Sha256Digest {
-    type Err = NotADigest;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let not_hex = || NotADigest(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, String> {
+        let not_hex = || format!("{text:?} is not a SHA-256: expected 64 hexadecimal digits");
         let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(not_hex()) };
         let digit = |digit: u8| char::from(digit).to_digit(16);
         let byte = |&[high, low]: &[u8; 2]| Some((digit(high)? << 4 | digit(low)?) as u8);

@@ -9,6 +9,9 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The file could not be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
     /// The bytes do not begin as an audio file of a known format.
     #[error(
         "not an audio file: expected WAV, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, WebM, Ogg Vorbis or Opus"

@@ -33,7 +33,7 @@ impl SpeechCommands {
         let example = |label, source| Example { label, source, half: self.half_of(source, split, cache) };
         let mut examples = Vec::new();
         let mut unknown: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for index in self.clips_in(split).filter(|&index| cache.is_readable(index)) {
+        for index in self.readable_in(split, cache) {
             let word = &self.clips()[index].word;
             match labels.index_of_keyword(word) {
                 Some(label) => examples.push(example(label, Source::Clip(index))),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::fft::PowerSpectrum;
 use crate::lanes::{Lanes, MAX_LANES, lanes_of_slots, transpose};
 use crate::mel::{Filter, filter_bank};
-use crate::{Error, N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
+use crate::{Error, N_SAMPLES, Waveform};
 
 /// Front-end settings, in samples at 16 kHz. Defaults: BC-ResNet (arXiv:2106.04140).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ impl LogMelConfig {
             config: self.clone(),
             half_window: half_hann(self.win_length, self.n_fft),
             spectrum: PowerSpectrum::new(self.n_fft),
-            filters: filter_bank(self.n_fft, self.n_mels, SAMPLE_RATE_HZ),
+            filters: filter_bank(self.n_fft, self.n_mels),
             arch: Arch::new(),
         }
     }

@@ -2,9 +2,17 @@
 
 mod cli;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::{Layer, SubscriberExt},
+    util::SubscriberInitExt,
+};
 
 /// Fetch Google Speech Commands and count what is in it.
 #[derive(Parser)]
@@ -23,6 +31,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    log_warnings();
     let done = match Cli::parse().command {
         Command::Fetch(args) => cli::fetch::run(args),
         Command::Stats(args) => cli::stats::run(&args),
@@ -35,6 +44,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Shows the library's warnings on standard error, but not those of the decoder, which come as errors of their files.
+fn log_warnings() {
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .without_time()
+        .with_target(false);
+    let levels = Targets::new().with_target("sc_data", LevelFilter::WARN);
+    tracing_subscriber::registry().with(lines.with_filter(levels)).init();
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

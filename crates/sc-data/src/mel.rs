@@ -1,5 +1,7 @@
 //! The mel scale and its filter bank.
 
+use crate::SAMPLE_RATE_HZ;
+
 /// Converts Hz to mel on HTK's scale: `2595 log10(1 + hz / 700)`.
 pub(crate) fn hz_to_mel(hz: f64) -> f64 {
     2595.0 * (1.0 + hz / 700.0).log10()
@@ -19,15 +21,15 @@ pub(crate) struct Filter {
     pub weights: Vec<f32>,
 }
 
-/// Returns `n_mels` triangles, evenly spaced in mel between 0 Hz and half of `sample_rate_hz`. Each
+/// Returns `n_mels` triangles, evenly spaced in mel between 0 Hz and half of [`SAMPLE_RATE_HZ`]. Each
 /// reaches from its left neighbour's centre to its right neighbour's, and has a peak of 1. The spectrum has
 /// `n_fft / 2 + 1` bins.
 ///
 /// The definition is that of `torchaudio.functional.melscale_fbanks(.., norm=None, mel_scale="htk")`. A
 /// triangle narrower than a bin may lie between two bins and have no weights.
-pub(crate) fn filter_bank(n_fft: usize, n_mels: usize, sample_rate_hz: u32) -> Vec<Filter> {
-    let bin_hz = f64::from(sample_rate_hz) / n_fft as f64;
-    let top_mel = hz_to_mel(f64::from(sample_rate_hz) / 2.0);
+pub(crate) fn filter_bank(n_fft: usize, n_mels: usize) -> Vec<Filter> {
+    let bin_hz = f64::from(SAMPLE_RATE_HZ) / n_fft as f64;
+    let top_mel = hz_to_mel(f64::from(SAMPLE_RATE_HZ) / 2.0);
     let corner_hz = |i: usize| mel_to_hz(top_mel * i as f64 / (n_mels + 1) as f64);
     (0..n_mels).map(|band| triangle([0, 1, 2].map(|i| corner_hz(band + i)), bin_hz, n_fft / 2 + 1)).collect()
 }
@@ -56,7 +58,7 @@ mod tests {
     #[test]
     fn neighbouring_triangles_add_up_to_one_between_their_centres() {
         let mut total = vec![0.0; 257];
-        for filter in filter_bank(512, 40, 16_000) {
+        for filter in filter_bank(512, 40) {
             for (bin, weight) in (filter.start..).zip(filter.weights) {
                 total[bin] += weight;
             }

@@ -4,12 +4,15 @@ use crate::{DatasetError, Labels, SampleCache, SpeechCommands, Split, UNKNOWN, W
 
 impl SpeechCommands {
     /// Splits again for some labels: without lists, every split gets clips of keywords that can be read.
-    ///
-    /// # Errors
-    /// As [`SpeechCommands::open`].
-    pub fn split_for(self, labels: &Labels, cache: &SampleCache) -> Result<Self, DatasetError> {
+    #[must_use]
+    pub fn split_for(self, labels: &Labels, cache: &SampleCache) -> Self {
         let has_keyword: Vec<_> = self.clips().iter().map(|clip| labels.has_keyword(&clip.word)).collect();
         self.split_by(|clip| has_keyword[clip] && cache.is_readable(clip))
+    }
+
+    /// The indices of a split's clips that can be read.
+    pub fn readable_in(&self, split: Split, cache: &SampleCache) -> impl Iterator<Item = usize> {
+        self.clips_in(split).filter(move |clip| cache.is_readable(*clip))
     }
 
     /// Warns if fewer than half of the clips that [`split_for`](Self::split_for) goes by are for training, as with lists or

@@ -8,20 +8,20 @@ use std::{
     str::FromStr,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha1::{Digest, Sha1};
 
 use crate::{Clip, DatasetError, Half};
 
-/// Fewer speakers are not split: there is one for validation's halves and for testing each, and two to train on.
-const LEAST_SPEAKERS: usize = 5;
+/// Speakers are not split if fewer are left to train on.
+const LEAST_TO_TRAIN_ON: usize = 2;
 
 /// The files that name the clips of a split, one path a line.
 const VALIDATION_LIST: &str = "validation_list.txt";
 const TESTING_LIST: &str = "testing_list.txt";
 
 /// A part of the dataset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Split {
     /// The clips that the network learns from.
     #[serde(rename = "training")]
@@ -88,21 +88,19 @@ impl FromStr for Split {
     }
 }
 
-/// Assigns a split to each clip: by the dataset's two lists if it has both, else by [`Split::of_speaker`].
-///
-/// Without lists every split gets some of the clips that count, given by their index. If these are of fewer than five
-/// speakers, or of some that all belong to one half, each clip becomes a speaker of its own, and the second value is true.
+/// Assigns a split to each clip by the dataset's two lists. Returns `None` unless it has both.
 ///
 /// # Errors
 /// [`DatasetError::SpeakerInTwoSplits`] if the lists put a speaker in two splits: results would be too good.
-pub(crate) fn assign(
-    root: &Path,
-    clips: &mut [Clip],
-    counts: impl Fn(usize) -> bool,
-) -> Result<(Vec<Split>, bool), DatasetError> {
+pub(crate) fn by_lists(root: &Path, clips: &[Clip]) -> Result<Option<Vec<Split>>, DatasetError> {
     let validation = read_list(&root.join(VALIDATION_LIST))?;
     let testing = read_list(&root.join(TESTING_LIST))?;
-    let Some((validation, testing)) = validation.zip(testing) else { return Ok(by_speaker(clips, counts)) };
+    if validation.is_some() != testing.is_some() {
+        tracing::warn!(
+            "of {VALIDATION_LIST} and {TESTING_LIST} only one is there, and is ignored: add the other, if only empty"
+        );
+    }
+    let Some((validation, testing)) = validation.zip(testing) else { return Ok(None) };
     for (name, list) in [(VALIDATION_LIST, &validation), (TESTING_LIST, &testing)] {
         if !list.is_empty() && !clips.iter().any(|clip| list.contains(&clip.path)) {
             tracing::warn!(
@@ -119,12 +117,15 @@ pub(crate) fn assign(
         })
         .collect();
     check_speakers(clips, &splits)?;
-    Ok((splits, false))
+    Ok(Some(splits))
 }
 
-fn by_speaker(clips: &mut [Clip], counts: impl Fn(usize) -> bool) -> (Vec<Split>, bool) {
+/// Assigns a split to each clip by [`Split::of_speaker`], but so that every split gets some of the clips that count,
+/// given by their index. If these are of too few speakers, or of some that all belong to one half, each clip becomes a
+/// speaker of its own, and the second value is true.
+pub(crate) fn by_speaker(clips: &mut [Clip], counts: impl Fn(usize) -> bool) -> (Vec<Split>, bool) {
     let mut speakers = Speakers::of(clips, &counts);
-    let is_few = speakers.0.len() < LEAST_SPEAKERS || !speakers.fill();
+    let is_few = !speakers.fill();
     if is_few {
         for clip in clips.iter_mut().filter(|clip| speakers.0.contains_key(&clip.speaker)) {
             clip.speaker = clip.path.display().to_string();
@@ -153,7 +154,7 @@ impl Speakers {
     }
 
     /// Moves a speaker of training into each half of validation, and into testing, where the rule has put none. Returns
-    /// false if there is none to move.
+    /// false if there is none to move, or if too few are left to train on.
     fn fill(&mut self) -> bool {
         let parts = [
             (Split::Validation, Some(Half::Development), 20),
@@ -161,7 +162,10 @@ impl Speakers {
             (Split::Test, None, 10),
         ];
         let n_clips: usize = self.0.values().map(|(_, n_clips)| n_clips).sum();
-        parts.into_iter().all(|(split, half, share)| self.fill_part(split, half, n_clips / share))
+        let is_filled =
+            parts.into_iter().all(|(split, half, share)| self.fill_part(split, half, n_clips / share));
+        let to_train_on = self.0.values().filter(|(split, _)| *split == Split::Train);
+        is_filled && to_train_on.count() >= LEAST_TO_TRAIN_ON
     }
 
     /// Moves the speaker whose number of clips is nearest to the share that the rule gives a part of many speakers.
@@ -234,17 +238,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("validation_list.txt"), "yes/a_nohash_0.wav\r\n").unwrap();
         fs::write(dir.path().join("testing_list.txt"), "./yes/b_nohash_0.wav\n").unwrap();
-        let mut clips = clips(&["yes/a_nohash_0.wav", "yes/b_nohash_0.wav", "yes/067f61e2_nohash_0.wav"]);
-        let (splits, _) = assign(dir.path(), &mut clips, |_| true).unwrap();
-        assert_eq!(splits, [Split::Validation, Split::Test, Split::Train]);
+        let clips = clips(&["yes/a_nohash_0.wav", "yes/b_nohash_0.wav", "yes/067f61e2_nohash_0.wav"]);
+        let splits = by_lists(dir.path(), &clips).unwrap();
+        assert_eq!(splits, Some(vec![Split::Validation, Split::Test, Split::Train]));
     }
 
     /// The speakers of a split without lists.
     fn speakers_by_split(names: &[String]) -> BTreeMap<Split, Vec<String>> {
-        let dir = tempfile::tempdir().unwrap();
         let paths = names.iter().flat_map(|name| ["yes", "no"].map(|word| format!("{word}/{name}.wav")));
         let mut clips: Vec<_> = paths.filter_map(|path| Clip::parse(Path::new(&path))).collect();
-        let (splits, _) = assign(dir.path(), &mut clips, |_| true).unwrap();
+        let (splits, _) = by_speaker(&mut clips, |_| true);
         let mut by_split: BTreeMap<Split, Vec<String>> = BTreeMap::new();
         for (clip, split) in clips.into_iter().zip(splits) {
             by_split.entry(split).or_default().push(clip.speaker);
@@ -257,19 +260,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("validation_list.txt"), "\u{FEFF}yes/a_nohash_0.wav\n").unwrap();
         fs::write(dir.path().join("testing_list.txt"), "\u{FEFF}").unwrap();
-        let (splits, _) = assign(dir.path(), &mut clips(&["yes/a_nohash_0.wav"]), |_| true).unwrap();
-        assert_eq!(splits, [Split::Validation]);
+        let splits = by_lists(dir.path(), &clips(&["yes/a_nohash_0.wav"])).unwrap();
+        assert_eq!(splits, Some(vec![Split::Validation]));
     }
 
     #[test]
     fn training_keeps_the_speaker_of_most_clips() {
-        let dir = tempfile::tempdir().unwrap();
         let takes = [("alice", 120), ("bob", 6), ("cyd", 6), ("dina", 6), ("edna", 6), ("flora", 6)];
         let of =
             |(name, n): (&'static str, u32)| (0..n).map(move |take| format!("yes/{name}_nohash_{take}.wav"));
         let paths: Vec<_> = takes.into_iter().flat_map(of).collect();
         let mut clips: Vec<_> = paths.iter().filter_map(|path| Clip::parse(Path::new(path))).collect();
-        let (splits, is_few) = assign(dir.path(), &mut clips, |_| true).unwrap();
+        let (splits, is_few) = by_speaker(&mut clips, |_| true);
         assert!(!is_few && Split::ALL.iter().all(|split| splits.contains(split)), "{splits:?}");
         assert!(splits[..120].iter().all(|split| *split == Split::Train), "{splits:?}");
     }
@@ -289,13 +291,16 @@ mod tests {
     }
 
     #[test]
-    fn of_fewer_speakers_each_file_is_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let paths: Vec<String> = (0..20).map(|take| format!("yes/ann_nohash_{take}.wav")).collect();
-        let mut clips: Vec<_> = paths.iter().filter_map(|path| Clip::parse(Path::new(path))).collect();
-        let (splits, is_few) = assign(dir.path(), &mut clips, |_| true).unwrap();
-        assert!(is_few && clips.iter().map(|clip| &clip.speaker).eq(&paths), "{clips:?}");
-        assert!(Split::ALL.iter().all(|split| splits.contains(split)), "{splits:?}");
+    fn of_fewer_speakers_or_of_too_few_to_train_on_each_file_is_one() {
+        // Of the five, the rule leaves cyd and sara to train on, and they are needed for validation.
+        for names in [&["ann"][..], &["fritz", "ben", "cyd", "willi", "sara"]] {
+            let takes = |name| (0..20).map(move |take| format!("yes/{name}_nohash_{take}.wav"));
+            let paths: Vec<String> = names.iter().flat_map(takes).collect();
+            let mut clips: Vec<_> = paths.iter().filter_map(|path| Clip::parse(Path::new(path))).collect();
+            let (splits, is_few) = by_speaker(&mut clips, |_| true);
+            assert!(is_few && clips.iter().map(|clip| &clip.speaker).eq(&paths), "{clips:?}");
+            assert!(Split::ALL.iter().all(|split| splits.contains(split)), "{splits:?}");
+        }
     }
 
     #[test]
@@ -303,8 +308,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("validation_list.txt"), "yes/ann_nohash_0.wav\n").unwrap();
         fs::write(dir.path().join("testing_list.txt"), "").unwrap();
-        let error =
-            assign(dir.path(), &mut clips(&["yes/ann_nohash_0.wav", "no/ann_nohash_0.wav"]), |_| true);
+        let error = by_lists(dir.path(), &clips(&["yes/ann_nohash_0.wav", "no/ann_nohash_0.wav"]));
         assert!(error.unwrap_err().to_string().contains("speaker ann is in both"));
     }
 
@@ -324,12 +328,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_speaker_never_changes_split(speaker in "[0-9a-f]{8}", words in proptest::collection::vec("[a-z]{2,8}", 2..9)) {
-            let dir = tempfile::tempdir().unwrap(); // without lists: the rule decides
             let speakers = (0..400).map(|n| format!("{n:08x}")).chain([speaker.clone()]);
             let of = |speaker: String| words.iter().enumerate().map(move |(n, word)| format!("{word}/{speaker}_nohash_{n}.wav"));
             let paths = speakers.flat_map(of);
             let mut clips: Vec<_> = paths.filter_map(|path| Clip::parse(Path::new(&path))).collect();
-            let (splits, _) = assign(dir.path(), &mut clips, |_| true).unwrap();
+            let (splits, _) = by_speaker(&mut clips, |_| true);
             prop_assert!(clips.iter().zip(splits).all(|(clip, split)| split == Split::of_speaker(&clip.speaker)));
         }
     }

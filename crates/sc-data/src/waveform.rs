@@ -113,10 +113,19 @@ fn loudest_second<T>(samples: &[T], to_f32: impl Fn(&T) -> f32) -> usize {
     loudest.0 * STEP
 }
 
+/// One second of a tone.
+#[cfg(test)]
+pub(crate) fn tone(hz: f32, amplitude: f32) -> Waveform {
+    Waveform::from_samples(&samples_of_tone(hz, amplitude, N_SAMPLES).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+fn samples_of_tone(hz: f32, amplitude: f32, n: usize) -> impl Iterator<Item = f32> {
+    (0..n).map(move |i| amplitude * (std::f32::consts::TAU * hz * i as f32 / N_SAMPLES as f32).sin())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::f32::consts::TAU;
-
     use super::*;
 
     #[test]
@@ -127,15 +136,10 @@ mod tests {
         assert_eq!(Waveform::from_samples(&[]), Waveform::silence());
     }
 
-    /// So many samples of a tone.
-    fn tone(hz: f32, amplitude: f32, n: usize) -> impl Iterator<Item = f32> {
-        (0..n).map(move |i| amplitude * (TAU * hz * i as f32 / N_SAMPLES as f32).sin())
-    }
-
     #[test]
     fn long_recordings_are_cut_to_their_loudest_second() {
-        let mut samples: Vec<f32> = tone(300.0, 0.01, 3 * N_SAMPLES).collect();
-        let loud: Vec<f32> = tone(500.0, 0.1, N_SAMPLES).collect();
+        let mut samples: Vec<f32> = samples_of_tone(300.0, 0.01, 3 * N_SAMPLES).collect();
+        let loud: Vec<f32> = samples_of_tone(500.0, 0.1, N_SAMPLES).collect();
         samples[20_000..20_000 + N_SAMPLES].copy_from_slice(&loud);
         assert_eq!(Waveform::from_samples(&samples), Waveform::from_samples(&loud));
     }
@@ -153,7 +157,7 @@ mod tests {
         samples.iter_mut().zip(beginning).for_each(|(sample, other)| *sample = other);
         samples[word.clone()]
             .iter_mut()
-            .zip(tone(500.0, 0.06, word.len()))
+            .zip(samples_of_tone(500.0, 0.06, word.len()))
             .for_each(|(to, from)| *to += from);
         let start = loudest_second(&samples, |sample| *sample);
         assert!(start <= word.start && start + N_SAMPLES >= word.end, "{start}");
@@ -162,12 +166,12 @@ mod tests {
     #[test]
     fn a_microphone_that_settles_is_not_louder_than_a_word() {
         assert_word_is_found((0..3 * N_SAMPLES).map(|i| 0.5 * (-(i as f32) / 3_200.0).exp()));
-        assert_word_is_found(tone(0.2, 0.3, 3 * N_SAMPLES));
+        assert_word_is_found(samples_of_tone(0.2, 0.3, 3 * N_SAMPLES));
     }
 
     #[test]
     fn a_knock_is_not_louder_than_a_word() {
-        assert_word_is_found(tone(500.0, 0.6, 480));
+        assert_word_is_found(samples_of_tone(500.0, 0.6, 480));
     }
 
     #[test]

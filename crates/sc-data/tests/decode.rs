@@ -338,6 +338,13 @@ fn a_recording_beyond_the_limits_is_refused() {
     assert!(matches!(decode(&longer, &limits), Err(Error::TooManyBytes { .. })));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_without_end_is_refused() {
+    let error = sc_data::decode_file("/dev/zero".as_ref(), &Limits::default());
+    assert!(matches!(error, Err(Error::TooManyBytes { .. })), "{:?}", error.err());
+}
+
 #[test]
 fn a_rate_of_44100_hz_becomes_16000() {
     let wav = wav(WavSpec { sample_rate: 44_100, ..spec(16, SampleFormat::Int) }, &vec![0_i16; 44_100]);

@@ -209,6 +209,7 @@ fn blocks_believe_a_wrong_header_no_more_than_the_whole_does() {
         ("no samples in a short file", [&wav[..4], &[48, 0, 0, 0], &empty[8..44], note].concat()),
         ("no data chunk", wav[..36].to_vec()),
         ("a stream", patched(wav.clone(), 40, &[0xFF; 4])),
+        ("an AU file without channels and samples", patched(au_header(), 20, &[0; 4])),
     ] {
         let path = dir.path().join(name);
         fs::write(&path, &bytes).unwrap();

@@ -56,7 +56,7 @@ fn stream_in_eight_bits(bencher: Bencher, n_hops: usize) {
 
 fn advance(bencher: Bencher, config: &KeywordCnnConfig, engine: &Engine, n_hops: usize) {
     let frames = vec![-5.0; n_hops * config.hop() * config.n_mels];
-    let (mut stream, mut workspace) = (engine.stream(None), engine.stream_workspace());
+    let (mut stream, mut workspace) = (engine.stream(false), engine.stream_workspace());
     let mut logits = vec![0.0; n_hops * config.n_labels];
     bencher
         .counter(divan::counter::ItemsCount::new(n_hops))
@@ -69,7 +69,7 @@ fn streams(bencher: Bencher, n_streams: usize) {
     let (config, weights) = network();
     let engine = Engine::new(&config, &weights);
     let frames = vec![-5.0; config.hop() * config.n_mels];
-    let (mut streams, mut workspace) = (vec![engine.stream(None); n_streams], engine.streams_workspace());
+    let (mut streams, mut workspace) = (vec![engine.stream(false); n_streams], engine.streams_workspace());
     let mut logits = vec![0.0; n_streams * config.n_labels];
     bencher.counter(divan::counter::ItemsCount::new(n_streams)).bench_local(|| {
         let pieces = streams.iter_mut().zip(logits.chunks_exact_mut(config.n_labels));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// A way to run the network. A build may leave out any but the first: see [`Backend::available`].
+/// A way to run the network. A build may leave out those of Burn: see [`Backend::available`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backend {
@@ -51,7 +51,7 @@ impl Backend {
             return Ok(self);
         }
         let name = self.to_string();
-        let hint = format!("; build with --features {name} to add it");
+        let hint = format!("; build with --features sc-model/{name} to add it");
         Err(Error::Backend { name, available: names(), hint })
     }
 }
@@ -99,7 +99,10 @@ mod tests {
             let error = backend.check().unwrap_err().to_string();
             let start = format!("no backend named `{name}` in this build: it has native, ");
             assert!(error.starts_with(&start), "{error}");
-            assert!(error.ends_with(&format!("; build with --features {name} to add it")), "{error}");
+            assert!(
+                error.ends_with(&format!("; build with --features sc-model/{name} to add it")),
+                "{error}"
+            );
         }
     }
 

@@ -94,7 +94,7 @@ impl Classifier {
     /// [`Error::Record`] if the self-test fails, or if its answer, or that to the quietest or the loudest sound, is no number;
     /// [`Error::Backend`] if this build leaves the backend out.
     pub fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
-        let classifier = Self::untested(record, backend.check()?);
+        let classifier = Self::prepare(record, backend.check()?);
         let logits = classifier.numbers(&self_test_waveform())?;
         let square: Vec<f32> = (0..N_SAMPLES).map(|i| if i / 16 % 2 == 0 { 1.0 } else { -1.0 }).collect();
         classifier.numbers(&Waveform::silence())?;
@@ -137,9 +137,12 @@ impl Classifier {
         Self::new(&Record::shipped()?, backend)
     }
 
-    /// Prepares a record without running its self-test. In place of a backend that this build leaves out it takes
-    /// [`Backend::Native`].
-    pub fn untested(record: &Record, backend: Backend) -> Self {
+    /// Prepares a record for [`Backend::Native`] without running its self-test.
+    pub fn untested(record: &Record) -> Self {
+        Self::prepare(record, Backend::Native)
+    }
+
+    fn prepare(record: &Record, backend: Backend) -> Self {
         let header = record.header.clone();
         let (network, backend) = load_network(record, backend);
         let (log_mel, words, threshold) = (header.log_mel.init(), record.words.clone(), header.threshold);
@@ -190,10 +193,7 @@ impl Classifier {
 
     /// Returns the network's logits of a waveform, before they become probabilities. Taught words have none.
     pub fn logits(&self, waveform: &Waveform) -> Vec<f32> {
-        self.with_buffers(|buffers| {
-            self.run(waveform, false, buffers);
-            buffers.output.logits.clone()
-        })
+        self.listen(waveform).logits
     }
 
     /// Returns the logits of a spectrogram by the record's front end, `[n_frames, n_mels]`.
@@ -201,10 +201,7 @@ impl Classifier {
     /// # Panics
     /// If the spectrogram has another size.
     pub fn logits_of(&self, log_mel: &[f32]) -> Vec<f32> {
-        self.with_buffers(|Buffers { workspace, output, .. }| {
-            self.network.run(log_mel, workspace, false, output);
-            output.logits.clone()
-        })
+        self.listen_to(log_mel).logits
     }
 
     /// Returns the network's output for a spectrogram by the record's front end, `[n_frames, n_mels]`.
@@ -240,11 +237,6 @@ impl Classifier {
     /// Answers by the network's logits and the scores of the taught words.
     pub fn answer_with(&self, logits: &[f32], word_scores: &[f32]) -> Prediction {
         self.predict(self.combine(logits, word_scores, self.threshold), self.threshold)
-    }
-
-    /// Returns the channels of [`Output::word_frames`].
-    pub fn n_word_channels(&self) -> usize {
-        self.header.network.n_word_channels()
     }
 
     pub(crate) fn has_taught_words(&self) -> bool {

@@ -71,10 +71,9 @@ fn assert_close(a: &[f32], b: &[f32], tolerance: f32, what: &str) {
 }
 
 #[test]
-fn every_kernel_gives_the_logits_of_flex_on_a_thousand_clips() {
-    let (config, weights, x) = network_and_spectrograms(1000);
-    let in_batches = x.chunks(50).flat_map(|x| burn_logits(&config, &weights, x, &Device::flex()));
-    let expected: Vec<f32> = in_batches.collect();
+fn every_kernel_gives_the_logits_of_flex() {
+    let (config, weights, x) = network_and_spectrograms(4);
+    let expected = burn_logits(&config, &weights, &x, &Device::flex());
     for kernel in Kernel::available() {
         let engine = Engine::with_kernel(&config, &weights, kernel);
         let mut workspace = engine.workspace();

@@ -25,7 +25,7 @@ fn record() -> Record {
     };
     let weights = Weights::random(&network, 0);
     let mut record = Record { header: Header::untrained(labels, log_mel, network), weights, words: None };
-    record.header.self_test = Classifier::untested(&record, Backend::Native).logits(&self_test_waveform());
+    record.header.self_test = Classifier::untested(&record).logits(&self_test_waveform());
     record
 }
 

@@ -1,13 +1,11 @@
 //! Audio from Python: a path, the bytes of a file, or an array of samples.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sc_data::{Limits, StreamResampler, Waveform, decode, with_causes};
+use sc_data::{Limits, Waveform, decode, decode_file, resample, with_causes};
 
 use crate::{Error, to_python};
 
@@ -45,37 +43,34 @@ impl Audio {
         if let Self::Path(path) = self { Some(path) } else { None }
     }
 
-    /// Returns the loudest second.
-    pub fn waveform(self) -> Result<Waveform, String> {
+    /// Returns the loudest second. An error begins with the file's path, if it is one.
+    pub fn waveform(&self) -> Result<Waveform, String> {
         Ok(Waveform::from_samples(&self.decode(&Limits::default())?))
     }
 
-    /// Returns the audio as 16 kHz mono samples.
-    pub fn decode(self, limits: &Limits) -> Result<Vec<f32>, String> {
+    /// Returns the audio as 16 kHz mono samples. An error begins with the file's path, if it is one.
+    pub fn decode(&self, limits: &Limits) -> Result<Vec<f32>, String> {
+        self.decode_unnamed(limits).map_err(|error| match self.path() {
+            Some(path) => format!("{}: {error}", path.display()),
+            None => error,
+        })
+    }
+
+    /// Does the same for a caller that names the file by itself.
+    pub fn decode_unnamed(&self, limits: &Limits) -> Result<Vec<f32>, String> {
         match self {
-            Self::Path(path) => read(&path, limits).map_err(|error| format!("{}: {error}", path.display())),
-            Self::Bytes(bytes) => decode(&bytes, limits).map_err(|error| with_causes(&error)),
+            Self::Path(path) => decode_file(path, limits).map_err(|error| with_causes(&error)),
+            Self::Bytes(bytes) => decode(bytes, limits).map_err(|error| with_causes(&error)),
             Self::Samples { samples, rate_hz } => {
-                limits.check_samples(&samples, rate_hz).map_err(|error| with_causes(&error))?;
-                Ok(StreamResampler::all(&samples, rate_hz))
+                resample(samples, *rate_hz, limits).map_err(|error| with_causes(&error))
             }
         }
     }
 }
 
-fn read(path: &Path, limits: &Limits) -> Result<Vec<f32>, String> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    // One byte more than allowed is enough for `decode` to refuse it; a device would never end.
-    file.take(limits.max_bytes as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    decode(&bytes, limits).map_err(|error| with_causes(&error))
-}
-
 /// Returns a sample rate within the limits. A fraction of a hertz is dropped; what is no number becomes 0.
 pub fn rate(rate_hz: f64) -> PyResult<u32> {
-    let rate_hz = rate_hz as u32;
-    Limits::default().check_format(1, rate_hz).map_err(|error| to_python(&error))?;
-    Ok(rate_hz)
+    Limits::default().check_rate(rate_hz).map_err(|error| to_python(&error))
 }
 
 /// Returns the numbers of a one-dimensional array. 16-bit ones are divided by their full scale.

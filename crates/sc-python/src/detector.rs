@@ -9,7 +9,7 @@ use sc_model::{Classifier, DetectorConfig};
 use crate::answer::{Detection, Score};
 use crate::{Error, audio, to_python};
 
-/// A stream of samples between two pieces. After `finish` it is closed.
+/// A stream of samples between two pieces, made by `Recognizer.detector`. After `finish` it is closed.
 #[pyclass(frozen, module = "speech_commands")]
 pub struct Detector {
     open: Mutex<Option<Open>>,
@@ -56,6 +56,11 @@ impl Detector {
 #[pymethods]
 impl Detector {
     /// Takes more samples, `[n_samples]`, and returns the keywords detected in them.
+    ///
+    /// The samples are float32 or float64 in [-1, 1], or int16. The answer depends on the samples alone, not on the
+    /// pieces they come in.
+    ///
+    /// Raises `Error` if a sample is not finite, for more than a minute at once, and if the detector is closed.
     fn push(&self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<Vec<Detection>> {
         let samples = audio::samples(samples)?;
         if !samples.is_empty() {
@@ -65,13 +70,14 @@ impl Detector {
         Ok(found.into_iter().map(Into::into).collect())
     }
 
-    /// Ends the stream, and returns the keywords detected at its end.
+    /// Ends the stream, and returns the keywords detected at its end. Raises `Error` if the detector is closed already.
     fn finish(&self, py: Python<'_>) -> PyResult<Vec<Detection>> {
         let found = self.run(py, |open| open.take().map(Open::finish))?;
         Ok(found.into_iter().map(Into::into).collect())
     }
 
-    /// The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is None.
+    /// The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, and after `finish`,
+    /// it is None.
     #[getter]
     fn latest(&self, py: Python<'_>) -> Option<Score> {
         self.run(py, |open| open.as_ref()?.detector.latest().map(Score::from)).ok()

@@ -1,7 +1,7 @@
 //! The recogniser for Python: types and conversions, and no logic of its own.
 //!
-//! The package is `speech_commands`, in `python/`; this crate is its module `_native`. What a user reads of the classes
-//! here is in `python/speech_commands/_native.pyi` too.
+//! The package is `speech_commands`, in `python/`; this crate is its module `_native`. Python's `help` prints the comments
+//! of the classes here. Their types are in `python/speech_commands/_native.pyi`.
 
 mod answer;
 mod audio;

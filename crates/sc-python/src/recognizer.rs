@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyMapping, PyString};
 use rayon::{ThreadPoolBuilder, prelude::*};
-use sc_data::{Limits, SAMPLE_RATE_HZ};
+use sc_data::Limits;
 use sc_model::words::{Recording, Taught, check_word, forget, teach};
 use sc_model::{Backend, Classifier, DetectorConfig, Header, Record, check_threshold};
 
@@ -21,6 +21,12 @@ use crate::{Error, to_python};
 const BETWEEN_SIGNALS: usize = 512;
 
 /// A loaded model. Threads may share it.
+///
+/// `path` is a model file; without it, the model that comes with the package is loaded. `threshold` replaces the
+/// model's own: the least confidence, 0 to 1, at which a keyword is accepted. `backend` is "native", which computes in
+/// floats, or "native-int8", which computes in eight bits: in half the time or less.
+///
+/// Raises `Error` if the file is no usable model, or there is no such backend.
 #[pyclass(frozen, module = "speech_commands")]
 pub struct Recognizer {
     /// Exchanged whole when words are taught.
@@ -52,7 +58,6 @@ impl Loaded {
 
 #[pymethods]
 impl Recognizer {
-    /// Loads a model file, or the model that comes with the package.
     #[new]
     #[pyo3(signature = (path=None, *, threshold=None, backend="native"))]
     fn new(py: Python<'_>, path: Option<PathBuf>, threshold: Option<f32>, backend: &str) -> PyResult<Self> {
@@ -67,7 +72,7 @@ impl Recognizer {
         Ok(Self { current: RwLock::new(loaded), writer: Mutex::new(()) })
     }
 
-    /// What computes: `native`, or `native-int8` if it was asked for and the processor has instructions for it.
+    /// What computes: "native", or "native-int8" if it was asked for and the processor has instructions for it.
     #[getter]
     fn backend(&self) -> String {
         self.current().classifier.backend().to_string()
@@ -85,7 +90,12 @@ impl Recognizer {
         to_object(py, &self.current().header())
     }
 
-    /// Names the word in the loudest second of a path, the bytes of a file, or an array, `[n_samples]`.
+    /// Names the word in the loudest second of audio of up to a minute.
+    ///
+    /// `audio` is a path, the bytes of a file, or an array `[n_samples]` of one channel: float32 or float64 in [-1, 1],
+    /// or int16. An array needs its `sample_rate`, in Hz, 4,000 to 192,000.
+    ///
+    /// Raises `Error` if it is no audio that can be used. The text begins with the path, if there is one.
     #[pyo3(signature = (audio, *, sample_rate=None))]
     fn classify(
         &self,
@@ -97,7 +107,9 @@ impl Recognizer {
         py.detach(|| self.answer(audio)).map_err(Error::new_err)
     }
 
-    /// Names the word in each file, on all cores. In the place of a file that cannot be read is the Error.
+    /// Names the word in each file, on all cores, in the order of `paths`.
+    ///
+    /// In the place of a file that cannot be read is the `Error`. Other Python threads run meanwhile.
     fn classify_many(&self, py: Python<'_>, paths: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyAny>>> {
         let paths = each(paths)?.map(|path| path?.extract::<PathBuf>()).collect::<PyResult<Vec<_>>>()?;
         // Threads of its own: those of rayon's pool are gone in a process that was forked.
@@ -115,7 +127,7 @@ impl Recognizer {
         answers.into_iter().map(object).collect()
     }
 
-    /// Detects every keyword in audio of up to ten minutes.
+    /// Detects every keyword in audio of up to ten minutes. Arguments and errors are those of `classify`.
     #[pyo3(signature = (audio, *, sample_rate=None))]
     fn detect(
         &self,
@@ -136,7 +148,14 @@ impl Recognizer {
     }
 
     /// Makes a detector for live samples.
-    #[pyo3(signature = (sample_rate=SAMPLE_RATE_HZ.into(), *, threshold=None, hop_s=None, smoothing_s=None))]
+    ///
+    /// `threshold` is the least confidence of a detected keyword, instead of the model's own. `hop_s` is the distance
+    /// between the seconds that are classified, 0.01 to 1 s, or 0.08 if it is left out. `smoothing_s` is the time over
+    /// which their probabilities are averaged, 0 to 1 s, or 0.32 if it is left out.
+    ///
+    /// Raises `Error` if the sample rate or a setting is out of range.
+    // An expression would be an ellipsis in `help`.
+    #[pyo3(signature = (sample_rate=16_000.0, *, threshold=None, hop_s=None, smoothing_s=None))]
     fn detector(
         &self,
         sample_rate: f64,
@@ -144,17 +163,13 @@ impl Recognizer {
         hop_s: Option<f32>,
         smoothing_s: Option<f32>,
     ) -> PyResult<Detector> {
-        let default = DetectorConfig::default();
-        let config = DetectorConfig {
-            hop_s: hop_s.unwrap_or(default.hop_s),
-            smoothing_s: smoothing_s.unwrap_or(default.smoothing_s),
-            threshold,
-        };
-        config.validate().map_err(Error::new_err)?;
+        let config = DetectorConfig::new(hop_s, smoothing_s, threshold).map_err(Error::new_err)?;
         Ok(Detector::new(Arc::clone(&self.current().classifier), &config, audio::rate(sample_rate)?))
     }
 
-    /// The log-mel spectrogram of the loudest second, `[n_frames][n_mels]`.
+    /// Returns what the network sees of the loudest second, `[n_frames][n_mels]`: the logarithm of mel power.
+    ///
+    /// Arguments and errors are those of `classify`.
     #[pyo3(signature = (audio, *, sample_rate=None))]
     fn log_mel(
         &self,
@@ -169,7 +184,9 @@ impl Recognizer {
         Ok(features.values().chunks(n_mels).map(<[f32]>::to_vec).collect())
     }
 
-    /// The network's output for the loudest second before it becomes probabilities, `[n_labels]`.
+    /// Returns the network's output for the loudest second before it becomes probabilities, `[n_labels]`.
+    ///
+    /// Arguments and errors are those of `classify`.
     #[pyo3(signature = (audio, *, sample_rate=None))]
     fn logits(
         &self,
@@ -182,7 +199,12 @@ impl Recognizer {
         logits.map_err(Error::new_err::<String>)
     }
 
-    /// Teaches words by 3 to 50 recordings of each, and returns a report for each, by name.
+    /// Teaches words of your own by 3 to 50 recordings of each, each as for `classify`. It takes no training.
+    ///
+    /// From then on every answer knows them. Returns a report for each word, by name: `used`, `left_out` with the
+    /// reasons, `recall_leave_one_out`, `false_accepts`, `nearest` and `advice`.
+    ///
+    /// Raises `Error`, and changes nothing, if a word cannot be taught.
     #[pyo3(signature = (words, *, sample_rate=None))]
     fn teach<'py>(
         &self,
@@ -208,12 +230,12 @@ impl Recognizer {
         to_object(py, &reports)
     }
 
-    /// Forgets a taught word.
+    /// Forgets a taught word. Raises `Error` if none has this name.
     fn forget(&self, py: Python<'_>, name: &str) -> PyResult<()> {
         self.change(py, |record| Ok((forget(&record, name).map_err(|error| to_python(&error))?, ())))
     }
 
-    /// Writes the model to a file, with the threshold that is in use.
+    /// Writes the model to a file, with the threshold that is in use. Raises `Error` if that fails.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let current = self.current();
         py.detach(|| {
@@ -287,7 +309,7 @@ fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record
     check_word(record.header.labels.names(), name, takes.len()).map_err(|error| to_python(&error))?;
     let recordings = takes.into_iter().enumerate().map(|(i, take)| Recording {
         name: take.path().map_or_else(|| (i + 1).to_string(), |path| path.display().to_string()),
-        samples: take.decode(&Limits::default()),
+        samples: take.decode_unnamed(&Limits::default()),
     });
     teach(record, name, recordings.collect()).map_err(|error| to_python(&error))
 }

@@ -7,6 +7,7 @@ import io
 import json
 import multiprocessing
 import os
+import pydoc
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import pytest
 from conftest import EXAMPLES, GOLDEN, ROOT, programs
 
 import speech_commands as sc
-from speech_commands.__main__ import answers
+from speech_commands.__main__ import answers, files
 
 np = pytest.importorskip("numpy")
 
@@ -272,9 +273,31 @@ def test_type_checkers_are_told_what_is_there(described):
     stub = {node.name: node for node in described.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
     assert stub.keys() == real.keys()
     for name, node in stub.items():
+        assert real[name].__doc__, name
         assert bool(node.decorator_list) == inspect.isdatadescriptor(real[name]), name
         if not node.decorator_list:
             assert [one.arg for one in node.args.args + node.args.kwonlyargs] == list(inspect.signature(real[name]).parameters), name
+
+
+def test_help_says_what_a_call_takes_and_what_it_raises():
+    text = pydoc.render_doc(sc.Recognizer, renderer=pydoc.plaintext) + pydoc.render_doc(sc.Detector, renderer=pydoc.plaintext)
+    text = " ".join(text.replace("|", " ").split())
+    for said in [
+        "path=None, *, threshold=None, backend='native'",
+        "the least confidence, 0 to 1,",
+        '"native-int8", which computes in eight bits',
+        "audio of up to a minute",
+        "audio of up to ten minutes",
+        "float32 or float64 in [-1, 1], or int16",
+        "in Hz, 4,000 to 192,000",
+        "sample_rate=16000",
+        "0.01 to 1 s, or 0.08",
+        "0 to 1 s, or 0.32",
+        "3 to 50 recordings",
+        "Raises `Error` if it is no audio that can be used",
+        "for more than a minute at once",
+    ]:
+        assert said in text, said
 
 
 def run(*arguments):
@@ -287,7 +310,7 @@ def test_the_command_prints_a_row_a_file():
     yes, unreadable = done.stdout.splitlines()
     assert re.fullmatch(rf"yes +[0-9.]+ %  accepted  {re.escape(str(EXAMPLES))}/yes.mp3", yes)
     assert unreadable.startswith("unreadable ") and "not an audio file" in unreadable
-    assert done.returncode == 1
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_the_command_prints_json_and_detections():
@@ -304,6 +327,21 @@ def test_the_command_follows_links_and_prints_any_name(tmp_path):
     rows = run(tmp_path).stdout.splitlines()
     assert len(rows) == 1 + len([*EXAMPLES.glob("[!.]*")])
     assert rows[0].startswith("yes") and rows[0].endswith("caf\\udce9.mp3")
+
+
+@pytest.mark.parametrize("end", ["", os.sep, os.sep + "."])
+def test_a_link_back_gives_no_file_twice(tmp_path, end):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "one.wav").touch()
+    (tmp_path / "below" / "back").symlink_to(tmp_path)
+    assert [*map(Path, files([f"{tmp_path}{end}"]))] == [tmp_path / "one.wav"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_in_a_folder_is_not_waited_for_and_a_broken_link_is_told(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "broken.wav").symlink_to("nowhere")
+    assert [*files([str(tmp_path)])] == [str(tmp_path / "broken.wav")]
 
 
 def test_the_command_refuses_a_folder_without_files(tmp_path):
@@ -353,6 +391,16 @@ def test_a_word_is_taught_saved_and_forgotten(tmp_path):
         recognizer.teach({"lights": [SPEECH]})
     recognizer.forget("банан")
     assert recognizer.classify(SPEECH) == before
+
+
+def test_a_recording_that_cannot_be_read_is_named_once():
+    recognizer = sc.Recognizer()
+    (report,) = recognizer.teach({"lights": [*takes(*read(SPEECH)), "nowhere.wav"]})
+    (left_out,) = report["left_out"]
+    assert left_out["name"] == "nowhere.wav" and "nowhere.wav" not in left_out["message"]
+    with pytest.raises(sc.Error) as refused:
+        recognizer.teach({"banana": ["one.wav", "two.wav", "three.wav"]})
+    assert str(refused.value).count("one.wav") == 1
 
 
 def test_words_are_any_mapping_and_their_recordings_any_iterable_of_arrays():

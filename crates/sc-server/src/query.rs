@@ -105,12 +105,8 @@ impl StreamQuery {
 }
 
 fn detector_config(hop_ms: Option<u32>, threshold: Option<f32>) -> Result<DetectorConfig, ApiError> {
-    let mut config = DetectorConfig { threshold, ..DetectorConfig::default() };
-    if let Some(hop_ms) = hop_ms {
-        config.hop_s = hop_ms as f32 / 1000.0;
-    }
-    config.validate().map_err(ApiError::Query)?;
-    Ok(config)
+    let hop = hop_ms.map(|hop| hop as f32 / 1000.0);
+    DetectorConfig::new(hop, None, threshold).map_err(ApiError::Query)
 }
 
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {

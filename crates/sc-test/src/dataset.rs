@@ -7,11 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use sc_data::Split;
+use sc_data::{SAMPLE_RATE_HZ, Split};
 
 use crate::wav;
-
-const SAMPLE_RATE: u32 = 16_000;
 
 /// A word: its name, and its two resonances in Hz at the beginning and at the end.
 type Word = (&'static str, [f32; 2], [f32; 2]);
@@ -59,7 +57,7 @@ pub fn write(root: &Path) {
 pub fn spoken(word: &str, pitch_hz: f32) -> Vec<i16> {
     let (_, start, end) = WORDS.into_iter().find(|(name, ..)| *name == word).unwrap();
     let sample = |i: u32| {
-        let t = i as f32 / SAMPLE_RATE as f32;
+        let t = i as f32 / SAMPLE_RATE_HZ as f32;
         let share = ((t - 0.2) / 0.6).clamp(0.0, 1.0);
         let loudness = (PI * share).sin();
         let resonances = [0, 1].map(|k| start[k] + share * (end[k] - start[k]));
@@ -70,7 +68,7 @@ pub fn spoken(word: &str, pitch_hz: f32) -> Vec<i16> {
         };
         pcm(0.3 * loudness * (1..40).map(harmonic).sum::<f32>())
     };
-    (0..SAMPLE_RATE).map(sample).collect()
+    (0..SAMPLE_RATE_HZ).map(sample).collect()
 }
 
 fn hiss(seconds: f32, loudness: f32) -> Vec<i16> {
@@ -79,12 +77,12 @@ fn hiss(seconds: f32, loudness: f32) -> Vec<i16> {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         pcm(loudness * (state as f32 / u32::MAX as f32 - 0.5))
     };
-    (0..(seconds * SAMPLE_RATE as f32) as u32).map(|_| next()).collect()
+    (0..(seconds * SAMPLE_RATE_HZ as f32) as u32).map(|_| next()).collect()
 }
 
 fn hum(seconds: f32) -> Vec<i16> {
-    let n_samples = (seconds * SAMPLE_RATE as f32) as u32;
-    (0..n_samples).map(|i| pcm(0.2 * (TAU * 100.0 * i as f32 / SAMPLE_RATE as f32).sin())).collect()
+    let n_samples = (seconds * SAMPLE_RATE_HZ as f32) as u32;
+    (0..n_samples).map(|i| pcm(0.2 * (TAU * 100.0 * i as f32 / SAMPLE_RATE_HZ as f32).sin())).collect()
 }
 
 fn pcm(sample: f32) -> i16 {

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use sc_data::{Limits, decode, printable};
+use sc_data::{Limits, decode_file, printable};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
@@ -83,10 +82,7 @@ fn unlistable(error: walkdir::Error) -> Unreadable {
 /// # Errors
 /// If it cannot be read, is no audio, or exceeds `limits`.
 pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<f32>> {
-    let mut bytes = Vec::new();
-    // One byte more than allowed is enough for `decode` to refuse it; a device would never end.
-    File::open(path)?.take(limits.max_bytes as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(decode(&bytes, limits)?)
+    Ok(decode_file(path, limits)?)
 }
 
 #[cfg(test)]
@@ -132,12 +128,5 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(dir.path(), dir.path().join("loop")).unwrap();
         assert_eq!(names(dir.path()), ["a link that leads back to a folder around it"]);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_file_without_end_is_refused() {
-        let error = read(Path::new("/dev/zero"), &Limits::default()).unwrap_err();
-        assert!(error.to_string().contains("larger"), "{error}");
     }
 }

@@ -17,7 +17,6 @@ pub struct TrainConfig {
     /// Epochs.
     pub epochs: usize,
     /// Examples in an epoch; without it, as many as the training split has clips.
-    #[serde(default)]
     pub epoch_examples: Option<usize>,
     /// Examples a step.
     pub batch_size: usize,

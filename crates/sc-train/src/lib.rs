@@ -25,19 +25,24 @@
 mod aside;
 mod audio;
 pub mod cli;
+#[cfg(feature = "flex")]
 mod config;
 mod evaluate;
 mod evaluation;
 mod export;
+#[cfg(feature = "flex")]
 mod metrics;
 mod progress;
+#[cfg(feature = "flex")]
 mod recipe;
+#[cfg(feature = "flex")]
 mod report;
 #[cfg(feature = "flex")]
 mod training;
 mod word_space;
 
 pub use audio::Unreadable;
+#[cfg(feature = "flex")]
 pub use config::TrainConfig;
 pub use evaluation::{
     Acceptance, Bin, Calibration, ConditionFigures, ConditionTable, ConfusedPair, Confusion, Evaluation,
@@ -45,8 +50,11 @@ pub use evaluation::{
     StreamRow, StreamTable, Suspect, Tally, WordTrials, wilson_interval,
 };
 pub use export::{Input, to_onnx};
+#[cfg(feature = "flex")]
 pub use metrics::{EpochMetrics, EpochParts};
+#[cfg(feature = "flex")]
 pub use recipe::{Recipe, Sometimes};
-pub use report::{Provenance, Report};
+#[cfg(feature = "flex")]
+pub use report::{Facts, Provenance, Report};
 #[cfg(feature = "flex")]
 pub use training::{Job, train};

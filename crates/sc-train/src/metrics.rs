@@ -23,8 +23,7 @@ pub struct EpochMetrics {
     pub clips_per_s: f64,
     /// Duration of the epoch, validation included.
     pub seconds: f64,
-    /// The same by part; zero in runs that did not measure them.
-    #[serde(default)]
+    /// The same by part.
     pub parts: EpochParts,
 }
 

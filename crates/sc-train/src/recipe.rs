@@ -366,20 +366,23 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Returns the recipe as JSON, by its text: each number has the digits that it is written with. Put into a value at
-    /// once, single precision would get those of double.
-    pub fn to_json(&self) -> serde_json::Value {
-        serde_json::to_string(self).and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
-    }
-
     /// Refuses numbers that are no setting of a sound: percents where factors are meant, for example.
     fn check(&self) -> Result<()> {
-        let Self { speech, unknown, .. } = self;
+        let Self { speech, unknown, silence, .. } = self;
         let [unknown_share, silence_share] = [self.unknown_share, self.silence_share].map(f64::from);
         ensure!(
             unknown_share + silence_share < 1.0,
             "unknown_share and silence_share are {unknown_share} and {silence_share}: expected less than 1 together, as the \
              rest is keywords"
+        );
+        let SilenceWeights { zeros, babble, noise } = silence.weights;
+        ensure!(
+            silence_share <= 0.0 || zeros.max(babble).max(noise) > 0,
+            "silence.weights are all 0: expected one above 0, or silence_share = 0"
+        );
+        ensure!(
+            f64::from(speech.room.probability) <= 0.0 || speech.room.rooms > 0,
+            "speech.room.rooms is 0: expected 1 or more, or speech.room.probability = 0"
         );
         for (name, range, [least, most]) in [
             ("speech.speed.range", speech.speed.range, FACTORS),
@@ -418,8 +421,6 @@ mod tests {
     fn what_is_printed_is_read_again_and_what_is_left_out_is_the_default() {
         let printed = Recipe::default().to_toml().unwrap();
         assert_eq!(parse(&printed).unwrap(), Recipe::default());
-        let cropped = parse("[unknown]\ncrop = [0.3, 0.6]").unwrap();
-        assert_eq!(cropped.to_json()["unknown"]["crop"].to_string(), "[0.3,0.6]");
         let changed = parse("[speech.voices]\nprobability = 0.25").unwrap();
         assert_eq!(f64::from(changed.speech.voices.probability).to_bits(), 0.25_f64.to_bits());
         assert_eq!(changed.unknown, Recipe::default().unknown);
@@ -435,6 +436,8 @@ mod tests {
             ("unknown_share = 0.9\nsilence_share = 0.2", "less than 1 together"),
             ("[speech.speed]\nprobability = 1.0\nrange = [87, 115]", "speech.speed.range is 87 to 115"),
             ("[speech.shift]\nmost_s = nan", "speech.shift.most_s"),
+            ("[silence.weights]\nzeros = 0\nbabble = 0\nnoise = 0", "silence.weights are all 0"),
+            ("[speech.room]\nprobability = 0.5\nrooms = 0", "speech.room.rooms is 0"),
             ("[speech.room]\nrt60_s = [0, 0]", "rt60_s = [0, 0]"),
             ("[speech.room]\nrt60_s = [-1, 1]", "numbers from 0.001"),
         ] {

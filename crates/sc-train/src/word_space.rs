@@ -91,7 +91,7 @@ fn clips(
     rng: &mut ChaCha8Rng,
 ) -> Vec<(usize, Source)> {
     let mut words: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for index in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
+    for index in dataset.readable_in(Split::Train, cache) {
         let clip = &dataset.clips()[index];
         if let Some(word) = clip.said().filter(|_| clip.is_published() == is_published) {
             words.entry(word).or_default().push(index);
@@ -139,7 +139,7 @@ fn noises(cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<Source> {
 /// Returns the pooled frames of each source, `[n_pooled]`.
 fn pool_all(classifier: &Classifier, cache: &SampleCache, sources: &[Source]) -> Result<Vec<Vec<f32>>> {
     let bar = progress::bar(sources.len(), "comparing words");
-    let n_channels = classifier.n_word_channels();
+    let n_channels = classifier.header().network.n_word_channels();
     let pool_one = |source: &Source| {
         bar.inc(1);
         Ok(pool(&classifier.listen(&cache.waveform(*source)?).word_frames, n_channels))

@@ -56,8 +56,11 @@ function locate(file) {
 
 const kind = (value) => value?.constructor?.name ?? String(value);
 
+const MOST_SAMPLES = 60 * 192_000; // a minute at the highest rate
+
+// A sample more than allowed is enough to be refused, and WebAssembly never gives memory back.
 function floats(samples) {
-  if (samples instanceof Float32Array) return samples;
+  if (samples instanceof Float32Array) return samples.subarray(0, MOST_SAMPLES + 1);
   throw new Error(`${kind(samples)}: expected a Float32Array of one channel`);
 }
 
@@ -175,7 +178,11 @@ export async function listen(stream, onDetection, { model = MODEL, onLatest, onE
     return error;
   });
   try {
-    for (const track of stream.getAudioTracks()) track.addEventListener('ended', () => end(new Error('the microphone is gone')));
+    for (const track of stream.getAudioTracks()) {
+      const lose = () => end(new Error('the microphone is gone'));
+      track.addEventListener('ended', lose);
+      if (track.readyState === 'ended') lose(); // no event comes any more
+    }
     await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
     const node = new AudioWorkletNode(context, 'speech-commands', { numberOfOutputs: 0, channelCount: 1, channelCountMode: 'explicit' });
     const { port1, port2 } = new MessageChannel();

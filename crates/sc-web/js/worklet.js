@@ -9,18 +9,24 @@ registerProcessor('speech-commands', class extends AudioWorkletProcessor {
     super();
     // Comes with the port to the worker, and with the word that the sound is over.
     this.port.onmessage = ({ data }) => {
-      if (data === 'end') this.to.postMessage(data);
-      else this.to = data;
+      if (data !== 'end') {
+        this.to = data;
+        return;
+      }
+      this.handOn();
+      this.to.postMessage(data);
     };
+  }
+
+  handOn() {
+    this.to?.postMessage(this.block.subarray(0, this.filled));
+    this.filled = 0;
   }
 
   process([[samples = []]]) {
     for (const sample of samples) {
       this.block[this.filled++] = sample;
-      if (this.filled === this.block.length) {
-        this.to?.postMessage(this.block);
-        this.filled = 0;
-      }
+      if (this.filled === this.block.length) this.handOn();
     }
     return true;
   }

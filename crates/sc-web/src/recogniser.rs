@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use js_sys::Float32Array;
-use sc_data::{Error, Limits, StreamResampler, Waveform, with_causes};
+use sc_data::{Error, Limits, Waveform, resample, with_causes};
 use sc_model::words::{self, Recording};
 use sc_model::{Backend, Classifier, DetectorConfig, Record};
 use wasm_bindgen::prelude::*;
@@ -120,14 +120,9 @@ impl Recognizer {
         hop_s: Option<f32>,
         smoothing_s: Option<f32>,
     ) -> Result<Detector, JsError> {
-        let default = DetectorConfig::default();
-        let config = DetectorConfig {
-            hop_s: hop_s.unwrap_or(default.hop_s),
-            smoothing_s: smoothing_s.unwrap_or(default.smoothing_s),
-            threshold,
-        };
-        config.validate().map_err(|reason| JsError::new(&reason))?;
-        let rate_hz = checked_rate(rate_hz).map_err(|error| to_js(&error))?;
+        let config = DetectorConfig::new(hop_s, smoothing_s, threshold);
+        let config = config.map_err(|reason| JsError::new(&reason))?;
+        let rate_hz = Limits::default().check_rate(rate_hz).map_err(|error| to_js(&error))?;
         Ok(Detector::new(Arc::clone(&self.classifier), &config, rate_hz))
     }
 }
@@ -155,14 +150,6 @@ fn waveform(samples: &[f32], rate_hz: f64) -> Result<Waveform, JsError> {
 
 /// Returns the samples at 16 kHz.
 fn resampled(samples: &[f32], rate_hz: f64) -> Result<Vec<f32>, Error> {
-    let rate_hz = checked_rate(rate_hz)?;
-    Limits::default().check_samples(samples, rate_hz)?;
-    Ok(StreamResampler::all(samples, rate_hz))
-}
-
-/// Returns a sample rate within the limits. A fraction of a hertz is dropped; what is no number becomes 0.
-fn checked_rate(rate_hz: f64) -> Result<u32, Error> {
-    let rate_hz = rate_hz as u32;
-    Limits::default().check_format(1, rate_hz)?;
-    Ok(rate_hz)
+    let limits = Limits::default();
+    resample(samples, limits.check_rate(rate_hz)?, &limits)
 }

@@ -113,7 +113,7 @@ test('what could not be loaded is asked for again', async () => {
   await page.close();
 });
 
-// Listens in the page with what `options()` gives, and returns what `use(active, { stream, latest, errors })` gives there.
+// Listens in the page with what `options(stream)` gives, and returns what `use(active, { stream, latest, errors })` gives there.
 const listening = (page, use, options = () => ({})) => page.evaluate(`(async () => {
   const { listen } = await import('/speech-commands/index.js');
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
@@ -121,7 +121,7 @@ const listening = (page, use, options = () => ({})) => page.evaluate(`(async () 
   const onError = ({ message }) => errors.push(message);
   let onLatest;
   const latest = new Promise((resolve) => { onLatest = resolve; });
-  const active = await listen(stream, () => {}, { onLatest, onError, ...await (${options})() });
+  const active = await listen(stream, () => {}, { onLatest, onError, ...await (${options})(stream) });
   return (${use})(active, { stream, latest, errors });
 })()`);
 
@@ -166,6 +166,13 @@ test('a lost microphone ends the listening, and is told', async () => {
     return told;
   });
   assert.deepEqual(errors, ['the microphone is gone']);
+  await page.close();
+});
+
+test('a microphone that was lost before is refused', async () => {
+  const page = await visit();
+  const lost = (stream) => { stream.getAudioTracks()[0].stop(); };
+  await assert.rejects(listening(page, () => {}, lost), /the microphone is gone/);
   await page.close();
 });
 

@@ -1,16 +1,18 @@
 // The package in Node.js.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 
 import { build } from 'esbuild-wasm';
 
-import { PACKAGE, difference, sounds, speech } from './helpers.js';
+import { PACKAGE, REPOSITORY, difference, sounds, speech } from './helpers.js';
 
 const { Recognizer } = await import(pathToFileURL(join(PACKAGE, 'index.js')));
 const recognizer = await Recognizer.load();
@@ -97,6 +99,20 @@ test('live pieces of any size have the detections of the whole', () => {
   for (const size of [160, 4_001]) assert.deepEqual(listen(size), whole);
 });
 
+test('at the end of the sound, what fills no block is heard too', () => {
+  const port = {};
+  let Worklet;
+  const registerProcessor = (_, made) => { Worklet = made; };
+  class AudioWorkletProcessor { port = port; }
+  runInNewContext(readFileSync(join(PACKAGE, 'worklet.js'), 'utf8'), { sampleRate: 16_000, AudioWorkletProcessor, registerProcessor });
+  const worklet = new Worklet();
+  const told = [];
+  port.onmessage({ data: { postMessage: (data) => told.push(data === 'end' ? data : data.length) } });
+  worklet.process([[new Float32Array(900)]]);
+  port.onmessage({ data: 'end' });
+  assert.deepEqual(told, [800, 100, 'end']);
+});
+
 const second = new Float32Array(16_000);
 const refused = [
   [() => recognizer.classify([0.5], 16_000), /Array: expected a Float32Array/],
@@ -108,6 +124,7 @@ const refused = [
   [() => recognizer.classify(second, NaN), /sample rate/],
   [() => recognizer.classify(second), /sample rate/],
   [() => recognizer.classify(new Float32Array(61 * 16_000), 16_000), /longer than 60 s/],
+  [() => recognizer.classify(new Float32Array(2 ** 30 + 1), 192_000), /longer than 60 s/],
   [() => recognizer.logits(second), /16000 features: expected 4040/],
   [() => recognizer.detector({ threshold: 2 }), /a threshold of 2: expected 0 to 1/],
   [() => recognizer.detector({ hopS: NaN }), /a hop of NaN s: expected/],
@@ -154,4 +171,27 @@ test('memory does not grow with the calls', () => {
   };
   const before = calls(300);
   assert.ok(calls(1_000) - before < 8e6);
+});
+
+const site = (folder, env) => execFileSync(join(REPOSITORY, 'crates/sc-web/scripts/site.sh'), [folder], { env: { ...process.env, ...env } });
+
+test('the page as static files is made again, and leaves alone what others put beside it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'site-'));
+  site(folder);
+  const files = readdirSync(folder);
+  const list = readFileSync(join(folder, 'files.json'), 'utf8');
+  writeFileSync(join(folder, 'files.json'), list.replace('"./"', '"./","old.js"'));
+  for (const name of ['CNAME', 'old.js']) writeFileSync(join(folder, name), '');
+  rmSync(join(folder, 'index.html'));
+  site(folder);
+  assert.deepEqual(readdirSync(folder), [...files, 'CNAME'].sort());
+  assert.equal(readFileSync(join(folder, 'files.json'), 'utf8'), list);
+});
+
+test('a call for static files that fails does not stop the next one', () => {
+  const [folder, broken] = ['site-', 'broken-'].map((name) => mkdtempSync(join(tmpdir(), name)));
+  writeFileSync(join(broken, 'sha256sum'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  assert.throws(() => site(folder, { PATH: `${broken}:${process.env.PATH}` }));
+  site(folder);
+  assert.ok(existsSync(join(folder, 'index.html')));
 });

@@ -1,7 +1,7 @@
 //! Downloads one file over HTTP and resumes a download that broke off.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
     thread,
@@ -59,15 +59,18 @@ impl<'a> Download<'a> {
 
     /// Downloads the file and returns its path. A try that makes progress starts the count of tries anew.
     pub(super) fn run(&self, on_event: &mut OnEvent) -> Result<PathBuf, FetchError> {
-        let mut tries = 0;
-        let mut most = self.have();
+        let (mut tries, mut most) = (0, 0);
         loop {
-            let error = match self.attempt(on_event) {
-                Ok(()) => return Ok(self.part.clone()),
-                Err(error) => error,
-            };
-            tries = if self.have() > most { 1 } else { tries + 1 };
-            most = most.max(self.have());
+            let mut reached = 0; // not the length of the part, which another mirror may have left
+            let attempt = self.attempt(&mut |event| {
+                if let FetchEvent::Progress { done, .. } = event {
+                    reached = done;
+                }
+                on_event(event)
+            });
+            let Err(error) = attempt else { return Ok(self.part.clone()) };
+            tries = if reached > most { 1 } else { tries + 1 };
+            most = most.max(reached);
             if !error.may_pass() || tries >= MAX_TRIES {
                 return Err(error);
             }
@@ -131,7 +134,12 @@ impl<'a> Download<'a> {
     }
 
     /// Appends a response's body to the part, or replaces the part if the body is the whole file.
-    fn receive(&self, response: Response, is_rest: bool, on_event: &mut OnEvent) -> Result<(), FetchError> {
+    fn receive(
+        &self,
+        mut response: Response,
+        is_rest: bool,
+        on_event: &mut OnEvent,
+    ) -> Result<(), FetchError> {
         if !is_rest {
             self.discard();
         }
@@ -147,10 +155,17 @@ impl<'a> Download<'a> {
         }
         let file = OpenOptions::new().create(true).append(true).open(&self.part);
         let mut file = file.map_err(FetchError::io(&self.part))?;
-        self.copy(response, &mut file, &mut |n| {
-            done += n;
-            on_event(FetchEvent::Progress { step, done, total })
-        })
+        let mut buffer = vec![0; BUFFER_LEN];
+        loop {
+            let broken = |source| FetchError::Broken { url: self.url.to_owned(), source };
+            let n = response.read(&mut buffer).map_err(broken)?;
+            if n == 0 {
+                return Ok(()); // reading fails if the body ends before its length
+            }
+            file.write_all(&buffer[..n]).map_err(FetchError::io(&self.part))?;
+            done += n as u64;
+            on_event(FetchEvent::Progress { step, done, total })?;
+        }
     }
 
     /// Records the origin of the part, if the server names its version of the file.
@@ -161,25 +176,6 @@ impl<'a> Download<'a> {
         let origin = Origin { url: self.url.to_owned(), validator: validator.to_owned(), len };
         let json = serde_json::to_vec(&origin).map_err(io::Error::from);
         json.and_then(|json| fs::write(&self.origin, json)).map_err(FetchError::io(&self.origin))
-    }
-
-    /// Copies a response's body to a file, and calls `on_bytes` with the length of each piece.
-    fn copy(
-        &self,
-        mut response: Response,
-        file: &mut File,
-        on_bytes: &mut dyn FnMut(u64) -> Result<(), FetchError>,
-    ) -> Result<(), FetchError> {
-        let mut buffer = vec![0; BUFFER_LEN];
-        loop {
-            let broken = |source| FetchError::Broken { url: self.url.to_owned(), source };
-            let n = response.read(&mut buffer).map_err(broken)?;
-            if n == 0 {
-                return Ok(()); // reading fails if the body ends before its length
-            }
-            file.write_all(&buffer[..n]).map_err(FetchError::io(&self.part))?;
-            on_bytes(n as u64)?;
-        }
     }
 }
 

@@ -86,25 +86,29 @@ impl Fetch {
             self.check_digest(path, &path.to_string_lossy(), on_event)?; // before anything is written
         }
         let work = self.sibling(".fetch");
-        fs::create_dir_all(&work).map_err(FetchError::io(&work))?;
-        let _lock = self.lock(&work.join("lock"))?;
+        let lock = self.lock(&work);
         if self.is_complete()? {
-            return Ok(Outcome::AlreadyThere); // another run finished while this one began
+            drop(lock); // another run finished while this one began
+            self.sweep();
+            return Ok(Outcome::AlreadyThere);
         }
+        let _lock = lock?;
         let archive = match &self.source {
             ArchiveSource::File(path) => path.clone(),
             ArchiveSource::Urls(urls) => self.download(urls, &work, on_event)?,
         };
         self.unpack_aside(&archive, &work.join("unpacked"), on_event)?;
-        fs::remove_dir_all(&work).map_err(FetchError::io(&work))?;
+        let _ = fs::remove_dir_all(&work); // if another run has just begun there, it sweeps
         Ok(Outcome::Fetched)
     }
 
     /// Returns true if the destination holds the whole dataset, false if it is free.
     fn is_complete(&self) -> Result<bool, FetchError> {
+        if self.is_free()? {
+            return Ok(false);
+        }
         match fs::read_to_string(self.dest.join(MARKER)) {
             Ok(digest) if digest.trim() == self.sha256.to_string() => Ok(true),
-            _ if self.is_free()? => Ok(false),
             _ => Err(FetchError::Occupied(self.dest.clone())),
         }
     }
@@ -129,12 +133,15 @@ impl Fetch {
         Ok(())
     }
 
-    fn lock(&self, path: &Path) -> Result<File, FetchError> {
-        let file = File::create(path).map_err(FetchError::io(path))?;
+    /// Makes the folder of unfinished work and locks it.
+    fn lock(&self, work: &Path) -> Result<File, FetchError> {
+        fs::create_dir_all(work).map_err(FetchError::io(work))?;
+        let path = work.join("lock");
+        let file = File::create(&path).map_err(FetchError::io(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(FetchError::Busy(self.dest.clone())),
-            Err(TryLockError::Error(error)) => Err(FetchError::io(path)(error)),
+            Err(TryLockError::Error(error)) => Err(FetchError::io(&path)(error)),
         }
     }
 
@@ -228,7 +235,7 @@ impl Fetch {
     /// Removes what a run has left that was killed at its end, unless another still works there.
     fn sweep(&self) {
         let work = self.sibling(".fetch");
-        if work.is_dir() && self.lock(&work.join("lock")).is_ok() {
+        if work.is_dir() && self.lock(&work).is_ok() {
             let _ = fs::remove_dir_all(&work); // a later run tries again
         }
     }

@@ -127,13 +127,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::N_SAMPLES;
-
-    fn tone(hz: f32, amplitude: f32) -> Waveform {
-        let radians = std::f32::consts::TAU * hz / N_SAMPLES as f32;
-        let sample = |n| amplitude * (radians * n as f32).sin();
-        Waveform::from_samples(&(0..N_SAMPLES).map(sample).collect::<Vec<_>>())
-    }
+    use crate::waveform::tone;
 
     #[test]
     fn a_shift_moves_an_impulse_and_fills_with_silence() {

@@ -48,15 +48,12 @@ fn filter(samples: &mut [f32], mut section: Section) {
 
 #[cfg(test)]
 mod tests {
-    use std::f32::consts::TAU;
-
     use super::*;
-    use crate::{N_SAMPLES, SAMPLE_RATE_HZ};
+    use crate::waveform::tone;
 
     /// By how many dB a tone is softer behind the line.
     fn loss_db(hz: f32) -> f32 {
-        let sample = |i: usize| 0.3 * (TAU * hz * i as f32 / SAMPLE_RATE_HZ as f32).sin();
-        let tone = Waveform::from_samples(&(0..N_SAMPLES).map(sample).collect::<Vec<_>>());
+        let tone = tone(hz, 0.3);
         let mut heard = tone.clone();
         telephone(&mut heard);
         10.0 * (tone.energy() / heard.energy()).log10()

@@ -2,14 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, fs,
+    fmt,
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::ensure;
 use rayon::{iter::Either, prelude::*};
-use sc_data::{Clip, Limits, SAMPLE_RATE_HZ, SpeechCommands, Split, decode, printable};
+use sc_data::{Clip, Limits, SAMPLE_RATE_HZ, SpeechCommands, Split, decode_file, printable, with_causes};
 use serde::Serialize;
 
 /// Arguments of `sc-data stats`.
@@ -28,7 +28,7 @@ pub struct Args {
 /// If the folder is no dataset, or a file of the published archive is unreadable. All unreadable files are printed
 /// first.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let stats = Stats::of(SpeechCommands::open(&args.dir)?)?;
+    let stats = Stats::of(SpeechCommands::open(&args.dir)?);
     if args.json {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&stats)?)?;
     } else {
@@ -57,12 +57,12 @@ struct Stats {
 
 impl Stats {
     /// Tries to decode every file, and counts the clips and speakers of those that can be.
-    fn of(dataset: SpeechCommands) -> anyhow::Result<Self> {
+    fn of(dataset: SpeechCommands) -> Self {
         let paths: Vec<_> = dataset.clips().iter().map(|clip| clip.path.clone()).collect();
         let (_, unreadable_clips) = seconds(dataset.root(), &paths);
         let (noise_seconds, unreadable_noise) = seconds(dataset.root(), dataset.noise());
         let is_readable = |path: &Path| !unreadable_clips.contains_key(path);
-        let dataset = dataset.split_by(|clip| is_readable(&paths[clip]))?;
+        let dataset = dataset.split_by(|clip| is_readable(&paths[clip]));
         let mut clips_by_word: BTreeMap<String, BySplit> = BTreeMap::new();
         let mut speakers: BTreeMap<Split, BTreeSet<&str>> = BTreeMap::new();
         let clips = dataset.clips().iter().zip(dataset.splits());
@@ -70,28 +70,24 @@ impl Stats {
             *clips_by_word.entry(clip.word.clone()).or_default().entry(split).or_default() += 1;
             speakers.entry(split).or_default().insert(&clip.speaker);
         }
-        Ok(Self {
+        Self {
             clips: paths.len() - unreadable_clips.len(),
             clips_by_word,
             speakers: speakers.into_iter().map(|(split, names)| (split, names.len())).collect(),
             few_speakers: dataset.has_few_speakers(),
             noise_seconds,
             unreadable: unreadable_clips.into_iter().chain(unreadable_noise).collect(),
-        })
+        }
     }
 }
 
 /// Returns the length of each file that can be decoded, in seconds, and the reason for each that cannot.
 fn seconds(root: &Path, paths: &[PathBuf]) -> (BTreeMap<PathBuf, f64>, BTreeMap<PathBuf, String>) {
-    let length = |path: &PathBuf| -> anyhow::Result<f64> {
-        let samples = decode(&fs::read(root.join(path))?, &Limits::DATASET)?;
-        Ok(samples.len() as f64 / f64::from(SAMPLE_RATE_HZ))
+    let length = |path: &PathBuf| match decode_file(&root.join(path), &Limits::DATASET) {
+        Ok(samples) => Either::Left((path.clone(), samples.len() as f64 / f64::from(SAMPLE_RATE_HZ))),
+        Err(error) => Either::Right((path.clone(), with_causes(&error))),
     };
-    let with_path = |path: &PathBuf| match length(path) {
-        Ok(seconds) => Either::Left((path.clone(), seconds)),
-        Err(error) => Either::Right((path.clone(), format!("{error:#}"))),
-    };
-    paths.par_iter().partition_map(with_path)
+    paths.par_iter().partition_map(length)
 }
 
 impl fmt::Display for Stats {

@@ -13,7 +13,7 @@ use super::media::{self, Track, guarded};
 use super::mono::{Downmix, Mono};
 use super::quicktime;
 use super::resample::StreamResampler;
-use super::wav::{self, Header};
+use super::wav;
 use crate::Error;
 
 /// Seconds of sound in a block.
@@ -46,10 +46,10 @@ impl Blocks {
     /// Reads the beginning of a file.
     ///
     /// # Errors
-    /// As [`decode`](super::decode).
+    /// As [`decode_file`](super::decode_file).
     pub fn open(mut file: File) -> Result<Self, Error> {
         let mut header = Vec::new();
-        file.by_ref().take(MAX_HEADER).read_to_end(&mut header).map_err(unreadable)?;
+        file.by_ref().take(MAX_HEADER).read_to_end(&mut header)?;
         if header.is_empty() {
             return Err(Error::Empty);
         }
@@ -66,7 +66,7 @@ impl Blocks {
     /// Returns the next samples, or `None` at the end.
     ///
     /// # Errors
-    /// As [`decode`](super::decode). Nothing follows an error.
+    /// As [`decode_file`](super::decode_file). Nothing follows an error.
     pub fn next_block(&mut self) -> Result<Option<Vec<f32>>, Error> {
         let Some(mut source) = self.source.take() else { return Ok(None) };
         let Some(block) = guarded(|| source.next_block())? else { return self.finish().map(Some) };
@@ -104,17 +104,16 @@ impl Source {
 
 /// Finds the samples of a WAV, AU, W64 or CAF file.
 fn find_frames(header: &[u8], file: &File) -> Result<Option<Kin>, Error> {
-    if let Some(kin) = Kin::find(header)? {
-        return Ok(Some(kin));
-    }
     let is_whole = (header.len() as u64) < MAX_HEADER;
     let file_len = if is_whole { header.len() as u64 } else { file.metadata().map_or(0, |file| file.len()) };
-    match Header::find(header, file_len).and_then(|header| header.format.check(&LIMITS).map(|()| header)) {
-        Ok(header) => Ok(Some(header.into())),
-        Err(Error::NotAudio) => Ok(None),
-        Err(Error::Wav(_)) if !is_whole => Ok(None), // the samples may begin further on
-        Err(error) => Err(error),
+    let kin = match Kin::find(header, file_len) {
+        Err(Error::Wav(_)) if !is_whole => None, // the samples may begin further on
+        found => found?,
+    };
+    if let Some(kin) = &kin {
+        kin.format()?.check(&LIMITS)?;
     }
+    Ok(kin)
 }
 
 /// Opens the MP2 or MP3 file in a file of which `header` was read.
@@ -134,11 +133,12 @@ fn open_track(header: &[u8], file: File) -> Result<Track<'static>, Error> {
     }
     foreign::check(media::without_tags(header))?;
     let begin = io::SeekFrom::Start(media::tags_len(header));
-    let from_begin = || {
+    let from_begin = || -> Result<File, Error> {
         let mut file = file.try_clone()?;
-        file.seek(begin).map(|_| file)
+        file.seek(begin)?;
+        Ok(file)
     };
-    guarded(|| Track::open(|| from_begin().map_err(unreadable)))
+    guarded(|| Track::open(from_begin))
 }
 
 /// Opens what can be read only once, and begins with `begun`.
@@ -148,7 +148,7 @@ fn open_stream(begun: &[u8], rest: impl Read + Send + Sync + 'static) -> Result<
     let is_highest_first = quicktime::is_highest_first(&mut Cursor::new(untagged));
     let mut stream = Cursor::new(begun.to_vec()).chain(rest);
     let tags = stream.by_ref().take(media::tags_len(begun));
-    io::copy(&mut { tags }, &mut io::sink()).map_err(unreadable)?;
+    io::copy(&mut { tags }, &mut io::sink())?;
     guarded(|| Track::begin(ReadOnlySource::new(stream), is_highest_first))
 }
 
@@ -181,14 +181,10 @@ impl FrameBlocks {
 
     fn next_block(&mut self) -> Result<Option<Mono>, Error> {
         let mut block = Vec::new();
-        self.samples.by_ref().take(self.block_len as u64).read_to_end(&mut block).map_err(unreadable)?;
+        self.samples.by_ref().take(self.block_len as u64).read_to_end(&mut block)?;
         if block.is_empty() {
             return Ok(None);
         }
         self.kin.decode(&block, &LIMITS).map(Some)
     }
-}
-
-fn unreadable(error: io::Error) -> Error {
-    Error::Media(MediaError::IoError(error))
 }

@@ -1,13 +1,11 @@
-//! Kinds of WAV by other names: AU, W64 and CAF files, which hold the samples of WAV.
-
-use std::borrow::Cow;
+//! WAV files and their kin: AU, W64 and CAF files, which hold the samples of WAV.
 
 use super::limits::{Limits, first};
 use super::mono::Mono;
-use super::wav::{Format, Header};
+use super::wav::{Format, Header, HighestFirst};
 use crate::Error;
 
-/// What an AU, W64 or CAF file says of its samples, or a WAV file itself.
+/// What a WAV, AU, W64 or CAF file says of its samples.
 pub(super) struct Kin {
     /// The contents of the format chunk of a WAV file with the same samples.
     format: Vec<u8>,
@@ -19,25 +17,21 @@ pub(super) struct Kin {
     order: Option<HighestFirst>,
 }
 
-/// Samples whose highest byte comes first.
-struct HighestFirst {
-    /// Bytes of a sample.
-    width: usize,
-    /// They have a sign, which WAV's 8 bits do not have.
-    is_signed_byte: bool,
-}
-
 impl Kin {
-    /// Reads the header of an AU, W64 or CAF file, if `bytes` begin as one.
+    /// Reads the header of a WAV, AU, W64 or CAF file that has `file_len` bytes, if `bytes` begin as one.
     ///
     /// # Errors
-    /// [`Error::Foreign`] for an AU file whose encoding is no WAV file's.
-    pub fn find(bytes: &[u8]) -> Result<Option<Self>, Error> {
+    /// [`Error::Wav`] for a WAV file whose header is damaged or goes on behind `bytes`, [`Error::Foreign`] for an AU
+    /// file whose encoding is no WAV file's.
+    pub fn find(bytes: &[u8], file_len: u64) -> Result<Option<Self>, Error> {
         match bytes {
             [b'.', b's', b'n', b'd', rest @ ..] => au(bytes, rest).transpose(),
             [b'r', b'i', b'f', b'f', ..] => Ok(w64(bytes)),
             [b'c', b'a', b'f', b'f', ..] => Ok(caf(bytes)),
-            _ => Ok(None),
+            _ => match Header::find(bytes, file_len) {
+                Err(Error::NotAudio) => Ok(None),
+                found => found.map(|header| Some(header.into())),
+            },
         }
     }
 
@@ -53,26 +47,13 @@ impl Kin {
 
     /// Decodes some of the samples.
     pub fn decode(&self, samples: &[u8], limits: &Limits) -> Result<Mono, Error> {
-        self.format()?.decode(samples, |samples| self.turned(samples), limits)
-    }
-
-    /// Returns the samples as WAV has them.
-    fn turned<'a>(&self, samples: &'a [u8]) -> Cow<'a, [u8]> {
-        self.order.as_ref().map_or(Cow::Borrowed(samples), |order| order.turned(samples).into())
+        self.format()?.decode(samples, self.order.as_ref(), limits)
     }
 }
 
 impl From<Header<'_>> for Kin {
     fn from(Header { format, start, len }: Header) -> Self {
         Self { format: format.chunk.to_vec(), start, len, order: None }
-    }
-}
-
-impl HighestFirst {
-    /// Returns the samples as WAV has them.
-    fn turned(&self, data: &[u8]) -> Vec<u8> {
-        let sign = if self.is_signed_byte { 0x80 } else { 0 };
-        data.chunks_exact(self.width).flat_map(|sample| sample.iter().rev()).map(|byte| byte ^ sign).collect()
     }
 }
 

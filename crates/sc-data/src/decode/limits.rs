@@ -66,6 +66,16 @@ impl Limits {
         Ok(())
     }
 
+    /// Returns a sample rate that is within the limits. A fraction of a hertz is dropped; what is no number becomes 0.
+    ///
+    /// # Errors
+    /// [`Error::SampleRate`], with the range that is accepted.
+    pub fn check_rate(&self, rate_hz: f64) -> Result<u32, Error> {
+        let rate_hz = rate_hz as u32;
+        self.check_format(1, rate_hz)?;
+        Ok(rate_hz)
+    }
+
     /// Refuses too many samples, no samples and samples that are not finite, as [`decode`](super::decode) does.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ pub use limits::Limits;
 pub use resample::StreamResampler;
 pub use wav::quick_wav_seconds;
 
+use std::{fs::File, io::Read, path::Path};
+
 use crate::{Error, SAMPLE_RATE_HZ, Waveform};
 use kin::Kin;
 use mono::Mono;
@@ -48,19 +50,38 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
     Ok(StreamResampler::all(&samples, rate_hz))
 }
 
+/// Reads a file and decodes it with [`decode`].
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read; else as [`decode`].
+pub fn decode_file(path: &Path, limits: &Limits) -> Result<Vec<f32>, Error> {
+    let mut bytes = Vec::new();
+    // One byte more than allowed is enough for `decode` to refuse it; a device would never end.
+    let most = (limits.max_bytes as u64).saturating_add(1);
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    decode(&bytes, limits)
+}
+
+/// Resamples mono samples of `rate_hz` to 16 kHz, once they are known to be within `limits`.
+///
+/// # Errors
+/// As [`Limits::check_format`] and [`Limits::check_samples`].
+pub fn resample(samples: &[f32], rate_hz: u32, limits: &Limits) -> Result<Vec<f32>, Error> {
+    limits.check_format(1, rate_hz)?;
+    limits.check_samples(samples, rate_hz)?;
+    Ok(StreamResampler::all(samples, rate_hz))
+}
+
 /// Decodes an audio file to one channel at its own sample rate.
 fn mono(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     limits.check_size(bytes.len())?;
     if bytes.is_empty() {
         return Err(Error::Empty);
     }
-    if let Some(kin) = Kin::find(bytes)? {
+    if let Some(kin) = Kin::find(bytes, bytes.len() as u64)? {
         return kin.decode(kin.samples(bytes), limits);
     }
-    match wav::decode(bytes, limits) {
-        Err(Error::NotAudio) => media::decode(bytes, limits).map_err(|error| foreign::explain(bytes, error)),
-        decoded => decoded,
-    }
+    media::decode(bytes, limits).map_err(|error| foreign::explain(bytes, error))
 }
 
 impl Waveform {

@@ -33,12 +33,6 @@ const ADPCM_TAGS: [u16; 2] = [2, 0x11];
 /// MP2 and MP3: the samples are a file of their own.
 const MPEG_TAGS: [u16; 2] = [0x50, 0x55];
 
-/// Decodes a WAV file to one channel; see [`decode`](super::decode).
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
-    let Header { format, start, len } = Header::find(bytes, bytes.len() as u64)?;
-    format.decode(first(&bytes[start..], len), Cow::Borrowed, limits)
-}
-
 /// Returns the length of a WAV file in seconds if it is decoded in little time, by its header alone: `None` for other
 /// files, for compressed samples, and for a rate that takes long to resample.
 pub fn quick_wav_seconds(bytes: &[u8]) -> Option<f64> {
@@ -129,6 +123,22 @@ enum Encoding {
     MuLaw,
 }
 
+/// Samples whose highest byte comes first, as no WAV file has them.
+pub(super) struct HighestFirst {
+    /// Bytes of a sample.
+    pub width: usize,
+    /// They have a sign, which WAV's 8 bits do not have.
+    pub is_signed_byte: bool,
+}
+
+impl HighestFirst {
+    /// Returns the samples as WAV has them.
+    fn turned(&self, data: &[u8]) -> Vec<u8> {
+        let sign = if self.is_signed_byte { 0x80 } else { 0 };
+        data.chunks_exact(self.width).flat_map(|sample| sample.iter().rev()).map(|byte| byte ^ sign).collect()
+    }
+}
+
 /// The fields of the format chunk, not validated.
 pub(super) struct Format<'a> {
     pub chunk: &'a [u8],
@@ -168,15 +178,15 @@ impl<'a> Format<'a> {
         MPEG_TAGS.contains(&self.tag)
     }
 
-    /// Decodes samples that `turn` makes those of a WAV file, once they are known to be within `limits`.
-    pub fn decode<'b>(
+    /// Decodes samples, in another order of bytes than WAV's if one is given.
+    pub fn decode(
         &self,
-        samples: &'b [u8],
-        turn: impl FnOnce(&'b [u8]) -> Cow<'b, [u8]>,
+        samples: &[u8],
+        order: Option<&HighestFirst>,
         limits: &Limits,
     ) -> Result<Mono, Error> {
         limits.check_format(self.channels, self.rate_hz)?;
-        let frames = self.encoding().and_then(|encoding| self.frames(samples, turn, &encoding, limits));
+        let frames = self.encoding().and_then(|encoding| self.frames(samples, order, &encoding, limits));
         match frames {
             Err(Error::Wav(hound::Error::Unsupported)) if samples.is_empty() => Err(Error::Empty),
             Err(Error::Wav(hound::Error::Unsupported)) => self.decode_coded(samples, limits),
@@ -194,16 +204,18 @@ impl<'a> Format<'a> {
         decoded.map_err(not_as_said)
     }
 
-    fn frames<'b>(
+    fn frames(
         &self,
-        samples: &'b [u8],
-        turn: impl FnOnce(&'b [u8]) -> Cow<'b, [u8]>,
+        samples: &[u8],
+        order: Option<&HighestFirst>,
         encoding: &Encoding,
         limits: &Limits,
     ) -> Result<Mono, Error> {
         let n_frames = samples.len() / self.frame_len(); // what follows the last whole one was cut off
         limits.check_length(n_frames, self.rate_hz)?;
-        let samples = turn(&samples[..n_frames * self.frame_len()]);
+        let samples = &samples[..n_frames * self.frame_len()];
+        // A copy only now that it is within the limits.
+        let samples = order.map_or(Cow::Borrowed(samples), |order| order.turned(samples).into());
         let samples = mix(&samples, encoding, self.channels.into(), self.frame_len())?;
         Ok(Mono { samples, rate_hz: self.rate_hz })
     }

@@ -2,7 +2,7 @@
 
 use std::{fs, thread, time::Duration};
 
-use sc_data::{FetchError, Outcome};
+use sc_data::{ArchiveSource, FetchError, Outcome};
 use sc_test::archive_server::{Served, Server};
 #[cfg(target_os = "linux")]
 use sc_test::limited::limited;
@@ -24,12 +24,13 @@ fn a_server_that_closes_at_each_tenth_gives_the_whole_file() {
 }
 
 #[test]
-fn a_file_that_changes_at_each_tenth_is_refused_and_not_kept() {
-    let server = Server::start(Served { cuts: vec![tenth(); 3], ranges: false, ..served(&archive(2)) });
-    let mut case = Case::from_servers(&[&server], &archive(1));
-    let message = case.run().unwrap_err().to_string();
-    assert!(message.contains("has a wrong SHA-256"), "{message}");
-    assert_eq!(names(&case.dir.path().join("clips.fetch")), ["lock"]);
+fn a_mirror_that_makes_progress_is_not_given_up_for_what_another_has_left() {
+    let left = Server::start(Served { cuts: vec![9 * tenth(), 0, 0, 0], ..served(&archive(1)) });
+    let mirror = Server::start(Served { cuts: vec![tenth(); 10], ..served(&archive(1)) });
+    let mut case = Case::from_servers(&[&left, &mirror], &archive(1));
+    case.run().unwrap();
+    assert_eq!(case.content(), 1);
+    assert_eq!([&left, &mirror].map(|server| server.served().requests.len()), [4, 11]);
 }
 
 #[test]
@@ -74,6 +75,25 @@ fn of_two_fetches_at_once_one_works_and_the_other_says_so() {
         assert!(matches!(result, Ok(_) | Err(FetchError::Busy(_))), "{result:?}");
     }
     assert_eq!(case.content(), 1);
+}
+
+#[test]
+fn a_fetch_that_begins_as_another_ends_finds_all_there_and_leaves_nothing() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), archive(1)).unwrap();
+    for _ in 0..50 {
+        let case = Case::new(ArchiveSource::File(file.path().into()), &archive(1));
+        let fetch = || loop {
+            match case.fetch.run(&mut |_| ()) {
+                Err(FetchError::Busy(_)) => {}
+                result => break result.unwrap(),
+            }
+        };
+        let outcomes =
+            thread::scope(|scope| [scope.spawn(fetch), scope.spawn(fetch)].map(|run| run.join().unwrap()));
+        assert_ne!(outcomes[0], outcomes[1], "one fetches, and the other finds all there");
+        assert_eq!(case.content(), 1);
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -17,6 +17,8 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sc_data::{ArchiveSource, Fetch, FetchError, FetchEvent, Outcome, Sha256Digest};
 use sc_test::archive_server::{Served, Server};
+#[cfg(target_os = "linux")]
+use sc_test::limited::limited;
 use tempfile::TempDir;
 
 const CLIP: &str = "yes/0a7c2a8d_nohash_0.wav";
@@ -91,6 +93,12 @@ fn names(dir: &Path) -> Vec<String> {
 fn command(dest: &Path, archive: &[u8]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sc-data"));
     command.args(["fetch", "--sha256", &sha256(archive), "--dest"]).arg(dest);
+    command
+}
+
+fn stats(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sc-data"));
+    command.arg("stats").arg(dir);
     command
 }
 
@@ -331,7 +339,7 @@ fn a_mistyped_option_is_answered_with_the_right_one() {
 
 #[test]
 fn an_error_names_the_file_and_exits_with_1() {
-    let output = Command::new(env!("CARGO_BIN_EXE_sc-data")).args(["stats", "/nowhere"]).output().unwrap();
+    let output = stats("/nowhere".as_ref()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("/nowhere"), "{}", stderr(&output));
 }
@@ -341,10 +349,34 @@ fn a_folder_without_noise_has_0_s_of_it() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("yes")).unwrap();
     fs::write(dir.path().join("yes/ann_nohash_0.wav"), WAV).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_sc-data")).arg("stats").arg(dir.path()).output().unwrap();
+    let output = stats(dir.path()).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains("\n0 s of background noise in 0 files\n"), "{stdout}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_nothing_and_a_list_without_the_other_are_said() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("yes")).unwrap();
+    fs::write(dir.path().join("yes/ann_nohash_0.wav"), WAV).unwrap();
+    fs::write(dir.path().join("testing_list.txt"), "yes/ann_nohash_0.wav").unwrap();
+    std::os::unix::fs::symlink("nothing", dir.path().join("yes/bob.wav")).unwrap();
+    let said = stderr(&stats(dir.path()).output().unwrap());
+    assert!(said.contains("yes/bob.wav") && said.contains("validation_list.txt"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_larger_than_the_memory_is_refused_for_its_size() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("yes")).unwrap();
+    let video = fs::File::create(dir.path().join("yes/video.mp4")).unwrap();
+    video.set_len(1 << 40).unwrap(); // without a byte on the disk
+    let output = limited(&stats(dir.path()), "-v 16000000").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("yes/video.mp4: the file is larger than"), "{said}{}", stderr(&output));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::config::word_block;
 use crate::engine::{Piece, Stream};
 use crate::{Classifier, Output};
 
@@ -36,8 +35,7 @@ impl Listener {
         let network = &classifier.header().network;
         let unit = network.hop();
         let n_units = ((hop + unit / 2) / unit).clamp(1, network.n_frames / unit);
-        let words = word_block(network.blocks.len()).filter(|_| classifier.has_taught_words());
-        let stream = classifier.network.engine().map(|engine| engine.stream(words));
+        let stream = classifier.network.engine().map(|engine| engine.stream(classifier.has_taught_words()));
         Self { classifier, stream, n_units, n_heard: 0 }
     }
 
@@ -154,5 +152,8 @@ impl Listener {
 /// Returns the outputs of the hops of a stream's last piece.
 fn outputs<'a>(stream: &'a Stream, logits: &'a [f32], n_labels: usize) -> impl Iterator<Item = Output> + 'a {
     let hops = logits.chunks_exact(n_labels).enumerate();
-    hops.map(|(hop, logits)| Output { logits: logits.to_vec(), word_frames: stream.block(hop).to_vec() })
+    hops.map(|(hop, logits)| Output {
+        logits: logits.to_vec(),
+        word_frames: stream.word_frames(hop).to_vec(),
+    })
 }

@@ -69,19 +69,22 @@ impl Default for DetectorConfig {
 }
 
 impl DetectorConfig {
-    /// Checks settings that a user gives.
+    /// Takes settings that a user gives, and the default in place of `None`.
     ///
     /// # Errors
     /// The text names the setting that is out of range, and its range.
-    pub fn validate(&self) -> Result<(), String> {
-        let Self { hop_s, smoothing_s, threshold } = self;
-        if !(0.01..=1.0).contains(hop_s) {
+    pub fn new(hop_s: Option<f32>, smoothing_s: Option<f32>, threshold: Option<f32>) -> Result<Self, String> {
+        let default = Self::default();
+        let hop_s = hop_s.unwrap_or(default.hop_s);
+        let smoothing_s = smoothing_s.unwrap_or(default.smoothing_s);
+        if !(0.01..=1.0).contains(&hop_s) {
             return Err(format!("a hop of {hop_s} s: expected 0.01 to 1 s"));
         }
-        if !(0.0..=1.0).contains(smoothing_s) {
+        if !(0.0..=1.0).contains(&smoothing_s) {
             return Err(format!("a smoothing of {smoothing_s} s: expected 0 to 1 s"));
         }
-        threshold.map_or(Ok(()), check_threshold)
+        threshold.map_or(Ok(()), check_threshold)?;
+        Ok(Self { hop_s, smoothing_s, threshold })
     }
 }
 
@@ -457,15 +460,14 @@ mod tests {
 
     #[test]
     fn settings_out_of_range_are_refused_by_name() {
-        let usual = DetectorConfig::default();
-        assert_eq!(usual.validate(), Ok(()));
-        for (config, text) in [
-            (DetectorConfig { hop_s: 0.005, ..usual.clone() }, "a hop of 0.005 s: expected 0.01 to 1 s"),
-            (DetectorConfig { hop_s: f32::NAN, ..usual.clone() }, "a hop of NaN s: expected 0.01 to 1 s"),
-            (DetectorConfig { smoothing_s: 1.5, ..usual.clone() }, "a smoothing of 1.5 s: expected 0 to 1 s"),
-            (DetectorConfig { threshold: Some(1.5), ..usual }, "a threshold of 1.5: expected 0 to 1"),
+        assert_eq!(DetectorConfig::new(None, None, None), Ok(DetectorConfig::default()));
+        for ([hop_s, smoothing_s, threshold], text) in [
+            ([Some(0.005), None, None], "a hop of 0.005 s: expected 0.01 to 1 s"),
+            ([Some(f32::NAN), None, None], "a hop of NaN s: expected 0.01 to 1 s"),
+            ([None, Some(1.5), None], "a smoothing of 1.5 s: expected 0 to 1 s"),
+            ([None, None, Some(1.5)], "a threshold of 1.5: expected 0 to 1"),
         ] {
-            assert_eq!(config.validate(), Err(text.into()));
+            assert_eq!(DetectorConfig::new(hop_s, smoothing_s, threshold), Err(text.into()));
         }
     }
 

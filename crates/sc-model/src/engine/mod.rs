@@ -33,10 +33,8 @@ pub struct Engine {
     stream: Layers,
     /// A hop of each of many streams: the weights of a layer are then read once for all of them.
     streams: Layers,
-    /// The activation after each block of a stream.
-    blocks: Vec<usize>,
     /// The activation after the block that tells words apart.
-    word_block: usize,
+    word_activation: usize,
     /// Most hops of a stream that are computed together.
     max_hops: usize,
     /// For each activation and channel, the number that one stands for in eight bits. Empty in floats.
@@ -154,9 +152,8 @@ impl Engine {
         let stream = Plan::stream(config, max_hops * config.hop());
         Self {
             units,
-            word_block: word_block(stream.blocks.len())
+            word_activation: word_block(stream.blocks.len())
                 .map_or(stream.activations.len() - 1, |block| stream.blocks[block]),
-            blocks: stream.blocks.clone(),
             max_hops,
             clip: Layers::new(clip, packed, [1, 1]),
             stream: Layers::new(stream, packed, [1, max_hops]),
@@ -204,11 +201,11 @@ impl Engine {
     /// Returns the output of the block that tells words apart, `[n_frames, channels]`, of the clip that
     /// [`logits`](Self::logits) was called with last.
     pub fn word_frames<'a>(&'a self, workspace: &'a Workspace) -> impl Iterator<Item = f32> + 'a {
-        let (activation, memory) =
-            (&self.clip.activations[self.word_block], &workspace.activations[self.word_block]);
+        let index = self.word_activation;
+        let (activation, memory) = (&self.clip.activations[index], &workspace.activations[index]);
         let [n_rows, row_len] = activation.rows();
         let first = activation.row(0);
-        memory.values(first..first + n_rows * row_len, self.units_of(self.word_block))
+        memory.values(first..first + n_rows * row_len, self.units_of(index))
     }
 
     fn units_of(&self, activation: usize) -> &[f32] {
@@ -242,7 +239,7 @@ mod tests {
     use crate::{BlockConfig, ConvConfig, ConvLayer, Values};
 
     /// Small enough for Miri, with every kind of layer: strides, a skip of either kind, and widths of
-    /// one, two and three times 16.
+    /// one, two and three times 16. The second block tells words apart. The last one sees no other frames than it.
     fn config() -> KeywordCnnConfig {
         let conv = |channels, kernel, stride| ConvConfig { channels, kernel, stride };
         KeywordCnnConfig {
@@ -251,6 +248,7 @@ mod tests {
             blocks: vec![
                 BlockConfig { channels: 16, kernel: 3, stride: 1 },
                 BlockConfig { channels: 32, kernel: 3, stride: 2 },
+                BlockConfig { channels: 16, kernel: 1, stride: 1 },
             ],
             ..KeywordCnnConfig::new(13, 7, 3)
         }
@@ -381,11 +379,11 @@ mod tests {
         };
         let clip = |x: &[f32]| engine.logits(x, &mut engine.workspace(), &mut [0.0; 3]);
         let two_hops = |frames: &[f32]| {
-            let (stream, workspace) = (&mut engine.stream(None), &mut engine.stream_workspace());
+            let (stream, workspace) = (&mut engine.stream(false), &mut engine.stream_workspace());
             engine.advance(stream, frames, workspace, &mut [0.0; 6]);
         };
         let together = |frames: &[f32]| {
-            let piece = Piece { stream: &mut engine.stream(None), frames, logits: &mut [0.0; 3] };
+            let piece = Piece { stream: &mut engine.stream(false), frames, logits: &mut [0.0; 3] };
             engine.advance_together(&mut [piece], &mut engine.streams_workspace());
         };
         assert_takes_only(config.n_frames, &clip);
@@ -408,15 +406,15 @@ mod tests {
         }
     }
 
-    /// The logits and the rows of the first block after each of `n_hops` hops, taken `together` at a time.
+    /// The logits and the word frames after each of `n_hops` hops, taken `together` at a time.
     fn listen(engine: &Engine, log_mel: &[f32], n_hops: usize, together: usize) -> Vec<(Vec<f32>, Vec<f32>)> {
-        let (mut stream, mut workspace) = (engine.stream(Some(0)), engine.stream_workspace());
+        let (mut stream, mut workspace) = (engine.stream(true), engine.stream_workspace());
         let mut answers = Vec::new();
         for frames in log_mel.chunks(log_mel.len() / n_hops * together) {
             let mut logits = vec![0.0; together * engine.head_bias.len()];
             engine.advance(&mut stream, frames, &mut workspace, &mut logits);
             let hops = logits.chunks_exact(engine.head_bias.len()).enumerate();
-            answers.extend(hops.map(|(hop, logits)| (logits.to_vec(), stream.block(hop).to_vec())));
+            answers.extend(hops.map(|(hop, logits)| (logits.to_vec(), stream.word_frames(hop).to_vec())));
         }
         answers
     }
@@ -428,8 +426,7 @@ mod tests {
         n_hops: usize,
         n_streams: usize,
     ) -> Vec<Vec<(Vec<f32>, Vec<f32>)>> {
-        let (mut streams, mut workspace) =
-            (vec![engine.stream(Some(0)); n_streams], engine.streams_workspace());
+        let (mut streams, mut workspace) = (vec![engine.stream(true); n_streams], engine.streams_workspace());
         let mut answers = vec![Vec::new(); n_streams];
         let hops: Vec<&[f32]> = log_mel.chunks(log_mel.len() / n_hops).collect();
         for time in 0..n_hops + n_streams - 1 {
@@ -443,7 +440,7 @@ mod tests {
                 .collect();
             engine.advance_together(&mut pieces, &mut workspace);
             for (index, logits) in now.into_iter().zip(logits.chunks_exact(engine.n_labels())) {
-                answers[index].push((logits.to_vec(), streams[index].block(0).to_vec()));
+                answers[index].push((logits.to_vec(), streams[index].word_frames(0).to_vec()));
             }
         }
         answers
@@ -452,7 +449,7 @@ mod tests {
     #[test]
     fn every_kernel_hears_a_stream_as_plain_loops_hear_the_whole() {
         const N_HOPS: usize = 6;
-        // More than a kernel of the last block reaches, and a multiple of all strides.
+        // More than all kernels together reach back, and a multiple of all strides.
         const REACH: usize = 16;
         let (config, mut rng) = (config(), ChaCha8Rng::seed_from_u64(2));
         let weights = weights(&config, &mut rng);
@@ -466,18 +463,13 @@ mod tests {
                 assert!(streams.iter().all(|stream| *stream == answers), "{kernel}: {n_streams} streams");
             }
 
-            let (logits, block) = answers.last().unwrap();
+            let (logits, word_frames) = answers.last().unwrap();
             let second = (N_HOPS * config.hop() - engine.lag() - config.n_frames - REACH) * config.n_mels;
             let plain = blocks(&config, &weights, &log_mel[second..]);
             let first = REACH / 4;
-            assert_close(logits, &head(&config, &weights, &plain[1], first..first + 4), &kernel.to_string());
-
-            let lag = engine.stream.activations[engine.blocks[0]].last_frame();
-            let lag = (engine.stream.activations[0].last_frame() - lag) as usize;
-            let second = (N_HOPS * config.hop() - lag - config.n_frames - REACH) * config.n_mels;
-            let plain = blocks(&config, &weights, &log_mel[second..]).swap_remove(0);
-            let values = &plain.values[REACH / 2 * plain.shape[2]..][..block.len()];
-            assert_close(block, values, &format!("block 0, {kernel}"));
+            assert_close(logits, &head(&config, &weights, &plain[2], first..first + 4), &kernel.to_string());
+            let expected = &plain[1].values[first * plain[1].shape[2]..][..4 * plain[1].shape[2]];
+            assert_close(word_frames, expected, &format!("word frames, {kernel}"));
         }
     }
 

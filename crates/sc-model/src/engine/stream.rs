@@ -16,8 +16,8 @@ pub struct Stream {
     kept: Vec<Memory>,
     /// The input of the head.
     features: Rows,
-    /// The output of another block, if it is asked for.
-    block: Option<Rows>,
+    /// The output of the block that tells words apart, if it is asked for.
+    word_frames: Option<Rows>,
     /// Hops of the last piece.
     n_hops: usize,
 }
@@ -49,23 +49,22 @@ impl Rows {
 }
 
 impl Stream {
-    /// Returns the rows of the chosen block, `[time, channel]`, in the second that a hop of the last piece stands
-    /// for. There are as many as a clip has. Empty if no block is chosen.
-    pub fn block(&self, hop: usize) -> &[f32] {
-        self.block.as_ref().map_or(&[], |rows| rows.second(self.n_hops - 1 - hop))
+    /// Returns the output of the block that tells words apart, `[n_frames, channels]`, in the second that a hop of the
+    /// last piece stands for. There are as many frames as a clip has. Empty if it was not asked for.
+    pub fn word_frames(&self, hop: usize) -> &[f32] {
+        self.word_frames.as_ref().map_or(&[], |rows| rows.second(self.n_hops - 1 - hop))
     }
 }
 
 impl Engine {
-    /// Begins a stream. `block` is the index of a block whose output [`Stream::block`] gives.
-    pub fn stream(&self, block: Option<usize>) -> Stream {
+    /// Begins a stream, with [`Stream::word_frames`] if `has_words` is true.
+    pub fn stream(&self, has_words: bool) -> Stream {
         let kept = self.stream.activations.iter().zip(&self.stream.forms);
         let kept = kept.map(|(activation, form)| Memory::to_keep(activation.kept_len(), *form));
-        let block = block.and_then(|block| self.blocks.get(block).copied());
         Stream {
             kept: kept.collect(),
             features: self.rows(self.stream.activations.len() - 1),
-            block: block.map(|activation| self.rows(activation)),
+            word_frames: has_words.then(|| self.rows(self.word_activation)),
             n_hops: 0,
         }
     }
@@ -149,7 +148,7 @@ impl Engine {
             let end = row(activation, (activation.rows()[0] / layers.n_hops * n_hops) as isize);
             kept.copy(0, memory, end - kept.len()..end);
         }
-        for rows in [Some(&mut stream.features), stream.block.as_mut()].into_iter().flatten() {
+        for rows in [Some(&mut stream.features), stream.word_frames.as_mut()].into_iter().flatten() {
             let start = row(&layers.activations[rows.activation], 0);
             let memory = &workspace.activations[rows.activation];
             let range = start..start + n_hops * rows.hop_len;

@@ -1,6 +1,8 @@
 //! The space in which words are compared.
 #![allow(clippy::inline_always, reason = "inlined into the caller that enables vector instructions")]
 
+use std::ops::RangeInclusive;
+
 use pulp::{Simd, WithSimd};
 
 use crate::engine::Kernel;
@@ -134,27 +136,35 @@ impl WordSpace {
         }
         let n_pooled = N_STATISTICS * config.n_word_channels();
         let [mean, projection, bank, words] = tensors;
-        let directions =
-            projection.as_ref().and_then(|tensor| tensor.shape.get(1)).copied().unwrap_or_default();
-        if !(1..=MOST_DIRECTIONS).contains(&directions) {
+        let n = projection.as_ref().and_then(|tensor| tensor.shape.get(1)).copied().unwrap_or_default();
+        if !(1..=MOST_DIRECTIONS).contains(&n) {
             return Err(Error::record(format!(
-                "`{}` of {directions} directions: expected 1 to {MOST_DIRECTIONS}",
+                "`{}` of {n} directions: expected 1 to {MOST_DIRECTIONS}",
                 WORD_SPACE[1]
             )));
         }
-        Ok(Some(Self {
-            mean: checked(mean, 0, |shape| shape == [n_pooled])?,
-            projection: checked(projection, 1, |shape| shape == [n_pooled, directions])?,
-            bank: checked_directions(bank, 2, |shape| {
-                shape.len() == 2 && (COHORT + 1..=MOST_IN_BANK).contains(&shape[0]) && shape[1] == directions
-            })?,
-            words: match words {
-                Some(words) => {
-                    checked_directions(Some(words), 3, |shape| shape.len() == 2 && shape[1] == directions)?
-                }
-                None => Vec::new(),
-            },
-        }))
+        let words = words.unwrap_or_else(|| Values { shape: vec![0, n], values: Vec::new() });
+        let (pooled, directions) = (n_pooled..=n_pooled, n..=n);
+        let space = Self {
+            mean: values_of(mean, 0, std::slice::from_ref(&pooled))?,
+            projection: values_of(projection, 1, &[pooled, directions.clone()])?,
+            bank: values_of(bank, 2, &[COHORT + 1..=MOST_IN_BANK, directions.clone()])?,
+            words: values_of(Some(words), 3, &[0..=usize::MAX, directions])?,
+        };
+        space.check_directions()?;
+        Ok(Some(space))
+    }
+
+    /// Refuses a bank or words of which a direction has not a length of about 1.
+    fn check_directions(&self) -> Result<(), Error> {
+        let is_off = |direction: &[f32]| (dot(direction, direction).sqrt() - 1.0).abs() > MOST_OFF;
+        for (name, values) in [(WORD_SPACE[2], &self.bank), (WORD_SPACE[3], &self.words)] {
+            if values.chunks_exact(self.n_directions()).any(is_off) {
+                let reason = format!("tensor `{name}` is damaged: a direction of it has not the length 1");
+                return Err(Error::record(reason));
+            }
+        }
+        Ok(())
     }
 
     /// Adds the space's tensors to `weights`.
@@ -189,11 +199,16 @@ impl WithSimd for Embed<'_> {
     }
 }
 
-/// Returns the values of tensor `index` of [`WORD_SPACE`] if its shape is right and its numbers are finite.
-fn checked(tensor: Option<Values>, index: usize, fits: impl Fn(&[usize]) -> bool) -> Result<Vec<f32>, Error> {
+/// Returns the values of tensor `index` of [`WORD_SPACE`] if it has such a shape and its numbers are finite.
+fn values_of(
+    tensor: Option<Values>,
+    index: usize,
+    shape: &[RangeInclusive<usize>],
+) -> Result<Vec<f32>, Error> {
     let name = WORD_SPACE[index];
     let tensor = tensor.ok_or_else(|| Error::record(format!("no tensor `{name}`")))?;
-    if !fits(&tensor.shape) {
+    let mut sizes = shape.iter().zip(&tensor.shape);
+    if tensor.shape.len() != shape.len() || !sizes.all(|(range, size)| range.contains(size)) {
         return Err(Error::record(format!(
             "tensor `{name}` is {:?}: it fits neither network nor bank",
             tensor.shape
@@ -203,24 +218,6 @@ fn checked(tensor: Option<Values>, index: usize, fits: impl Fn(&[usize]) -> bool
         return Err(Error::record(format!("tensor `{name}` holds a number that cannot be")));
     }
     Ok(tensor.values)
-}
-
-/// Does the same for directions, `[n, n_directions]`, each of which must have a length of about 1.
-fn checked_directions(
-    tensor: Option<Values>,
-    index: usize,
-    fits: impl Fn(&[usize]) -> bool,
-) -> Result<Vec<f32>, Error> {
-    let n = tensor.as_ref().and_then(|tensor| tensor.shape.last()).copied().unwrap_or_default().max(1);
-    let values = checked(tensor, index, fits)?;
-    let is_off = |direction: &[f32]| (dot(direction, direction).sqrt() - 1.0).abs() > MOST_OFF;
-    if values.chunks_exact(n).any(is_off) {
-        return Err(Error::record(format!(
-            "tensor `{}` is damaged: a direction of it has not the length 1",
-            WORD_SPACE[index]
-        )));
-    }
-    Ok(values)
 }
 
 /// The mean of the [`COHORT`] largest.

@@ -5,7 +5,7 @@ use sc_data::{N_SAMPLES, Waveform};
 use super::report::{LeftOut, Reason, Recording};
 use super::space::{Embedding, WordSpace};
 use super::vector::dot;
-use crate::{Backend, Classifier, Prediction, Record};
+use crate::{Classifier, Prediction, Record};
 
 /// Amplitude that the loudest sample of a word must have: -40 dBFS.
 const QUIET: f32 = 0.01;
@@ -36,7 +36,7 @@ pub(super) fn listen(
     space: &WordSpace,
     recordings: Vec<Recording>,
 ) -> impl Iterator<Item = Heard> {
-    let classifier = Classifier::untested(record, Backend::Native);
+    let classifier = Classifier::untested(record);
     let repeated = repeated(&recordings);
     recordings.into_iter().zip(repeated).map(move |(recording, is_repeated)| {
         if is_repeated {

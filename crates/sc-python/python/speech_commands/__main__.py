@@ -52,13 +52,20 @@ def files(roots):
     for root in roots:
         if not os.path.isdir(root):
             yield root
-        around = {}  # the folders around each, by their real paths: a link may lead back to one
+            continue
+        around = {root: frozenset()}  # the folders around each, by their real paths: a link may lead back to one
         for folder, folders, names in os.walk(root, followlinks=True, onerror=print_unlistable):
-            real = os.path.realpath(folder)
-            around[folder] = around.get(os.path.dirname(folder), frozenset()) | {real}
-            is_new = lambda name: os.path.realpath(os.path.join(folder, name)) not in around[folder]
+            up_to_here = around[folder] | {os.path.realpath(folder)}
+            is_new = lambda name: os.path.realpath(os.path.join(folder, name)) not in up_to_here
             folders[:] = sorted(name for name in folders if not name.startswith(".") and is_new(name))
-            yield from (os.path.join(folder, name) for name in sorted(names) if not name.startswith("."))
+            around.update((os.path.join(folder, name), up_to_here) for name in folders)
+            paths = (os.path.join(folder, name) for name in sorted(names) if not name.startswith("."))
+            yield from filter(is_file, paths)
+
+
+def is_file(path):
+    """Returns true for a file, and for a link to nothing, which is to be told. A pipe would be waited for without an end."""
+    return os.path.isfile(path) or not os.path.exists(path)
 
 
 def print_unlistable(error):

@@ -6,7 +6,7 @@ mod live;
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{rt::spawn, web::Bytes};
-use sc_data::{Limits, N_SAMPLES, SAMPLE_RATE_HZ, StreamResampler, Waveform, decode, quick_wav_seconds};
+use sc_data::{Limits, N_SAMPLES, SAMPLE_RATE_HZ, Waveform, decode, quick_wav_seconds, resample};
 use sc_model::{
     Classifier, Detection, Detector, DetectorConfig, Prediction, Timing,
     words::{Recording, Taught},
@@ -58,11 +58,7 @@ impl Audio {
     fn decode(&self, limits: &Limits) -> Result<Vec<f32>, sc_data::Error> {
         match self {
             Self::File(bytes) => decode(bytes, limits),
-            Self::Samples { samples, rate_hz } => {
-                limits.check_format(1, *rate_hz)?;
-                limits.check_samples(samples, *rate_hz)?;
-                Ok(StreamResampler::all(samples, *rate_hz))
-            }
+            Self::Samples { samples, rate_hz } => resample(samples, *rate_hz, limits),
         }
     }
 }

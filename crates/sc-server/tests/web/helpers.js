@@ -100,13 +100,12 @@ export const running = (page) => page.evaluate(async () => {
 export const press = (page, name) =>
   page.click(`#examples li:nth-child(${1 + EXAMPLES.indexOf(name)}) button`);
 
-// Waits until the page has said something that matches.
-export const hears = (page, pattern) => page.waitForFunction(
-  ([source]) => new RegExp(source, 'u').test(document.getElementById('spoken').textContent), [pattern.source]);
-
 // Waits until the hint, or what is said of a problem elsewhere, matches.
 export const hint = (page, pattern, id = 'hint') => page.waitForFunction(
   ([source, id]) => new RegExp(source, 'u').test(document.getElementById(id).textContent), [pattern.source, id]);
+
+// Waits until the page has said something that matches.
+export const hears = (page, pattern) => hint(page, pattern, 'spoken');
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 

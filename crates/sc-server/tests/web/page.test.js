@@ -126,6 +126,19 @@ test('shows what was heard in a file', async () => {
   await page.click('#play');
 });
 
+test('cuts a recording as the server does, also where a microphone settles', async () => {
+  const page = await open();
+  const bytes = await page.evaluate(async () => {
+    const [{ RATE, concat, decode, loudestSecond }, { wav }] = await Promise.all([import('/sound.js'), import('/wav.js')]);
+    const { samples: yes } = loudestSecond(await decode(await (await fetch('/examples/yes.mp3')).blob()));
+    const said = concat([new Float32Array(0.9 * RATE), yes.map((sample) => sample / 4)]);
+    return [...new Uint8Array(await wav(said.map((sample, i) => sample + 0.5 * Math.exp(-i / 3200))).arrayBuffer())];
+  });
+  await page.setInputFiles('#file', { name: 'settling.wav', mimeType: 'audio/wav', buffer: Buffer.from(bytes) });
+  await hears(page, /^Heard yes/);
+  assert.match(await page.textContent('#span'), /^heard 0\.[6-9]/);
+});
+
 test('never says that a share is less than the same share', async () => {
   const page = await open();
   const shares = await page.evaluate(async () => {
@@ -228,6 +241,23 @@ test('finds the commands of a long recording', async () => {
   await page.keyboard.press('End');
   await asked;
   await page.waitForFunction(() => document.querySelectorAll('#found li').length === 0);
+});
+
+test('searches a recording that is opened again if the search by this threshold has failed', async () => {
+  const page = await open({ problems: [] }); // the browser itself reports that
+  await press(page, 'several');
+  await hears(page, /^4 commands/);
+  const asked = [];
+  page.on('request', (request) => request.method() === 'POST' && asked.push(new URL(request.url()).search));
+  await page.route('**/detect?*', (route) => route.fulfill({ status: 503, json: { error: 'too many' } }));
+  await page.focus('#threshold');
+  await page.keyboard.press('End');
+  await hint(page, /^The server is busy/);
+  await page.unroute('**/detect?*');
+  await page.click('#entries .entry');
+  await hears(page, /^0 commands/);
+  await page.click('#entries .entry');
+  assert.deepEqual(asked, ['?threshold=1', '?threshold=1']);
 });
 
 test('another threshold changes a verdict without a request', async () => {
@@ -706,7 +736,7 @@ async function forgetBanana(page) {
 
 test('teaches a word by the microphone, keeps it when another attempt fails, and forgets it', async () => {
   const teacher = await serve('--teach', join(folder, 'words.safetensors'));
-  const { speaker, page } = await hearing(teacher.address, problems);
+  const { speaker, page } = await hearing(teacher.address, []); // the browser itself reports the refusal
   await teachBanana(page);
   await keepsBanana(page);
   await forgetBanana(page);
@@ -722,6 +752,43 @@ test('knows a word that was taught since by another page', async () => {
   await hears(page, /^Heard банан/);
   await knowsBanana(page);
   assert.equal(await page.textContent('#taught b'), 'банан');
+  await page.close();
+  await teacher.stop();
+});
+
+test('teaches a word again by one request, and forgets one that is gone already', async () => {
+  const teacher = await serve('--teach', join(folder, 'again.safetensors'));
+  const page = await visit(browser, teacher.address, { reducedMotion: 'reduce', problems: [] }); // the browser itself reports a 404
+  await isTaught(page, '/api.js', 'банан');
+  await page.reload();
+  await page.waitForSelector('#taught b >> text=банан');
+  const sent = [];
+  page.on('request', (request) => request.method() !== 'GET' && sent.push(request.method()));
+  await page.fill('#newWord', 'банан');
+  await says(page, 'banana', 4);
+  await page.click('#teachIt');
+  await page.waitForSelector('#taught >> text=4 recordings');
+  assert.deepEqual(sent, ['PUT']);
+
+  await fetch(`${teacher.address}/words/${encodeURIComponent('банан')}`, { method: 'DELETE' });
+  await page.click('#taught button');
+  await page.waitForSelector('#taughtWords', { state: 'hidden' });
+  assert.equal(await page.textContent('#teachProblem'), '');
+  await page.close();
+  await teacher.stop();
+});
+
+test('keeps what was said for a word while the server does not tell its words', async () => {
+  const teacher = await serve('--teach', join(folder, 'silent.safetensors'));
+  const page = await visit(browser, teacher.address, { reducedMotion: 'reduce', problems: [] }); // the browser itself reports that
+  await says(page, 'nothing', 3);
+  await page.fill('#newWord', 'тихо');
+  const refused = page.waitForResponse('**/words');
+  await page.route('**/words', (route) => route.fulfill({ status: 503, json: { error: 'too many' } }));
+  await page.click('#teachIt');
+  await refused;
+  await page.waitForSelector('#teachResult >> text=“тихо” is not taught');
+  assert.equal(await page.locator('#takes li').count(), 3);
   await page.close();
   await teacher.stop();
 });
@@ -767,6 +834,27 @@ test('knows on the device what another page of it was taught since', async () =>
   await page.reload();
   await page.waitForSelector('#known:not([hidden])');
   assert(!(await page.textContent('#words')).includes('банан'));
+});
+
+test('says on the device that the server has another model than the one that was taught', async () => {
+  const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that
+  await onDevice(page);
+  await isTaught(page, '/device.js', 'банан');
+  await page.reload();
+  await page.waitForSelector('#taught b >> text=банан');
+  assert(await page.isHidden('#taughtBefore'));
+  await page.route('**/model.safetensors', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), etag: '"another"' } });
+  });
+  await page.reload();
+  await page.waitForSelector('#taughtBefore >> text=The server has another model by now');
+  await page.click('#taught button');
+  await page.waitForSelector('#taughtWords', { state: 'hidden' });
+  await isTaught(page, '/device.js', 'банан');
+  await page.reload();
+  await page.waitForSelector('#taught b >> text=банан');
+  assert(await page.isHidden('#taughtBefore'));
 });
 
 test('answers on the device by the server’s model when the one with its words does not load', async () => {
@@ -1072,6 +1160,19 @@ test('stays on the server when the device cannot answer', async () => {
   assert.equal(await place(page), 'server');
   await press(page, 'stop');
   await hears(page, /^Heard stop/);
+});
+
+test('answers on the device that was chosen last though the server cannot tell just now if it has a model', async () => {
+  const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that
+  await onDevice(page);
+  await page.route('**/model.safetensors', (route, request) =>
+    (request.method() === 'HEAD' ? route.fulfill({ status: 502 }) : route.continue()));
+  await page.reload();
+  await page.waitForSelector('[data-where=device][aria-pressed=true]');
+  await page.route('**/model.safetensors', (route) => route.fulfill({ status: 502 }));
+  await page.reload();
+  await hint(page, /^Something failed/);
+  assert(await page.isVisible('#where'));
 });
 
 test('sends the server nothing that was asked of a device that cannot answer', async () => {

@@ -37,6 +37,6 @@ pub(super) fn run(args: &ExportArgs) -> Result<()> {
     let bytes = to_onnx(&record, args.from);
     write_aside(&args.onnx, |out| Ok(out.write_all(&bytes)?))?;
     let (file, n_labels) = (args.onnx.display(), record.header.labels.names().len());
-    note!("{file}: {n_labels} labels from {}", args.from); // the output may be a pipe for the model
+    note!("{file}: {n_labels} labels"); // the output may be a pipe for the model
     Ok(())
 }

@@ -8,6 +8,7 @@ mod export;
 mod format;
 mod shard;
 mod teach;
+#[cfg(feature = "flex")]
 mod train;
 
 use std::env;
@@ -23,13 +24,13 @@ use clap::{Args, Command as Arguments, CommandFactory, FromArgMatches, Parser, S
 use sc_model::words::N_RECORDINGS;
 use sc_model::{Backend, Classifier, Record};
 
-use crate::config::MOST_EXAMPLES;
 use bank::BankArgs;
 use classify::ClassifyArgs;
 use compact::CompactArgs;
 use evaluate::EvaluateArgs;
 use export::ExportArgs;
 use teach::TeachArgs;
+#[cfg(feature = "flex")]
 use train::TrainArgs;
 
 /// Trains, evaluates and tries a keyword recogniser.
@@ -42,6 +43,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "flex")]
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
     Classify(ClassifyArgs),
@@ -64,6 +66,7 @@ impl Cli {
     /// What went wrong, worded for the user.
     pub fn run(&self) -> Result<ExitCode> {
         match &self.command {
+            #[cfg(feature = "flex")]
             Command::Train(args) => train::run(args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Classify(args) => return classify::run(args),
@@ -120,12 +123,6 @@ fn load_record(model: Option<&Path>) -> Result<Record> {
     Ok(model.map_or_else(Record::shipped, Record::load)?)
 }
 
-/// Most examples of a step: their spectrograms take 160 MB.
-const MOST_OF_A_STEP: usize = 10_000;
-
-/// Checkpoints are sorted by their names, in which an epoch has four digits.
-const MOST_EPOCHS: usize = 9_999;
-
 /// Parses a whole number of `what` in `range`.
 fn whole<T: FromStr + PartialOrd + Display>(
     text: &str,
@@ -136,33 +133,12 @@ fn whole<T: FromStr + PartialOrd + Display>(
     number.ok_or_else(|| format!("expected a whole number{what}, {} to {}", range.start(), range.end()))
 }
 
-fn parse_examples(text: &str) -> Result<usize, String> {
-    whole(text, " of clips", 1..=MOST_EXAMPLES)
-}
-
-fn parse_batch(text: &str) -> Result<usize, String> {
-    whole(text, " of clips", 1..=MOST_OF_A_STEP)
-}
-
-fn parse_epochs(text: &str) -> Result<usize, String> {
-    whole(text, "", 0..=MOST_EPOCHS)
-}
-
 fn parse_minutes(text: &str) -> Result<u32, String> {
     whole(text, " of minutes", 1..=10_000)
 }
 
-fn parse_width(text: &str) -> Result<usize, String> {
-    whole(text, "", 1..=4)
-}
-
 fn parse_shots(text: &str) -> Result<usize, String> {
     whole(text, " of recordings", N_RECORDINGS)
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number| *number > 0.0 && *number <= 1.0);
-    number.ok_or_else(|| "expected a number above 0, up to 1".into())
 }
 
 fn parse_probability(text: &str) -> Result<f32, String> {
@@ -184,22 +160,6 @@ mod tests {
         assert_eq!(parse_probability("0.5"), Ok(0.5));
         for text in ["-0.1", "1.1", "NaN", "half"] {
             assert!(parse_probability(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_training_that_could_not_learn_is_refused() {
-        for wrong in [
-            "--epochs=-1",
-            "--epochs=10000",
-            "--epoch-clips=9999999999999999",
-            "--batch-size=0",
-            "--batch-size=9999999999999999",
-            "--learning-rate=0",
-            "--learning-rate=NaN",
-        ] {
-            let parsed = Cli::try_parse_from(["sc-train", "train", "--data=a", "--out=b", wrong]);
-            assert!(parsed.is_err_and(|error| error.to_string().contains("expected a")), "{wrong}");
         }
     }
 

@@ -2,32 +2,26 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-#[cfg(feature = "flex")]
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
-#[cfg(feature = "flex")]
-use anyhow::{anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use clap::Args;
-#[cfg(feature = "flex")]
-use sc_data::{Labels, Sha256Digest, Split};
-use sc_data::{Task, Words};
-use sc_model::{Backend, Classifier};
-#[cfg(feature = "flex")]
-use sc_model::{Record, Weights};
+use sc_data::{Labels, Sha256Digest, Split, Task, Words};
+use sc_model::{Backend, Classifier, Record, Weights};
 
-use super::{
-    parse_batch, parse_epochs, parse_examples, parse_minutes, parse_probability, parse_rate, parse_width,
-};
+use super::{parse_minutes, parse_probability, whole};
 use crate::Evaluation;
-use crate::config::TrainConfig;
-#[cfg(feature = "flex")]
+use crate::config::{MOST_EXAMPLES, TrainConfig};
 use crate::evaluate::split;
-#[cfg(feature = "flex")]
 use crate::progress::note;
 use crate::recipe::Recipe;
-#[cfg(feature = "flex")]
 use crate::training::Job;
+
+/// Most examples of a step: their spectrograms take 160 MB.
+const MOST_OF_A_STEP: usize = 10_000;
+
+/// Checkpoints are sorted by their names, in which an epoch has four digits.
+const MOST_EPOCHS: usize = 9_999;
 
 /// Train on a data set, and leave a model and a report.
 #[derive(Clone, Debug, Args)]
@@ -126,12 +120,6 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     )?)
 }
 
-#[cfg(not(feature = "flex"))]
-fn train(_: &TrainArgs, _: Recipe, _: &Path, _: &Path) -> Result<Evaluation> {
-    bail!("this build cannot train: build it with --features flex")
-}
-
-#[cfg(feature = "flex")]
 fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Evaluation> {
     let deadline = args.minutes.map(|minutes| Instant::now() + Duration::from_mins(minutes.into()));
     check_earlier(out, args)?;
@@ -142,7 +130,7 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
     let (dataset, cache) = split::read(data)?;
     let words = args.words.as_ref().map(|words| dataset.labels(words, &cache)).transpose()?;
     let labels = words.unwrap_or_else(|| args.task.labels());
-    let dataset = dataset.split_for(&labels, &cache)?;
+    let dataset = dataset.split_for(&labels, &cache);
     dataset.warn_of_little_training(&labels, &cache);
     let (init, init_digests) = first_records(args, &labels)?;
     let init = mean(&init)?;
@@ -150,12 +138,7 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
     let config = TrainConfig {
         init: init_digests,
         teachers: teacher_digests,
-        ..config(
-            args,
-            recipe,
-            labels,
-            dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)).count(),
-        )
+        ..config(args, recipe, labels, dataset.readable_in(Split::Train, &cache).count())
     };
     let job = Job {
         dataset: &dataset,
@@ -170,7 +153,6 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
 }
 
 /// Refuses to replace the model of an earlier run, unless it is that run that goes on, or a model that does not load.
-#[cfg(feature = "flex")]
 fn check_earlier(out: &Path, args: &TrainArgs) -> Result<()> {
     let model = out.join("model.safetensors");
     let goes_on = crate::training::can_resume(out)?;
@@ -184,7 +166,6 @@ fn check_earlier(out: &Path, args: &TrainArgs) -> Result<()> {
 }
 
 /// The settings that the arguments ask for, for so many clips to train on.
-#[cfg(feature = "flex")]
 fn config(args: &TrainArgs, recipe: Recipe, labels: Labels, n_clips: usize) -> TrainConfig {
     let usual = match (&args.words, args.minutes) {
         (None, Some(_)) => TrainConfig::of_minutes(labels),
@@ -209,11 +190,9 @@ fn config(args: &TrainArgs, recipe: Recipe, labels: Labels, n_clips: usize) -> T
 }
 
 /// Records, and the digest of each, as a training's settings name it.
-#[cfg(feature = "flex")]
 type Named<T> = (Vec<T>, Vec<String>);
 
 /// The records to begin with: those of `--init`, or for words of one's own the one that is built in, if it is as wide.
-#[cfg(feature = "flex")]
 fn first_records(args: &TrainArgs, labels: &Labels) -> Result<Named<Record>> {
     if !args.init.is_empty() {
         return records(&args.init);
@@ -226,14 +205,12 @@ fn first_records(args: &TrainArgs, labels: &Labels) -> Result<Named<Record>> {
 }
 
 /// The classifiers whose answers are learnt.
-#[cfg(feature = "flex")]
 fn teachers(args: &TrainArgs) -> Result<Named<Classifier>> {
     let (records, digests) = records(&args.teacher)?;
     let teachers = records.iter().map(|record| Classifier::new(record, Backend::Native));
     Ok((teachers.collect::<Result<_, _>>()?, digests))
 }
 
-#[cfg(feature = "flex")]
 fn records(paths: &[PathBuf]) -> Result<Named<Record>> {
     let load = |path: &PathBuf| -> Result<_> {
         let (record, digest) = Record::load_with_digest(path)?;
@@ -243,7 +220,6 @@ fn records(paths: &[PathBuf]) -> Result<Named<Record>> {
 }
 
 /// Returns the first record with the mean of all weights.
-#[cfg(feature = "flex")]
 fn mean(records: &[Record]) -> Result<Option<Record>> {
     let Some((first, others)) = records.split_first() else { return Ok(None) };
     let is_alike = |other: &Record| {
@@ -262,18 +238,57 @@ fn mean(records: &[Record]) -> Result<Option<Record>> {
     Ok(Some(Record { weights, ..first.clone() }))
 }
 
-#[cfg(all(test, feature = "flex"))]
+fn parse_examples(text: &str) -> Result<usize, String> {
+    whole(text, " of clips", 1..=MOST_EXAMPLES)
+}
+
+fn parse_batch(text: &str) -> Result<usize, String> {
+    whole(text, " of clips", 1..=MOST_OF_A_STEP)
+}
+
+fn parse_epochs(text: &str) -> Result<usize, String> {
+    whole(text, "", 0..=MOST_EPOCHS)
+}
+
+fn parse_width(text: &str) -> Result<usize, String> {
+    whole(text, "", 1..=4)
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0.0 && *number <= 1.0);
+    number.ok_or_else(|| "expected a number above 0, up to 1".into())
+}
+
+#[cfg(test)]
 mod tests {
+    use clap::Parser;
     use sc_data::LogMelConfig;
     use sc_model::{Header, KeywordCnnConfig};
 
     use super::*;
+    use crate::cli::Cli;
 
     fn record(log_mel: LogMelConfig, task: Task, seed: u64) -> Record {
         let labels = task.labels();
         let network = KeywordCnnConfig::new(log_mel.n_frames(), log_mel.n_mels, labels.names().len());
         let weights = Weights::random(&network, seed);
         Record { header: Header::untrained(labels, log_mel, network), weights, words: None }
+    }
+
+    #[test]
+    fn a_training_that_could_not_learn_is_refused() {
+        for wrong in [
+            "--epochs=-1",
+            "--epochs=10000",
+            "--epoch-clips=9999999999999999",
+            "--batch-size=0",
+            "--batch-size=9999999999999999",
+            "--learning-rate=0",
+            "--learning-rate=NaN",
+        ] {
+            let parsed = Cli::try_parse_from(["sc-train", "train", "--data=a", "--out=b", wrong]);
+            assert!(parsed.is_err_and(|error| error.to_string().contains("expected a")), "{wrong}");
+        }
     }
 
     #[test]

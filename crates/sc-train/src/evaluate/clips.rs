@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use rayon::prelude::*;
 use sc_data::{Limits, Waveform, labelled_clips};
 use sc_model::Classifier;
 
-use super::{Evaluated, partition};
+use super::{Evaluated, readable};
 use crate::audio::{self, Unreadable};
 use crate::{Evaluation, LabelledAnswer, progress};
 
@@ -26,11 +26,9 @@ pub(crate) fn evaluate(classifier: &Classifier, dir: &Path) -> Result<Evaluated>
         let label = labels.names()[*label].clone();
         Ok(LabelledAnswer { path: path.display().to_string(), label, prediction })
     };
-    let (answers, unreadable) = partition(clips.par_iter().map(answer).collect());
+    let answers = clips.par_iter().map(answer).collect();
     bar.finish_and_clear();
-    if let Some(first) = unreadable.first().filter(|_| answers.is_empty()) {
-        bail!("no clip in {} can be read: {first}", dir.display());
-    }
+    let (answers, unreadable) = readable(dir, answers)?;
     let evaluation = Evaluation::new(labels, &answers);
     Ok(Evaluated { evaluation, threshold: classifier.threshold(), unreadable })
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use rayon::prelude::*;
 use sc_data::{
     Clip, Condition, Example, Half, Labels, Limits, SILENCE, SampleCache, Source, SpeechCommands, Split,
@@ -10,7 +10,7 @@ use sc_data::{
 };
 use sc_model::Classifier;
 
-use super::partition;
+use super::readable;
 use super::split::{self, describe};
 use crate::audio::{self, Unreadable};
 use crate::evaluation::{ConditionFigures, ConditionTable, LeftOut};
@@ -74,7 +74,7 @@ pub(crate) fn of_clips(classifier: &Classifier, dir: &Path) -> Result<ConditionT
         Ok((path.display().to_string(), *label, speaker, Waveform::from_samples(&samples)))
     };
     let clips = labelled_clips(dir, labels)?;
-    let (clips, unreadable) = partition(clips.par_iter().map(read).collect());
+    let (clips, unreadable) = readable(dir, clips.par_iter().map(read).collect())?;
     let of = |name: &str| {
         spread(clips.iter().filter(|(_, label, ..)| labels.names()[*label] == name).collect()).into_iter()
     };
@@ -92,7 +92,6 @@ pub(crate) fn of_clips(classifier: &Classifier, dir: &Path) -> Result<ConditionT
 }
 
 fn table(classifier: &Classifier, clips: &[Labelled], surroundings: &Surroundings) -> Result<ConditionTable> {
-    ensure!(!clips.is_empty(), "no clip to evaluate: expected clips that can be read");
     let mut table = ConditionTable::default();
     let bar = progress::bar(clips.len() * Condition::ALL.len(), "conditions");
     for condition in &Condition::ALL {
@@ -141,7 +140,7 @@ fn voices(
     split: Split,
 ) -> Result<Vec<(String, Waveform)>> {
     let is_other = |clip: &usize| !labels.has_keyword(&dataset.clips()[*clip].word);
-    let clips = dataset.clips_in(split).filter(|clip| cache.is_readable(*clip)).filter(is_other);
+    let clips = dataset.readable_in(split, cache).filter(is_other);
     let clips = spread(clips.collect()).into_iter();
     clips
         .map(|clip| Ok((dataset.clips()[clip].speaker.clone(), cache.waveform(Source::Clip(clip))?)))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -55,11 +55,13 @@ struct Output {
 pub(crate) fn of_folder(record: &Record, dir: &Path, shots: usize) -> Result<FewShot> {
     let (mut heard, unreadable) = listen(&classifier(record)?, dir)?;
     heard.words.retain(|name, recordings| recordings.len() > shots && !name.starts_with('_'));
-    ensure!(
-        !heard.words.is_empty(),
-        "no folder in {} has more than {shots} recordings: expected one for each word",
-        dir.display()
-    );
+    if heard.words.is_empty() {
+        let unreadable = unreadable.first().map_or_else(String::new, |first| format!("; left out: {first}"));
+        bail!(
+            "no folder in {} has more than {shots} recordings: expected one for each word{unreadable}",
+            dir.display()
+        );
+    }
     Ok(FewShot { unreadable, ..search(record, &heard, shots)? })
 }
 
@@ -152,7 +154,7 @@ fn listen_to_split<'a>(
     cache: &'a SampleCache,
     split: Split,
 ) -> Result<Heard<'a>> {
-    let clips: Vec<_> = dataset.clips_in(split).filter(|clip| cache.is_readable(*clip)).collect();
+    let clips: Vec<_> = dataset.readable_in(split, cache).collect();
     let bar = progress::bar(clips.len(), "listening");
     let recordings = clips.par_iter().map(|clip| {
         bar.inc(1);
@@ -195,7 +197,7 @@ fn search(record: &Record, heard: &Heard, shots: usize) -> Result<FewShot> {
     });
     let trials = trials.collect::<Result<_>>()?;
     bar.finish_and_clear();
-    Ok(FewShot::new(shots, N_DRAWS, trials, Vec::new()))
+    Ok(FewShot::new(shots, N_DRAWS, trials))
 }
 
 fn trials(record: &Record, heard: &Heard, name: &str, own: &[usize], shots: usize) -> Result<WordTrials> {
@@ -219,7 +221,7 @@ fn trials(record: &Record, heard: &Heard, name: &str, own: &[usize], shots: usiz
             // The record without the word has passed its self-test.
             Ok((taught, _)) => {
                 trials.n_others += others.len();
-                add(&mut trials, &Classifier::untested(&taught, Backend::Native), &searched, &others);
+                add(&mut trials, &Classifier::untested(&taught), &searched, &others);
             }
             Err(_) => trials.refused += 1,
         }

@@ -8,7 +8,9 @@ pub(crate) mod split;
 pub(crate) mod stream;
 
 use std::fmt;
+use std::path::Path;
 
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::Evaluation;
@@ -27,6 +29,18 @@ pub(crate) struct Evaluated {
 impl fmt::Display for Evaluated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.evaluation.fmt(f)
+    }
+}
+
+/// Separates what came of the clips in `dir` from those that could not be read.
+///
+/// # Errors
+/// If none could be read.
+fn readable<T>(dir: &Path, clips: Vec<Result<T, Unreadable>>) -> Result<(Vec<T>, Vec<Unreadable>)> {
+    let (clips, unreadable) = partition(clips);
+    match unreadable.first() {
+        Some(first) if clips.is_empty() => bail!("no clip in {} can be read: {first}", dir.display()),
+        _ => Ok((clips, unreadable)),
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn evaluate(classifier: &Classifier, data: &Path, split: Split) -> Re
 /// If the data set cannot be read.
 pub(crate) fn open(data: &Path, labels: &Labels) -> Result<(SpeechCommands, SampleCache)> {
     let (dataset, cache) = read(data)?;
-    Ok((dataset.split_for(labels, &cache)?, cache))
+    Ok((dataset.split_for(labels, &cache), cache))
 }
 
 /// Reads a data set into its sample cache: beside it, or where that cannot be written, among the user's other caches.

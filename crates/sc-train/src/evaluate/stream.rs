@@ -233,7 +233,7 @@ impl<'a> Sounds<'a> {
     ) -> Result<Self> {
         let is_in =
             |clip: &usize| half.is_none_or(|half| Half::of_speaker(&dataset.clips()[*clip].speaker) == half);
-        let clips = dataset.clips_in(of).filter(|clip| cache.is_readable(*clip)).filter(is_in);
+        let clips = dataset.readable_in(of, cache).filter(is_in);
         let is_keyword = |clip: &usize| labels.has_keyword(&dataset.clips()[*clip].word);
         let (mut keywords, mut others): (Vec<_>, Vec<_>) = clips.partition(is_keyword);
         let root = dataset.root().display();

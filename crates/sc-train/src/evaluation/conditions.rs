@@ -5,8 +5,7 @@ use std::fmt;
 use sc_data::{Condition, Labels};
 use serde::Serialize;
 
-use super::wilson::with_interval;
-use super::{Acceptance, Calibration, LabelledAnswer, share, wilson_interval};
+use super::{Acceptance, Calibration, LabelledAnswer, share, wilson_interval, with_interval};
 use crate::audio::Unreadable;
 
 /// The same clips under every condition.

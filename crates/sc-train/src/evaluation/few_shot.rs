@@ -64,7 +64,7 @@ pub struct FewShot {
 
 impl FewShot {
     /// Adds up the trials of `draws` draws of each word.
-    pub(crate) fn new(shots: usize, draws: u64, words: Vec<WordTrials>, unreadable: Vec<Unreadable>) -> Self {
+    pub(crate) fn new(shots: usize, draws: u64, words: Vec<WordTrials>) -> Self {
         let sum = |figure: fn(&WordTrials) -> usize| words.iter().map(figure).sum::<usize>();
         let (n, n_others) = (sum(|word| word.n), sum(|word| word.n_others));
         let at_1 = sum(|word| word.found_at_1_percent);
@@ -87,7 +87,7 @@ impl FewShot {
             false_accepts: share(falsely, n_others),
             false_accepts_interval: interval_of_share(share(falsely, n_others), one_search),
             words,
-            unreadable,
+            unreadable: Vec::new(),
         }
     }
 }

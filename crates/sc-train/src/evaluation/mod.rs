@@ -100,9 +100,7 @@ impl Evaluation {
             suspects: suspects(answers),
         }
     }
-}
 
-impl Evaluation {
     /// Returns the figures that a record carries, by name.
     pub fn summary(&self) -> BTreeMap<String, f64> {
         let figures = [

@@ -6,7 +6,7 @@ use sc_data::{Labels, printable};
 use sc_model::Detection;
 use serde::Serialize;
 
-use super::{share, wilson_interval, with_interval};
+use super::{share, wilson_interval};
 
 /// A word in a stream, and its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,18 +115,6 @@ impl StreamFigures {
             latency_median_s: latency(0.5),
             latency_p95_s: latency(0.95),
         }
-    }
-}
-
-impl StreamFigures {
-    /// Writes the share that was found, with its interval, in percent. Empty without a keyword.
-    pub(crate) fn found_text(&self) -> String {
-        if self.keywords == 0 { String::new() } else { with_interval(self.found, self.found_interval) }
-    }
-
-    /// Writes the median latency in seconds. Empty if nothing was found.
-    pub(crate) fn latency_text(&self) -> String {
-        self.latency_median_s.map_or_else(String::new, |seconds| format!("{seconds:.2}"))
     }
 }
 

@@ -6,8 +6,6 @@
 mod graph;
 mod proto;
 
-use std::fmt;
-
 use clap::ValueEnum;
 use prost::Message;
 use sc_data::N_SAMPLES;
@@ -23,15 +21,6 @@ pub enum Input {
     Samples,
     /// `log_mel`, `[batch, n_frames, n_mels]`: the spectrogram by the record's front end. The output is `logits`.
     Features,
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Samples => "samples",
-            Self::Features => "features",
-        })
-    }
 }
 
 /// Returns the bytes of an ONNX file that computes what the record does, for batches of any size.

@@ -5,25 +5,11 @@ use std::fmt::Write;
 
 use sc_data::{Labels, Task};
 use sc_model::{Header, Training};
-use serde_json::Value;
 
-use super::number::as_typed;
+use super::number::{found, latency};
 use super::{FEW_SPEAKERS, Report, few_shot_note, streams_note};
 use crate::evaluation::with_interval;
 use crate::{ConditionTable, FewShot, Recipe, StreamTable, TrainConfig, wilson_interval};
-
-/// Settings, and the options that set them.
-const OPTIONS: [(&str, &str); 9] = [
-    ("seed", "--seed"),
-    ("epochs", "--epochs"),
-    ("epoch_examples", "--epoch-clips"),
-    ("warmup_epochs", "--warmup-epochs"),
-    ("batch_size", "--batch-size"),
-    ("learning_rate", "--learning-rate"),
-    ("label_smoothing", "--label-smoothing"),
-    ("width", "--width"),
-    ("backend", "--backend"),
-];
 
 /// Renders the card of the record that `header` belongs to, in Markdown.
 pub(super) fn render(report: &Report, header: &Header) -> String {
@@ -113,7 +99,7 @@ fn limits(is_own: bool) -> String {
 
 /// Says how to train the same model again.
 fn repetition(report: &Report, training: &Training) -> String {
-    let settings = &report.training["settings"];
+    let settings = &report.training.settings;
     format!(
         "## How to repeat it
 
@@ -123,7 +109,7 @@ fn repetition(report: &Report, training: &Training) -> String {
 ",
         command = command(settings, training.n_clips),
         digests = digests(settings),
-        recipe = recipe(&settings["recipe"]),
+        recipe = recipe(&settings.recipe),
         kept = kept(training),
     )
 }
@@ -140,28 +126,36 @@ fn kept(training: &Training) -> String {
 }
 
 /// Returns the command that trains the same again on so many clips, with every option that is not the usual one.
-fn command(settings: &Value, n_clips: usize) -> String {
-    let labels =
-        serde_json::from_value(settings["labels"].clone()).unwrap_or_else(|_| Task::default().labels());
-    let task = task(&labels);
-    let mut command = format!("sc-train train --data DIR --out OUT{}", labels_option(&labels, task));
-    let usual = TrainConfig::usual(labels, task.is_none().then_some(n_clips));
-    let usual = serde_json::to_value(usual).unwrap_or_default();
-    for (name, option) in OPTIONS {
-        let value = match &settings[name] {
-            Value::Null => continue,
-            value if *value == usual[name] => continue,
-            value => as_typed(value),
-        };
-        let _ = write!(command, " {option} {value}"); // writing to a string cannot fail
-    }
+fn command(settings: &TrainConfig, n_clips: usize) -> String {
+    let labels = &settings.labels;
+    let task = task(labels);
+    let mut command = format!("sc-train train --data DIR --out OUT{}", labels_option(labels, task));
+    let usual = options(&TrainConfig::usual(labels.clone(), task.is_none().then_some(n_clips)));
+    command.extend(options(settings).into_iter().filter(|option| !usual.contains(option)));
     for (name, option, _) in records(settings) {
-        let _ = write!(command, " {option} {name}");
+        let _ = write!(command, " {option} {name}"); // writing to a string cannot fail
     }
-    if !recipe(&settings["recipe"]).is_empty() {
+    if settings.recipe != Recipe::default() {
         command += " --recipe recipe.toml";
     }
     command
+}
+
+/// Returns the options that set these settings, each after a space.
+fn options(settings: &TrainConfig) -> [String; 9] {
+    let TrainConfig { seed, epochs, epoch_examples, warmup_epochs, batch_size, .. } = settings;
+    let TrainConfig { learning_rate, label_smoothing, width, backend, .. } = settings;
+    [
+        format!(" --seed {seed}"),
+        format!(" --epochs {epochs}"),
+        epoch_examples.map_or_else(String::new, |n| format!(" --epoch-clips {n}")),
+        format!(" --warmup-epochs {warmup_epochs}"),
+        format!(" --batch-size {batch_size}"),
+        format!(" --learning-rate {learning_rate}"),
+        format!(" --label-smoothing {label_smoothing}"),
+        format!(" --width {width}"),
+        format!(" --backend {backend}"),
+    ]
 }
 
 /// Returns the task that has these labels; none has those of one's own words.
@@ -183,10 +177,9 @@ fn labels_option(labels: &Labels, task: Option<Task>) -> String {
 }
 
 /// Returns the recipe as the file that the command names, if it is not the default.
-fn recipe(settings: &Value) -> String {
-    let Ok(recipe) = serde_json::from_value::<Recipe>(settings.clone()) else { return String::new() };
+fn recipe(recipe: &Recipe) -> String {
     match recipe.to_toml() {
-        Ok(toml) if recipe != Recipe::default() => format!(
+        Ok(toml) if *recipe != Recipe::default() => format!(
             "<details><summary>`recipe.toml`: which sounds it was trained on</summary>\n\n```toml\n{toml}```\n\n</details>\n\n"
         ),
         _ => String::new(),
@@ -194,17 +187,17 @@ fn recipe(settings: &Value) -> String {
 }
 
 /// Returns a sentence for each record that the command names.
-fn digests(settings: &Value) -> String {
+fn digests(settings: &TrainConfig) -> String {
     let sentence = |(name, _, digest)| format!("\n{name} is the record of SHA-256 `{digest}`.\n");
     records(settings).map(sentence).collect()
 }
 
 /// Lists the records that a training began with and learnt from: name, option and digest.
-fn records(settings: &Value) -> impl Iterator<Item = (String, &'static str, &str)> {
-    let kinds = [("init", "INIT", "--init"), ("teachers", "TEACHER", "--teacher")];
-    kinds.into_iter().flat_map(|(setting, name, option)| {
-        let digests = settings[setting].as_array().into_iter().flatten().filter_map(Value::as_str);
-        digests.enumerate().map(move |(i, digest)| (format!("{name}-{}", i + 1), option, digest))
+fn records(settings: &TrainConfig) -> impl Iterator<Item = (String, &'static str, &str)> {
+    let kinds = [(&settings.init, "INIT", "--init"), (&settings.teachers, "TEACHER", "--teacher")];
+    kinds.into_iter().flat_map(|(digests, name, option)| {
+        let digests = digests.iter().map(String::as_str).enumerate();
+        digests.map(move |(i, digest)| (format!("{name}-{}", i + 1), option, digest))
     })
 }
 
@@ -223,7 +216,7 @@ fn own(n_clips: usize) -> String {
 
 /// Says of which clips the figures are.
 fn held_out(report: &Report) -> String {
-    if report.has_few_speakers() {
+    if report.training.few_speakers {
         return format!(
             "On the held-out half of the validation split: half of its recordings. {FEW_SPEAKERS}"
         );
@@ -323,10 +316,10 @@ fn streams(table: Option<&StreamTable>) -> String {
             "| {} | {} | {} | {} | {:.1} | {} |",
             row.name,
             figures.keywords,
-            figures.found_text(),
+            found(figures),
             figures.taken_for_another,
             figures.false_alarms_an_hour,
-            figures.latency_text()
+            latency(figures)
         );
     }
     rows
@@ -395,9 +388,8 @@ mod tests {
         header.training = sc_model::Training { n_clips: 90, n_added: 90, ..header.training };
         let mut report = report();
         let labels = Labels::of_words(["lights", "п'ять"]).unwrap();
-        let settings = TrainConfig { seed: 123_456_789, ..TrainConfig::usual(labels, Some(90)) };
-        report.training["settings"] = serde_json::to_value(settings).unwrap();
-        report.training["few_speakers"] = true.into();
+        report.training.settings = TrainConfig { seed: 123_456_789, ..TrainConfig::usual(labels, Some(90)) };
+        report.training.few_speakers = true;
         let card = render(&report, &header);
         for part in [
             "90 recordings of one's own",
@@ -417,7 +409,7 @@ mod tests {
         let usual = TrainConfig::usual(labels, Some(90));
         let (learning_rate, epoch_examples) = (TrainConfig::default().learning_rate, Some(500));
         let settings = TrainConfig { epoch_examples, learning_rate, ..usual };
-        let command = command(&serde_json::to_value(settings).unwrap(), 90);
+        let command = command(&settings, 90);
         assert!(command.ends_with("--words 'lights' --epoch-clips 500 --learning-rate 0.002"), "{command}");
     }
 
@@ -438,22 +430,22 @@ mod tests {
 
     #[test]
     fn the_command_has_every_option_that_is_not_the_usual_one() {
-        let settings = TrainConfig {
+        let mut report = report();
+        report.training.settings = TrainConfig {
             seed: 7,
             epochs: 6,
             // As a training of some minutes plans them.
             epoch_examples: Some(36_596),
             warmup_epochs: 0.6,
+            learning_rate: 0.001_925_700_423_282_313_7, // with all its digits, or another training repeats it
             label_smoothing: 0.02,
             init: vec!["cd34".into()],
             teachers: vec!["ab12".into()],
             ..TrainConfig::default()
         };
-        let mut report = report();
-        report.training["settings"] = serde_json::to_value(settings).unwrap();
         let card = render(&report, &header());
         let command = "train --data DIR --out OUT --seed 7 --epochs 6 --epoch-clips 36596 --warmup-epochs 0.6 \
-                       --label-smoothing 0.02 --init INIT-1 --teacher TEACHER-1\n\nINIT-1 is";
+                       --learning-rate 0.0019257004232823137 --label-smoothing 0.02 --init INIT-1 --teacher TEACHER-1\n\nINIT-1 is";
         assert!(
             card.contains(command) && card.contains("\nTEACHER-1 is the record of SHA-256 `ab12`"),
             "{card}"

@@ -11,14 +11,14 @@ mod provenance;
 use std::path::Path;
 
 use anyhow::Result;
-use sc_model::Header;
+use sc_model::{Header, KeywordCnnConfig, Training};
 use serde::Serialize;
-use serde_json::Value;
 
+pub(crate) use number::as_written;
 pub use provenance::Provenance;
 
 use crate::aside::write_aside;
-use crate::{ConditionTable, EpochMetrics, Evaluation, FewShot, StreamTable};
+use crate::{ConditionTable, EpochMetrics, Evaluation, FewShot, StreamTable, TrainConfig};
 
 /// What it means for the figures that recordings are held out, not speakers.
 pub(crate) const FEW_SPEAKERS: &str = "There are too few speakers to hold some out (five are enough for most), so single \
@@ -30,8 +30,8 @@ pub(crate) const FEW_SPEAKERS: &str = "There are too few speakers to hold some o
 pub struct Report {
     /// When, by which version and on which machine it was trained.
     pub provenance: Provenance,
-    /// Its settings and its record's own figures: nested objects of plain values.
-    pub training: Value,
+    /// Its settings, and its record's own figures.
+    pub training: Facts,
     /// The same half under every condition.
     pub conditions: ConditionTable,
     /// Streams of the same half's clips. `None` where it has no other words or noise to build them of.
@@ -42,6 +42,27 @@ pub struct Report {
     pub epochs: Vec<EpochMetrics>,
     /// The kept epoch's model on the held-out half of the validation split.
     pub evaluation: Evaluation,
+}
+
+/// A training's settings, and its record's own figures.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Facts {
+    /// The settings.
+    pub settings: TrainConfig,
+    /// True if recordings are held out, not speakers.
+    pub few_speakers: bool,
+    /// The network.
+    pub network: KeywordCnnConfig,
+    /// Multiply-adds of the network for a clip.
+    pub multiply_adds: u64,
+    /// Number of its weights.
+    pub weights: usize,
+    /// The record's temperature.
+    pub temperature: f32,
+    /// The record's threshold.
+    pub threshold: f32,
+    /// The training, as the record describes it.
+    pub training: Training,
 }
 
 /// Says what words were taught, how, and what the network knew of them; nothing without figures.
@@ -78,11 +99,6 @@ impl Report {
         write(&dir.join("report.html"), &self.to_html())
     }
 
-    /// Returns true if the figures are of recordings held out, not of speakers.
-    fn has_few_speakers(&self) -> bool {
-        self.training["few_speakers"] == true
-    }
-
     /// Renders one page that needs no other file, and no script.
     pub fn to_html(&self) -> String {
         page::render(self).into_string() + "\n"
@@ -96,8 +112,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 pub(crate) mod tests {
     use sc_data::LogMelConfig;
-    use sc_model::{KeywordCnnConfig, Training};
-    use serde_json::json;
+    use sc_data::augment::Span;
+    use serde_json::Value;
 
     use super::*;
     use crate::evaluation::tests::{answer, labels};
@@ -120,7 +136,7 @@ pub(crate) mod tests {
 
     pub fn header() -> Header {
         let network = KeywordCnnConfig::new(101, 40, labels().names().len());
-        let training = Training { seed: 7, ..Training::default() };
+        let training = Training { seed: 7, data_digest: "ab&cd".into(), ..Training::default() };
         Header { training, ..Header::untrained(labels(), LogMelConfig::default(), network) }
     }
 
@@ -134,6 +150,20 @@ pub(crate) mod tests {
         }
     }
 
+    fn facts() -> Facts {
+        let Header { network, temperature, threshold, training, .. } = header();
+        Facts {
+            settings: TrainConfig::default(),
+            few_speakers: false,
+            multiply_adds: network.multiply_adds(),
+            weights: 1000,
+            network,
+            temperature,
+            threshold,
+            training,
+        }
+    }
+
     pub fn report() -> Report {
         let mut answers = vec![answer("yes", "yes", 0.9), answer("no", "yes", 0.7)];
         answers[1].path = "no/<script>.wav".into();
@@ -142,7 +172,7 @@ pub(crate) mod tests {
             conditions: ConditionTable::default(),
             streams: None,
             few_shot: Vec::new(),
-            training: json!({ "seed": 7, "data": { "clips": 2, "digest": "ab&cd" } }),
+            training: facts(),
             epochs: vec![epoch(1, 0.6), epoch(2, 0.8), epoch(3, 0.8)],
             evaluation: Evaluation::new(&labels(), &answers),
         }
@@ -160,7 +190,7 @@ pub(crate) mod tests {
             falsely_accepted: 5,
             refused: 0,
         };
-        vec![FewShot::new(5, 1, vec![trials("bed"), trials("cat")], Vec::new())]
+        vec![FewShot::new(5, 1, vec![trials("bed"), trials("cat")])]
     }
 
     /// A stream of ten minutes with eight keywords, of which six are found.
@@ -185,7 +215,7 @@ pub(crate) mod tests {
         report().write(dir.path(), &header()).unwrap();
         let json: Value =
             serde_json::from_slice(&std::fs::read(dir.path().join("report.json")).unwrap()).unwrap();
-        assert_eq!(json["training"]["seed"], 7);
+        assert_eq!(json["training"]["training"]["seed"], 7);
         assert_eq!(json["evaluation"]["correct"], 1);
         assert!(
             std::fs::read_to_string(dir.path().join("report.html")).unwrap().starts_with("<!DOCTYPE html>")
@@ -201,7 +231,8 @@ pub(crate) mod tests {
     #[test]
     fn the_page_says_when_where_and_on_which_clips() {
         let mut report = report();
-        report.training["training"]["whole_validation"] = json!({ "accuracy": 0.75, "clips": 4.0 });
+        report.training.training.whole_validation =
+            [("accuracy", 0.75), ("clips", 4.0)].map(|(k, v)| (k.into(), v)).into();
         let html = report.to_html();
         for part in [
             "ended on 2026-11-27 with sc-train 0.1.0 on 2 cores of Xeon &lt;E5&gt;, linux.",
@@ -213,17 +244,20 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_recipe_has_a_section_of_its_own() {
-        assert!(!report().to_html().contains("<h2>Recipe</h2>"));
+    fn the_recipe_has_a_section_of_its_own_and_stands_nowhere_else() {
         let mut report = report();
-        report.training["settings"]["recipe"] = json!({ "noise_share": 0.8, "crop": [0.1_f32, 1.0, 2] });
+        let Facts { settings, training, .. } = &mut report.training;
+        settings.recipe.unknown.crop = Span::new(0.1, 1.0);
+        training.recipe = Some(as_written(&settings.recipe));
         let html = report.to_html();
-        assert!(
-            html.contains("<h2>Recipe</h2>") && html.contains("<th>noise share</th><td>0.8</td>"),
-            "{html}"
-        );
-        assert!(html.contains("<th>crop</th><td>[0.1, 1, 2]</td>"), "{html}");
-        assert_eq!(html.matches("noise share").count(), 1);
+        for part in [
+            "<h2>Recipe</h2>",
+            "<th>unknown share</th><td>0.22</td>",
+            "<th>unknown, crop</th><td>[0.1, 1]</td>",
+        ] {
+            assert!(html.contains(part), "no {part:?} in\n{html}");
+        }
+        assert_eq!(html.matches("unknown share").count(), 1);
     }
 
     #[test]
@@ -274,16 +308,7 @@ pub(crate) mod tests {
     #[test]
     fn a_run_without_epochs_or_clips_has_a_page() {
         let evaluation = Evaluation::new(&labels(), &[]);
-        let html = Report {
-            provenance: provenance(),
-            conditions: ConditionTable::default(),
-            streams: None,
-            few_shot: Vec::new(),
-            training: Value::Null,
-            epochs: Vec::new(),
-            evaluation,
-        }
-        .to_html();
+        let html = Report { epochs: Vec::new(), evaluation, ..report() }.to_html();
         assert!(html.ends_with("</html>\n"));
         assert!(!html.contains("NaN") && !html.contains("inf"));
     }

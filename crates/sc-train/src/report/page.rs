@@ -1,11 +1,13 @@
 //! The page: its sections, top to bottom.
 
+use std::collections::BTreeMap;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::chart::{self, Series};
-use super::number::{as_typed, percent, percent_of};
-use super::{FEW_SPEAKERS, Provenance, Report, few_shot_note, matrix, streams_note};
+use super::number::{as_typed, as_written, found, latency, percent, percent_of};
+use super::{FEW_SPEAKERS, Facts, Provenance, Report, few_shot_note, matrix, streams_note};
 use crate::evaluation::with_interval;
 use crate::{
     Acceptance, ConditionTable, ConfusedPair, EpochMetrics, EpochParts, Evaluation, FewShot, LabelFigures,
@@ -74,11 +76,11 @@ fn header(report: &Report) -> Markup {
                     None => { "made of other records without training." }
                 }
                 " The figures are of the held-out half: none of its "
-                @if report.has_few_speakers() { "recordings" } @else { "speakers" }
+                @if report.training.few_speakers { "recordings" } @else { "speakers" }
                 " took part in the choice of epoch, temperature and threshold. Who chooses one of several records by these \
                  figures uses that half too. "
-                @if report.has_few_speakers() { (FEW_SPEAKERS) " " }
-                (whole_split(&report.training))
+                @if report.training.few_speakers { (FEW_SPEAKERS) " " }
+                (whole_split(&report.training.training.whole_validation))
             }
             p class="made" {
                 "Training ended on " (date) " with sc-train " (version) " on " (cores) " cores of " (processor) ", " (system) "."
@@ -88,11 +90,10 @@ fn header(report: &Report) -> Markup {
 }
 
 /// The accuracy of both halves together, if the record has it.
-fn whole_split(training: &Value) -> Markup {
-    let whole = &training["training"]["whole_validation"];
+fn whole_split(figures: &BTreeMap<String, f64>) -> Markup {
     html! {
-        @if let (Some(accuracy), Some(clips)) = (whole["accuracy"].as_f64(), whole["clips"].as_f64()) {
-            "On the whole split, accuracy is " (percent(accuracy, 2)) " of " (clips) " clips."
+        @if let (Some(accuracy), Some(clips)) = (figures.get("accuracy"), figures.get("clips")) {
+            "On the whole split, accuracy is " (percent(*accuracy, 2)) " of " (clips) " clips."
         }
     }
 }
@@ -225,10 +226,10 @@ fn streams(table_of: Option<&StreamTable>) -> Markup {
                 th { (name) }
                 td { (format!("{:.0}", seconds / 60.0)) }
                 td { (figures.keywords) }
-                td { (figures.found_text()) }
+                td { (found(figures)) }
                 td { (figures.taken_for_another) }
                 td { (format!("{:.1}", figures.false_alarms_an_hour)) }
-                td { (figures.latency_text()) }
+                td { (latency(figures)) }
             }
         }
     };
@@ -293,15 +294,14 @@ fn none() -> Markup {
     html! { p class="empty" { "None." } }
 }
 
-/// The shares of the time that each part of training took; empty if no epoch says.
+/// The shares of the time that each part of training took; empty without epochs.
 fn time_by_part(epochs: &[EpochMetrics]) -> Markup {
-    let timed: Vec<_> = epochs.iter().filter(|epoch| epoch.parts != EpochParts::default()).collect();
-    if timed.is_empty() {
+    if epochs.is_empty() {
         return html! {};
     }
-    let seconds: f64 = timed.iter().map(|epoch| epoch.seconds).sum();
+    let seconds: f64 = epochs.iter().map(|epoch| epoch.seconds).sum();
     let parts = EpochParts::default().named().into_iter().enumerate().map(|(i, (name, _))| {
-        let part: f64 = timed.iter().map(|epoch| epoch.parts.named()[i].1).sum();
+        let part: f64 = epochs.iter().map(|epoch| epoch.parts.named()[i].1).sum();
         (name, part / seconds.max(f64::MIN_POSITIVE))
     });
     let rows = html! {
@@ -330,17 +330,13 @@ fn table(class: &str, head: &[&str], rows: &Markup) -> Markup {
     }
 }
 
-/// Every setting; those of the recipe, if there is one, in a section of their own.
-fn settings(training: &Value) -> Markup {
-    let mut training = training.clone();
-    let recipe = training
-        .get_mut("settings")
-        .and_then(Value::as_object_mut)
-        .and_then(|settings: &mut Map<String, Value>| settings.remove("recipe"));
+/// Every setting; those of the recipe in a section of their own.
+fn settings(training: &Facts) -> Markup {
+    let mut training = as_written(training);
+    let recipe = training["settings"]["recipe"].take();
+    training["training"]["recipe"].take(); // the same
     html! {
-        @if let Some(recipe) = recipe {
-            (section("Recipe", "What training does to a sound, and how often.", &facts(&recipe)))
-        }
+        (section("Recipe", "What training does to a sound, and how often.", &facts(&recipe)))
         (section("How it was trained", "", &facts(&training)))
     }
 }

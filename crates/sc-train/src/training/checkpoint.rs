@@ -44,8 +44,7 @@ pub struct State {
     pub data_digest: String,
     /// One entry an epoch done.
     pub epochs: Vec<EpochMetrics>,
-    /// SHA-256 of each other file of the checkpoint, by its name. Checkpoints of older programs have none.
-    #[serde(default)]
+    /// SHA-256 of each other file of the checkpoint, by its name.
     pub digests: BTreeMap<String, String>,
 }
 
@@ -127,7 +126,7 @@ impl State {
     fn read_file(&self, dir: &Path, name: &'static str) -> Result<Vec<u8>> {
         let bytes = fs::read(dir.join(name)).context(name)?;
         let expected = self.digests.get(name);
-        let is_whole = expected.is_none_or(|digest| *digest == Sha256Digest::of(&bytes).to_string());
+        let is_whole = expected.is_some_and(|digest| *digest == Sha256Digest::of(&bytes).to_string());
         ensure!(is_whole, "{name} is not what was written");
         Ok(bytes)
     }

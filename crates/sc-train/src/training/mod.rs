@@ -58,20 +58,25 @@ pub fn train(config: &TrainConfig, job: &Job) -> Result<Evaluation> {
     check_teachers(config, job)?;
     let init = job.init.map(|record| first_weights(config, record)).transpose()?;
     let _lock = run::claim(job.out, job.resume)?;
-    let &Job { dataset, cache, out, .. } = job;
-    let sampler = Sampler::new(dataset, cache, config, job.teachers);
+    let config = &planned(config, job, init.as_ref())?;
+    let &Job { dataset, cache, out, teachers, resume, .. } = job;
+    let sampler = Sampler::new(dataset, cache, config, teachers);
     let run = Run { config, dataset, cache, sampler: &sampler, out };
-    run.check()?;
-
-    let planned = plan::fit(run, job, init.as_ref())?;
-    let sampler = sampler.with_config(&planned);
-    let (config, run) = (&planned, Run { config: &planned, sampler: &sampler, ..run });
-    let checkpoint = if job.resume { Checkpoint::load(job.out, config, &run.data_digest())? } else { None };
+    let checkpoint = if resume { Checkpoint::load(out, config, &run.data_digest())? } else { None };
     let mut trainer = Trainer::new(run, init.as_ref(), checkpoint)?;
     while !trainer.is_done() {
         trainer.epoch()?;
     }
     trainer.finish()
+}
+
+/// Checks the data, and returns the settings with the epochs that fit into the job's time.
+fn planned(config: &TrainConfig, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
+    let &Job { dataset, cache, out, teachers, .. } = job;
+    let sampler = Sampler::new(dataset, cache, config, teachers);
+    let run = Run { config, dataset, cache, sampler: &sampler, out };
+    run.check()?;
+    plan::fit(run, job, init)
 }
 
 /// Refuses teachers that tell other labels apart than this training, or have another front end, and a recipe that needs

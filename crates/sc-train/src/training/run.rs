@@ -83,7 +83,7 @@ impl Run<'_> {
     /// Training clips that are not the published archive's.
     pub fn n_added(&self) -> usize {
         let labels = &self.config.labels;
-        let indices = self.dataset.clips_in(Split::Train).filter(|clip| self.cache.is_readable(*clip));
+        let indices = self.dataset.readable_in(Split::Train, self.cache);
         let clips = indices.map(|clip| &self.dataset.clips()[clip]);
         clips.filter(|clip| !clip.is_published() && labels.index_of_word(&clip.word).is_some()).count()
     }

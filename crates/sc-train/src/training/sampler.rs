@@ -31,7 +31,6 @@ pub struct Batch {
 }
 
 /// Draws training examples.
-#[derive(Clone)]
 pub struct Sampler<'a> {
     config: &'a TrainConfig,
     labels: Labels,
@@ -60,7 +59,7 @@ impl<'a> Sampler<'a> {
         let labels = config.labels.clone();
         let keeps_clean = !teachers.is_empty() && config.recipe.teachers_hear == TeachersHear::Clean;
         let has_label = |clip: &usize| labels.index_of_word(&dataset.clips()[*clip].word).is_some();
-        let clips = dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip));
+        let clips = dataset.readable_in(Split::Train, cache);
         Self {
             config,
             log_mel: config.log_mel.init(),
@@ -69,14 +68,6 @@ impl<'a> Sampler<'a> {
             sounds: SoundMaker::new(dataset, &labels, cache, &config.recipe, keeps_clean),
             labels,
         }
-    }
-
-    /// The same with other epochs.
-    pub fn with_config<'b>(&self, config: &'b TrainConfig) -> Sampler<'b>
-    where
-        'a: 'b,
-    {
-        Sampler { config, ..self.clone() }
     }
 
     /// True if there is a clip of a keyword.
@@ -263,19 +254,19 @@ impl<'a> Sampler<'a> {
 
 #[cfg(test)]
 mod tests {
-    use sc_model::{Backend, Header, KeywordCnnConfig, Record, Weights};
+    use sc_model::{Header, KeywordCnnConfig, Record, Weights};
 
     use super::*;
 
     /// Calls `check` with a sampler over a small data set.
-    fn with_sampler(check: impl Fn(&Sampler)) {
+    fn with_sampler(check: impl FnOnce(Sampler)) {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("data");
         sc_test::dataset::write(&root);
         let dataset = SpeechCommands::open(&root).unwrap();
         let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
         let config = TrainConfig { batch_size: 16, ..TrainConfig::default() };
-        check(&Sampler::new(&dataset, &cache, &config, &[]));
+        check(Sampler::new(&dataset, &cache, &config, &[]));
     }
 
     #[test]
@@ -296,29 +287,31 @@ mod tests {
     fn a_target_is_the_label_and_the_teachers_mean_answer_in_their_shares() {
         with_sampler(|sampler| {
             let log_mel = LogMelConfig::default();
-            let teachers = [1, 2].map(|seed| {
-                let record = untaught(&log_mel, sampler.labels.clone(), seed);
-                Classifier::untested(&record, Backend::Native)
-            });
+            let teachers =
+                [1, 2].map(|seed| Classifier::untested(&untaught(&log_mel, sampler.labels.clone(), seed)));
             let features = vec![-3.0; log_mel.n_frames() * log_mel.n_mels];
             let [first, second] = teachers.each_ref().map(|one| softmax(&one.logits_of(&features), 1.0));
             let heard: Vec<f32> = first.iter().zip(&second).map(|(a, b)| f32::midpoint(*a, *b)).collect();
             assert!(first.iter().zip(&heard).any(|(a, b)| (a - b).abs() > 1e-3), "{first:?} {second:?}");
-            let taught_by = |teachers| Sampler { teachers, ..sampler.clone() };
-            let (mut alone, mut taught) = ([0.0; 12], [0.0; 12]);
+            let targets = |sampler: &Sampler| -> [[f32; 12]; 12] {
+                let mut targets = [[0.0; 12]; 12];
+                for (label, target) in targets.iter_mut().enumerate() {
+                    sampler.target(label, &features, target);
+                }
+                targets
+            };
+            let alone = targets(&sampler);
+            let taught = targets(&Sampler { teachers: &teachers, ..sampler });
             let named = (0..12).max_by(|a, b| heard[*a].total_cmp(&heard[*b])).unwrap();
-            sampler.target(named, &features, &mut alone);
-            taught_by(&teachers).target(named, &features, &mut taught);
+            let (of_label, of_both) = (alone[named], taught[named]);
             for label in 0..12 {
                 let smoothed = if label == named { 0.9 + 0.1 / 12.0 } else { 0.1 / 12.0 };
-                assert!((alone[label] - smoothed).abs() < 1e-6, "{alone:?}");
+                assert!((of_label[label] - smoothed).abs() < 1e-6, "{of_label:?}");
                 let expected = 0.2 * smoothed + 0.8 * heard[label];
-                assert!((taught[label] - expected).abs() < 1e-6, "{taught:?}");
+                assert!((of_both[label] - expected).abs() < 1e-6, "{of_both:?}");
             }
             for label in (0..12).filter(|label| *label != named) {
-                sampler.target(label, &features, &mut alone);
-                taught_by(&teachers).target(label, &features, &mut taught);
-                let differs = alone.iter().zip(&taught).any(|(a, b)| (a - b).abs() > 1e-6);
+                let differs = alone[label].iter().zip(&taught[label]).any(|(a, b)| (a - b).abs() > 1e-6);
                 assert!(!differs, "teachers that name another label are not believed: {taught:?}");
             }
         });

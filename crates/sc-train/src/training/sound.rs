@@ -32,7 +32,6 @@ pub struct Sound {
 pub type Made<T = Sound> = Result<T, DatasetError>;
 
 /// Makes the sounds of a training from the clips and noises of its split.
-#[derive(Clone)]
 pub struct SoundMaker<'a> {
     recipe: &'a Recipe,
     cache: &'a SampleCache,
@@ -46,7 +45,7 @@ pub struct SoundMaker<'a> {
     keeps_clean: bool,
     /// The parts of noise files that training may hear: file, first offset, last offset.
     noises: Vec<(usize, usize, usize)>,
-    rooms: std::sync::Arc<[Room]>,
+    rooms: Vec<Room>,
 }
 
 impl<'a> SoundMaker<'a> {
@@ -60,7 +59,7 @@ impl<'a> SoundMaker<'a> {
     ) -> Self {
         let mut clips = vec![Vec::new(); labels.names().len()];
         let mut other_words: Vec<(&str, Vec<usize>)> = Vec::new();
-        for clip in dataset.clips_in(Split::Train).filter(|clip| cache.is_readable(*clip)) {
+        for clip in dataset.readable_in(Split::Train, cache) {
             let word = dataset.clips()[clip].word.as_str();
             match labels.index_of_keyword(word) {
                 Some(label) => clips[label].push(clip),
@@ -74,7 +73,7 @@ impl<'a> SoundMaker<'a> {
             let range = Split::Train.noise_range(cache.noise_len(file));
             (range.len() > N_SAMPLES).then(|| (file, range.start, range.end - N_SAMPLES))
         });
-        let (words, n_words) = words(dataset);
+        let (words, n_words) = words(dataset, cache);
         Self {
             recipe,
             cache,
@@ -319,9 +318,9 @@ impl<'a> SoundMaker<'a> {
 }
 
 /// The index of each clip's word among those that enough clips of the training split say, and how many those are.
-fn words(dataset: &SpeechCommands) -> (Vec<Option<usize>>, usize) {
+fn words(dataset: &SpeechCommands, cache: &SampleCache) -> (Vec<Option<usize>>, usize) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for clip in dataset.clips_in(Split::Train) {
+    for clip in dataset.readable_in(Split::Train, cache) {
         if let Some(word) = dataset.clips()[clip].said() {
             *counts.entry(word).or_default() += 1;
         }
@@ -333,7 +332,7 @@ fn words(dataset: &SpeechCommands) -> (Vec<Option<usize>>, usize) {
 }
 
 /// The rooms of a training: none if no word is heard in one.
-fn rooms(recipe: &Recipe) -> std::sync::Arc<[Room]> {
+fn rooms(recipe: &Recipe) -> Vec<Room> {
     let recipe = &recipe.speech.room;
     let n = if f64::from(recipe.probability) > 0.0 { recipe.rooms } else { 0 };
     let mut rng = ChaCha8Rng::seed_from_u64(ROOMS_SEED);
@@ -347,6 +346,7 @@ fn rooms(recipe: &Recipe) -> std::sync::Arc<[Room]> {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::fs;
     use std::num::NonZeroU32;
 
     use sc_data::Task;
@@ -358,9 +358,27 @@ mod tests {
     fn data() -> (TempDir, SpeechCommands, SampleCache) {
         let dir = tempfile::tempdir().unwrap();
         sc_test::dataset::write(&dir.path().join("data"));
+        let (dataset, cache) = read(&dir);
+        (dir, dataset, cache)
+    }
+
+    fn read(dir: &TempDir) -> (SpeechCommands, SampleCache) {
         let dataset = SpeechCommands::open(dir.path().join("data")).unwrap();
         let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
-        (dir, dataset, cache)
+        (dataset, cache)
+    }
+
+    #[test]
+    fn clips_that_cannot_be_read_say_no_word_that_could_be_told_apart() {
+        let (dir, dataset, cache) = data();
+        let (_, n_words) = words(&dataset, &cache);
+        let folder = dir.path().join("data/lamp");
+        fs::create_dir(&folder).unwrap();
+        for take in 0..MIN_CLIPS {
+            fs::write(folder.join(format!("ann_nohash_{take}.wav")), "no sound").unwrap();
+        }
+        let (dataset, cache) = read(&dir);
+        assert_eq!(words(&dataset, &cache).1, n_words);
     }
 
     #[test]

@@ -12,7 +12,6 @@ use sc_data::Half;
 use sc_model::{
     Backend, Classifier, Header, KeywordCnn, KeywordCnnConfig, Training, Weights, self_test_waveform,
 };
-use serde_json::{Value, json};
 
 use super::checkpoint::{Checkpoint, State};
 use super::fit;
@@ -21,6 +20,7 @@ use super::sampler::Batch;
 use super::schedule::learning_rate;
 use crate::aside::write_aside;
 use crate::progress::note;
+use crate::report::{Facts, as_written};
 use crate::{EpochMetrics, EpochParts, Evaluation, Provenance, Report, progress, word_space};
 
 /// Batches made ahead of the step that needs them.
@@ -133,8 +133,7 @@ impl<'a> Trainer<'a> {
 
     /// Evaluates the average on the development half.
     pub(super) fn validate(&self) -> Result<Evaluation> {
-        let classifier =
-            Classifier::untested(&self.run.record(&self.average, &self.network), Backend::Native);
+        let classifier = Classifier::untested(&self.run.record(&self.average, &self.network));
         let answers = self.run.validate(&classifier, Some(Half::Development))?;
         Ok(Evaluation::new(&self.run.config.labels, &answers))
     }
@@ -247,7 +246,7 @@ impl<'a> Trainer<'a> {
     pub fn finish(self) -> Result<Evaluation> {
         let labels = &self.run.config.labels;
         let mut record = self.run.record(&self.kept, &self.network);
-        let neutral = Classifier::untested(&record, Backend::Native);
+        let neutral = Classifier::untested(&record);
         record.header.self_test = neutral.logits(&self_test_waveform());
         record.header.temperature = fit::temperature(&self.run.validate(&neutral, Some(Half::Development))?);
         let calibrated = Classifier::new(&record, Backend::Native)?;
@@ -285,24 +284,24 @@ impl<'a> Trainer<'a> {
             seed: self.run.config.seed,
             epochs: self.epochs.len(),
             kept_epoch: EpochMetrics::kept(&self.epochs).map_or(0, |kept| kept.epoch),
-            recipe: Some(self.run.config.recipe.to_json()),
+            recipe: Some(as_written(&self.run.config.recipe)),
             validation: held_out.summary(),
             whole_validation: whole.summary(),
         }
     }
 
     /// Describes the training for the report.
-    fn facts(&self, header: &Header) -> Value {
-        json!({
-            "settings": self.run.config,
-            "few_speakers": self.run.dataset.has_few_speakers(),
-            "network": self.network,
-            "multiply_adds": self.network.multiply_adds(),
-            "weights": self.kept.without_word_head().n_values(),
-            "temperature": header.temperature,
-            "threshold": header.threshold,
-            "training": header.training,
-        })
+    fn facts(&self, header: &Header) -> Facts {
+        Facts {
+            settings: self.run.config.clone(),
+            few_speakers: self.run.dataset.has_few_speakers(),
+            network: self.network.clone(),
+            multiply_adds: self.network.multiply_adds(),
+            weights: self.kept.without_word_head().n_values(),
+            temperature: header.temperature,
+            threshold: header.threshold,
+            training: header.training.clone(),
+        }
     }
 }
 

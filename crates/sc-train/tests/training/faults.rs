@@ -160,6 +160,11 @@ fn a_damaged_checkpoint_is_named_with_the_way_out() {
         }
         fs::write(&file, whole).unwrap();
     }
+    let state = checkpoint.join("state.json");
+    let whole = fs::read_to_string(&state).unwrap();
+    fs::write(&state, whole.replace("\"kept.safetensors\"", "\"another.safetensors\"")).unwrap();
+    assert_refused(run(), &[way_out, "kept.safetensors is not what was written"]);
+    fs::write(&state, whole).unwrap();
     fs::remove_file(checkpoint.join("kept.safetensors")).unwrap();
     assert_refused(run(), &[way_out, "kept.safetensors"]);
     fs::remove_dir_all(&checkpoint).unwrap();

@@ -1,33 +1,12 @@
 //! Choices are made on one half of the validation split, and figures are of the other.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use sc_data::{Half, SampleCache, Source, SpeechCommands, Split, Task};
+use sc_data::{Half, SpeechCommands, Split};
 use sc_model::{Record, Training};
 use sc_test::{dataset, wav};
 
 use crate::resume::{succeed, train};
-
-#[test]
-fn no_speaker_is_in_both_halves_and_none_is_empty() {
-    let dir = tempfile::tempdir().unwrap();
-    dataset::write(dir.path());
-    let dataset = SpeechCommands::open(dir.path()).unwrap();
-    let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
-    let examples = dataset.examples(Split::Validation, &Task::Commands.labels(), &cache, 0);
-
-    let mut halves = BTreeMap::new();
-    for example in examples {
-        let Source::Clip(clip) = example.source else { continue };
-        let speaker = &dataset.clips()[clip].speaker;
-        let first = *halves.entry(speaker).or_insert(example.half);
-        assert_eq!(first, example.half, "{speaker} is in both");
-    }
-    for half in Half::ALL {
-        assert!(halves.values().any(|of_speaker| *of_speaker == Some(half)), "{halves:?}");
-    }
-}
 
 /// Replaces the held-out validation clips by others of the same length.
 fn spoil_held_out_clips(data: &Path) {

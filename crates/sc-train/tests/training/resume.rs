@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use sc_model::Record;
 use sc_test::dataset;
 
-const THREE_EPOCHS: &[&str] = &["--epochs", "3"];
+/// A learning rate that state.json gives back only if it is read to the last digit.
+const THREE_EPOCHS: &[&str] = &["--epochs", "3", "--learning-rate", "0.0019257004232823137"];
 
 /// `sc-train train` with a small batch.
 pub fn train(data: &Path, out: &Path, more: &[&str]) -> Command {
@@ -47,7 +48,7 @@ fn a_killed_run_resumes_to_the_same_record_bit_for_bit() {
 
     kill_when_there(train(&data, &killed, THREE_EPOCHS), &killed.join("checkpoint-0001"));
     assert!(!killed.join("model.safetensors").exists(), "killed too late to prove anything");
-    succeed(train(&data, &killed, &["--epochs", "3", "--resume"]));
+    succeed(train(&data, &killed, &[THREE_EPOCHS, &["--resume"]].concat()));
 
     let read = |run: &Path, file: &str| fs::read(run.join(file)).unwrap();
     assert!(
