@@ -83,7 +83,8 @@ struct Current {
 
 impl Current {
     fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
-        Ok(Self { classifier: Arc::new(Classifier::new(record, backend)?), digest: digest(record)? })
+        let digest = digest(record)?; // first: its bytes are gone again before the engine takes memory
+        Ok(Self { classifier: Arc::new(Classifier::new(record, backend)?), digest })
     }
 }
 
