@@ -16,6 +16,9 @@ use crate::{
     shares::{Share, Shares},
 };
 
+/// A new connection that is refused costs so many times as much as a refusal on an open one.
+const COST: u32 = 2;
+
 /// The connections that are open, shared out between the clients' addresses.
 pub struct Connections(Arc<Shares>);
 
@@ -50,7 +53,7 @@ impl Connections {
             return;
         }
         tokio::select! {
-            () = sleep(self.0.turn()) => {}
+            () = sleep(COST * self.0.turn()) => {}
             () = begins_with_get(io) => {}
             () = lifecycle.closed() => {}
         }
