@@ -36,6 +36,10 @@ use train::TrainArgs;
 /// Trains, evaluates and tries a keyword recogniser.
 #[derive(Debug, Parser)]
 #[command(name = "sc-train", version, about)]
+#[cfg_attr(
+    not(feature = "flex"),
+    command(after_help = "This build has no command `train`: build it with --features flex.")
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
