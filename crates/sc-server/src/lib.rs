@@ -1,9 +1,10 @@
 //! The recogniser as a service: audio in, keywords out, over HTTP.
 //!
 //! `http` serves the ports, where `connections` lets new ones in. A request goes through `observe`, which names, logs and
-//! counts it, to its `route`, which asks for a key if `access` says so. A handler in `routes` reads the body with `upload`, within [`Capacity`], once `admission` has
-//! taken one of the `places` for it, and calls the `recogniser`, which decodes and classifies on the `pool` and counts the answer in the `metrics`. In `error`
-//! alone a failure becomes a status.
+//! counts it, to its `route`, which asks for a key if `access` says so. A handler in `routes` reads the body with
+//! `upload`, within [`Capacity`], once `admission` has taken one of the `places` for it, and calls the `recogniser`,
+//! which decodes and classifies on the `pool` and counts the answer in the `metrics`. In `error` alone a failure becomes
+//! a status.
 //!
 //! ```no_run
 //! use std::net::TcpListener;
