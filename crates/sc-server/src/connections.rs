@@ -53,7 +53,7 @@ impl Connections {
             return;
         }
         tokio::select! {
-            () = sleep(COST * self.0.turn()) => {}
+            () = sleep(self.0.turn(COST)) => {}
             () = begins_with_get(io) => {}
             () = lifecycle.closed() => {}
         }

@@ -53,11 +53,12 @@ impl Shares {
     }
 
     /// Gives a client that found no unit its turn, which is the time until it may come again. Thousands that came again after
-    /// the same second would find none again, and that would take the time of those that are answered.
-    pub fn turn(&self) -> Duration {
+    /// the same second would find none again, and that would take the time of those that are answered. `cost` is what it costs
+    /// then, in refusals.
+    pub fn turn(&self, cost: u32) -> Duration {
         let (mut held, now) = (self.held(), Instant::now());
-        let turn = held.last_turn.map_or(now, |last| last.max(now)) + TURN;
-        let turn = turn.min(now + LONGEST_WAIT);
+        let turn = held.last_turn.map_or(now, |last| last.max(now)) + TURN * cost;
+        let turn = turn.min(now + LONGEST_WAIT * cost);
         held.last_turn = Some(turn);
         turn - now
     }
@@ -81,7 +82,7 @@ impl Share {
         if self.try_grow(n) {
             return Ok(());
         }
-        Err(ApiError::Busy { wait_s: self.of.turn().as_secs_f32().ceil() as u64 })
+        Err(ApiError::Busy { wait_s: self.of.turn(1).as_secs_f32().ceil() as u64 })
     }
 
     /// Grows by `n` units, or returns false if it cannot.
