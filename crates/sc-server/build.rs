@@ -89,7 +89,7 @@ impl Files {
         Ok(())
     }
 
-    /// Returns their list as JSON, with a version that differs if one of them does.
+    /// Returns the list of what browsers keep as JSON, with a version that differs if one of them does.
     fn list(&mut self) -> String {
         self.paths.sort();
         format!("{{\"version\":\"{:016x}\",\"files\":{:?}}}", self.version.finish(), self.paths)

@@ -33,9 +33,6 @@ const QUIET: [&str; 6] = [
 /// Names a request in the client's log and in this server's.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The folder whose files are words.
-const WORDS_FOLDER: &str = "words";
-
 /// Longest id that is taken, in bytes: longer than any program makes.
 const MAX_ID: usize = 128;
 
@@ -81,7 +78,7 @@ pub async fn observe(
 /// behind a prefix that a proxy should have removed, or with an escaped letter.
 fn without_words<'a>(path: &'a str, route: &'a str) -> &'a str {
     let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
-    let is_of_words = |folder: &str| folder.eq_ignore_ascii_case(WORDS_FOLDER);
+    let is_of_words = |folder: &str| folder.eq_ignore_ascii_case(paths::WORDS.trim_start_matches('/'));
     if path.contains('%') || folders.split('/').any(is_of_words) { route } else { path }
 }
 

@@ -11,7 +11,6 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::yield_now,
 };
-
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -31,7 +30,7 @@ pub struct Pool {
     running: Arc<()>,
     /// One place for each live stream.
     streams: Places,
-    /// One byte for each of the bodies of requests.
+    /// One unit for each byte of the bodies of requests.
     memory: Arc<Shares>,
     deadline: Duration,
     /// Takes the time that each job waited for its worker.
