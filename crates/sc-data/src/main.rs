@@ -14,7 +14,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// Fetch Google Speech Commands and count what is in it.
+/// Fetches Google Speech Commands, and counts what is in a data set.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
@@ -26,7 +26,7 @@ struct Cli {
 enum Command {
     /// Download the archive, check its digest and unpack it; run it again to continue after a break.
     Fetch(cli::fetch::Args),
-    /// Count a dataset's clips and speakers, and name the files that cannot be read.
+    /// Count a data set's clips and speakers, and name the files that cannot be read.
     Stats(cli::stats::Args),
 }
 

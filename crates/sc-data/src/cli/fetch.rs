@@ -14,7 +14,7 @@ use super::progress::Progress;
 #[derive(clap::Args)]
 pub struct Args {
     /// Folder to unpack into; unfinished work lies beside it, in DIR.fetch.
-    #[arg(long, value_name = "DIR", default_value = "data/speech_commands")]
+    #[arg(long, value_name = "DIR", default_value = "data/speech_commands_v0.02")]
     dest: PathBuf,
     /// URL of the archive; several are tried in turn.
     #[arg(long, value_name = "URL", default_value = SPEECH_COMMANDS_URL)]

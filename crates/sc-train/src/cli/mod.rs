@@ -33,12 +33,12 @@ use teach::TeachArgs;
 #[cfg(feature = "flex")]
 use train::TrainArgs;
 
-/// Trains, evaluates and tries a keyword recogniser.
+/// Names words in recordings, teaches new words, and trains, evaluates and exports models.
 #[derive(Debug, Parser)]
 #[command(name = "sc-train", version, about)]
 #[cfg_attr(
     not(feature = "flex"),
-    command(after_help = "This build has no command `train`: build it with --features flex.")
+    command(after_help = "This build has no command `train`: cargo install --path crates/sc-train")
 )]
 pub struct Cli {
     #[command(subcommand)]

@@ -58,8 +58,8 @@ const CONFIDENCE_NOTE: &str = "Of the answers given with a confidence of 80 %, 8
     keywords and spares false alarms; the large dot is the model's own.";
 const CONDITIONS_NOTE: &str = "The clips of the held-out half, each under every condition. The bar is the share of the keywords \
     that are heard, before the threshold.";
-const SUSPECTS_NOTE: &str = "Where the model contradicts the label with the most conviction. Listen to these: some of the labels \
-    are wrong.";
+const SUSPECTS_NOTE: &str = "Wrong answers, first those in which the label itself got the least probability. Listen to these: some \
+    of the labels are wrong.";
 
 fn header(report: &Report) -> Markup {
     let Provenance { date, version, cores, processor, system } = &report.provenance;
