@@ -17,8 +17,8 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Aside, DatasetError, Error, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Waveform, dataset::is_noise,
-    decode_file, printable, with_causes,
+    Aside, DatasetError, Error, Limits, N_SAMPLES, Sha256Digest, SpeechCommands, Split, Waveform,
+    dataset::is_noise, decode_file, printable, with_causes,
 };
 
 /// The first bytes of the file. The version at their end changes with anything that changes the samples.
@@ -175,6 +175,17 @@ impl SampleCache {
     pub fn noise_len(&self, file: usize) -> usize {
         let range = self.range(self.n_clips + file);
         (range.end - range.start) as usize
+    }
+
+    /// Warns of noise files that training hears nothing of. Those that could not be decoded are named already.
+    pub fn warn_of_short_noise(&self) {
+        let is_short = |len: &usize| *len > 0 && Split::Train.noise_starts(*len).is_empty();
+        let n_short = (0..self.n_noise()).map(|file| self.noise_len(file)).filter(is_short).count();
+        if n_short > 0 {
+            tracing::warn!(
+                "training hears nothing of {n_short} noise files, which are too short: expected 1.25 s or more"
+            );
+        }
     }
 
     /// Reads one second of audio: a clip, padded, or a piece of noise times its gain.

@@ -43,10 +43,14 @@ impl Clip {
         self.speaker.splitn(3, '-').nth(2).filter(|word| !word.is_empty())
     }
 
-    /// Returns true if the clip is named as in the published archive: its speaker is eight hexadecimal
-    /// digits. Any other clip was added to it.
+    /// Returns true if the file is named as in the published archive, `<eight hexadecimal digits>_nohash_<number>.wav`.
+    /// Any other clip was added to it.
     pub fn is_published(&self) -> bool {
-        self.speaker.len() == 8 && self.speaker.bytes().all(|digit| digit.is_ascii_hexdigit())
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let parts = name.strip_suffix(".wav").and_then(|stem| stem.split_once("_nohash_"));
+        let Some((speaker, number)) = parts else { return false };
+        let is_speaker = speaker.len() == 8 && speaker.bytes().all(|digit| digit.is_ascii_hexdigit());
+        is_speaker && !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
     }
 }
 
@@ -60,6 +64,22 @@ mod tests {
         let expected = Clip { word: "yes".into(), speaker: "0a7c2a8d".into(), path: path.clone() };
         assert!(expected.is_published());
         assert_eq!(Clip::parse(&path), Some(expected));
+    }
+
+    #[test]
+    fn a_recording_named_by_its_date_is_not_published() {
+        let is_published = |path: &str| Clip::parse(Path::new(path)).unwrap().is_published();
+        assert!(is_published("yes/0a7c2a8d_nohash_0.wav"));
+        for path in ["lamp/20261127.wav", "lamp/20261127/1.wav", "yes/kokoro-1-yes_nohash_0.wav"] {
+            assert!(!is_published(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_published_clip_stays_one_where_it_is_its_own_speaker() {
+        let path = PathBuf::from("yes/0a7c2a8d_nohash_0.wav");
+        let clip = Clip { word: "yes".into(), speaker: path.display().to_string(), path };
+        assert!(clip.is_published());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Half, Labels, N_SAMPLES, SILENCE, SampleCache, Source, SpeechCommands, Split, UNKNOWN};
+use crate::{Half, Labels, SILENCE, SampleCache, Source, SpeechCommands, Split, UNKNOWN};
 
 /// Ratio in the official test set: for ten keywords one unknown word and one second of silence.
 const KEYWORDS_PER_OTHER: usize = 10;
@@ -75,16 +75,13 @@ fn spread_evenly(words: impl Iterator<Item = Vec<usize>>, rng: &mut ChaCha8Rng) 
 
 /// Draws `n` seconds of noise. The files take turns, and the gains rise evenly from 0 to 1.
 fn silence(split: Split, n: usize, cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<Source> {
-    let files = (0..cache.n_noise()).filter_map(|file| {
-        let range = split.noise_range(cache.noise_len(file));
-        (range.len() >= N_SAMPLES).then(|| (file, range.start..=range.end - N_SAMPLES))
-    });
-    let files: Vec<_> = files.collect();
+    let files = (0..cache.n_noise()).map(|file| (file, split.noise_starts(cache.noise_len(file))));
+    let files: Vec<_> = files.filter(|(_, starts)| !starts.is_empty()).collect();
     let turns = files.iter().cycle().take(n).enumerate();
     turns
-        .map(|(turn, (file, offsets))| Source::Noise {
+        .map(|(turn, (file, starts))| Source::Noise {
             file: *file,
-            offset: rng.random_range(offsets.clone()),
+            offset: rng.random_range(starts.clone()),
             gain: turn as f32 / (n - 1).max(1) as f32,
         })
         .collect()

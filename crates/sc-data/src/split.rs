@@ -11,7 +11,7 @@ use std::{
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
-use crate::{Clip, DatasetError, Half};
+use crate::{Clip, DatasetError, Half, N_SAMPLES};
 
 /// Speakers are not split if fewer are left to train on.
 const LEAST_TO_TRAIN_ON: usize = 2;
@@ -60,6 +60,12 @@ impl Split {
             Self::Train => 0..boundary,
             Self::Validation | Self::Test => boundary..n_samples,
         }
+    }
+
+    /// Returns the offsets at which a second of [`noise_range`](Self::noise_range) may begin: none if that is shorter.
+    pub fn noise_starts(self, n_samples: usize) -> Range<usize> {
+        let Range { start, end } = self.noise_range(n_samples);
+        start..(end + 1).saturating_sub(N_SAMPLES).max(start)
     }
 
     fn name(self) -> &'static str {
@@ -316,6 +322,16 @@ mod tests {
     fn noise_to_train_on_and_noise_to_validate_on_do_not_overlap() {
         assert_eq!(Split::Train.noise_range(100), 0..80);
         assert_eq!(Split::Validation.noise_range(100), 80..100);
+    }
+
+    #[test]
+    fn a_second_of_noise_lies_within_its_splits_part_of_the_file() {
+        assert_eq!(Split::Train.noise_starts(80_000), 0..48_001);
+        assert_eq!(Split::Validation.noise_starts(80_000), 64_000..64_001);
+        assert_eq!(Split::Train.noise_starts(20_000), 0..1);
+        for (split, n_samples) in [(Split::Train, 19_999), (Split::Test, 79_999), (Split::Train, 0)] {
+            assert!(split.noise_starts(n_samples).is_empty(), "{n_samples} for {split}");
+        }
     }
 
     #[test]

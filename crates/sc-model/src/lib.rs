@@ -44,7 +44,7 @@ pub use compact::compact;
 pub use config::{
     BlockConfig, ConvConfig, ConvLayer, ConvShape, KeywordCnnConfig, NORM_EPSILON, NORM_TENSORS,
 };
-pub use detector::{Detection, Detector, DetectorConfig, Score};
+pub use detector::{Detection, Detector, DetectorConfig, LiveDetector, Score};
 pub use engine::{Engine, Kernel, Piece, Stream, Workspace};
 pub use error::Error;
 #[cfg(feature = "flex")]

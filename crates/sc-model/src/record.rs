@@ -222,6 +222,17 @@ impl Header {
         }
     }
 
+    /// The network's labels, in the order of its logits.
+    pub fn network_labels(&self) -> &[String] {
+        &self.labels.names()[..self.network.n_labels]
+    }
+
+    /// The taught words with their settings, in the order of their labels.
+    pub fn taught_words(&self) -> impl Iterator<Item = (&str, &TaughtWord)> {
+        let names = self.labels.names().iter().skip(self.network.n_labels);
+        names.map(String::as_str).zip(&self.taught)
+    }
+
     /// Replaces the threshold. Taught words keep their confidences.
     pub fn set_threshold(&mut self, threshold: f32) {
         self.taught.iter_mut().for_each(|word| word.move_threshold(self.threshold, threshold));

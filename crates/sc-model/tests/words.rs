@@ -26,7 +26,7 @@ fn hisses(seed: u32) -> Vec<f32> {
 
 fn recordings(takes: Vec<Vec<f32>>) -> Vec<Recording> {
     let named = takes.into_iter().enumerate();
-    named.map(|(i, samples)| Recording { name: i.to_string(), samples: Ok(samples) }).collect()
+    named.map(|(i, samples)| Recording::new(i.to_string(), Ok(samples))).collect()
 }
 
 fn five(timbre: &str) -> Vec<Vec<f32>> {
@@ -151,7 +151,7 @@ fn faulty_recordings_are_left_out_with_their_reason() {
     let cut_off = take("stop", 120.0)[8_000..].to_vec();
     let other = hisses(1);
     let mut all = recordings([five("stop"), vec![quiet, clipped, cut_off, other]].concat());
-    all.push(Recording { name: "9".into(), samples: Err("no audio".into()) });
+    all.push(Recording::new("9".into(), Err("no audio".into())));
 
     let (_, taught) = teach(&Record::shipped().unwrap(), "lamp", all).unwrap();
 

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use sc_data::{Limits, StreamResampler};
-use sc_model::{Classifier, DetectorConfig};
+use sc_data::Limits;
+use sc_model::{Classifier, DetectorConfig, LiveDetector};
 
 use crate::answer::{Detection, Score};
 use crate::{Error, audio, to_python};
@@ -12,31 +12,13 @@ use crate::{Error, audio, to_python};
 /// A stream of samples between two pieces, made by `Recognizer.detector`. After `finish` it is closed.
 #[pyclass(frozen, module = "speech_commands")]
 pub struct Detector {
-    open: Mutex<Option<Open>>,
+    open: Mutex<Option<LiveDetector>>,
     rate_hz: u32,
-}
-
-struct Open {
-    resampler: StreamResampler,
-    detector: sc_model::Detector,
-}
-
-impl Open {
-    fn push(&mut self, samples: &[f32]) -> Vec<sc_model::Detection> {
-        self.detector.push(&self.resampler.push(samples))
-    }
-
-    fn finish(mut self) -> Vec<sc_model::Detection> {
-        let mut found = self.detector.push(&self.resampler.finish());
-        found.extend(self.detector.finish());
-        found
-    }
 }
 
 impl Detector {
     pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig, rate_hz: u32) -> Self {
-        let detector = sc_model::Detector::new(classifier, config);
-        let open = Open { resampler: StreamResampler::new(rate_hz), detector };
+        let open = LiveDetector::new(classifier, config, rate_hz);
         Self { open: Mutex::new(Some(open)), rate_hz }
     }
 
@@ -46,7 +28,7 @@ impl Detector {
     fn run<T: Send>(
         &self,
         py: Python<'_>,
-        work: impl Send + FnOnce(&mut Option<Open>) -> Option<T>,
+        work: impl Send + FnOnce(&mut Option<LiveDetector>) -> Option<T>,
     ) -> PyResult<T> {
         let result = py.detach(|| work(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner)));
         result.ok_or_else(|| Error::new_err("the detector is closed: make another one for more samples"))
@@ -72,7 +54,7 @@ impl Detector {
 
     /// Ends the stream, and returns the keywords detected at its end. Raises `Error` if the detector is closed already.
     fn finish(&self, py: Python<'_>) -> PyResult<Vec<Detection>> {
-        let found = self.run(py, |open| open.take().map(Open::finish))?;
+        let found = self.run(py, |open| open.take().map(LiveDetector::finish))?;
         Ok(found.into_iter().map(Into::into).collect())
     }
 
@@ -80,6 +62,6 @@ impl Detector {
     /// it is None.
     #[getter]
     fn latest(&self, py: Python<'_>) -> Option<Score> {
-        self.run(py, |open| open.as_ref()?.detector.latest().map(Score::from)).ok()
+        self.run(py, |open| open.as_ref()?.latest().map(Score::from)).ok()
     }
 }

@@ -307,9 +307,9 @@ fn holds_numbers(things: &Bound<'_, PyAny>) -> PyResult<bool> {
 fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record, Taught)> {
     // Before they are decoded.
     check_word(record.header.labels.names(), name, takes.len()).map_err(|error| to_python(&error))?;
-    let recordings = takes.into_iter().enumerate().map(|(i, take)| Recording {
-        name: take.path().map_or_else(|| (i + 1).to_string(), |path| path.display().to_string()),
-        samples: take.decode_unnamed(&Limits::default()),
+    let recordings = takes.into_iter().enumerate().map(|(i, take)| {
+        let name = take.path().map_or_else(|| (i + 1).to_string(), |path| path.display().to_string());
+        Recording::new(name, take.decode_unnamed(&Limits::default()))
     });
     teach(record, name, recordings.collect()).map_err(|error| to_python(&error))
 }

@@ -141,8 +141,7 @@ impl Model {
     /// [`ApiError::Words`].
     pub(crate) fn check_word(&self, name: &str, n_recordings: usize) -> Result<(), ApiError> {
         let classifier = self.current();
-        let header = classifier.header();
-        let of_network = &header.labels.names()[..header.network.n_labels];
+        let of_network = classifier.header().network_labels();
         check_word(of_network, name, n_recordings).map(drop).map_err(|error| WordsError::Teach(error).into())
     }
 

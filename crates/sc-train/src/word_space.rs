@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use sc_data::{DatasetError, N_SAMPLES, SampleCache, Source, SpeechCommands, Split};
+use sc_data::{DatasetError, SampleCache, Source, SpeechCommands, Split};
 use sc_model::Classifier;
 use sc_model::words::{WordSpace, pool};
 
@@ -124,13 +124,13 @@ fn bank(pooled: Vec<Vec<Vec<f32>>>, rng: &mut ChaCha8Rng) -> Vec<Vec<f32>> {
 /// Draws seconds of the noise that training hears.
 fn noises(cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<Source> {
     let files: Vec<_> = (0..cache.n_noise())
-        .map(|file| (file, Split::Train.noise_range(cache.noise_len(file))))
-        .filter(|(_, range)| range.len() > N_SAMPLES)
+        .map(|file| (file, Split::Train.noise_starts(cache.noise_len(file))))
+        .filter(|(_, starts)| !starts.is_empty())
         .collect();
     let turns = files.iter().cycle().take(if files.is_empty() { 0 } else { BANK[1] });
-    let noise = turns.map(|(file, range)| Source::Noise {
+    let noise = turns.map(|(file, starts)| Source::Noise {
         file: *file,
-        offset: rng.random_range(range.start..range.end - N_SAMPLES),
+        offset: rng.random_range(starts.clone()),
         gain: 1.0,
     });
     noise.collect()

@@ -203,6 +203,18 @@ fn a_training_without_a_keyword_says_which_folders_it_wants() {
     assert_refused(&train, "has no keyword: expected folders named yes, no, up");
 }
 
+#[test]
+fn noise_that_is_too_short_to_be_heard_is_counted_before_a_training() {
+    let folder = Folder::new();
+    folder.wav("data/lamp/1.wav", 1);
+    folder.wav("data/_background_noise_/hum.wav", 1);
+    folder.wav("data/_background_noise_/wind.wav", 2);
+    folder.file("data/_background_noise_/README.md", b"no sound");
+    let [data, out] = ["data", "out"].map(|name| folder.path().join(name));
+    let train = program().args(["train", "--data"]).arg(data).arg("--out").arg(out).output().unwrap();
+    assert_refused(&train, "training hears nothing of 1 noise files, which are too short");
+}
+
 fn lines(path: &Path) -> Vec<String> {
     fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
 }
@@ -537,6 +549,19 @@ fn words_of_a_split_that_are_no_keyword_are_searched_among_all_its_clips() {
     assert_eq!(figures["n"], 2 * 3 * 10, "three of six recordings, ten times: {figures}");
     assert_eq!(figures["n_others"], 2 * 24 * 10, "all clips of the split but the word's own: {figures}");
     assert_refused(&evaluate("5"), "two words of 7 recordings");
+}
+
+#[test]
+fn streams_without_noise_that_can_be_heard_say_how_long_it_must_be() {
+    let folder = Folder::new();
+    for name in ["yes/1.wav", "lamp/1.wav", "_background_noise_/hum.wav"] {
+        folder.wav(&format!("data/{name}"), 2);
+    }
+    folder.file("data/validation_list.txt", b"yes/1.wav\nlamp/1.wav\n");
+    folder.file("data/testing_list.txt", b"");
+    let data = folder.path().join("data");
+    let output = run("evaluate", &["--stream", "--split", "validation", "--data"], &data);
+    assert_refused(&output, "expected files of 5 s or more in _background_noise_");
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Detects keywords in live samples.
 
-use std::mem;
 use std::sync::Arc;
 
-use sc_data::{Limits, StreamResampler};
-use sc_model::{Classifier, Detection, DetectorConfig};
+use sc_data::Limits;
+use sc_model::{Classifier, Detection, DetectorConfig, LiveDetector};
 use wasm_bindgen::prelude::*;
 
 use crate::{object, to_js};
@@ -12,19 +11,13 @@ use crate::{object, to_js};
 /// A stream of samples between two pieces. After [`finish`](Self::finish) it is closed.
 #[wasm_bindgen]
 pub struct Detector {
-    open: Option<Open>,
+    open: Option<LiveDetector>,
     rate_hz: u32,
-}
-
-struct Open {
-    resampler: StreamResampler,
-    detector: sc_model::Detector,
 }
 
 impl Detector {
     pub(crate) fn new(classifier: Arc<Classifier>, config: &DetectorConfig, rate_hz: u32) -> Self {
-        let detector = sc_model::Detector::new(classifier, config);
-        Self { open: Some(Open { resampler: StreamResampler::new(rate_hz), detector }), rate_hz }
+        Self { open: Some(LiveDetector::new(classifier, config, rate_hz)), rate_hz }
     }
 }
 
@@ -40,8 +33,7 @@ impl Detector {
             return object::<[Detection]>(&[]);
         }
         Limits::default().check_samples(samples, self.rate_hz).map_err(|error| to_js(&error))?;
-        let samples = open.resampler.push(samples);
-        object(&*open.detector.push(&samples))
+        object(&*open.push(samples))
     }
 
     /// Ends the stream, and returns the keywords detected at its end.
@@ -49,16 +41,13 @@ impl Detector {
     /// # Errors
     /// If the detector is closed already.
     pub fn finish(&mut self) -> Result<JsValue, JsValue> {
-        let Open { resampler, mut detector } = mem::take(&mut self.open).ok_or_else(closed)?;
-        let mut detections = detector.push(&resampler.finish());
-        detections.extend(detector.finish());
-        object(&*detections)
+        object(&*self.open.take().ok_or_else(closed)?.finish())
     }
 
     /// The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is null.
     #[wasm_bindgen(getter)]
     pub fn latest(&self) -> Result<JsValue, JsValue> {
-        object(&self.open.as_ref().and_then(|open| open.detector.latest()))
+        object(&self.open.as_ref().and_then(LiveDetector::latest))
     }
 }
 

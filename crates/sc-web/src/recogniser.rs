@@ -136,9 +136,9 @@ impl Recognizer {
 
 /// Numbers the recordings of a word, from 1.
 fn recordings(takes: &[Float32Array], rate_hz: f64) -> Vec<Recording> {
-    let recordings = takes.iter().enumerate().map(|(i, take)| Recording {
-        name: (i + 1).to_string(),
-        samples: resampled(&take.to_vec(), rate_hz).map_err(|error| with_causes(&error)),
+    let recordings = takes.iter().enumerate().map(|(i, take)| {
+        let samples = resampled(&take.to_vec(), rate_hz).map_err(|error| with_causes(&error));
+        Recording::new((i + 1).to_string(), samples)
     });
     recordings.collect()
 }

@@ -125,21 +125,24 @@ impl From<Probability> for f64 {
     }
 }
 
-/// Draws an index, each as often as its weight says. Without any weight it is the last.
-pub fn choose(weights: &[u32], rng: &mut impl Rng) -> usize {
-    let total: u64 = weights.iter().copied().map(u64::from).sum();
+/// Draws a kind, each as often as its weight says. Without any weight it is the last.
+///
+/// # Panics
+/// If there is no kind.
+pub fn choose<T: Copy>(kinds: &[(u32, T)], rng: &mut impl Rng) -> T {
+    let total: u64 = kinds.iter().map(|(weight, _)| u64::from(*weight)).sum();
     let mut left = match u32::try_from(total) {
         Ok(0) => 0,
         Ok(total) => rng.random_range(0..total).into(), // a number of 64 bits would be another one
         Err(_) => rng.random_range(0..total),
     };
-    for (index, weight) in weights.iter().copied().map(u64::from).enumerate() {
-        if left < weight {
-            return index;
+    for &(weight, kind) in kinds {
+        if left < u64::from(weight) {
+            return kind;
         }
-        left -= weight;
+        left -= u64::from(weight);
     }
-    weights.len().saturating_sub(1)
+    kinds.last().expect("there is a kind").1
 }
 
 #[cfg(test)]
@@ -187,12 +190,12 @@ mod tests {
     fn choices_come_as_often_as_their_weights_say() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut counts = [0; 3];
-        (0..1_000).for_each(|_| counts[choose(&[1, 0, 3], &mut rng)] += 1);
+        (0..1_000).for_each(|_| counts[choose(&[(1, 0_usize), (0, 1), (3, 2)], &mut rng)] += 1);
         assert_eq!(counts[1], 0);
         assert!((200..300).contains(&counts[0]), "{counts:?}");
-        assert_eq!(choose(&[0, 0], &mut rng), 1);
+        assert_eq!(choose(&[(0, "first"), (0, "last")], &mut rng), "last");
         let mut large = [0; 2];
-        (0..1_000).for_each(|_| large[choose(&[u32::MAX, u32::MAX], &mut rng)] += 1);
+        (0..1_000).for_each(|_| large[choose(&[(u32::MAX, 0_usize), (u32::MAX, 1)], &mut rng)] += 1);
         assert!((400..600).contains(&large[0]), "{large:?}");
     }
 }

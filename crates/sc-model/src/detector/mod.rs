@@ -5,6 +5,7 @@
 
 mod frames;
 mod listener;
+mod live;
 mod loudness;
 mod rule;
 
@@ -18,6 +19,8 @@ use serde::Serialize;
 
 use crate::clock::Instant;
 use crate::{Classifier, Header, Timing, check_threshold};
+
+pub use live::LiveDetector;
 
 use frames::Frames;
 use listener::{Answer, Listener};
@@ -377,6 +380,7 @@ mod tests {
     use std::path::Path;
 
     use proptest::prelude::*;
+    use sc_data::StreamResampler;
 
     use super::*;
     use crate::Backend;
@@ -520,6 +524,21 @@ mod tests {
             assert!(!expected.is_empty());
             assert_eq!(heard[i], expected, "stream {i}");
         }
+    }
+
+    #[test]
+    fn live_samples_of_another_rate_have_the_detections_of_the_same_sound_at_16_khz() {
+        let sound: Vec<f32> = example("yes.mp3").iter().flat_map(|sample| [*sample; 3]).collect();
+        let mut detector = detector();
+        let mut expected = detector.push(&StreamResampler::all(&sound, 48_000));
+        expected.extend(detector.finish());
+
+        let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
+        let mut live = LiveDetector::new(classifier, &DetectorConfig::default(), 48_000);
+        let mut heard: Vec<Detection> = sound.chunks(1_000).flat_map(|piece| live.push(piece)).collect();
+        heard.extend(live.finish());
+        assert!(!expected.is_empty());
+        assert_eq!(heard, expected);
     }
 
     #[test]

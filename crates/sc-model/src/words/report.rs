@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use sc_data::{N_SAMPLES, Waveform};
 use serde::Serialize;
 
 /// Numbers of recordings that teach a word.
@@ -9,10 +10,21 @@ pub const N_RECORDINGS: RangeInclusive<usize> = 3..=50;
 
 /// A recording of a word.
 pub struct Recording {
-    /// Its name in the report: a file's path, or its number.
-    pub name: String,
-    /// 16 kHz mono samples of any length, or the reason why there are none.
-    pub samples: Result<Vec<f32>, String>,
+    pub(super) name: String,
+    /// At most a second of samples.
+    pub(super) samples: Result<Vec<f32>, String>,
+}
+
+impl Recording {
+    /// Takes its name in the report, a file's path or its number, and 16 kHz mono samples of any length, or the reason
+    /// why there are none. It keeps the loudest second, all that is heard: fifty of a minute each would take 190 MB.
+    pub fn new(name: String, samples: Result<Vec<f32>, String>) -> Self {
+        Self { name, samples: samples.map(loudest_second) }
+    }
+}
+
+fn loudest_second(samples: Vec<f32>) -> Vec<f32> {
+    if samples.len() <= N_SAMPLES { samples } else { Waveform::from_samples(&samples).samples().to_vec() }
 }
 
 /// The result of teaching a word.
@@ -148,4 +160,17 @@ pub enum TeachError {
     /// The recordings say a known word.
     #[error("the recordings are heard as `{0}`, which the model knows already")]
     Command(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_recording_that_teaches_no_more_than_its_loudest_second_is_held() {
+        let word = [0.5, -0.5].repeat(N_SAMPLES / 2);
+        let long = [vec![0.0; 3 * N_SAMPLES], word.clone(), vec![0.0; N_SAMPLES]].concat();
+        assert_eq!(Recording::new("1".into(), Ok(long)).samples, Ok(word));
+        assert_eq!(Recording::new("2".into(), Ok(vec![0.5; 100])).samples, Ok(vec![0.5; 100]));
+    }
 }

@@ -80,8 +80,7 @@ fn is_same(a: &str, b: &str) -> bool {
 /// # Errors
 /// [`TeachError::NotTaught`] if there is none of this name.
 pub fn forget(record: &Record, name: &str) -> Result<Record, TeachError> {
-    let n_network = record.header.network.n_labels;
-    let (network, taught) = record.header.labels.names().split_at(n_network);
+    let taught: Vec<&str> = record.header.taught_words().map(|(word, _)| word).collect();
     let Some(index) = taught.iter().position(|word| is_same(word, name)) else {
         let known = if taught.is_empty() {
             "none is taught".into()
@@ -95,16 +94,17 @@ pub fn forget(record: &Record, name: &str) -> Result<Record, TeachError> {
     if let Some(space) = &mut changed.words {
         space.remove_word(index);
     }
-    let kept = taught.iter().enumerate().filter(|(i, _)| *i != index).map(|(_, word)| word);
-    changed.header.labels = Labels::try_from(network.iter().chain(kept).cloned().collect::<Vec<_>>())?;
+    let mut names = record.header.labels.names().to_vec();
+    names.remove(record.header.network.n_labels + index);
+    changed.header.labels = Labels::try_from(names)?;
     Ok(changed)
 }
 
 /// Returns the record without its taught words: the network alone.
 #[must_use]
 pub fn forget_all(record: &Record) -> Record {
-    let taught = &record.header.labels.names()[record.header.network.n_labels..];
-    taught.iter().fold(record.clone(), |record, name| forget(&record, name).unwrap_or(record))
+    let taught = record.header.taught_words();
+    taught.fold(record.clone(), |record, (name, _)| forget(&record, name).unwrap_or(record))
 }
 
 /// Returns the recordings that teaching would leave out, or would refuse the word for: each by itself, and from three good

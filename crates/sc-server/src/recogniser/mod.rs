@@ -6,7 +6,7 @@ mod live;
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{rt::spawn, web::Bytes};
-use sc_data::{Limits, N_SAMPLES, SAMPLE_RATE_HZ, Waveform, decode, quick_wav_seconds, resample};
+use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform, decode, quick_wav_seconds, resample};
 use sc_model::{
     Classifier, Detection, Detector, DetectorConfig, Prediction, Timing,
     words::{Recording, Taught},
@@ -226,12 +226,9 @@ impl Recogniser {
         let (this, change) = (Arc::clone(self), self.change(&place).await?);
         let job = move |cancellation: &CancellationToken| {
             let clips = clips.iter().take_while(|_| !cancellation.is_cancelled()).enumerate();
-            let recordings = clips.map(|(i, audio)| Recording {
-                name: (i + 1).to_string(),
-                samples: this
-                    .decode(audio)
-                    .map(loudest_second)
-                    .map_err(|error| ApiError::from(error).message()),
+            let recordings = clips.map(|(i, audio)| {
+                let samples = this.decode(audio).map_err(|error| ApiError::from(error).message());
+                Recording::new((i + 1).to_string(), samples)
             });
             change.teach(&name, recordings.collect(), cancellation)
         };
@@ -343,11 +340,6 @@ impl Recogniser {
 /// The length of 16 kHz samples.
 fn seconds(samples: &[f32]) -> f32 {
     samples.len() as f32 / SAMPLE_RATE_HZ as f32
-}
-
-/// Keeps what is heard of a recording that teaches a word: fifty of a minute each would take 190 MB.
-fn loudest_second(samples: Vec<f32>) -> Vec<f32> {
-    if samples.len() <= N_SAMPLES { samples } else { Waveform::from_samples(&samples).samples().to_vec() }
 }
 
 #[cfg(test)]

@@ -39,13 +39,9 @@ struct Word {
 #[utoipa::path(get, path = WORDS, tag = "words", responses((status = 200, description = "the words", body = Words)))]
 pub async fn list(state: Data<AppState>) -> Json<Words> {
     let classifier = state.model.current();
-    let header = classifier.header();
-    let names = header.labels.names().iter().skip(header.network.n_labels);
-    let word = |(name, word): (&String, &sc_model::words::TaughtWord)| Word {
-        name: name.clone(),
-        recordings: word.n_recordings,
-    };
-    Json(Words { teaches: state.model.teaches(), words: names.zip(&header.taught).map(word).collect() })
+    let taught = classifier.header().taught_words();
+    let words = taught.map(|(name, word)| Word { name: name.to_owned(), recordings: word.n_recordings });
+    Json(Words { teaches: state.model.teaches(), words: words.collect() })
 }
 
 /// Teaches a word by 3 to 50 recordings of it

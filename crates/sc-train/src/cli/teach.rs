@@ -74,9 +74,9 @@ fn recording(file: Result<PathBuf, Unreadable>) -> Recording {
     match file {
         Ok(file) => {
             let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
-            Recording { name: printable(file.display()), samples }
+            Recording::new(printable(file.display()), samples)
         }
-        Err(Unreadable { path, error }) => Recording { name: printable(&path), samples: Err(error) },
+        Err(Unreadable { path, error }) => Recording::new(printable(&path), Err(error)),
     }
 }
 
@@ -107,10 +107,11 @@ fn sentence(advice: Advice) -> &'static str {
 
 /// Names the words that the model has been taught.
 fn known(record: &Record) -> String {
-    match &record.header.labels.names()[record.header.network.n_labels..] {
-        [] => "no word is taught".into(),
-        taught => format!("it knows {} too", taught.join(", ")),
+    let taught: Vec<&str> = record.header.taught_words().map(|(name, _)| name).collect();
+    if taught.is_empty() {
+        return "no word is taught".into();
     }
+    format!("it knows {} too", taught.join(", "))
 }
 
 fn parse_word(text: &str) -> Result<(String, PathBuf), String> {

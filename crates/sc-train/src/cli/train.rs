@@ -20,7 +20,7 @@ use crate::training::Job;
 /// Most examples of a step: their spectrograms take 160 MB.
 const MOST_OF_A_STEP: usize = 10_000;
 
-/// Checkpoints are sorted by their names, in which an epoch has four digits.
+/// Most epochs: a checkpoint holds the figures of all before it, 6 MB for so many.
 const MOST_EPOCHS: usize = 9_999;
 
 /// Train on a data set, and leave a model and a report.
@@ -132,6 +132,7 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
     let labels = words.unwrap_or_else(|| args.task.labels());
     let dataset = dataset.split_for(&labels, &cache);
     dataset.warn_of_little_training(&labels, &cache);
+    cache.warn_of_short_noise();
     let (init, init_digests) = first_records(args, &labels)?;
     let init = mean(&init)?;
     let (teachers, teacher_digests) = teachers(args)?;
@@ -222,12 +223,11 @@ fn records(paths: &[PathBuf]) -> Result<Named<Record>> {
 /// Returns the first record with the mean of all weights.
 fn mean(records: &[Record]) -> Result<Option<Record>> {
     let Some((first, others)) = records.split_first() else { return Ok(None) };
-    let is_alike = |other: &Record| {
-        let names = |record: &Record| record.header.labels.names()[..record.header.network.n_labels].to_vec();
-        let (other_header, header) = (&other.header, &first.header);
-        other_header.network == header.network
-            && other_header.log_mel == header.log_mel
-            && names(other) == names(first)
+    let header = &first.header;
+    let is_alike = |Record { header: other, .. }: &Record| {
+        other.network == header.network
+            && other.log_mel == header.log_mel
+            && other.network_labels() == header.network_labels()
     };
     ensure!(
         others.iter().all(is_alike),

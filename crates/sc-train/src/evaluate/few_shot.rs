@@ -211,8 +211,8 @@ fn trials(record: &Record, heard: &Heard, name: &str, own: &[usize], shots: usiz
         own.shuffle(&mut ChaCha8Rng::seed_from_u64(draw));
         let (teaching, searched) = own.split_at(shots);
         let recordings = teaching.iter().map(|recording| {
-            let samples = Ok((heard.samples)(*recording)?);
-            Ok(Recording { name: recording.to_string(), samples })
+            let samples = (heard.samples)(*recording)?;
+            Ok(Recording::new(recording.to_string(), Ok(samples)))
         });
         let recordings = recordings.collect::<Result<_>>()?;
         let searched: Vec<&Output> = searched.iter().map(|recording| &heard.recordings[*recording]).collect();

@@ -135,9 +135,8 @@ pub(crate) fn answer(
 /// The seconds of the split's part of each noise recording.
 pub(super) fn noises(cache: &SampleCache, split: Split) -> Vec<Source> {
     let seconds = (0..cache.n_noise()).flat_map(|file| {
-        let range = split.noise_range(cache.noise_len(file));
-        let last = (range.end + 1).saturating_sub(N_SAMPLES);
-        (range.start..last).step_by(N_SAMPLES).map(move |offset| Source::Noise { file, offset, gain: 1.0 })
+        let starts = split.noise_starts(cache.noise_len(file)).step_by(N_SAMPLES);
+        starts.map(move |offset| Source::Noise { file, offset, gain: 1.0 })
     });
     seconds.collect()
 }

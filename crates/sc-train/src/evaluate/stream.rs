@@ -240,7 +240,11 @@ impl<'a> Sounds<'a> {
         ensure!(!keywords.is_empty(), "the {of} split of {root} has no keyword");
         ensure!(!others.is_empty(), "the {of} split of {root} has no other word to put between the keywords");
         let noises = split::noises(cache, of);
-        ensure!(!noises.is_empty(), "{root} has no noise of a second or more in _background_noise_");
+        ensure!(
+            !noises.is_empty(),
+            "{root} has no noise to put behind the words: expected files of 5 s or more in _background_noise_, of each \
+             of which the last fifth is heard"
+        );
         let mut rng = ChaCha8Rng::seed_from_u64(ORDER_SEED);
         keywords.shuffle(&mut rng);
         others.shuffle(&mut rng);

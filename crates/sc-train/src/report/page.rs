@@ -287,7 +287,7 @@ fn suspects(suspects: &[Suspect]) -> Markup {
             }
         }
     };
-    table("pairs", &["label", "heard", "confidence", "clip"], &rows)
+    table("pairs", &["label", "heard", "confidence of what was heard", "clip"], &rows)
 }
 
 fn none() -> Markup {

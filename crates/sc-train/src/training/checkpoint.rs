@@ -178,13 +178,33 @@ pub fn all(run: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(run).with_context(|| format!("cannot read {}", run.display()))? {
         let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        // A copy that somebody has made is none.
-        let epoch = name.strip_prefix("checkpoint-").unwrap_or_default();
-        if epoch.len() >= 4 && epoch.bytes().all(|digit| digit.is_ascii_digit()) && path.is_dir() {
+        if n_epochs(&path).is_some() && path.is_dir() {
             found.push(path);
         }
     }
-    found.sort();
+    found.sort_by_key(|path| n_epochs(path));
     Ok(found)
+}
+
+/// Returns the number in the name of a checkpoint, or `None` for another folder: a copy that somebody has made is none.
+fn n_epochs(path: &Path) -> Option<usize> {
+    let number = path.file_name()?.to_str()?.strip_prefix("checkpoint-")?;
+    let is_whole = number.len() >= 4 && number.bytes().all(|digit| digit.is_ascii_digit());
+    number.parse().ok().filter(|_| is_whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_checkpoint_is_that_of_the_most_epochs_however_long_its_number() {
+        let run = tempfile::tempdir().unwrap();
+        for number in ["9999", "10000", "0001", "1", "+0002", "0001 copy"] {
+            fs::create_dir(run.path().join(format!("checkpoint-{number}"))).unwrap();
+        }
+        let found = all(run.path()).unwrap();
+        let names: Vec<&str> = found.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+        assert_eq!(names, ["checkpoint-0001", "checkpoint-9999", "checkpoint-10000"]);
+    }
 }

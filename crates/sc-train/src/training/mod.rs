@@ -106,7 +106,7 @@ fn first_weights(config: &TrainConfig, Record { header, weights, .. }: &Record) 
         "--init is another network: give the --width that it was trained with"
     );
     let mut weights = weights.clone();
-    let known = &header.labels.names()[..header.network.n_labels]; // the rest are taught words
+    let known = header.network_labels();
     if let Some(new) = config.labels.names().iter().find(|label| !known.contains(label)) {
         ensure!(
             config.epochs > 0,

@@ -1,6 +1,7 @@
 //! The sounds of a training: clips and noises, augmented as the recipe has it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rand::seq::{IndexedRandom, IteratorRandom};
 use rand::{Rng, RngExt, SeedableRng};
@@ -28,6 +29,27 @@ pub struct Sound {
     pub word: Option<usize>,
 }
 
+/// The kinds of sounds that are no keyword, as [`UnknownWeights`] has them.
+#[derive(Clone, Copy, PartialEq)]
+enum Unknown {
+    Word,
+    FastOrSlow,
+    Cropped,
+    Spliced,
+    Shuffled,
+    Reversed,
+    Voices,
+    Drowned,
+}
+
+/// The kinds of background, as [`SilenceWeights`] has them.
+#[derive(Clone, Copy)]
+enum Silence {
+    Zeros,
+    Babble,
+    Noise,
+}
+
 /// A sound, unless the sample cache cannot be read.
 pub type Made<T = Sound> = Result<T, DatasetError>;
 
@@ -43,8 +65,8 @@ pub struct SoundMaker<'a> {
     words: Vec<Option<usize>>,
     n_words: usize,
     keeps_clean: bool,
-    /// The parts of noise files that training may hear: file, first offset, last offset.
-    noises: Vec<(usize, usize, usize)>,
+    /// The noise files that training may hear, and where a second of each may begin.
+    noises: Vec<(usize, Range<usize>)>,
     rooms: Vec<Room>,
 }
 
@@ -69,10 +91,8 @@ impl<'a> SoundMaker<'a> {
                 },
             }
         }
-        let noises = (0..cache.n_noise()).filter_map(|file| {
-            let range = Split::Train.noise_range(cache.noise_len(file));
-            (range.len() > N_SAMPLES).then(|| (file, range.start, range.end - N_SAMPLES))
-        });
+        let noises =
+            (0..cache.n_noise()).map(|file| (file, Split::Train.noise_starts(cache.noise_len(file))));
         let (words, n_words) = words(dataset, cache);
         Self {
             recipe,
@@ -82,7 +102,7 @@ impl<'a> SoundMaker<'a> {
             keeps_clean,
             clips,
             other_words: other_words.into_iter().map(|(_, clips)| clips).collect(),
-            noises: noises.collect(),
+            noises: noises.filter(|(_, starts)| !starts.is_empty()).collect(),
             rooms: rooms(recipe),
         }
     }
@@ -106,58 +126,67 @@ impl<'a> SoundMaker<'a> {
     /// [`UnknownRecipe::hardest_of`](crate::recipe::UnknownRecipe::hardest_of).
     pub fn unknown(&self, likeness: impl Fn(&Waveform) -> f32, rng: &mut impl Rng) -> Made {
         let recipe = &self.recipe.unknown;
-        let waveform = match choose(&self.unknown_weights(), rng) {
-            kind @ (0 | 1) => {
-                let speeds = (kind == 1).then_some(recipe.fast_or_slow);
+        let waveform = match choose(&self.unknown_kinds(), rng) {
+            kind @ (Unknown::Word | Unknown::FastOrSlow) => {
+                let speeds = (kind == Unknown::FastOrSlow).then_some(recipe.fast_or_slow);
                 let (said, word) = self.hardest_word(speeds, likeness, rng)?;
                 return self.heard(said, word, rng);
             }
-            2 => {
+            Unknown::Cropped => {
                 let (word, _) = self.other_word(rng)?;
                 Waveform::from_samples(&augment::crop(word.samples(), recipe.crop, rng))
             }
-            3 => {
+            Unknown::Spliced => {
                 let [first, second] = self.two_words(rng)?;
                 Waveform::from_samples(&recipe.splice.make(first.samples(), second.samples(), rng))
             }
-            4 => {
+            Unknown::Shuffled => {
                 let (word, _) = self.other_word(rng)?;
                 Waveform::from_samples(&augment::shuffle_thirds(word.samples(), rng))
             }
-            5 => {
+            Unknown::Reversed => {
                 let (mut word, _) = self.other_word(rng)?;
                 word.samples_mut().reverse();
                 word
             }
-            6 => self.voices(recipe.voices.draw(rng), rng)?,
-            _ => self.drowned(rng)?,
+            Unknown::Voices => self.voices(recipe.voices.draw(rng), rng)?,
+            Unknown::Drowned => self.drowned(rng)?,
         };
         self.spoken(waveform, None, rng)
     }
 
     /// Returns true if the recipe and the data set have sounds that are no keyword.
     pub fn makes_unknown(&self) -> bool {
-        self.unknown_weights().iter().any(|weight| *weight > 0)
+        self.unknown_kinds().iter().any(|(weight, _)| *weight > 0)
     }
 
-    /// The weights of the kinds of such sounds.
-    fn unknown_weights(&self) -> [u32; 8] {
+    /// The kinds of such sounds with their weights.
+    fn unknown_kinds(&self) -> [(u32, Unknown); 8] {
         let UnknownWeights { word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned } =
             self.recipe.unknown.weights;
         // Without other words, whole keywords would be heard in their place.
         let whole = |weight| if self.other_words.is_empty() { 0 } else { weight };
-        let [word, fast_or_slow, voices, drowned] = [word, fast_or_slow, voices, drowned].map(whole);
-        [word, fast_or_slow, cropped, spliced, shuffled, reversed, voices, drowned]
+        [
+            (whole(word), Unknown::Word),
+            (whole(fast_or_slow), Unknown::FastOrSlow),
+            (cropped, Unknown::Cropped),
+            (spliced, Unknown::Spliced),
+            (shuffled, Unknown::Shuffled),
+            (reversed, Unknown::Reversed),
+            (whole(voices), Unknown::Voices),
+            (whole(drowned), Unknown::Drowned),
+        ]
     }
 
     /// Background noise at any level. The teachers hear the same.
     pub fn silence(&self, rng: &mut impl Rng) -> Made {
         let recipe = &self.recipe.silence;
         let SilenceWeights { zeros, babble, noise } = recipe.weights;
-        let mut waveform = match choose(&[zeros, babble, noise], rng) {
-            0 => Waveform::silence(),
-            1 => self.voices(recipe.babble.draw(rng), rng)?,
-            _ => self.noise(rng)?,
+        let kinds = [(zeros, Silence::Zeros), (babble, Silence::Babble), (noise, Silence::Noise)];
+        let mut waveform = match choose(&kinds, rng) {
+            Silence::Zeros => Waveform::silence(),
+            Silence::Babble => self.voices(recipe.babble.draw(rng), rng)?,
+            Silence::Noise => self.noise(rng)?,
         };
         waveform.scale(recipe.gain.draw(rng));
         waveform.clip();
@@ -297,8 +326,8 @@ impl<'a> SoundMaker<'a> {
     fn noise(&self, rng: &mut impl Rng) -> Made<Waveform> {
         let recipe = &self.recipe.noise;
         match self.noises.choose(rng) {
-            Some((file, first, last)) if recipe.recorded.draw(rng) => {
-                let offset = rng.random_range(*first..=*last);
+            Some((file, starts)) if recipe.recorded.draw(rng) => {
+                let offset = rng.random_range(starts.clone());
                 self.cache.waveform(Source::Noise { file: *file, offset, gain: 1.0 })
             }
             _ => Ok(Waveform::from_samples(&recipe.made_up.make(rng))),

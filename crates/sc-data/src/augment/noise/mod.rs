@@ -108,23 +108,52 @@ impl Default for NoiseWeights {
     }
 }
 
+/// The kinds of noise, as [`NoiseWeights`] has them.
+#[derive(Clone, Copy)]
+enum Kind {
+    Coloured,
+    Hum,
+    Clicks,
+    Notes,
+    Glides,
+    Drums,
+    Cries,
+    NotesAndDrums,
+    ColouredAndHum,
+}
+
+impl NoiseWeights {
+    fn kinds(&self) -> [(u32, Kind); 9] {
+        let Self { coloured, hum, clicks, notes, glides, drums, cries, notes_and_drums, coloured_and_hum } =
+            *self;
+        [
+            (coloured, Kind::Coloured),
+            (hum, Kind::Hum),
+            (clicks, Kind::Clicks),
+            (notes, Kind::Notes),
+            (glides, Kind::Glides),
+            (drums, Kind::Drums),
+            (cries, Kind::Cries),
+            (notes_and_drums, Kind::NotesAndDrums),
+            (coloured_and_hum, Kind::ColouredAndHum),
+        ]
+    }
+}
+
 impl NoiseRecipe {
     /// Makes a second of noise, with its loudest sample at full scale.
     pub fn make(&self, rng: &mut impl Rng) -> Vec<f32> {
-        let NoiseWeights { coloured, hum, clicks, notes, glides, drums, cries, .. } = self.weights;
-        let NoiseWeights { notes_and_drums, coloured_and_hum, .. } = self.weights;
         let both = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(b).map(|(a, b)| a + b).collect();
-        let weights = [coloured, hum, clicks, notes, glides, drums, cries, notes_and_drums, coloured_and_hum];
-        let mut noise = match choose(&weights, rng) {
-            0 => self.coloured.make(rng),
-            1 => self.hum.make(rng),
-            2 => self.clicks.make(rng),
-            3 => self.notes.make(rng),
-            4 => self.glides.make(rng),
-            5 => self.drums.make(rng),
-            6 => self.cries.make(rng),
-            7 => both(self.notes.make(rng), self.drums.make(rng)),
-            _ => both(self.coloured.make(rng), self.hum.make(rng)),
+        let mut noise = match choose(&self.weights.kinds(), rng) {
+            Kind::Coloured => self.coloured.make(rng),
+            Kind::Hum => self.hum.make(rng),
+            Kind::Clicks => self.clicks.make(rng),
+            Kind::Notes => self.notes.make(rng),
+            Kind::Glides => self.glides.make(rng),
+            Kind::Drums => self.drums.make(rng),
+            Kind::Cries => self.cries.make(rng),
+            Kind::NotesAndDrums => both(self.notes.make(rng), self.drums.make(rng)),
+            Kind::ColouredAndHum => both(self.coloured.make(rng), self.hum.make(rng)),
         };
         scale_to_peak(&mut noise, 1.0);
         if self.overdriven.draw(rng) {
