@@ -152,18 +152,17 @@ impl Access {
         address: Option<SocketAddr>,
         header: impl Fn(&str) -> Option<&'a str>,
     ) -> Result<Client, ApiError> {
-        let client = if self.keys.is_empty() {
-            Client::at(address)
-        } else {
-            let digest = key(header).map(|key| Sha256Digest::of(key.as_bytes()));
-            let known = digest.filter(|digest| self.knows(digest)).ok_or(ApiError::Key)?;
-            Client::Key(*known.as_bytes())
-        };
-        self.check_rate(&client)?;
+        let mut digests = keys(header).map(|key| Sha256Digest::of(key.as_bytes()));
+        let known = digests.find(|digest| self.knows(digest));
+        let client = known.map_or_else(|| Client::at(address), |digest| Client::Key(*digest.as_bytes()));
+        self.check_rate(&client)?; // also of one without a key: it may be guessing
+        if known.is_none() && !self.keys.is_empty() {
+            return Err(ApiError::Key);
+        }
         Ok(client)
     }
 
-    /// Counts a request of a client that has been let in.
+    /// Counts a request against the rate of its client.
     ///
     /// # Errors
     /// [`ApiError::RateLimit`].
@@ -198,14 +197,14 @@ fn way_out(origin: &str) -> String {
     format!("start the server with --allow-origin {origin} (SC_ALLOW_ORIGINS), or let the proxy keep Host")
 }
 
-/// Returns the key in the headers of a request.
-fn key<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
+/// Returns the keys in the headers of a request. Of two, one may be meant for a proxy.
+fn keys<'a>(header: impl Fn(&str) -> Option<&'a str>) -> impl Iterator<Item = &'a str> {
     let bearer = header(AUTHORIZATION.as_str()).and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;
         // In any case, and after one space or more (RFC 9110, 11.1 and 11.4).
         scheme.eq_ignore_ascii_case("Bearer").then(|| key.trim_start_matches(' '))
     });
-    bearer.or_else(|| header("x-api-key"))
+    bearer.into_iter().chain(header("x-api-key"))
 }
 
 #[cfg(test)]
@@ -233,6 +232,24 @@ mod tests {
             assert!(matches!(check(&access, ("X-API-Key", wrong)), Err(ApiError::Key)), "{wrong}");
         }
         assert!(check(&Access::default(), ("Accept", "*/*")).is_ok());
+    }
+
+    #[test]
+    fn a_known_key_counts_beside_a_foreign_one() {
+        let access = Access::new(vec![SECRET.parse().unwrap()], None, Vec::new());
+        for [bearer, other] in [["Bearer foreign", "secret"], ["Bearer secret", "foreign"]] {
+            let request = TestRequest::post().insert_header(("Authorization", bearer));
+            let request = request.insert_header(("X-API-Key", other)).to_srv_request();
+            assert!(access.check(Audience::Guarded, &request).is_ok(), "{bearer}, {other}");
+        }
+    }
+
+    #[test]
+    fn guesses_of_a_key_count_against_the_rate_of_their_address_alone() {
+        let access = Access::new(vec![SECRET.parse().unwrap()], NonZeroU32::new(1), Vec::new());
+        assert!(matches!(check(&access, ("X-API-Key", "a guess")), Err(ApiError::Key)));
+        assert!(matches!(check(&access, ("X-API-Key", "another")), Err(ApiError::RateLimit { .. })));
+        assert!(check(&access, ("X-API-Key", "secret")).is_ok());
     }
 
     #[test]

@@ -15,6 +15,14 @@ impl Client {
         Self::of_address(address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip()))
     }
 
+    /// Returns the beginning of the SHA-256 of its key, if it has one: enough for the log to tell keys apart.
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::Key([a, b, c, d, ..]) => Some(format!("{a:02x}{b:02x}{c:02x}{d:02x}")),
+            Self::Address(_) => None,
+        }
+    }
+
     /// Returns the client at an address. A client of IPv6 has the 2^64 addresses of its network.
     pub fn of_address(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {

@@ -78,8 +78,11 @@ pub enum ApiError {
     /// The audio cannot be used.
     #[error(transparent)]
     Audio(#[from] sc_data::Error),
+    /// One recording of a batch cannot be used.
+    #[error("recording {number}")]
+    Recording { number: usize, source: sc_data::Error },
     /// The queue is full, or there are as many streams as allowed.
-    #[error("too many recordings at once: try again in {wait_s} s")]
+    #[error("too many recordings or live streams at once: try again in {wait_s} s")]
     Busy { wait_s: u64 },
     /// There was no result in time.
     #[error("no answer within {} s: send less at once, or try again", limit.as_secs_f32())]
@@ -124,9 +127,10 @@ pub enum WordsError {
     /// The word cannot be taught or forgotten.
     #[error(transparent)]
     Teach(TeachError),
-    /// The model's file is not the one that answers any more.
+    /// The model's file is not the one that answers any more, or is gone or damaged.
     #[error(
-        "the model's file was exchanged: its operator has to load it again first (SIGHUP or POST /admin/reload)"
+        "the model's file is not the one that answers: \
+         its operator has to load it again first (SIGHUP or POST /admin/reload)"
     )]
     Exchanged,
     /// The file could not be written. Its name is for the log alone.
@@ -167,7 +171,7 @@ impl ApiError {
             Self::Inference(_) | Self::NoModel { .. } => "inference",
             Self::TooSlow { .. } => "slow_body",
             Self::TooLarge { .. } | Self::TooMany { .. } => "size",
-            Self::Audio(_) => "recording",
+            Self::Audio(_) | Self::Recording { .. } => "recording",
             Self::Busy { .. } => "busy",
             Self::Deadline { .. } => "deadline",
             Self::Cancelled => "cancelled",
@@ -226,7 +230,7 @@ impl ResponseError for ApiError {
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge { .. } | Self::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Audio(error) => audio_status(error),
+            Self::Audio(error) | Self::Recording { source: error, .. } => audio_status(error),
             Self::Busy { .. } | Self::Stopping | Self::Changing | Self::Cancelled => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -55,6 +55,9 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         model.source(),
         paths::PREDICT
     );
+    for warning in settings.warnings(address) {
+        tracing::warn!("{warning}");
+    }
     let server = run(listener, service)?;
 
     let mut stop = spawn(stop_when_asked(server.handle(), lifecycle, Duration::from_secs(settings.drain)));

@@ -94,7 +94,11 @@ impl Metrics {
             ),
             stage_seconds: histogram("sc_stage_seconds", "Parts of the work on recordings.", "stage"),
             predictions: counter("sc_predictions_total", "Answers by label.", &["label", "accepted"]),
-            rejected: counter("sc_rejected_total", "Requests that got an error, by reason.", &["reason"]),
+            rejected: counter(
+                "sc_rejected_total",
+                "Requests, recordings of a list and live streams that got an error, by reason.",
+                &["reason"],
+            ),
             queue_length: gauge("sc_queue_length", "Recordings that wait for a worker."),
             streams: gauge("sc_streams", "Live streams."),
             taught_words: gauge("sc_taught_words", "Words that clients have taught."),
@@ -126,7 +130,7 @@ impl Metrics {
         self.request_seconds.with_label_values(&[route]).observe(time.as_secs_f64());
     }
 
-    /// Counts a refused request.
+    /// Counts a refusal: of a request, of one recording of several, or of a live stream that has begun.
     pub fn rejected(&self, reason: &str) {
         self.rejected.with_label_values(&[reason]).inc();
     }

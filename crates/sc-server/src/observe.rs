@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix_web::{
-    Error,
+    Error, HttpMessage,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -18,7 +18,7 @@ use actix_web::{
 };
 use tracing::{Instrument, field::Empty};
 
-use crate::{connections::Connection, error::ApiError, paths, route::Route, state::AppState};
+use crate::{client::Client, connections::Connection, error::ApiError, paths, route::Route, state::AppState};
 
 /// Probes and scrapes, which come every few seconds and say nothing: they are not logged.
 const QUIET: [&str; 6] = [
@@ -69,7 +69,8 @@ pub async fn observe(
     if !may_retry && !QUIET.contains(&route) {
         let path = without_words(&path, route);
         let id = id.to_str().unwrap_or_default();
-        tracing::info!(client, %method, path, status, ms = milliseconds(time), request_id = id);
+        let key = response.request().extensions().get::<Client>().and_then(Client::key);
+        tracing::info!(client, key, %method, path, status, ms = milliseconds(time), request_id = id);
     }
     Ok(response)
 }

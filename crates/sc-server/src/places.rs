@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use crate::{
@@ -31,9 +31,9 @@ struct Hold {
 }
 
 impl Place {
-    /// Returns the time since this was first called: a request has one deadline, however many jobs it takes.
-    pub fn age(&self) -> Duration {
-        self.hold.begun.get_or_init(Instant::now).elapsed()
+    /// Starts the clock unless it runs, and returns its beginning: a request has one deadline, however many jobs it takes.
+    pub fn begin(&self) -> Instant {
+        *self.hold.begun.get_or_init(Instant::now)
     }
 
     /// Keeps the memory of a body as long as the place.

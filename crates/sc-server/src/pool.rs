@@ -64,8 +64,8 @@ impl Pool {
         place: Place,
         job: impl FnOnce(&CancellationToken) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        let (asked, age) = (Instant::now(), place.age());
-        self.in_time(age, async {
+        let (asked, begun) = (Instant::now(), place.begin());
+        self.in_time(begun, async {
             let permits = (place, self.worker(asked).await?, Arc::clone(&self.running));
             let cancellation = CancellationToken::new();
             let _cancel = cancellation.clone().drop_guard();
@@ -81,7 +81,7 @@ impl Pool {
     /// As [`run`](Self::run).
     pub async fn run_short<T>(&self, place: Place, job: impl FnOnce() -> T) -> Result<T, ApiError> {
         let asked = Instant::now();
-        self.in_time(place.age(), async {
+        self.in_time(place.begin(), async {
             yield_now().await; // requests that have arrived take their places in the queue, or are refused
             let _permits = (self.worker(asked).await?, Arc::clone(&self.running));
             catch_unwind(AssertUnwindSafe(job)).map_err(|_| ApiError::internal(Panicked))
@@ -94,7 +94,7 @@ impl Pool {
     ///
     /// # Errors
     /// [`ApiError::Internal`] if the job panics.
-    pub async fn wait<T: Send + 'static>(
+    pub async fn run_live<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
@@ -104,8 +104,8 @@ impl Pool {
     /// Does the same for a job that is known when a worker is free, if there still is one.
     ///
     /// # Errors
-    /// As [`wait`](Self::wait).
-    pub async fn wait_for<J: FnOnce() + Send + 'static>(
+    /// As [`run_live`](Self::run_live).
+    pub async fn run_next_live<J: FnOnce() + Send + 'static>(
         &self,
         next: impl FnOnce() -> Option<J>,
     ) -> Result<(), ApiError> {
@@ -143,17 +143,19 @@ impl Pool {
         Ok(worker)
     }
 
-    /// Gives `work` what is left of the deadline of a request of this age.
+    /// Gives `work` what is left of the deadline of a request that began at this time.
     ///
     /// # Errors
     /// [`ApiError::Deadline`]; as `work`.
     pub async fn in_time<T>(
         &self,
-        age: Duration,
+        begun: Instant,
         work: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
         let limit = self.deadline;
-        timeout(limit.saturating_sub(age), work).await.unwrap_or(Err(ApiError::Deadline { limit }))
+        timeout(limit.saturating_sub(begun.elapsed()), work)
+            .await
+            .unwrap_or(Err(ApiError::Deadline { limit }))
     }
 }
 
@@ -263,8 +265,8 @@ mod tests {
 
         pool.run(place(&pool), |_| ()).await.unwrap();
         pool.run_short(place(&pool), || ()).await.unwrap();
-        pool.wait(|| ()).await.unwrap();
-        pool.wait_for(|| None::<fn()>).await.unwrap();
+        pool.run_live(|| ()).await.unwrap();
+        pool.run_next_live(|| None::<fn()>).await.unwrap();
 
         assert_eq!(waits.try_iter().count(), 4);
     }
@@ -274,7 +276,7 @@ mod tests {
         let pool = pool(Capacity::default());
         let (finish, finished) = mpsc::channel();
 
-        let stream = pool.wait(move || finished.recv().unwrap());
+        let stream = pool.run_live(move || finished.recv().unwrap());
         let waiting = pool.run(place(&pool), |_| ());
         let n_waiting = async {
             let n_waiting = pool.n_waiting();

@@ -127,6 +127,11 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     })
 }
 
+/// Returns true for the name of a parameter of some query.
+pub fn is_parameter(name: &str) -> bool {
+    expected(name).is_some()
+}
+
 /// Returns what a parameter must be, if there is one of this name.
 fn expected(name: &str) -> Option<&'static str> {
     match name {

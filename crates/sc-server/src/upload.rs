@@ -25,6 +25,7 @@ use crate::{
     error::ApiError,
     memory::Body,
     places::Place,
+    query::is_parameter,
     recogniser::SHORT_BYTES,
     state::AppState,
 };
@@ -273,6 +274,7 @@ async fn read_form(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError>
         if n_fields > MAX_FIELDS {
             return Err(ApiError::Form(format!("it has more than {MAX_FIELDS} fields")));
         }
+        check_name(&field)?;
         if field.name() == Some(FIELD) {
             if files.len() == MAX_CLIPS {
                 return Err(ApiError::TooMany { limit: MAX_CLIPS });
@@ -282,9 +284,12 @@ async fn read_form(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError>
             others.push(content(field).await?);
         }
     }
-    // A lone file says what it is by being one.
-    if let ([], 1) = (files.as_slice(), others.len()) {
-        files = others;
+    match (files.len(), others.len()) {
+        (0, 1) => files = others, // a lone file says what it is by being one
+        (1.., 1..) => {
+            return Err(ApiError::Form("it has files in other fields too: name each field `file`".into()));
+        }
+        _ => {}
     }
     match files.len() {
         0 => Err(ApiError::NoFile),
@@ -293,9 +298,20 @@ async fn read_form(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError>
     }
 }
 
-/// Returns true for a field of a form that was chosen as a file.
+/// Refuses a text that is named like a parameter of the query: nothing would heed it.
+fn check_name(field: &Field) -> Result<(), ApiError> {
+    match field.name() {
+        Some(name) if is_parameter(name) && !is_file(field) => {
+            Err(ApiError::Form(format!("`{name}` belongs in the query: ?{name}=…")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns true for a field of a form that was chosen as a file. Where none was chosen, browsers send an empty name.
 fn is_file(field: &Field) -> bool {
-    field.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some())
+    let disposition = field.content_disposition();
+    disposition.is_some_and(|disposition| disposition.get_filename().is_some_and(|name| !name.is_empty()))
 }
 
 async fn content(mut field: Field) -> Result<Bytes, ApiError> {

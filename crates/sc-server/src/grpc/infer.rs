@@ -12,8 +12,8 @@ use crate::{
     error::ApiError,
     places::Place,
     routes::inference::{
-        Described, EXTENSIONS, Inference, Input, InputParameters, NAME, Named, PLATFORM, VERSION,
-        WantedParameters, inputs, outputs,
+        Described, EXTENSIONS, Inference, Input, InputParameters, NAME, Named, PLATFORM, RequestParameters,
+        VERSION, WantedParameters, inputs, outputs, predictions,
     },
     state::AppState,
 };
@@ -61,10 +61,10 @@ pub async fn infer(
     let (name, version) =
         (std::mem::take(&mut request.model_name), std::mem::take(&mut request.model_version));
     named(name, version).check(&state.name)?;
-    let Inference { id, clips, outputs } = parse(request)?;
-    let (classifier, answers) = state.recogniser.classify_all(place, clips, None).await?;
+    let Inference { id, clips, outputs, threshold } = parse(request)?;
+    let (classifier, answers) = state.recogniser.classify_all(place, clips, threshold).await?;
     let labels = &classifier.header().labels;
-    let predictions = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let predictions = predictions(answers)?;
     let tensors = outputs.iter().map(|output| output.kind.tensor(labels, &predictions));
     let mut response = InferResponse {
         model_name: state.name.clone(),
@@ -94,7 +94,8 @@ fn named(model: String, version: String) -> Named {
 
 /// Returns the request as it would be in JSON, with a binary tensor behind.
 fn parse(request: InferRequest) -> Result<Inference, ApiError> {
-    let InferRequest { id, inputs, outputs, raw_input_contents, .. } = request;
+    let InferRequest { id, parameters, inputs, outputs, raw_input_contents, .. } = request;
+    let parameters = RequestParameters { binary_data_output: true, threshold: threshold(&parameters)? };
     let n_inputs = inputs.len();
     let mut raw = raw_input_contents.into_iter();
     let mut binary = Bytes::new();
@@ -122,7 +123,7 @@ fn parse(request: InferRequest) -> Result<Inference, ApiError> {
         Ok(crate::routes::inference::Wanted { name, parameters })
     };
     let outputs: Vec<_> = outputs.into_iter().map(wanted).collect::<Result<_, ApiError>>()?;
-    Inference::check(Some(id), inputs, &outputs, true, &binary)
+    Inference::check(Some(id), inputs, &outputs, &parameters, &binary)
 }
 
 /// Returns the elements as they are in raw contents.
@@ -135,7 +136,18 @@ fn bytes(contents: Contents) -> Vec<u8> {
     samples.chain(files).collect()
 }
 
-/// Returns the number in the parameter `name`, if it is there.
+/// Returns the threshold in the parameters of a request, if it is there.
+fn threshold(parameters: &HashMap<String, Parameter>) -> Result<Option<f32>, ApiError> {
+    let Some(Parameter { value }) = parameters.get("threshold") else { return Ok(None) };
+    match *value {
+        Some(Value::Double(threshold)) => Ok(Some(threshold as f32)),
+        Some(Value::Int64(threshold)) => Ok(Some(threshold as f32)),
+        Some(Value::Uint64(threshold)) => Ok(Some(threshold as f32)),
+        None => Err(ApiError::Inference("threshold: expected a number from 0 to 1".into())),
+    }
+}
+
+/// Returns the whole number in the parameter `name`, if it is there.
 fn number<T: TryFrom<i64> + TryFrom<u64>>(
     parameters: &HashMap<String, Parameter>,
     name: &str,
@@ -144,7 +156,7 @@ fn number<T: TryFrom<i64> + TryFrom<u64>>(
     let number = match *value {
         Some(Value::Int64(number)) => T::try_from(number).ok(),
         Some(Value::Uint64(number)) => T::try_from(number).ok(),
-        None => None, // of another type, which is passed over
+        Some(Value::Double(_)) | None => None, // what is of another type is passed over
     };
     let refused = || ApiError::Inference(format!("{name}: expected a whole number, 0 or more"));
     Ok(Some(number.ok_or_else(refused)?))

@@ -105,6 +105,9 @@ pub struct InferRequest {
     /// A name that the answer repeats.
     #[prost(string, tag = "3")]
     pub id: String,
+    /// Parameters such as `threshold`.
+    #[prost(map = "string, message", tag = "4")]
+    pub parameters: HashMap<String, Parameter>,
     /// One tensor.
     #[prost(message, repeated, tag = "5")]
     pub inputs: Vec<Tensor>,
@@ -151,7 +154,7 @@ pub struct StreamInferResponse {
 #[derive(Clone, PartialEq, Message)]
 pub struct Parameter {
     /// Its value.
-    #[prost(oneof = "Value", tags = "2, 5")]
+    #[prost(oneof = "Value", tags = "2, 4, 5")]
     pub value: Option<Value>,
 }
 
@@ -161,6 +164,9 @@ pub enum Value {
     /// A number.
     #[prost(int64, tag = "2")]
     Int64(i64),
+    /// A number that need not be whole.
+    #[prost(double, tag = "4")]
+    Double(f64),
     /// A number that is not negative.
     #[prost(uint64, tag = "5")]
     Uint64(u64),

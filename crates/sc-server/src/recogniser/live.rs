@@ -8,7 +8,7 @@ use std::{
 
 use actix_web::web::Bytes;
 use sc_data::StreamResampler;
-use sc_model::{Detection, Detector, Score};
+use sc_model::{Classifier, Detection, Detector, DetectorConfig, Score};
 use tokio::sync::oneshot;
 
 use super::Recogniser;
@@ -53,6 +53,7 @@ struct Piece {
 /// A live stream between two pieces of sound. It holds its place among the streams until it is dropped.
 pub struct LiveStream {
     recogniser: Arc<Recogniser>,
+    classifier: Arc<Classifier>,
     resampler: StreamResampler,
     detector: Detector,
     rate_hz: u32,
@@ -63,20 +64,27 @@ pub struct LiveStream {
 
 impl LiveStream {
     /// Begins a stream of `rate_hz` samples a second.
-    pub(super) fn new(recogniser: Arc<Recogniser>, place: Place, detector: Detector, rate_hz: u32) -> Self {
+    pub(super) fn new(
+        recogniser: Arc<Recogniser>,
+        place: Place,
+        classifier: Arc<Classifier>,
+        config: &DetectorConfig,
+        rate_hz: u32,
+    ) -> Self {
         let resampler = StreamResampler::new(rate_hz);
-        Self { recogniser, resampler, detector, rate_hz, n_samples: 0, _place: place }
+        let detector = Detector::new(Arc::clone(&classifier), config);
+        Self { recogniser, classifier, resampler, detector, rate_hz, n_samples: 0, _place: place }
     }
 
     /// Takes the next piece, 16-bit little-endian samples, and returns itself and the results.
     ///
     /// # Errors
-    /// As [`Pool::wait`](crate::pool::Pool::wait).
+    /// As [`Pool::run_live`](crate::pool::Pool::run_live).
     pub async fn push(self, samples: Bytes) -> Result<(Self, Found), ApiError> {
         let recogniser = Arc::clone(&self.recogniser);
         let (heard, mut result) = oneshot::channel();
         recogniser.pieces.push(Piece { stream: self, samples, heard });
-        let hear_waiting = recogniser.pool.wait_for(|| {
+        let hear_waiting = recogniser.pool.run_next_live(|| {
             let (recogniser, pieces) = (Arc::clone(&recogniser), recogniser.pieces.take()?);
             Some(move || recogniser.hear(pieces))
         });
@@ -95,7 +103,7 @@ impl LiveStream {
     /// As [`push`](Self::push).
     pub async fn finish(self) -> Result<(Vec<Detection>, f64), ApiError> {
         let recogniser = Arc::clone(&self.recogniser);
-        recogniser.pool.wait(move || self.finish_now()).await
+        recogniser.pool.run_live(move || self.finish_now()).await
     }
 
     /// Returns a piece's samples at 16 kHz.
@@ -113,8 +121,14 @@ impl LiveStream {
         let rest = self.resampler.finish();
         let mut detections = self.detector.push(&rest);
         detections.extend(self.detector.finish());
-        self.recogniser.note_piece(&mut self.detector, &detections);
+        self.note(&detections);
         (detections, self.n_samples as f64 / f64::from(self.rate_hz))
+    }
+
+    /// Counts the detections of a piece of sound, and notes the time that they took.
+    fn note(&mut self, detections: &[Detection]) {
+        self.recogniser.count_all(&self.classifier, detections);
+        self.recogniser.note(self.detector.take_timing());
     }
 }
 
@@ -130,9 +144,9 @@ impl Recogniser {
             detectors.zip(samples.iter().map(Vec::as_slice)).collect();
         let found = Detector::push_together(&mut turns);
         for ((mut piece, detections), before) in pieces.into_iter().zip(found).zip(before) {
-            let detector = &mut piece.stream.detector;
-            self.note_piece(detector, &detections);
-            let score = detector.latest().filter(|&latest| before.as_ref() != Some(latest)).cloned();
+            piece.stream.note(&detections);
+            let score =
+                piece.stream.detector.latest().filter(|&latest| before.as_ref() != Some(latest)).cloned();
             let _ = piece.heard.send((piece.stream, Found { detections, score })); // fails if nobody waits any more
         }
     }

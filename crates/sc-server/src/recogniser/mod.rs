@@ -6,7 +6,7 @@ mod live;
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{rt::spawn, web::Bytes};
-use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform, decode, quick_wav_seconds, resample};
+use sc_data::{Limits, SAMPLE_RATE_HZ, Sha256Digest, Waveform, decode, quick_wav_seconds, resample};
 use sc_model::{
     Classifier, Detection, Detector, DetectorConfig, Prediction, Timing,
     words::{Recording, Taught},
@@ -33,6 +33,9 @@ pub const SHORT_BYTES: usize = 100_000;
 
 /// Longest sound of a short piece of work, in seconds.
 const SHORT_S: f64 = 2.0;
+
+/// The label by which taught words are counted. A series for each name that clients give would fill the memory.
+const TAUGHT: &str = "_taught_";
 
 /// Audio that a client sends.
 pub enum Audio {
@@ -167,7 +170,7 @@ impl Recogniser {
         let job = move |cancellation: &CancellationToken| {
             let samples = this.decode(&audio)?;
             let mut detections = Vec::new();
-            this.detect_now(Detector::new(classifier, &config), &samples, cancellation, |detection| {
+            this.detect_now(&classifier, &config, &samples, cancellation, |detection| {
                 detections.push(detection);
                 true
             });
@@ -193,7 +196,7 @@ impl Recogniser {
         let (this, found) = (Arc::clone(self), progress.clone());
         let duration_s = seconds(&samples);
         let job = move |cancellation: &CancellationToken| {
-            this.detect_now(Detector::new(classifier, &config), &samples, cancellation, |detection| {
+            this.detect_now(&classifier, &config, &samples, cancellation, |detection| {
                 found.send(Progress::Detected(detection)).is_ok()
             });
         };
@@ -246,16 +249,16 @@ impl Recogniser {
 
     /// Waits for the right to change the model before a worker is asked for: those that wait for it leave the workers to others.
     async fn change(&self, place: &Place) -> Result<Change, ApiError> {
-        self.pool.in_time(place.age(), async { Ok(self.model.change().await) }).await
+        self.pool.in_time(place.begin(), async { Ok(self.model.change().await) }).await
     }
 
-    /// Returns the bytes of the file with the taught words.
+    /// Returns the bytes of the file with the taught words, and their digest.
     ///
     /// # Errors
-    /// As [`Pool::run`] and [`Model::to_bytes`].
-    pub async fn record(&self, place: Place) -> Result<Vec<u8>, ApiError> {
-        let model = Arc::clone(&self.model);
-        self.pool.run(place, move |_| model.to_bytes()).await?
+    /// As [`Pool::run`] and [`Change::to_bytes`].
+    pub async fn record(&self, place: Place) -> Result<(Vec<u8>, Sha256Digest), ApiError> {
+        let change = self.change(&place).await?;
+        self.pool.run(place, move |_| change.to_bytes()).await?
     }
 
     /// Opens a live stream of `rate_hz` samples a second.
@@ -270,8 +273,7 @@ impl Recogniser {
     ) -> Result<LiveStream, ApiError> {
         self.limits.check_format(1, rate_hz)?;
         let place = self.pool.streams().take(client)?;
-        let detector = Detector::new(self.model.current(), config);
-        Ok(LiveStream::new(Arc::clone(self), place, detector, rate_hz))
+        Ok(LiveStream::new(Arc::clone(self), place, self.model.current(), config, rate_hz))
     }
 
     fn classify_now(
@@ -284,7 +286,7 @@ impl Recogniser {
         let threshold = threshold.unwrap_or(classifier.header().threshold);
         let (prediction, timing) = classifier.classify_at(&waveform, threshold);
         self.note(timing);
-        self.metrics.predicted(&prediction.label, prediction.accepted);
+        self.count(classifier, &prediction.label, prediction.accepted);
         Ok(prediction)
     }
 
@@ -298,13 +300,15 @@ impl Recogniser {
     /// Tells `found` each detection at once, until it returns false or the job is cancelled.
     fn detect_now(
         &self,
-        mut detector: Detector,
+        classifier: &Arc<Classifier>,
+        config: &DetectorConfig,
         samples: &[f32],
         cancellation: &CancellationToken,
         mut found: impl FnMut(Detection) -> bool,
     ) {
+        let mut detector = Detector::new(Arc::clone(classifier), config);
         let mut tell_all = |detections: Vec<Detection>| {
-            self.count(&detections);
+            self.count_all(classifier, &detections);
             detections.into_iter().all(&mut found)
         };
         let mut seconds = samples.chunks(SAMPLE_RATE_HZ as usize);
@@ -315,16 +319,17 @@ impl Recogniser {
     }
 
     /// Counts detections as accepted predictions.
-    fn count(&self, detections: &[Detection]) {
+    fn count_all(&self, classifier: &Classifier, detections: &[Detection]) {
         for detection in detections {
-            self.metrics.predicted(&detection.label, true);
+            self.count(classifier, &detection.label, true);
         }
     }
 
-    /// Counts the detections of a piece of sound, and notes the time that they took.
-    fn note_piece(&self, detector: &mut Detector, detections: &[Detection]) {
-        self.count(detections);
-        self.note(detector.take_timing());
+    /// Counts an answer by its label.
+    fn count(&self, classifier: &Classifier, label: &str, accepted: bool) {
+        let header = classifier.header();
+        let is_of_network = header.labels.index(label).is_some_and(|index| index < header.network.n_labels);
+        self.metrics.predicted(if is_of_network { label } else { TAUGHT }, accepted);
     }
 
     /// Notes the time of front end and network, unless there was too little audio for either.
@@ -365,7 +370,7 @@ mod tests {
 
         // Another has the only worker, so that the detection has not begun.
         let (finish, finished) = threads::channel::<()>();
-        let other = recogniser.pool.wait(move || finished.recv());
+        let other = recogniser.pool.run_live(move || finished.recv());
         let left = async {
             drop(steps);
             for _ in 0..100 {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{ACCEPT, CACHE_CONTROL},
+    http::header::{Accept, CACHE_CONTROL, Header},
     web::{Bytes, Data, Payload},
 };
 use futures_util::{Stream, stream};
@@ -56,9 +56,9 @@ pub async fn detect(
         .streaming(events(steps)))
 }
 
+/// Returns true if an event stream is what the client likes best.
 fn accepts_events(request: &HttpRequest) -> bool {
-    let mut accepted = request.headers().get_all(ACCEPT);
-    accepted.any(|value| value.as_bytes().starts_with(EVENT_STREAM.as_bytes()))
+    Accept::parse(request).is_ok_and(|accepted| accepted.preference().essence_str() == EVENT_STREAM)
 }
 
 /// The data of the last event. `json!` would write a number of single precision with digits that it does not have.

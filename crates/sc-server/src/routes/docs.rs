@@ -21,7 +21,9 @@ use crate::paths;
 #[openapi(
     info(
         title = "Speech commands",
-        description = "Recordings in, spoken keywords out. Errors are `{\"error\": \"what was wrong, and what would be right\"}`.",
+        description = "Recordings in, spoken keywords out. \
+            Errors are `{\"error\": \"what was wrong, and what would be right\"}`, \
+            but for a refused CORS preflight and a head that is not HTTP.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = ".")), // of this document: a proxy may serve it under another path

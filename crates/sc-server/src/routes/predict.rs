@@ -67,17 +67,17 @@ pub async fn predict(
         Upload::Several(files) => {
             let clips = files.into_iter().map(Audio::File).collect();
             let (_, answers) = state.recogniser.classify_all(place, clips, threshold).await?;
-            let results = answers.into_iter().map(|answer| answer.map(shorten).into());
+            let results = answers.into_iter().map(|answer| match answer {
+                Ok(prediction) => ClipResult::Recognised(shorten(prediction)),
+                Err(error) => refuse(&state, &error.into()),
+            });
             Ok(HttpResponse::Ok().json(results.collect::<Vec<ClipResult>>()))
         }
     }
 }
 
-impl From<Result<Prediction, sc_data::Error>> for ClipResult {
-    fn from(result: Result<Prediction, sc_data::Error>) -> Self {
-        match result {
-            Ok(prediction) => Self::Recognised(prediction),
-            Err(error) => Self::Refused(Body { error: ApiError::from(error).message() }),
-        }
-    }
+/// Refuses one of several clips, and counts that.
+fn refuse(state: &AppState, error: &ApiError) -> ClipResult {
+    state.metrics.rejected(error.reason());
+    ClipResult::Refused(Body { error: error.message() })
 }

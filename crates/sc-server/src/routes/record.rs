@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
+    body::MessageBody,
     http::header::{CACHE_CONTROL, CONTENT_TYPE, ETag, EntityTag},
     web::{Bytes, Data},
 };
@@ -42,11 +43,16 @@ pub async fn record(request: HttpRequest, state: Data<AppState>) -> Result<HttpR
     let is_shipped = *SHIPPED == Some(state.model.current_and_digest().1) && !state.model.teaches();
     let shipped = Record::shipped_bytes().filter(|_| is_shipped);
     let (Some(bytes), Some(tag)) = (shipped, TAG.as_ref()) else { return Err(ApiError::NotFound) };
-    let is_known = is_known(&request, tag);
+    Ok(respond(&request, tag.clone(), Bytes::from_static(bytes)))
+}
+
+/// Sends a model's file, or 304 if the client has what `tag` names.
+pub fn respond(request: &HttpRequest, tag: EntityTag, bytes: impl MessageBody + 'static) -> HttpResponse {
+    let is_known = is_known(request, &tag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header(ETag(tag.clone())).insert_header((CACHE_CONTROL, "no-cache"));
+    response.insert_header(ETag(tag)).insert_header((CACHE_CONTROL, "no-cache"));
     if is_known {
-        return Ok(response.finish());
+        return response.finish();
     }
-    Ok(response.insert_header((CONTENT_TYPE, "application/octet-stream")).body(Bytes::from_static(bytes)))
+    response.insert_header((CONTENT_TYPE, "application/octet-stream")).body(bytes)
 }

@@ -1,6 +1,6 @@
 //! Keywords in live sound, over a WebSocket.
 
-use std::{cell::Cell, io::ErrorKind, mem, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, io::ErrorKind, mem, rc::Rc, time::Duration};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev,
@@ -15,7 +15,6 @@ use serde::Serialize;
 use tokio::time::{error::Elapsed, timeout, timeout_at};
 
 use crate::{
-    Lifecycle,
     admission::client,
     error::{AccessErrors, ApiError, Body},
     paths::STREAM,
@@ -93,7 +92,7 @@ pub async fn stream(
         begun,
         half: Bytes::new(),
     };
-    spawn(converse(conversation, stream, Arc::clone(&state.lifecycle)));
+    spawn(converse(conversation, stream, state));
     Ok(response)
 }
 
@@ -113,16 +112,18 @@ async fn bounded(
 }
 
 /// Answers messages until one side ends the conversation or the server stops, and closes the connection.
-async fn converse(mut conversation: Conversation, stream: LiveStream, lifecycle: Arc<Lifecycle>) {
+async fn converse(mut conversation: Conversation, stream: LiveStream, state: Data<AppState>) {
     let ended = tokio::select! {
         ended = conversation.answer(stream) => ended,
-        () = lifecycle.closed() => Err(End::Refused(CloseCode::Away, ApiError::Stopping.message())),
+        () = state.lifecycle.closed() => Err(End::Refused(CloseCode::Away, ApiError::Stopping.message())),
     };
     let reason = match ended {
         Ok(()) => Some(CloseCode::Normal.into()),
         Err(End::Gone) => return,
         Err(End::Closed(code)) => code.map(CloseReason::from),
         Err(End::Refused(code, error)) => {
+            state.metrics.rejected("stream");
+            tracing::info!(code = u16::from(code), error, "a live stream ended early");
             let _ = conversation.tell(&StreamEvent::Error { error: error.clone() }).await;
             Some((code, error).into())
         }

@@ -2,12 +2,13 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::CONTENT_DISPOSITION,
+    http::header::{CONTENT_DISPOSITION, EntityTag, HeaderValue},
     web::{Data, Json, Path, Payload},
 };
 use sc_model::words::Taught;
 use serde::Serialize;
 
+use super::record::respond;
 use crate::{
     admission::admit,
     error::{AccessErrors, ApiError, AudioErrors, Body, WordsError},
@@ -49,14 +50,19 @@ pub async fn list(state: Data<AppState>) -> Json<Words> {
 /// A word of that name that was taught before is replaced.
 ///
 /// The report names the recordings that were left out and why, and says how surely the word is told from others. From
-/// then on every answer knows the word. It is kept in the server's file.
+/// then on every answer knows the word. It is kept in the server's file. A live stream that is open keeps the words and
+/// the model that it began with.
 #[utoipa::path(
     put, path = WORD, tag = "words", params(("name" = String, Path, description = "the word, in any script")),
     request_body(content = Form, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "the report", body = Taught),
         (status = 403, description = "this server teaches no words", body = Body),
-        (status = 409, description = "the network knows this word already", body = Body),
+        (
+            status = 409,
+            description = "the network knows this word already, or the model's file is not the one that answers",
+            body = Body
+        ),
         (status = 507, description = "the file could not be written", body = Body),
         AudioErrors, AccessErrors,
         (status = 422, description = "The name cannot be a word's, or fewer than 3 recordings, or more than 50, can be used.", body = Body),
@@ -87,6 +93,7 @@ pub async fn teach(
         (status = 204, description = "the word is forgotten"),
         (status = 403, description = "this server teaches no words", body = Body),
         (status = 404, description = "no taught word has this name", body = Body),
+        (status = 409, description = "the model's file is not the one that answers", body = Body),
         (status = 503, description = "too many requests at once", body = Body),
         (status = 504, description = "no answer in time", body = Body),
         (status = 507, description = "the file could not be written", body = Body),
@@ -111,7 +118,9 @@ pub async fn forget(
     get, path = TAUGHT_RECORD, tag = "words",
     responses(
         (status = 200, description = "the model's file", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 304, description = "the client has it, as `If-None-Match` says"),
         (status = 403, description = "this server teaches no words", body = Body),
+        (status = 409, description = "the model's file is not the one that answers", body = Body),
         (status = 503, description = "too many requests at once", body = Body),
         (status = 504, description = "no answer in time", body = Body),
         AccessErrors
@@ -123,9 +132,9 @@ pub async fn record(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let place = admit(&request, &mut payload, &state).await?;
-    let bytes = state.recogniser.record(place).await?;
-    Ok(HttpResponse::Ok()
-        .content_type("application/octet-stream")
-        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"model.safetensors\""))
-        .body(bytes))
+    let (bytes, digest) = state.recogniser.record(place).await?;
+    let mut response = respond(&request, EntityTag::new_strong(digest.to_string()), bytes);
+    let disposition = HeaderValue::from_static("attachment; filename=\"model.safetensors\"");
+    response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
+    Ok(response)
 }

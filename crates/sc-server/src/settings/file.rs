@@ -92,7 +92,7 @@ pub mod tests {
                 .unwrap();
 
         assert_eq!((settings.port, settings.queue), (3, 2));
-        assert_eq!(settings.allow_origins, ["http://a", "http://b"]);
+        assert_eq!(settings.allow_origins, ["http://a", "http://b"].map(|origin| Some(origin.to_owned())));
         assert_eq!(settings.host, "127.0.0.1");
     }
 

@@ -6,7 +6,7 @@ mod file;
 use std::{
     ffi::OsString,
     io::ErrorKind,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     num::{NonZeroU16, NonZeroU32, NonZeroUsize},
     path::PathBuf,
     str::FromStr,
@@ -87,7 +87,7 @@ pub struct Settings {
     #[arg(
         long, env = "SC_MAX_BYTES", value_name = "BYTES",
         default_value_t = Capacity::default().audio.max_bytes,
-        value_parser = number::<usize>("a number of bytes"),
+        value_parser = positive::<usize>("a number of bytes, 1 or more"),
     )]
     max_bytes: usize,
 
@@ -95,7 +95,7 @@ pub struct Settings {
     #[arg(
         long, env = "SC_MAX_SECONDS", value_name = "S",
         default_value_t = Capacity::default().audio.max_seconds,
-        value_parser = number::<u32>("a number of seconds"),
+        value_parser = positive::<u32>("a number of seconds, 1 or more"),
     )]
     max_seconds: u32,
 
@@ -107,7 +107,7 @@ pub struct Settings {
     )]
     workers: NonZeroUsize,
 
-    /// Recordings that may wait for a worker; the next is refused
+    /// Recordings that may wait for a worker, of which one client gets about half; the next is refused
     #[arg(
         long, env = "SC_QUEUE", value_name = "N",
         default_value_t = Capacity::default().queue,
@@ -115,7 +115,7 @@ pub struct Settings {
     )]
     queue: usize,
 
-    /// Live streams at once; the next is refused
+    /// Live streams at once, of which one client gets about half; the next is refused
     #[arg(
         long, env = "SC_STREAMS", value_name = "N",
         default_value_t = Capacity::default().streams,
@@ -127,7 +127,7 @@ pub struct Settings {
     #[arg(
         long, env = "SC_DEADLINE", value_name = "S",
         default_value_t = Capacity::default().deadline.as_secs(),
-        value_parser = number::<u64>("a number of seconds"),
+        value_parser = positive::<u64>("a number of seconds, 1 or more"),
     )]
     deadline: u64,
 
@@ -136,18 +136,24 @@ pub struct Settings {
     pub drain: u64,
 
     /// Answer only clients with a key of this SHA-256; may be given several times
-    #[arg(long = "api-key", env = "SC_API_KEYS", value_name = "SHA256", value_delimiter = ',')]
+    #[arg(
+        long = "api-key", env = "SC_API_KEYS", value_name = "SHA256", value_delimiter = ',',
+        value_parser = listed(str::parse::<ApiKey>),
+    )]
     #[serde(rename = "api-key", serialize_with = "as_texts")]
-    api_keys: Vec<ApiKey>,
+    api_keys: Vec<Option<ApiKey>>,
 
-    /// Requests a second that are allowed to each key, or without keys to each address
+    /// Requests a second that are allowed to each key, and without a known key to each address
     #[arg(long, env = "SC_RATE_LIMIT", value_name = "N", value_parser = number::<NonZeroU32>("a number of requests, 1 or more"))]
     rate_limit: Option<NonZeroU32>,
 
     /// Allow requests by pages of this origin, such as <https://example.org>; may be given several times
-    #[arg(long = "allow-origin", env = "SC_ALLOW_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
-    #[serde(rename = "allow-origin")]
-    allow_origins: Vec<String>,
+    #[arg(
+        long = "allow-origin", env = "SC_ALLOW_ORIGINS", value_name = "ORIGIN", value_delimiter = ',',
+        value_parser = listed(origin),
+    )]
+    #[serde(rename = "allow-origin", serialize_with = "as_texts")]
+    allow_origins: Vec<Option<String>>,
 
     /// Serve https with this certificate chain, in PEM; SIGHUP reads it again
     #[arg(long, env = "SC_TLS_CERT", value_name = "FILE")]
@@ -235,13 +241,13 @@ impl Settings {
     /// Makes the service of these settings.
     ///
     /// # Errors
-    /// If the model or the certificate cannot be loaded, or if a port cannot be used. The error names the setting
-    /// to change.
+    /// If the model or the certificate cannot be loaded, if a port cannot be used, or if no key is among those that are
+    /// set. The error names the setting to change.
     pub fn service(&self) -> anyhow::Result<Service> {
         Ok(Service {
             name: self.model_name.clone(),
             capacity: self.capacity(),
-            access: Access::new(self.api_keys.clone(), self.rate_limit, self.allow_origins.clone()),
+            access: Access::new(self.keys()?, self.rate_limit, given(&self.allow_origins)),
             certificate: self.certificate()?,
             admin: self.admin_port.map(|port| listen(&self.host, port, "admin-port")).transpose()?,
             #[cfg(feature = "grpc")]
@@ -266,6 +272,34 @@ impl Settings {
     /// If that is not possible. The error names the setting to change.
     pub fn listener(&self) -> anyhow::Result<TcpListener> {
         listen(&self.host, self.port, "port")
+    }
+
+    /// Returns what an operator may not expect of a server with these settings that listens at `address`.
+    pub fn warnings(&self, address: SocketAddr) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let Some(words) = &self.teach else { return warnings };
+        if self.api_keys.is_empty() && !address.ip().to_canonical().is_loopback() {
+            warnings.push(format!(
+                "no --api-key (SC_API_KEYS) is set: whoever reaches {address} may teach words and delete them"
+            ));
+        }
+        if let Some(model) = self.model.as_ref().filter(|model| *model != words && words.exists()) {
+            warnings.push(format!(
+                "--model (SC_MODEL) {} is not read: {} holds the model that its words were taught to",
+                model.display(),
+                words.display()
+            ));
+        }
+        warnings
+    }
+
+    /// Returns the keys. A list of none but empty ones is a mistake, which would let everyone in.
+    fn keys(&self) -> anyhow::Result<Vec<ApiKey>> {
+        let keys = given(&self.api_keys);
+        if keys.is_empty() && !self.api_keys.is_empty() {
+            bail!("--api-key (SC_API_KEYS) is set, but holds no key");
+        }
+        Ok(keys)
     }
 
     fn model(&self) -> anyhow::Result<Model> {
@@ -334,6 +368,31 @@ fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, Stri
     move |text| text.parse().map_err(|_| format!("expected {expected}"))
 }
 
+/// Does the same for numbers above 0.
+fn positive<T: FromStr + Default + PartialOrd>(
+    expected: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse::<T>().ok().filter(|number| *number > T::default());
+        number.ok_or_else(|| format!("expected {expected}"))
+    }
+}
+
+/// Makes a parser of one value of a list, which may be empty, and have spaces or the end of a line around it.
+fn listed<T>(
+    parse: impl Fn(&str) -> Result<T, String> + Clone,
+) -> impl Fn(&str) -> Result<Option<T>, String> + Clone {
+    move |text| match text.trim() {
+        "" => Ok(None),
+        text => parse(text).map(Some),
+    }
+}
+
+/// Returns the values of a list that are not empty.
+fn given<T: Clone>(values: &[Option<T>]) -> Vec<T> {
+    values.iter().flatten().cloned().collect()
+}
+
 /// Parses a number of threads: more than any system has are a mistake.
 fn workers(text: &str) -> Result<NonZeroUsize, String> {
     let workers = text.parse::<NonZeroU16>().map_err(|_| "expected a number of threads, 1 to 65535")?;
@@ -359,8 +418,8 @@ fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&value.to_string())
 }
 
-fn as_texts<S: Serializer>(values: &[impl ToString], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(values.iter().map(ToString::to_string))
+fn as_texts<S: Serializer>(values: &[Option<impl ToString>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().flatten().map(ToString::to_string))
 }
 
 #[cfg(test)]
@@ -380,6 +439,9 @@ pub mod tests {
             ("--workers", "18446744073709551615", "expected a number of threads, 1 to 65535"),
             ("--queue", "-1", "expected a number of recordings, 0 or more"),
             ("--max-bytes", "25MB", "expected a number of bytes"),
+            ("--max-bytes", "0", "expected a number of bytes, 1 or more"),
+            ("--max-seconds", "0", "expected a number of seconds, 1 or more"),
+            ("--deadline", "0", "expected a number of seconds, 1 or more"),
             ("--rate-limit", "0", "expected a number of requests, 1 or more"),
             ("--api-key", "secret", "expected the SHA-256 of a key"),
             ("--allow-origin", "example.org", "expected an origin such as https://example.org"),
@@ -400,9 +462,55 @@ pub mod tests {
         let settings =
             parse(&origins.map(|origin| format!("--allow-origin={origin}")).each_ref().map(String::as_str));
         assert_eq!(
-            settings.unwrap().allow_origins,
+            given(&settings.unwrap().allow_origins),
             ["https://example.org", "http://localhost:8080", "http://[::1]"]
         );
+    }
+
+    #[test]
+    fn what_is_around_and_between_the_values_of_a_list_is_passed_over() {
+        let [one, other] = ["0", "1"].map(|digit| digit.repeat(64));
+        let keys = format!("--api-key= {one}, {other}\n,");
+        let settings = parse(&[&keys, "--allow-origin=http://a, http://b,"]).unwrap();
+
+        let keys: Vec<_> = settings.keys().unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(keys, [one, other]);
+        assert_eq!(given(&settings.allow_origins), ["http://a", "http://b"]);
+    }
+
+    #[test]
+    fn a_list_of_keys_without_one_does_not_let_everyone_in() {
+        for nothing in ["--api-key=", "--api-key= , "] {
+            let error = parse(&[nothing]).unwrap().service().err().unwrap().to_string();
+            assert_eq!(error, "--api-key (SC_API_KEYS) is set, but holds no key");
+        }
+    }
+
+    #[test]
+    fn an_operator_is_warned_of_a_server_that_anyone_may_teach() {
+        let key = format!("--api-key={}", "0".repeat(64));
+        let warned = |arguments: &[&str], address: &str| {
+            parse(arguments).unwrap().warnings(address.parse().unwrap()).concat()
+        };
+        let expected =
+            "no --api-key (SC_API_KEYS) is set: whoever reaches 0.0.0.0:80 may teach words and delete them";
+        assert_eq!(warned(&["--teach=no/such/file"], "0.0.0.0:80"), expected);
+        assert_eq!(warned(&["--teach=no/such/file"], "127.0.0.1:80"), "");
+        assert_eq!(warned(&["--teach=no/such/file", &key], "0.0.0.0:80"), "");
+        assert_eq!(warned(&[], "0.0.0.0:80"), "");
+    }
+
+    #[test]
+    fn an_operator_is_warned_of_a_model_that_is_not_read() {
+        let words = tempfile::NamedTempFile::new().unwrap();
+        let teach = format!("--teach={}", words.path().display());
+        let warned = |teach: &str| {
+            let settings = parse(&["--model=other.safetensors", teach]).unwrap();
+            settings.warnings(([127, 0, 0, 1], 80).into()).concat()
+        };
+        let warning = warned(&teach);
+        assert!(warning.starts_with("--model (SC_MODEL) other.safetensors is not read: "), "{warning}");
+        assert_eq!(warned("--teach=no/such/file"), "");
     }
 
     #[test]

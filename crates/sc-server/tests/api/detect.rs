@@ -16,7 +16,10 @@ use tungstenite::{
     stream::MaybeTlsStream,
 };
 
-use crate::helpers::{TestServer, classifier, error, read, service, wav_of, word};
+use crate::{
+    helpers::{TestServer, classifier, client, error, read, service, wav_of, word},
+    program::Program,
+};
 
 /// A client's end of a stream.
 type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
@@ -156,6 +159,22 @@ fn server_sent_events_bring_the_same() {
 }
 
 #[test]
+fn events_are_sent_to_a_client_that_likes_them_best() {
+    let server = TestServer::start();
+    for (accepted, sent) in [
+        ("application/json;q=0.5, text/event-stream", "text/event-stream"),
+        ("text/event-stream, */*", "text/event-stream"),
+        ("text/event-stream;q=0, application/json", "application/json"),
+        ("text/event-stream;q=0.5, application/json", "application/json"),
+        ("text/event-stream;q=0", "application/json"),
+        ("*/*", "application/json"),
+    ] {
+        let response = server.post_accepting("/detect", accepted, word().into_inner());
+        assert_eq!(response.headers()["Content-Type"], sent, "{accepted}");
+    }
+}
+
+#[test]
 fn a_stream_that_is_none_is_refused_and_says_why() {
     let server = TestServer::start();
 
@@ -235,6 +254,19 @@ fn a_frame_without_an_end_is_refused_before_it_fills_the_memory() {
 
     assert!(event(&mut socket)["error"].as_str().unwrap().contains("at most 1048576 bytes"));
     assert_eq!(closed(&mut socket).unwrap().0, CloseCode::Size);
+}
+
+#[test]
+fn a_stream_that_is_ended_early_is_counted_and_logged() {
+    let program = Program::start(&[]);
+    let (mut socket, _) = connect(program.url("/stream").replace("http", "ws")).unwrap();
+    socket.send(Message::text("stop")).unwrap();
+    event(&mut socket);
+
+    let metrics = client().get(program.url("/metrics")).send().unwrap().text().unwrap();
+    assert!(metrics.contains("sc_rejected_total{reason=\"stream\"} 1"), "{metrics}");
+    let log = program.log_after_kill();
+    assert!(log.contains("code=1003") && log.contains("expected samples, or the text `end`"), "{log}");
 }
 
 /// The next event of a stream.

@@ -36,7 +36,7 @@ use tonic_prost::ProstCodec;
 use tower::ServiceExt;
 
 use crate::{
-    helpers::{TestServer, answer, classifier, service, wav},
+    helpers::{TestServer, answer, classifier, service, wav, word},
     program::Program,
 };
 
@@ -245,6 +245,22 @@ fn a_parameter_that_is_no_number_is_refused() {
 }
 
 #[test]
+fn a_threshold_counts_and_is_checked() {
+    let mut pair = Pair::start(service());
+    let request = |value: Option<Value>| InferRequest {
+        parameters: HashMap::from([("threshold".into(), Parameter { value })]),
+        ..files(&[word().into_inner()])
+    };
+    for (threshold, accepted) in [(Value::Double(0.5), 1_u8), (Value::Int64(1), 0), (Value::Uint64(1), 0)] {
+        let response = pair.infer(request(Some(threshold))).unwrap();
+        assert_eq!(response.raw_output_contents[2], [accepted]);
+    }
+    for wrong in [None, Some(Value::Double(1.5)), Some(Value::Double(f64::NAN))] {
+        assert_eq!(pair.infer(request(wrong)).unwrap_err().code(), Code::InvalidArgument);
+    }
+}
+
+#[test]
 fn a_stream_answers_each_message_and_goes_on_after_a_mistake() {
     let mut pair = Pair::start(service());
     let clip = wav(200.0, 1.0, 16_000);
@@ -255,7 +271,11 @@ fn a_stream_answers_each_message_and_goes_on_after_a_mistake() {
 
     let heard: Vec<_> = answers.iter().map(|answer| answer.infer_response.is_some()).collect();
     assert_eq!(heard, [true, false, true]);
-    assert!(answers[1].error_message.starts_with("not an audio file"), "{}", answers[1].error_message);
+    assert!(
+        answers[1].error_message.starts_with("recording 1: not an audio file"),
+        "{}",
+        answers[1].error_message
+    );
 }
 
 #[test]

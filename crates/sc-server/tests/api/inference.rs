@@ -98,6 +98,28 @@ fn binary_tensors_go_in_and_come_out() {
 }
 
 #[test]
+fn a_threshold_counts_and_is_checked_and_other_parameters_are_passed_over() {
+    let server = TestServer::start();
+    let file = BASE64_STANDARD.encode(word().get_ref());
+    let mut request = of("AUDIO_FILE", &[1], "BYTES", &json!([file]));
+    for (threshold, accepted) in [(0.5, true), (1.0, false)] {
+        request["parameters"] = json!({"threshold": threshold, "priority": 7});
+        let (status, answer) = infer(&server, &request);
+        assert_eq!((status, &answer["outputs"][2]["data"]), (200, &json!([accepted])), "{answer}");
+    }
+    request["parameters"] = json!({"threshold": 1.5});
+    assert_eq!(infer(&server, &request), (400, error("a threshold of 1.5: expected 0 to 1")));
+}
+
+#[test]
+fn the_recording_of_a_batch_that_cannot_be_used_is_named() {
+    let files = [word().into_inner(), b"no audio".to_vec()].map(|file| BASE64_STANDARD.encode(file));
+    let request = of("AUDIO_FILE", &[2], "BYTES", &json!(files));
+    let message = format!("recording 2: {}", sc_data::Error::NotAudio);
+    assert_eq!(infer(&TestServer::start(), &request), (415, error(&message)));
+}
+
+#[test]
 fn what_is_null_counts_as_left_out() {
     let server = TestServer::start();
     let mut request = of("AUDIO", &[1, 2], "FP32", &json!([0, 0]));

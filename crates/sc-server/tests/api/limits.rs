@@ -76,7 +76,7 @@ fn more_clips_than_the_queue_holds_are_refused_with_503() {
     assert!(!answered.is_empty() && !refused.is_empty(), "{} answered", answered.len());
     for answer in refused {
         assert_eq!(answer.headers()["Retry-After"], "1");
-        let expected = error("too many recordings at once: try again in 1 s");
+        let expected = error("too many recordings or live streams at once: try again in 1 s");
         assert_eq!(read(answer), (503, expected));
     }
 }
@@ -135,7 +135,7 @@ fn a_request_without_a_place_is_refused_without_its_body() {
         }
     });
     assert!(status.starts_with("HTTP/1.1 503 "), "{status}");
-    assert_eq!(body, error("too many recordings at once: try again in 1 s").to_string());
+    assert_eq!(body, error("too many recordings or live streams at once: try again in 1 s").to_string());
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn bodies_without_an_end_cannot_fill_the_memory() {
             break (status, body);
         }
     };
-    assert_eq!(refused, (503, error("too many recordings at once: try again in 1 s")));
+    assert_eq!(refused, (503, error("too many recordings or live streams at once: try again in 1 s")));
 
     let mut other = connect_from([127, 0, 0, 2], server.address);
     let word = wav(200.0, 1.0, 16_000);

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::{
     detect::{listen, sound},
     helpers::{TestServer, client, error, read, service, word},
+    program::Program,
 };
 
 #[test]
@@ -215,6 +216,18 @@ fn who_asks_too_often_is_told_when_to_come_back() {
     let refused = server.predict(word().into_inner());
     assert_eq!(refused.headers()["Retry-After"], "1");
     assert_eq!(read(refused), (429, error("too many requests from you: try again in 1 s")));
+}
+
+#[test]
+fn the_log_tells_keys_apart() {
+    // SHA-256 of `secret`.
+    let key = "--api-key=2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+    let program = Program::start(&[key.as_ref()]);
+    for key in ["secret", "a guess"] {
+        client().get(program.url("/model")).header("X-API-Key", key).send().unwrap();
+    }
+    let log = program.log_after_kill();
+    assert!(log.contains("key=\"2bb80d53\"") && log.matches("key=").count() == 1, "{log}");
 }
 
 #[test]

@@ -53,6 +53,40 @@ fn other_fields_of_the_form_are_passed_over() {
     assert_eq!(read(response), (200, answer(&classifier(), &clip)));
 }
 
+/// A form of fields, each with the parameters of its head and its content.
+fn form(fields: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (parameters, content) in fields {
+        let head = format!("--x\r\nContent-Disposition: form-data; {parameters}\r\n\r\n");
+        bytes.extend([head.as_bytes(), content, b"\r\n"].concat());
+    }
+    bytes.extend(b"--x--\r\n");
+    bytes
+}
+
+#[test]
+fn what_would_be_passed_over_in_a_form_is_refused() {
+    let server = TestServer::start();
+    let clip = wav(200.0, 1.0, 16_000);
+    let file = (r#"name="file"; filename="a.wav""#, clip.as_slice());
+    let send = |field| read(server.predict_raw("multipart/form-data; boundary=x", form(&[file, field])));
+    for (head, content, why) in [
+        (r#"name="threshold""#, "0.9", "`threshold` belongs in the query: ?threshold=…"),
+        (r#"name="top_k""#, "1", "`top_k` belongs in the query: ?top_k=…"),
+        (r#"name="hop_ms""#, "80", "`hop_ms` belongs in the query: ?hop_ms=…"),
+        (
+            r#"name="file2"; filename="b.wav""#,
+            "RIFF",
+            "it has files in other fields too: name each field `file`",
+        ),
+    ] {
+        let expected = "expected a form (multipart/form-data) with the recording in its field `file`";
+        assert_eq!(send((head, content.as_bytes())), (400, error(&format!("{expected}: {why}"))));
+    }
+    // A browser sends this of a control in which no file was chosen.
+    assert_eq!(send(("name=\"file2\"; filename=\"\"", b"".as_slice())), (200, answer(&classifier(), &clip)));
+}
+
 #[test]
 fn a_file_whose_name_is_not_utf_8_is_heard() {
     let clip = wav(200.0, 1.0, 16_000);
@@ -138,11 +172,14 @@ fn a_broken_form_is_400_and_says_what_is_wrong_with_it() {
 fn several_clips_are_answered_in_order_each_with_its_own_error() {
     let [first, last] = [wav(200.0, 1.0, 16_000), wav(330.0, 2.5, 44_100)];
 
-    let response = TestServer::start().predict_all(vec![first.clone(), b"no audio".to_vec(), last.clone()]);
+    let server = TestServer::start();
+    let response = server.predict_all(vec![first.clone(), b"no audio".to_vec(), last.clone()]);
 
     let refused = error(&sc_data::Error::NotAudio.to_string());
     let expected = json!([answer(&classifier(), &first), refused, answer(&classifier(), &last)]);
     assert_eq!(read(response), (200, expected));
+    let metrics = server.get("/metrics").text().unwrap();
+    assert!(metrics.contains("sc_rejected_total{reason=\"recording\"} 1"), "{metrics}");
 }
 
 #[test]

@@ -71,7 +71,9 @@ fn a_word_is_taught_answered_kept_and_forgotten() {
     let (_, answer) = read(server.predict(take("stop", 140.0)));
     assert_eq!((&answer["label"], &answer["accepted"]), (&json!("lamp"), &json!(true)), "{answer}");
     assert_eq!(read(server.get("/words")).1["words"], json!([{"name": "lamp", "recordings": 5}]));
-    assert!(server.get("/metrics").text().unwrap().contains("sc_taught_words 1"));
+    let metrics = server.get("/metrics").text().unwrap();
+    let counted = "sc_predictions_total{accepted=\"true\",label=\"_taught_\"} 1"; // no series for each name
+    assert!(metrics.contains("sc_taught_words 1") && metrics.contains(counted), "{metrics}");
     let (_, metadata) = read(server.get("/v2/models/speech-commands"));
     assert_eq!(metadata["outputs"][0]["shape"], json!([-1, 13]), "{metadata}");
 
@@ -144,6 +146,23 @@ fn a_model_that_was_exchanged_is_loaded_before_a_word_is_taught() {
     );
     assert_eq!(server.request(Method::POST, "/admin/reload").status(), 200);
     assert_eq!(put(&server, "lamp", five("stop")).0, 200);
+}
+
+#[test]
+fn the_model_that_is_handed_out_is_the_one_that_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("words.safetensors");
+    let server = teaching(&file);
+    assert_eq!(put(&server, "lamp", five("stop")).0, 200);
+    let taught = server.get("/model");
+    let etag = taught.headers()["ETag"].to_str().unwrap().to_owned();
+    assert!(taught.bytes().unwrap() == fs::read(&file).unwrap());
+    assert_eq!(server.get_with("/model", "If-None-Match", &etag).status(), 304);
+
+    fs::remove_file(&file).unwrap();
+    assert_eq!(server.get("/model").status(), 409);
+    assert_eq!(server.request(Method::POST, "/admin/reload").status(), 200);
+    assert_eq!(server.get_with("/model", "If-None-Match", &etag).status(), 200);
 }
 
 #[test]
@@ -236,15 +255,17 @@ fn a_file_that_cannot_be_written_leaves_the_words_as_they_were() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_the_servers_own_mistake() {
+fn a_file_that_cannot_be_read_is_not_the_one_that_answers() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("words.safetensors");
     let program = Program::start(&["--teach".as_ref(), file.as_os_str()]);
     fs::write(&file, b"no record").unwrap();
     let taught = put_at(&program.url("/words/lamp"), five("stop")).unwrap();
     let record = read(client().get(program.url("/model")).send().unwrap());
+    let expected = "the model's file is not the one that answers: \
+                    its operator has to load it again first (SIGHUP or POST /admin/reload)";
     for answer in [taught, record] {
-        assert_eq!(answer, (500, error("the server failed to answer: its log says why")));
+        assert_eq!(answer, (409, error(expected)));
     }
     for path in ["/words/lamp/shade", "//words/lamp", "/api/Words/lamp", "/x/../words/lamp", "/%77ords/lamp"]
     {

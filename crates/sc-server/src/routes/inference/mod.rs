@@ -12,6 +12,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Json, Path, Payload},
 };
+use sc_model::Prediction;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ use crate::{
 
 pub use self::request::Inference;
 #[cfg(feature = "grpc")]
-pub use self::request::{Input, InputParameters, Wanted, WantedParameters};
+pub use self::request::{Input, InputParameters, RequestParameters, Wanted, WantedParameters};
 pub use self::tensor::HEADER_LENGTH;
 
 /// The only version that is served. For another model there is another server.
@@ -78,6 +79,15 @@ impl Named {
     }
 }
 
+/// Returns the predictions of a batch.
+///
+/// # Errors
+/// [`ApiError::Recording`] names the first recording that cannot be used.
+pub fn predictions(answers: Vec<Result<Prediction, sc_data::Error>>) -> Result<Vec<Prediction>, ApiError> {
+    let answers = answers.into_iter().zip(1..);
+    answers.map(|(answer, number)| answer.map_err(|source| ApiError::Recording { number, source })).collect()
+}
+
 /// Describes the server
 #[utoipa::path(get, path = INFERENCE, tag = "inference", responses((status = 200, description = "the metadata", body = Value)))]
 pub async fn server() -> Json<Value> {
@@ -128,7 +138,8 @@ pub async fn ready(named: Path<Named>, state: Data<AppState>) -> Result<Json<Val
 /// The input is `AUDIO_FILE`, BYTES `[n]`, audio files of any format (in JSON as base64), or `AUDIO`, FP32
 /// `[n, samples]`, at 16 kHz or at its parameter `sample_rate`. The outputs are `PROBABILITIES`, FP32
 /// `[n, labels]`, `LABEL`, BYTES `[n]`, and `ACCEPTED`, BOOL `[n]`. Binary tensors may follow the JSON if the
-/// header `Inference-Header-Content-Length` gives its length.
+/// header `Inference-Header-Content-Length` gives its length. `threshold` among the request's parameters is that of
+/// `/predict`.
 #[utoipa::path(
     post, path = MODEL_INFER, tag = "inference",
     params(("model" = String, Path, example = "speech-commands")),
@@ -153,8 +164,8 @@ pub async fn infer(
     let (body, place) = read_body(&request, payload, &state).await?;
     let json_len = request.headers().get(HEADER_LENGTH).cloned();
     let parsed = parse(&state, &place, body, move |body| Inference::parse(json_len.as_ref(), &body)).await?;
-    let Inference { id, clips, outputs } = parsed;
-    let (classifier, answers) = state.recogniser.classify_all(place, clips, None).await?;
-    let predictions = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let Inference { id, clips, outputs, threshold } = parsed;
+    let (classifier, answers) = state.recogniser.classify_all(place, clips, threshold).await?;
+    let predictions = predictions(answers)?;
     respond(&state.name, VERSION, id, &classifier.header().labels, &predictions, &outputs)
 }

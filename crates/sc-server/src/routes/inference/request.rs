@@ -4,6 +4,7 @@ use std::{collections::HashSet, fmt};
 
 use actix_web::{http::header::HeaderValue, web::Bytes};
 use sc_data::SAMPLE_RATE_HZ;
+use sc_model::check_threshold;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error, SeqAccess, Visitor},
@@ -60,7 +61,9 @@ pub struct Input {
 pub struct RequestParameters {
     /// True for an answer in binary tensors.
     #[serde(default, deserialize_with = "or_default")]
-    binary_data_output: bool,
+    pub binary_data_output: bool,
+    /// Least confidence at which a keyword is accepted, from 0 to 1, instead of the model's own threshold.
+    pub threshold: Option<f32>,
 }
 
 #[derive(Default, Deserialize, utoipa::ToSchema)]
@@ -98,6 +101,7 @@ pub struct Inference {
     pub id: Option<String>,
     pub clips: Vec<Audio>,
     pub outputs: Vec<Output>,
+    pub threshold: Option<f32>,
 }
 
 fn wrong(what: impl Into<String>) -> ApiError {
@@ -122,7 +126,7 @@ impl Inference {
         let (json, binary) = (&body[..json_len], body.slice(json_len..));
         let Request { id, inputs, outputs, parameters } = serde_json::from_slice(without_mark(json))
             .map_err(|error| wrong(format!("the request's JSON: {error}")))?;
-        Self::check(id, inputs, &outputs, parameters.binary_data_output, &binary)
+        Self::check(id, inputs, &outputs, &parameters, &binary)
     }
 
     /// Checks the parts of a request, whose `binary` tensors come behind them.
@@ -133,7 +137,7 @@ impl Inference {
         id: Option<String>,
         inputs: Vec<Input>,
         outputs: &[Wanted],
-        binary_output: bool,
+        parameters: &RequestParameters,
         binary: &Bytes,
     ) -> Result<Self, ApiError> {
         if id.as_ref().is_some_and(|id| id.len() > LONGEST_ID) {
@@ -141,7 +145,9 @@ impl Inference {
         }
         let [input] = <[Input; 1]>::try_from(inputs)
             .map_err(|inputs| wrong(format!("{} inputs: expected one, AUDIO or AUDIO_FILE", inputs.len())))?;
-        Ok(Self { id, clips: input.clips(binary)?, outputs: wanted(outputs, binary_output)? })
+        let &RequestParameters { binary_data_output, threshold } = parameters;
+        threshold.map_or(Ok(()), check_threshold).map_err(wrong)?;
+        Ok(Self { id, clips: input.clips(binary)?, outputs: wanted(outputs, binary_data_output)?, threshold })
     }
 }
 
@@ -354,9 +360,22 @@ impl<'de> serde::de::DeserializeSeed<'de> for Append<'_> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{collection::vec, prelude::*, sample::select};
+    use serde_json::{Value, json};
 
     use super::*;
+
+    const TENSORS: [(&str, &str); 4] =
+        [("AUDIO", "FP32"), ("AUDIO_FILE", "BYTES"), ("AUDIO_FILE", "FP32"), ("SOUND", "BYTES")];
+
+    /// Elements of a tensor in JSON, or none.
+    fn data() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            vec(0..3_i32, 0..6).prop_map(|numbers| json!(numbers)),
+            vec(select(vec!["", "AAAA", "?"]), 0..4).prop_map(|texts| json!(texts)),
+        ]
+    }
 
     proptest! {
         #[test]
@@ -368,8 +387,25 @@ mod tests {
         }
 
         #[test]
-        fn any_body_is_parsed_or_refused(bytes: Vec<u8>) {
-            let _ = Inference::parse(None, &bytes.into());
+        fn a_request_is_refused_or_has_as_many_clips_as_its_shape_says(
+            (name, datatype) in select(TENSORS.to_vec()),
+            shape in vec(prop_oneof![9 => 0..4_u64, 1 => any::<u64>()], 0..4),
+            data in data(),
+            size in prop::option::of(0..13_usize),
+            excess in select(vec![0, 0, 0, 1_usize]),
+            bytes in vec(prop_oneof![4 => Just(0_u8), 1 => 1..3_u8], 13),
+        ) {
+            let input = json!({
+                "name": name, "shape": shape, "datatype": datatype, "data": data,
+                "parameters": {"binary_data_size": size},
+            });
+            let json = json!({"inputs": [input]}).to_string();
+            let body = [json.as_bytes(), &bytes[..size.unwrap_or(0) + excess]].concat();
+            if let Ok(inference) = Inference::parse(Some(&json.len().into()), &body.into()) {
+                let n = if name == "AUDIO" { shape[0] } else { shape.iter().product() };
+                prop_assert_eq!(inference.clips.len() as u64, n);
+                prop_assert!(inference.clips.len() <= MAX_CLIPS);
+            }
         }
     }
 }
