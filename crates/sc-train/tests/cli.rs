@@ -440,6 +440,85 @@ fn a_word_is_taught_by_a_folder_answered_and_forgotten() {
     assert!(!answer(&out).starts_with("lamp"), "{}", answer(&out));
 }
 
+/// Makes a model stricter by recordings without a keyword: `model`, or the one that is built in.
+fn tune(model: Option<&Path>, background: &Path, out: &Path) -> Output {
+    let mut tune = program();
+    tune.args(["tune", "--json", "--background"]).arg(background).arg("--out").arg(out);
+    if let Some(model) = model {
+        tune.arg("--model").arg(model);
+    }
+    tune.output().unwrap()
+}
+
+#[test]
+fn a_taught_word_that_alarms_by_mistake_is_made_stricter_until_it_does_not() {
+    let folder = Folder::new();
+    let word = format!("lamp={}", five(&folder, "lamp", "stop").display());
+    let [taught, tuned] = ["taught.safetensors", "tuned.safetensors"].map(|name| folder.path().join(name));
+    let teach = program().args(["teach", "--word", &word, "--out"]).arg(&taught).output().unwrap();
+    assert!(teach.status.success(), "{teach:?}");
+    let silence = vec![0; 16_000];
+    let radio = [silence.clone(), spoken("stop", 140.0), silence].concat();
+    folder.file("room/radio.wav", &wav::encode(&radio, 16_000));
+    folder.file("room/notes.txt", b"no audio");
+    let room = folder.path().join("room");
+    let alarms = |report: &Value| {
+        let words = report["words"].as_array().unwrap();
+        let lamp = words.iter().find(|word| word["name"] == "lamp");
+        lamp.map(|lamp| [&lamp["taught"], &lamp["before"], &lamp["after"]].map(Value::to_string))
+    };
+
+    let report = json(&tune(Some(&taught), &room, &tuned));
+    assert_eq!(alarms(&report), Some(["true", "1", "0"].map(str::to_owned)), "{report}");
+    assert!(report["unreadable"][0]["path"].as_str().unwrap().ends_with("notes.txt"), "{report}");
+    let least_score = |model: &Path| Record::load(model).unwrap().header.taught[0].least_score;
+    assert!(least_score(&tuned) > least_score(&taught));
+    let again = json(&tune(Some(&tuned), &room, &tuned));
+    assert_eq!(alarms(&again), None, "{again}");
+}
+
+#[test]
+fn a_keyword_that_alarms_by_mistake_raises_the_threshold() {
+    let folder = Folder::new();
+    let out = folder.path().join("tuned.safetensors");
+    let words = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/web/examples/several.mp3");
+    let report = json(&tune(None, &words, &out));
+    let word = &report["words"][0];
+    assert!(word["taught"] == false && word["before"].as_u64() > Some(0), "{report}");
+    let [before, after] =
+        ["threshold_before", "threshold_after"].map(|name| report[name].as_f64().unwrap() as f32);
+    assert!(before < after, "{report}");
+    assert!((Record::load(&out).unwrap().header.threshold - after).abs() < 1e-6, "{report}");
+}
+
+#[test]
+fn a_quiet_room_changes_nothing() {
+    let folder = Folder::new();
+    let quiet = folder.file("quiet.wav", &wav::encode(&vec![0; 48_000], 16_000));
+    let out = folder.path().join("tuned.safetensors");
+    let mut tune = program();
+    let output = tune.args(["tune", "--background"]).arg(quiet).arg("--out").arg(&out).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("tuned.safetensors: nothing to change"), "{said}");
+    assert!(Record::load(&out).unwrap() == Record::shipped().unwrap());
+}
+
+#[test]
+fn a_background_without_a_second_of_sound_is_an_error() {
+    let folder = Folder::new();
+    let out = folder.path().join("out.safetensors");
+    let short = folder.file("short.wav", &wav::encode(&[0; 8_000], 16_000));
+    let notes = folder.file("notes/notes.txt", b"no audio");
+    for (background, expected) in [
+        (&*short, "no second of sound in"),
+        (notes.parent().unwrap(), "notes.txt: "),
+        (Path::new("missing.wav"), "missing.wav: No such file"),
+    ] {
+        assert_refused(&tune(None, background, &out), expected);
+    }
+    assert!(!out.exists());
+}
+
 #[test]
 fn a_model_without_a_bank_teaches_nothing_and_says_what_would() {
     let folder = Folder::new();

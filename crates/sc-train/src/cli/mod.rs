@@ -10,6 +10,7 @@ mod shard;
 mod teach;
 #[cfg(feature = "flex")]
 mod train;
+mod tune;
 
 use std::env;
 use std::ffi::OsStr;
@@ -32,6 +33,7 @@ use export::ExportArgs;
 use teach::TeachArgs;
 #[cfg(feature = "flex")]
 use train::TrainArgs;
+use tune::TuneArgs;
 
 /// Names words in recordings, teaches new words, and trains, evaluates and exports models.
 #[derive(Debug, Parser)]
@@ -53,6 +55,7 @@ enum Command {
     Classify(ClassifyArgs),
     Export(ExportArgs),
     Teach(TeachArgs),
+    Tune(TuneArgs),
     Bank(BankArgs),
     Compact(CompactArgs),
 }
@@ -76,6 +79,7 @@ impl Cli {
             Command::Classify(args) => return classify::run(args),
             Command::Export(args) => export::run(args),
             Command::Teach(args) => teach::run(args),
+            Command::Tune(args) => tune::run(args),
             Command::Bank(args) => bank::run(args),
             Command::Compact(args) => compact::run(args),
         }?;

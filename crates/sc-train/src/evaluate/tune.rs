@@ -1,0 +1,266 @@
+//! Makes a model stricter until it is quiet enough in recordings without a keyword.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+use sc_data::{Blocks, N_SAMPLES, SAMPLE_RATE_HZ};
+use sc_model::words::TaughtWord;
+use sc_model::{Backend, Classifier, Detection, Detector, DetectorConfig, Header, Record};
+use serde::Serialize;
+
+use super::partition;
+use crate::audio::{Unreadable, files_below};
+use crate::progress;
+
+/// Most times that the recordings are heard again. After so many rises no score reaches that of a taught word.
+pub(crate) const MOST_ROUNDS: usize = 12;
+
+/// The first rise of a taught word's least score, and the growth of each next one.
+///
+/// How far it must rise is not told by a detection's confidence: where the score is far above the least, that is little
+/// more than the share of the answers that had the word in them.
+const FIRST_RISE: f32 = 0.01;
+const GROWTH: f32 = 1.5;
+
+/// The difference of two similarities, each from -1 to 1, is at most this.
+const HIGHEST_SCORE: f32 = 2.0;
+
+/// A model that was made stricter: what it hears in the recordings, and what it heard before.
+#[derive(Serialize)]
+pub(crate) struct Tuned {
+    /// Sound that was heard.
+    pub hours: f64,
+    pub threshold_before: f32,
+    pub threshold_after: f32,
+    /// The words with an alarm, in the order of their labels.
+    pub words: Vec<Word>,
+    /// Files that could not be read, left out of every figure.
+    pub unreadable: Vec<Unreadable>,
+    /// Alarms that each word may have.
+    #[serde(skip)]
+    pub n_allowed: usize,
+}
+
+/// The false alarms of a word.
+#[derive(Serialize)]
+pub(crate) struct Word {
+    pub name: String,
+    /// True for a taught word, false for a keyword of the network.
+    pub taught: bool,
+    /// Alarms of the model as it was.
+    pub before: usize,
+    /// Alarms that remain.
+    pub after: usize,
+    /// Their places.
+    pub places: Vec<Place>,
+}
+
+/// The place of an alarm, and how sure the model was.
+#[derive(Serialize)]
+pub(crate) struct Place {
+    pub path: String,
+    pub start_s: f64,
+    pub end_s: f64,
+    pub confidence: f32,
+}
+
+impl Tuned {
+    /// Returns true if a word had too many alarms, so that the model was changed.
+    pub fn is_changed(&self) -> bool {
+        self.words.iter().any(|word| word.before > self.n_allowed)
+    }
+
+    /// Returns the names of the words that still have too many alarms.
+    pub fn still_too_many(&self) -> Vec<&str> {
+        let words = self.words.iter().filter(|word| word.after > self.n_allowed);
+        words.map(|word| word.name.as_str()).collect()
+    }
+}
+
+/// The false alarms of each word.
+type Alarms = BTreeMap<String, Vec<Place>>;
+
+/// What a model hears in recordings without a keyword.
+struct Hearing {
+    n_samples: usize,
+    alarms: Alarms,
+    unreadable: Vec<Unreadable>,
+}
+
+/// Makes `record` stricter until each word has at most `false_alarms` an hour in `recordings`: files, and folders of
+/// them, in which no keyword is said. After [`MOST_ROUNDS`] it stops, even if a word has more.
+///
+/// # Errors
+/// If there is not a second of sound in the recordings, or the record fails its self-test.
+pub(crate) fn tune(record: &mut Record, recordings: &[PathBuf], false_alarms: f64) -> Result<Tuned> {
+    let files: Vec<_> = recordings.iter().flat_map(|path| files_below(path)).collect();
+    let threshold_before = record.header.threshold;
+    let mut heard = hear(record, &files)?;
+    check(&heard, recordings)?;
+    let n_allowed = (false_alarms * heard.hours()) as usize;
+    let before: BTreeMap<_, _> =
+        heard.alarms.iter().map(|(name, places)| (name.clone(), places.len())).collect();
+    let mut rise = FIRST_RISE;
+    for _ in 0..MOST_ROUNDS {
+        if !tighten(&mut record.header, &heard.alarms, n_allowed, rise) {
+            break;
+        }
+        heard = hear(record, &files)?;
+        rise *= GROWTH;
+    }
+    let Header { labels, network, threshold, .. } = &record.header;
+    let hours = heard.hours();
+    let word = |(index, name): (usize, &String)| {
+        let before = before.get(name).copied().unwrap_or_default();
+        let places = heard.alarms.remove(name).unwrap_or_default();
+        let taught = index >= network.n_labels;
+        let has_alarms = before + places.len() > 0;
+        has_alarms.then(|| Word { name: name.clone(), taught, before, after: places.len(), places })
+    };
+    let words = labels.names().iter().enumerate().filter_map(word).collect();
+    let (threshold_after, unreadable) = (*threshold, heard.unreadable);
+    Ok(Tuned { hours, threshold_before, threshold_after, words, unreadable, n_allowed })
+}
+
+/// Refuses recordings that prove nothing.
+fn check(heard: &Hearing, recordings: &[PathBuf]) -> Result<()> {
+    if heard.n_samples >= N_SAMPLES {
+        return Ok(());
+    }
+    let named = recordings.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    match heard.unreadable.first() {
+        Some(first) => bail!("no second of sound in {named}: {first}"),
+        None => bail!("no second of sound in {named}"),
+    }
+}
+
+/// Makes each word with more than `n_allowed` alarms stricter, and returns false if there is none.
+fn tighten(header: &mut Header, alarms: &Alarms, n_allowed: usize, rise: f32) -> bool {
+    let mut has_too_many = false;
+    for (name, places) in alarms {
+        let Some(confidence) = first_too_many(places, n_allowed) else { continue };
+        has_too_many = true;
+        match taught_word(header, name) {
+            Some(word) => word.least_score = (word.least_score + rise).min(HIGHEST_SCORE),
+            // `set_threshold` would keep the confidences of taught words, and so make them stricter too.
+            None => header.threshold = header.threshold.max(confidence.next_up()).min(1.0),
+        }
+    }
+    has_too_many
+}
+
+/// Returns the confidence of the surest alarm but `n_allowed`, if there are so many.
+fn first_too_many(places: &[Place], n_allowed: usize) -> Option<f32> {
+    let mut confidences: Vec<f32> = places.iter().map(|place| place.confidence).collect();
+    confidences.sort_by(|a, b| b.total_cmp(a));
+    confidences.get(n_allowed).copied()
+}
+
+/// Returns the settings of a taught word, or `None` for a keyword of the network.
+fn taught_word<'a>(header: &'a mut Header, name: &str) -> Option<&'a mut TaughtWord> {
+    let index = header.labels.index(name)?.checked_sub(header.network.n_labels)?;
+    header.taught.get_mut(index)
+}
+
+/// Hears all files by a detector.
+///
+/// # Errors
+/// If the record fails its self-test.
+fn hear(record: &Record, files: &[Result<PathBuf, Unreadable>]) -> Result<Hearing> {
+    let classifier = Arc::new(Classifier::new(record, Backend::Native)?);
+    let bar = progress::heard();
+    let heard = files.par_iter().map(|file| -> Result<_, Unreadable> {
+        let path = file.as_deref().map_err(Unreadable::clone)?;
+        let heard = detect(&classifier, path, &bar).map_err(|error| Unreadable::new(path, &error))?;
+        Ok((path, heard))
+    });
+    let (heard, unreadable) = partition(heard.collect());
+    bar.finish_and_clear();
+    let mut hearing = Hearing { n_samples: 0, alarms: Alarms::new(), unreadable };
+    for (path, (detections, n_samples)) in heard {
+        hearing.n_samples += n_samples;
+        for Detection { label, start_s, end_s, confidence, .. } in detections {
+            let place = Place { path: path.display().to_string(), start_s, end_s, confidence };
+            hearing.alarms.entry(label).or_default().push(place);
+        }
+    }
+    Ok(hearing)
+}
+
+/// Detects the keywords in a file of any length, block by block, and counts its samples.
+fn detect(classifier: &Arc<Classifier>, path: &Path, bar: &ProgressBar) -> Result<(Vec<Detection>, usize)> {
+    let mut detector = Detector::new(Arc::clone(classifier), &DetectorConfig::default());
+    let (mut detections, mut n_samples) = (Vec::new(), 0);
+    let mut blocks = Blocks::open(File::open(path)?)?;
+    while let Some(samples) = blocks.next_block()? {
+        detections.extend(detector.push(&samples));
+        n_samples += samples.len();
+        bar.inc((samples.len() / N_SAMPLES) as u64);
+    }
+    detections.extend(detector.finish());
+    Ok((detections, n_samples))
+}
+
+impl Hearing {
+    fn hours(&self) -> f64 {
+        self.n_samples as f64 / (3600.0 * f64::from(SAMPLE_RATE_HZ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sc_data::Labels;
+
+    use super::*;
+
+    /// The header of the shipped model, with a taught word *lamp* of the least score 0.1 and a threshold of 0.9.
+    fn header() -> Header {
+        let mut header = Record::shipped().unwrap().header;
+        let names = header.labels.names().iter().cloned().chain(["lamp".to_owned()]);
+        header.labels = Labels::try_from(names.collect::<Vec<_>>()).unwrap();
+        header.taught.push(TaughtWord { least_score: 0.1, n_recordings: 5 });
+        header.threshold = 0.9;
+        header
+    }
+
+    fn alarms(words: &[(&str, &[f32])]) -> Alarms {
+        let place =
+            |&confidence: &f32| Place { path: "kitchen.wav".into(), start_s: 1.0, end_s: 1.5, confidence };
+        let places = |confidences: &[f32]| confidences.iter().map(place).collect::<Vec<_>>();
+        words.iter().map(|(name, confidences)| ((*name).to_owned(), places(confidences))).collect()
+    }
+
+    #[test]
+    fn keywords_share_the_threshold_and_a_taught_word_has_its_own_least_score() {
+        let alarms = alarms(&[("yes", &[0.97, 0.99, 0.98]), ("no", &[0.95, 0.96]), ("up", &[0.999])]);
+        let mut tuned = header();
+        assert!(tighten(&mut tuned, &alarms, 1, 0.01));
+        assert_eq!((tuned.threshold, tuned.taught[0].least_score), (0.98_f32.next_up(), 0.1));
+    }
+
+    #[test]
+    fn a_taught_word_leaves_the_threshold_as_it_is() {
+        let mut tuned = header();
+        assert!(tighten(&mut tuned, &alarms(&[("lamp", &[0.95, 0.96])]), 1, 0.01));
+        assert_eq!((tuned.threshold, tuned.taught[0].least_score), (0.9, 0.1 + 0.01));
+    }
+
+    #[test]
+    fn as_many_alarms_as_are_allowed_change_nothing() {
+        let mut tuned = header();
+        assert!(!tighten(&mut tuned, &alarms(&[("yes", &[0.97, 0.99]), ("lamp", &[0.99])]), 2, 0.01));
+        assert_eq!(tuned, header());
+    }
+
+    #[test]
+    fn however_sure_the_alarms_a_record_stays_one_that_can_be_read() {
+        let mut tuned = header();
+        assert!(tighten(&mut tuned, &alarms(&[("yes", &[1.0]), ("lamp", &[1.0])]), 0, 5.0));
+        assert_eq!((tuned.threshold, tuned.taught[0].least_score), (1.0, 2.0));
+    }
+}
