@@ -46,6 +46,12 @@ pub enum Error {
     /// A sample that is not a finite number.
     #[error("the recording holds a sample that is not a finite number")]
     NotFinite,
+    /// Samples at the scale of integers.
+    #[error("a sample of {peak}: expected samples in [-1, 1]; divide 16-bit ones by 32,768")]
+    NotScaled {
+        /// The largest of their magnitudes.
+        peak: f32,
+    },
     /// The file is larger than the caller allows.
     #[error("the file is larger than {limit} bytes")]
     TooManyBytes {

@@ -64,6 +64,15 @@ fn a_float_that_is_not_finite_is_refused() {
     }
 }
 
+#[test]
+fn samples_at_the_scale_of_integers_are_refused_and_loud_ones_are_not() {
+    let check = |peak: f32| Limits::default().check_samples(&[0.5, peak, 0.25], 16_000);
+    let error = check(-8_123.0).unwrap_err().to_string();
+    assert_eq!(error, "a sample of 8123: expected samples in [-1, 1]; divide 16-bit ones by 32,768");
+    assert!(matches!(check(16.5), Err(Error::NotScaled { .. })));
+    assert!(check(16.0).is_ok());
+}
+
 /// A WAV file of one channel with this format chunk after the tag, and sizes that were never written.
 fn streamed(tag: u16, bits: u16, extension: &[u8], samples: &[u8]) -> Vec<u8> {
     let format = [tag, 1, 16_000, 0, 0, 0, bits / 8, bits].map(u16::to_le_bytes).concat();

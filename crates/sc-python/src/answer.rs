@@ -26,6 +26,17 @@ impl From<sc_model::Prediction> for Prediction {
 
 #[pymethods]
 impl Prediction {
+    // For copies and pickles, which begin with what `__getnewargs__` gives.
+    #[new]
+    fn new(label: String, confidence: f32, accepted: bool, predictions: Vec<(String, f32)>) -> Self {
+        Self { label, confidence, accepted, predictions }
+    }
+
+    fn __getnewargs__(&self) -> (String, f32, bool, Vec<(String, f32)>) {
+        let Self { label, confidence, accepted, predictions } = self.clone();
+        (label, confidence, accepted, predictions)
+    }
+
     fn __repr__(&self) -> String {
         let accepted = if self.accepted { "True" } else { "False" };
         format!("Prediction(label={:?}, confidence={:.4}, accepted={accepted})", self.label, self.confidence)
@@ -55,6 +66,17 @@ impl From<sc_model::Detection> for Detection {
 
 #[pymethods]
 impl Detection {
+    // For copies and pickles, which begin with what `__getnewargs__` gives.
+    #[new]
+    fn new(label: String, start_s: f64, end_s: f64, confidence: f32) -> Self {
+        Self { label, start_s, end_s, confidence }
+    }
+
+    fn __getnewargs__(&self) -> (String, f64, f64, f32) {
+        let Self { label, start_s, end_s, confidence } = self.clone();
+        (label, start_s, end_s, confidence)
+    }
+
     fn __repr__(&self) -> String {
         let Self { label, start_s, end_s, confidence } = self;
         format!(
@@ -83,6 +105,17 @@ impl From<&sc_model::Score> for Score {
 
 #[pymethods]
 impl Score {
+    // For copies and pickles, which begin with what `__getnewargs__` gives.
+    #[new]
+    fn new(time_s: f64, label: String, confidence: f32) -> Self {
+        Self { time_s, label, confidence }
+    }
+
+    fn __getnewargs__(&self) -> (f64, String, f32) {
+        let Self { time_s, label, confidence } = self.clone();
+        (time_s, label, confidence)
+    }
+
     fn __repr__(&self) -> String {
         format!("Score(time_s={:.2}, label={:?}, confidence={:.4})", self.time_s, self.label, self.confidence)
     }

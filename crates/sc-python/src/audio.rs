@@ -12,26 +12,35 @@ use crate::{Error, to_python};
 /// Limits on audio in which all keywords are detected: ten minutes; at 48 kHz, stereo, 32 bits they are 230 MB.
 pub const LONG: Limits = Limits { max_bytes: 256 << 20, ..Limits::DATASET };
 
+/// The arrays that are taken.
+const ARRAY: &str = "an array of float32, float64 or int16";
+/// The way from bytes to one of them.
+const CAST: &str = "16-bit samples in bytes are an array by `memoryview(samples).cast('h')`";
+
 /// Audio that waits to be decoded, so that decoding needs no lock of the interpreter.
 pub enum Audio {
     Path(PathBuf),
-    Bytes(Vec<u8>),
+    Bytes { bytes: Vec<u8>, has_rate: bool },
     Samples { samples: Vec<f32>, rate_hz: u32 },
 }
 
 impl Audio {
     /// Takes what a user hands over.
     pub fn new(source: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<Self> {
+        let has_rate = sample_rate.is_some();
         if let Ok(bytes) = source.cast::<PyBytes>() {
-            return Ok(Self::Bytes(bytes.as_bytes().to_vec()));
+            return Ok(Self::Bytes { bytes: bytes.as_bytes().to_vec(), has_rate });
         }
         if let Ok(path) = source.extract::<PathBuf>() {
             return Ok(Self::Path(path));
         }
+        let source = &as_array(source)?;
         if let Some(bytes) = numbers::<u8>(source)? {
-            return Ok(Self::Bytes(bytes));
+            return Ok(Self::Bytes { bytes, has_rate });
         }
-        let samples = samples(source)?;
+        let Some(samples) = floats(source)? else {
+            return refused(source, &format!("a path, the bytes of a file, or {ARRAY}"));
+        };
         let Some(rate_hz) = sample_rate else {
             return Err(Error::new_err("an array of samples needs its sample_rate, in Hz"));
         };
@@ -60,7 +69,11 @@ impl Audio {
     pub fn decode_unnamed(&self, limits: &Limits) -> Result<Vec<f32>, String> {
         match self {
             Self::Path(path) => decode_file(path, limits).map_err(|error| with_causes(&error)),
-            Self::Bytes(bytes) => decode(bytes, limits).map_err(|error| with_causes(&error)),
+            Self::Bytes { bytes, has_rate } => decode(bytes, limits).map_err(|error| match error {
+                // A file has its own rate: whoever gives one means samples.
+                sc_data::Error::NotAudio if *has_rate => format!("{error}; {CAST}"),
+                error => with_causes(&error),
+            }),
             Self::Samples { samples, rate_hz } => {
                 resample(samples, *rate_hz, limits).map_err(|error| with_causes(&error))
             }
@@ -73,21 +86,44 @@ pub fn rate(rate_hz: f64) -> PyResult<u32> {
     Limits::default().check_rate(rate_hz).map_err(|error| to_python(&error))
 }
 
-/// Returns the numbers of a one-dimensional array. 16-bit ones are divided by their full scale.
-pub fn samples(array: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
-    if let Some(samples) = numbers::<f32>(array)? {
+/// Returns the samples of an array, and refuses all else.
+pub fn samples(source: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
+    let array = &as_array(source)?;
+    if let Some(samples) = floats(array)? {
         return Ok(samples);
     }
+    if numbers::<u8>(array)?.is_some() {
+        return refused(array, &format!("{ARRAY}; {CAST}"));
+    }
+    refused(array, ARRAY)
+}
+
+/// Returns the array that an object of another library makes of itself, such as a tensor or a column of a table.
+fn as_array<'py>(source: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if !source.hasattr("__array__")? {
+        return Ok(source.clone());
+    }
+    source.call_method0("__array__").map_err(|error| Error::new_err(error.to_string()))
+}
+
+/// Returns the numbers of a one-dimensional array, or `None` if they are no samples. 16-bit ones are divided by their
+/// full scale.
+fn floats(array: &Bound<'_, PyAny>) -> PyResult<Option<Vec<f32>>> {
+    if let Some(samples) = numbers::<f32>(array)? {
+        return Ok(Some(samples));
+    }
     if let Some(samples) = numbers::<f64>(array)? {
-        return Ok(samples.into_iter().map(|sample| sample as f32).collect());
+        return Ok(Some(samples.into_iter().map(|sample| sample as f32).collect()));
     }
-    if let Some(samples) = numbers::<i16>(array)? {
-        return Ok(samples.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect());
-    }
-    let name = array.get_type().name()?;
-    Err(Error::new_err(format!(
-        "{name}: expected a path, the bytes of a file, or an array of float32, float64 or int16"
-    )))
+    let samples = numbers::<i16>(array)?;
+    Ok(samples.map(|samples| samples.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect()))
+}
+
+/// Refuses what is no audio. The error names the type of an array's numbers.
+fn refused<T>(source: &Bound<'_, PyAny>, expected: &str) -> PyResult<T> {
+    let name = source.get_type().name()?;
+    let of = source.getattr("dtype").map(|dtype| format!(" of {dtype}")).unwrap_or_default();
+    Err(Error::new_err(format!("{name}{of}: expected {expected}")))
 }
 
 /// Returns `None` if this is no array of `T`.
@@ -95,8 +131,11 @@ fn numbers<T: Element>(array: &Bound<'_, PyAny>) -> PyResult<Option<Vec<T>>> {
     let Ok(buffer) = PyBuffer::<T>::get(array) else { return Ok(None) };
     check_order(&buffer)?;
     if buffer.dimensions() != 1 {
-        let n = buffer.dimensions();
-        return Err(Error::new_err(format!("an array of {n} dimensions: expected one channel, [n_samples]")));
+        let (n, shape) = (buffer.dimensions(), buffer.shape());
+        let first = if shape.first() < shape.last() { "samples[0]" } else { "samples[:, 0]" };
+        return Err(Error::new_err(format!(
+            "an array of {n} dimensions: expected one channel, [n_samples], as `{first}`"
+        )));
     }
     buffer.to_vec(array.py()).map(Some)
 }

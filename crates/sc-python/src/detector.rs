@@ -42,7 +42,8 @@ impl Detector {
     /// The samples are float32 or float64 in [-1, 1], or int16. The answer depends on the samples alone, not on the
     /// pieces they come in.
     ///
-    /// Raises `Error` if a sample is not finite, for more than a minute at once, and if the detector is closed.
+    /// Raises `Error` if a sample is not finite or far beyond [-1, 1], for more than a minute at once, and if the
+    /// detector is closed.
     fn push(&self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<Vec<Detection>> {
         let samples = audio::samples(samples)?;
         if !samples.is_empty() {

@@ -17,8 +17,9 @@ use crate::audio::{self, Audio};
 use crate::detector::Detector;
 use crate::{Error, to_python};
 
-/// Files that are answered between two looks for Ctrl-C.
-const BETWEEN_SIGNALS: usize = 512;
+/// Files that each thread answers between two looks for Ctrl-C. At the end of each round a thread waits for half a file
+/// on average: one part in 32.
+const BETWEEN_SIGNALS: usize = 16;
 
 /// A loaded model. Threads may share it.
 ///
@@ -60,7 +61,13 @@ impl Loaded {
 impl Recognizer {
     #[new]
     #[pyo3(signature = (path=None, *, threshold=None, backend="native"))]
-    fn new(py: Python<'_>, path: Option<PathBuf>, threshold: Option<f32>, backend: &str) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        path: Option<&Bound<'_, PyAny>>,
+        threshold: Option<f32>,
+        backend: &str,
+    ) -> PyResult<Self> {
+        let path = path.map(model_path).transpose()?;
         let backend = backend.parse().map_err(|error| to_python(&error))?;
         threshold.map_or(Ok(()), check_threshold).map_err(Error::new_err)?;
         let loaded = py.detach(|| {
@@ -76,6 +83,12 @@ impl Recognizer {
     #[getter]
     fn backend(&self) -> String {
         self.current().classifier.backend().to_string()
+    }
+
+    /// The least confidence at which a keyword is accepted.
+    #[getter]
+    fn threshold<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_object(py, &self.current().classifier.threshold()) // with as few digits as `info` has
     }
 
     /// All labels, in the order of the logits.
@@ -116,7 +129,7 @@ impl Recognizer {
         let pool = ThreadPoolBuilder::new().build().map_err(|error| to_python(&error))?;
         let answer = |path: &PathBuf| self.answer(Audio::Path(path.clone()));
         let mut answers: Vec<Result<Prediction, String>> = Vec::with_capacity(paths.len());
-        for some in paths.chunks(BETWEEN_SIGNALS) {
+        for some in paths.chunks(BETWEEN_SIGNALS * pool.current_num_threads()) {
             py.check_signals()?;
             answers.extend(py.detach(|| pool.install(|| some.par_iter().map(answer).collect::<Vec<_>>())));
         }
@@ -201,8 +214,8 @@ impl Recognizer {
 
     /// Teaches words of your own by 3 to 50 recordings of each, each as for `classify`. It takes no training.
     ///
-    /// From then on every answer knows them. Returns a report for each word, by name: `used`, `left_out` with the
-    /// reasons, `recall_leave_one_out`, `false_accepts`, `nearest` and `advice`.
+    /// From then on every answer knows them; a detector that was made before does not. Returns a report for each word,
+    /// by name: `used`, `left_out` with the reasons, `recall_leave_one_out`, `false_accepts`, `nearest` and `advice`.
     ///
     /// Raises `Error`, and changes nothing, if a word cannot be taught.
     #[pyo3(signature = (words, *, sample_rate=None))]
@@ -279,6 +292,12 @@ impl Recognizer {
         let waveform = audio.waveform()?;
         Ok(self.current().classifier.classify(&waveform).into())
     }
+}
+
+/// Takes the path of a model file.
+fn model_path(path: &Bound<'_, PyAny>) -> PyResult<PathBuf> {
+    let kind = path.get_type().name()?;
+    path.extract().map_err(|_| Error::new_err(format!("{kind}: expected the path of a model file")))
 }
 
 /// Returns the recordings that an iterable gives. One recording alone is refused: a text would give its characters, bytes

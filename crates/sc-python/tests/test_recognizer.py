@@ -1,14 +1,18 @@
 """The package as its users call it."""
 
+import _thread
 import array
 import ast
+import copy
 import inspect
 import io
 import json
 import multiprocessing
 import os
+import pickle
 import pydoc
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -49,6 +53,18 @@ def takes(samples, rate):
     return [wav((gain * samples).astype(np.int16), rate) for gain in (1.0, 0.9, 0.8)]
 
 
+class Tensor:
+    """What is no array, but makes one of itself, as those of torch and pandas do."""
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __array__(self):
+        if self.samples is None:
+            raise RuntimeError("the tensor requires grad")
+        return self.samples
+
+
 def test_the_examples_are_the_words_they_say(recognizer):
     for word in ["yes", "stop"]:
         answer = recognizer.classify(EXAMPLES / f"{word}.mp3")
@@ -80,6 +96,13 @@ def test_a_path_its_bytes_and_its_samples_have_one_answer(recognizer):
     floats = samples.astype(np.float32) / 32768
     for numbers in [floats, floats.astype(np.float64), array.array("f", floats), memoryview(floats), np.repeat(floats, 2)[::2]]:
         assert recognizer.classify(numbers, sample_rate=rate) == expected, type(numbers)
+
+
+def test_what_makes_an_array_of_itself_is_taken_as_one(recognizer):
+    samples, rate = read(SPEECH)
+    tensor = Tensor(samples)
+    assert recognizer.classify(tensor, sample_rate=rate) == recognizer.classify(samples, sample_rate=rate)
+    assert recognizer.detector(rate).push(tensor) == recognizer.detector(rate).push(samples)
 
 
 def test_numbers_in_another_order_of_bytes_are_refused(recognizer):
@@ -139,6 +162,25 @@ def test_other_threads_run_while_many_files_are_classified(recognizer):
     assert sum(start < moment < end for moment in times) > 5
 
 
+@pytest.fixture
+def ctrl_c():
+    """Returns what raises `KeyboardInterrupt`, also in a shell's background job, which ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield _thread.interrupt_main
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_heard_while_many_long_files_are_classified(recognizer, tmp_path, ctrl_c):
+    (tmp_path / "long.wav").write_bytes(wav(np.zeros(60 * 48_000, np.int16), 48_000))
+    start = time.monotonic()
+    recognizer.classify(tmp_path / "long.wav")
+    for_one = time.monotonic() - start
+    threading.Timer(0.1, ctrl_c).start()
+    with pytest.raises(KeyboardInterrupt):
+        recognizer.classify_many([tmp_path / "long.wav"] * 4_096)
+    assert time.monotonic() - start < 1 + 64 * for_one
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_does_not_grow_with_the_calls(recognizer):
     samples, rate = read(GOLDEN / "speech-16000-1.wav")
@@ -183,7 +225,7 @@ def test_a_saved_model_answers_the_same_and_keeps_its_threshold(recognizer, tmp_
     assert not strict.classify(EXAMPLES / "yes.mp3").accepted
     strict.save(tmp_path / "strict.safetensors")
     loaded = sc.Recognizer(tmp_path / "strict.safetensors")
-    assert loaded.info["threshold"] == 1.0
+    assert loaded.info["threshold"] == loaded.threshold == 1.0
     assert loaded.logits(EXAMPLES / "yes.mp3") == recognizer.logits(EXAMPLES / "yes.mp3")
 
 
@@ -202,14 +244,23 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
         (lambda r: r.classify(b""), "the recording is empty"),
         (lambda r: r.classify(b"no sound"), "not an audio file"),
         (lambda r: r.classify(b"RIFF"), "audio|WAV"),
+        (lambda r: r.classify(bytes(9), sample_rate=16_000), r"not an audio file: .*; 16-bit samples in bytes are an array by `mem"),
+        (lambda r: r.classify(np.zeros(9, np.uint8), sample_rate=16_000), r"not an audio file: .*; 16-bit samples in bytes"),
         (lambda r: r.classify("nowhere.wav"), r"nowhere\.wav: "),
         (lambda r: r.classify(None), "NoneType: expected a path, the bytes of a file, or an array"),
         (lambda r: r.classify([0.0] * 16_000, sample_rate=16_000), "list: expected"),
-        (lambda r: r.classify(np.zeros(16_000, np.int64), sample_rate=16_000), "ndarray: expected"),
-        (lambda r: r.classify(np.zeros((2, 9), np.float32), sample_rate=16_000), "2 dimensions: expected one channel"),
+        (lambda r: r.classify(np.zeros(16_000, np.int64), sample_rate=16_000), "ndarray of int64: expected a path"),
+        (lambda r: r.classify(Tensor(np.zeros(9, np.float16)), sample_rate=16_000), "ndarray of float16: expected a path"),
+        (lambda r: r.classify(Tensor(None), sample_rate=16_000), "the tensor requires grad"),
+        (lambda r: r.classify(np.zeros((2, 9), np.float32), sample_rate=16_000), r"2 dimensions: .* as `samples\[0\]`"),
+        (lambda r: r.classify(np.zeros((9, 2), np.float32), sample_rate=16_000), r"2 dimensions: .* as `samples\[:, 0\]`"),
         (lambda r: r.classify(np.zeros(16_000, np.float32)), "needs its sample_rate"),
         (lambda r: r.classify(np.zeros(0, np.float32), sample_rate=16_000), "no samples"),
         (lambda r: r.classify(np.full(9, np.nan, np.float32), sample_rate=16_000), "not a finite number"),
+        (lambda r: r.classify(np.full(9, 8_123, np.float32), sample_rate=16_000), "a sample of 8123: expected samples in"),
+        (lambda r: r.detector().push(np.full(9, 8_123, np.float32)), "a sample of 8123: expected samples in"),
+        (lambda r: r.detector().push(bytes(9)), "^bytes: expected an array of float32, .*; 16-bit samples in bytes are an array by"),
+        (lambda r: r.detector().push("one.wav"), "^str: expected an array of float32, float64 or int16$"),
         (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=0), "sample rate"),
         (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=float("nan")), "sample rate"),
         (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=-1), "sample rate"),
@@ -228,6 +279,7 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
         (lambda r: r.detector(sample_rate=0), "sample rate"),
         (lambda r: r.detector(threshold=1.5), "a threshold of 1.5: expected 0 to 1"),
         (lambda r: r.detector(hop_s=float("nan")), "a hop of NaN s"),
+        (lambda r: sc.Recognizer(b"model"), "^bytes: expected the path of a model file"),
         (lambda r: sc.Recognizer(threshold=-1.0), "a threshold of -1: expected 0 to 1"),
         (lambda r: r.save("nowhere/model.safetensors"), "cannot write nowhere/model.safetensors"),
     ],
@@ -267,7 +319,20 @@ def test_answers_are_made_by_a_recognizer_and_do_not_change(recognizer):
         recognizer.classify(SPEECH).label = "no"
 
 
-@pytest.mark.parametrize("described", [node for node in STUB.body if isinstance(node, ast.ClassDef)], ids=lambda node: node.name)
+def test_answers_are_copied_and_pickled_and_a_recognizer_is_not(recognizer):
+    detector = recognizer.detector()
+    found = detector.push(np.tile(read(SPEECH)[0], 3))
+    for one in [recognizer.classify(SPEECH), detector.latest, *found, recognizer.detect(EXAMPLES / "several.mp3")[0]]:
+        for other in [pickle.loads(pickle.dumps(one)), copy.copy(one), copy.deepcopy(one)]:
+            assert type(other) is type(one) and other == one
+    with pytest.raises(TypeError):
+        pickle.dumps(recognizer)
+
+
+CLASSES = [node for node in STUB.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+
+
+@pytest.mark.parametrize("described", CLASSES, ids=lambda node: node.name)
 def test_type_checkers_are_told_what_is_there(described):
     real = {name: member for name, member in vars(getattr(sc, described.name)).items() if not name.startswith("_")}
     stub = {node.name: node for node in described.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
@@ -294,6 +359,7 @@ def test_help_says_what_a_call_takes_and_what_it_raises():
         "0.01 to 1 s, or 0.08",
         "0 to 1 s, or 0.32",
         "3 to 50 recordings",
+        "a detector that was made before does not",
         "Raises `Error` if it is no audio that can be used",
         "for more than a minute at once",
     ]:
@@ -361,6 +427,12 @@ def test_the_command_has_an_answer_before_the_next():
     assert next(found) == "first"
     is_out.set()
     assert next(found) == "second"
+
+
+def test_the_command_computes_with_the_backend_that_it_is_told():
+    assert run("--backend", "native-int8", EXAMPLES / "yes.mp3").stdout.startswith("yes")
+    refused = run("--backend", "int8", EXAMPLES / "yes.mp3")
+    assert refused.returncode == 1 and "native-int8" in refused.stderr and "Traceback" not in refused.stderr
 
 
 def test_the_command_says_why_a_model_is_refused():

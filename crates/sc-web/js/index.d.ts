@@ -1,4 +1,9 @@
 // Answers have the names of the server's JSON, arguments those of JavaScript.
+// `ReturnType<Uint8Array['slice']>` is a view of an ArrayBuffer, also for a TypeScript that has no name for that.
+
+declare global {
+  interface MediaStream {} // in Node.js there is none
+}
 
 /** A label and its probability. */
 export interface Scored {
@@ -99,20 +104,23 @@ export class Recognizer {
   readonly info: Record<string, unknown>;
   /** Names the word in the loudest second of up to a minute of samples of one channel, in [-1, 1]. */
   classify(samples: Float32Array, sampleRate: number): Prediction;
-  /** Teaches a word by three recordings or more, each of one channel. Then it is among the labels. */
-  teach(name: string, takes: Float32Array[], sampleRate?: number): Taught;
+  /**
+   * Teaches a word by three recordings or more, each of one channel. Then it is among the labels; a detector that was made
+   * before does not know it.
+   */
+  teach(name: string, takes: Float32Array[], sampleRate: number): Taught;
   /** Names the recordings that `teach` would leave out, or would refuse a word for: best asked after each of them. */
-  check(takes: Float32Array[], sampleRate?: number): LeftOut[];
+  check(takes: Float32Array[], sampleRate: number): LeftOut[];
   /** Forgets a taught word. */
   forget(name: string): void;
   /** The bytes of a model file with the taught words, for `load`, and wherever else a model does. */
-  toBytes(): Uint8Array;
+  toBytes(): ReturnType<Uint8Array['slice']>;
   /** Makes a detector for live samples. */
   detector(options?: DetectorOptions): Detector;
   /** Returns what the network sees of the loudest second, `[n_frames, n_mels]`, row by row. */
-  logMel(samples: Float32Array, sampleRate: number): Float32Array;
+  logMel(samples: Float32Array, sampleRate: number): ReturnType<Float32Array['slice']>;
   /** Returns the network's output for such features before it becomes probabilities, `[n_labels]`. */
-  logits(features: Float32Array): Float32Array;
+  logits(features: Float32Array): ReturnType<Float32Array['slice']>;
 }
 
 export interface ListenOptions extends Omit<DetectorOptions, 'sampleRate'> {

@@ -69,6 +69,22 @@ function recordings(takes) {
   throw new Error(`${kind(takes)}: expected an array of recordings, each a Float32Array of one channel`);
 }
 
+// A forgotten rate would become one of 0 Hz.
+function rate(sampleRate) {
+  if (Number.isFinite(sampleRate)) return sampleRate;
+  throw new Error('samples need their sampleRate, in Hz');
+}
+
+const OPTIONS = ['sampleRate', 'threshold', 'hopS', 'smoothingS'];
+
+// An option with a mistyped name would change nothing, without a word.
+function known(options) {
+  if (Object(options) !== options) throw new Error(`${kind(options)}: expected options, as { sampleRate: 48_000 }`);
+  const other = Object.keys(options).find((name) => !OPTIONS.includes(name));
+  if (other === undefined) return options;
+  throw new Error(`no option ${other}: expected ${OPTIONS.join(', ')}`);
+}
+
 function word(name) {
   if (typeof name === 'string') return name.normalize();
   throw new Error(`${kind(name)}: expected the word as a string`);
@@ -99,15 +115,15 @@ export class Recognizer {
   }
 
   classify(samples, sampleRate) {
-    return this.#native.classify(floats(samples), sampleRate);
+    return this.#native.classify(floats(samples), rate(sampleRate));
   }
 
-  teach(name, takes, sampleRate = 16_000) {
-    return this.#native.teach(word(name), recordings(takes), sampleRate);
+  teach(name, takes, sampleRate) {
+    return this.#native.teach(word(name), recordings(takes), rate(sampleRate));
   }
 
-  check(takes, sampleRate = 16_000) {
-    return this.#native.check(recordings(takes), sampleRate);
+  check(takes, sampleRate) {
+    return this.#native.check(recordings(takes), rate(sampleRate));
   }
 
   forget(name) {
@@ -118,12 +134,13 @@ export class Recognizer {
     return this.#native.record();
   }
 
-  detector({ sampleRate = 16_000, threshold, hopS, smoothingS } = {}) {
-    return new Detector(this.#native.detector(sampleRate, threshold, hopS, smoothingS));
+  detector(options = {}) {
+    const { sampleRate = 16_000, threshold, hopS, smoothingS } = known(options);
+    return new Detector(this.#native.detector(rate(sampleRate), threshold, hopS, smoothingS));
   }
 
   logMel(samples, sampleRate) {
-    return this.#native.logMel(floats(samples), sampleRate);
+    return this.#native.logMel(floats(samples), rate(sampleRate));
   }
 
   logits(features) {

@@ -151,6 +151,7 @@ test('a model to listen with is an address, as the page would say it, or bytes',
 test('what cannot be listened with is refused', async () => {
   const page = await visit();
   await assert.rejects(listening(page, () => {}, () => ({ threshold: 2 })), /a threshold of 2: expected 0 to 1/);
+  await assert.rejects(listening(page, () => {}, () => ({ thresholds: 0.5 })), /no option thresholds: expected/);
   await assert.rejects(listening(page, () => {}, () => ({ model: 'my.safetensors' })), /cannot read .*:\d+\/my\.safetensors: status 404/);
   await assert.rejects(listening(page, () => {}, () => ({ model: 5 })), /Number: expected the address/);
   await page.route('**/worker.js', (route) => route.abort());

@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use crate::Error;
 
+/// A sample beyond it was never divided by its full scale: 24 dB above, where no microphone or filter reaches.
+const MAX_PEAK: f32 = 16.0;
+
 /// Returns the first `len` bytes, or all if there are fewer.
 pub(super) fn first(bytes: &[u8], len: u64) -> &[u8] {
     usize::try_from(len).ok().and_then(|len| bytes.get(..len)).unwrap_or(bytes)
@@ -76,16 +79,21 @@ impl Limits {
         Ok(rate_hz)
     }
 
-    /// Refuses too many samples, no samples and samples that are not finite, as [`decode`](super::decode) does.
+    /// Refuses too many samples, no samples and samples that are not finite, as [`decode`](super::decode) does, and
+    /// samples at the scale of integers, which no file has once it is decoded.
     ///
     /// # Errors
-    /// [`Error::TooLong`], [`Error::Empty`] or [`Error::NotFinite`].
+    /// [`Error::TooLong`], [`Error::Empty`], [`Error::NotFinite`] or [`Error::NotScaled`].
     pub fn check_samples(&self, samples: &[f32], rate_hz: u32) -> Result<(), Error> {
         if samples.is_empty() {
             return Err(Error::Empty);
         }
         if !samples.iter().all(|sample| sample.is_finite()) {
             return Err(Error::NotFinite);
+        }
+        let peak = samples.iter().fold(0.0, |peak: f32, sample| peak.max(sample.abs()));
+        if peak > MAX_PEAK {
+            return Err(Error::NotScaled { peak });
         }
         self.check_length(samples.len(), rate_hz)
     }
