@@ -8,7 +8,7 @@ use std::{
 
 use walkdir::WalkDir;
 
-use crate::{Clip, DatasetError, Labels, SILENCE, Split, normal_form, split};
+use crate::{Clip, DatasetError, Labels, SILENCE, Split, normal_form, printable, split};
 
 /// The folders of noise files: no word.
 const NOISE_FOLDERS: [&str; 2] = ["_background_noise_", SILENCE];
@@ -133,7 +133,7 @@ pub fn labelled_clips(dir: &Path, labels: &Labels) -> Result<Vec<(PathBuf, usize
     Ok(clips)
 }
 
-/// Returns the names of the folders in `dir`, sorted, without hidden ones and without names that are not Unicode.
+/// Returns the names of the folders in `dir`, sorted, but for those that are left out: see [`is_named`].
 fn folders(dir: &Path) -> Result<Vec<String>, DatasetError> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -143,21 +143,22 @@ fn folders(dir: &Path) -> Result<Vec<String>, DatasetError> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        let name = entry.map_err(DatasetError::io(dir))?.file_name().into_string();
-        names.extend(name.ok().filter(|name| !name.starts_with('.') && dir.join(name).is_dir()));
+        let path = entry.map_err(DatasetError::io(dir))?.path();
+        if path.is_dir() && is_named(&path) {
+            names.extend(path.file_name().and_then(OsStr::to_str).map(str::to_owned));
+        }
     }
     names.sort_unstable();
     Ok(names)
 }
 
-/// Lists the files in and below a folder of `root`, sorted, by their paths relative to `root`. Hidden ones and names that
-/// are not Unicode are left out. What cannot be listed is named in a warning.
+/// Lists the files in and below a folder of `root`, sorted, by their paths relative to `root`, but for those that are
+/// left out: see [`is_named`]. What cannot be listed is named in a warning.
 fn files(root: &Path, folder: &str) -> Vec<PathBuf> {
     let walk =
         WalkDir::new(root.join(folder)).min_depth(1).follow_links(true).sort_by_file_name().into_iter();
-    let is_named = |name: &OsStr| name.to_str().is_some_and(|name| !name.starts_with('.'));
     let mut files = Vec::new();
-    for entry in walk.filter_entry(|entry| is_named(entry.file_name())) {
+    for entry in walk.filter_entry(|entry| is_named(entry.path())) {
         match entry {
             Ok(entry) if entry.file_type().is_file() => {
                 files.extend(entry.path().strip_prefix(root).ok().map(Path::to_owned));
@@ -167,6 +168,19 @@ fn files(root: &Path, folder: &str) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// Returns false for a hidden file or folder, and for one whose name is not Unicode, which is named in a warning.
+fn is_named(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    if name.as_encoded_bytes().starts_with(b".") {
+        return false;
+    }
+    if name.to_str().is_none() {
+        tracing::warn!("left out: {}: its name is not UTF-8; rename it", printable(path.display()));
+        return false;
+    }
+    true
 }
 
 /// Returns true if the path of a file or folder, relative to its data set, is one of noise.

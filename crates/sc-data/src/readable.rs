@@ -1,6 +1,10 @@
 //! The words and the splits of a data set by the clips that can be read.
 
-use crate::{DatasetError, Labels, SampleCache, SpeechCommands, Split, UNKNOWN, Words, word_label};
+use std::collections::HashMap;
+
+use crate::{
+    DatasetError, Labels, SampleCache, SpeechCommands, Split, UNKNOWN, Words, printable, word_label,
+};
 
 impl SpeechCommands {
     /// Splits again for some labels: without lists, every split gets clips of keywords that can be read.
@@ -30,7 +34,7 @@ impl SpeechCommands {
     }
 
     /// Returns the labels of a choice of words: the words, [`UNKNOWN`] and [`SILENCE`](crate::SILENCE). All words are
-    /// those that a clip can be read of.
+    /// those that a clip can be read of; a warning names two that differ in capital letters alone.
     ///
     /// # Errors
     /// [`DatasetError::NoClipOf`] or [`DatasetError::NoReadableClipOf`] if no clip of a named word can be read,
@@ -40,6 +44,7 @@ impl SpeechCommands {
         readable.retain(|word| *word != UNKNOWN);
         match words {
             Words::All => {
+                warn_of_capitals(&readable);
                 Labels::of_words(readable.into_iter().map(word_label).collect::<Result<Vec<_>, _>>()?)
             }
             Words::Named(names) => {
@@ -58,5 +63,17 @@ impl SpeechCommands {
         }
         let folders = self.words(|_| true).into_iter().map(str::to_owned).collect();
         DatasetError::NoClipOf { word: word.to_owned(), root: self.root().to_owned(), folders }
+    }
+}
+
+fn warn_of_capitals(words: &[&str]) {
+    let mut seen = HashMap::new();
+    for word in words {
+        if let Some(other) = seen.insert(word.to_lowercase(), word) {
+            let [other, word] = [other, word].map(printable);
+            tracing::warn!(
+                "{other} and {word} are taken for two words: put their recordings into one folder if they are the same"
+            );
+        }
     }
 }

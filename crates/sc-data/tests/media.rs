@@ -300,6 +300,56 @@ fn an_au_file_is_decoded_before_its_end_has_come() {
     writing.join().unwrap();
 }
 
+#[cfg(unix)]
+#[test]
+fn half_a_second_of_a_pipe_is_decoded_before_the_next_has_come() {
+    use std::{io::Write, os::fd::OwnedFd};
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let wav = sc_test::wav::encode(&[1; 16_000], 16_000);
+    writer.write_all(&wav).unwrap(); // a pipe holds as much
+    let mut blocks = Blocks::open(File::from(OwnedFd::from(reader))).unwrap();
+    assert_eq!(blocks.next_block().unwrap().unwrap().len(), 8_192);
+    drop(writer);
+    assert_eq!(blocks.next_block().unwrap().unwrap().len(), 16_000 - 8_192);
+}
+
+/// The samples of a file in blocks, and true if it has a fault.
+fn heard(bytes: &[u8]) -> (Vec<f32>, bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a");
+    fs::write(&path, bytes).unwrap();
+    let mut blocks = Blocks::open(File::open(&path).unwrap()).unwrap();
+    let mut samples = Vec::new();
+    while let Some(block) = blocks.next_block().unwrap() {
+        samples.extend(block);
+    }
+    (samples, blocks.fault().is_some())
+}
+
+#[test]
+fn a_file_that_is_damaged_from_a_place_on_has_a_fault_and_one_that_is_cut_off_has_none() {
+    let webm = read("word.webm");
+    let middle = webm.len() / 2;
+    let without_a_piece = [&webm[..middle], &webm[middle + 50..]].concat();
+    let (samples, is_faulty) = heard(&without_a_piece);
+    assert!(is_faulty && samples.len() > 4_000 && samples.len() < 16_000, "{} samples", samples.len());
+
+    let (samples, is_faulty) = heard(&[read("word.mp3"), read("word.mp2")].concat());
+    assert!(is_faulty);
+    assert_eq!(samples, decoded("word.mp3"));
+
+    for name in ["word.webm", "word.mp3", "word.ogg", "word.flac", "word.aac", "word.m4a", "word.aiff"] {
+        assert!(!heard(&read(name)).1, "{name}");
+    }
+    let size = webm.windows(4).position(|bytes| bytes == b"\x18\x53\x80\x67").unwrap() + 4;
+    let streamed = [&webm[..size], b"\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF", &webm[size + 8..]].concat();
+    assert!(!heard(&streamed).1, "a stream, whose size nobody knew");
+    for name in ["word.mp3", "word.flac", "word.aac", "word.aiff"] {
+        let bytes = read(name);
+        assert!(!heard(&bytes[..bytes.len() * 4 / 5]).1, "{name}, cut off");
+    }
+}
+
 #[test]
 fn nothing_follows_an_error() {
     let spec =

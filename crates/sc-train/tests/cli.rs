@@ -3,12 +3,12 @@
 
 use std::f32::consts::TAU;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
-use sc_data::{LogMelConfig, Task};
+use sc_data::{Limits, LogMelConfig, Task};
 use sc_model::{Classifier, Header, KeywordCnnConfig, Record, Weights, self_test_waveform};
 use sc_test::dataset::spoken;
 use sc_test::wav;
@@ -70,6 +70,12 @@ impl Folder {
         wav::write(&path, &(0..seconds * 16_000).map(sample).collect::<Vec<_>>());
         path
     }
+}
+
+/// The page's example, in which the model that is built in hears several words.
+fn several() -> Vec<f32> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/web/examples/several.mp3");
+    sc_data::decode(&fs::read(path).unwrap(), &Limits::default()).unwrap()
 }
 
 fn json(output: &Output) -> Value {
@@ -150,6 +156,51 @@ fn detect_hears_more_than_ten_minutes() {
     let file = folder.wav("long.wav", 605);
     let line = json(&run("classify", &["--json", "--detect"], &file));
     assert_eq!(line["duration_s"], 605.0, "{line}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_word_on_standard_input_is_printed_before_the_sound_ends() {
+    let samples: Vec<i16> = several().into_iter().map(|sample| (30_000.0 * sample) as i16).collect();
+    let mut wav = wav::encode(&samples, 16_000);
+    wav[40..44].fill(0xFF); // as a recorder writes it that does not know when it is stopped
+    let mut command = program();
+    command.args(["classify", "--detect", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut microphone = child.stdin.take().unwrap();
+    microphone.write_all(&wav).unwrap();
+    let mut rows = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(rows.next().unwrap().starts_with("go "));
+
+    drop(microphone);
+    assert!(rows.last().unwrap().starts_with("stop "));
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn words_before_a_damaged_place_are_kept_and_the_place_is_said() {
+    let folder = Folder::new();
+    let mut samples = several();
+    samples.resize(20 * 16_000, 0.0);
+    samples.push(f32::NAN);
+    let mut floats = wav::encode(&[], 16_000);
+    (floats[20], floats[32], floats[34]) = (3, 4, 32); // floats, four bytes in a frame, 32 bits
+    floats[40..44].fill(0xFF);
+    floats.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    let file = folder.file("floats.wav", &floats);
+
+    let detect =
+        |format| program().args(["classify", "--detect", "--format", format]).arg(&file).output().unwrap();
+    let place = "heard up to 16.4 s only: the recording holds a sample that is not a finite number; `ffmpeg";
+    let output = detect("json");
+    let line = json(&output);
+    assert!(line["error"].as_str().unwrap().starts_with(place), "{line}");
+    assert!(line["detections"].as_array().unwrap().len() > 1, "{line}");
+    assert_eq!(output.status.code(), Some(1));
+    let output = detect("csv");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(place), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).lines().count() > 2, "{output:?}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
@@ -362,6 +413,19 @@ fn an_empty_split_is_an_error_that_says_so() {
 }
 
 #[test]
+fn what_is_left_out_of_a_data_set_is_said_once() {
+    let folder = Folder::new();
+    folder.wav("data/yes/ann.wav", 1);
+    folder.file("data/yes/bob.wav", b"no audio");
+    folder.file("data/validation_list.txt", b"yes/ann.wav\nyes/bob.wav");
+    folder.file("data/testing_list.txt", b"");
+    let output = run("evaluate", &["--split", "validation", "--data"], &folder.path().join("data"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("left out: ").count(), 1, "{said}");
+    assert!(said.contains("if this model was trained on these recordings"), "{said}");
+}
+
+#[test]
 fn samples_go_to_the_users_cache_where_nothing_can_be_written_beside_the_data_set() {
     let folder = Folder::new();
     folder.wav("data/yes/067f61e2_nohash_0.wav", 1); // a speaker of the validation split
@@ -520,6 +584,26 @@ fn a_background_without_a_second_of_sound_is_an_error() {
 }
 
 #[test]
+fn a_model_is_not_replaced_by_one_that_lacks_its_words() {
+    let folder = Folder::new();
+    let word = |name, timbre| format!("{name}={}", five(&folder, name, timbre).display());
+    let (lamp, light) = (word("lamp", "stop"), word("light", "no"));
+    let out = folder.path().join("taught.safetensors");
+    let write = |arguments: &[&str]| program().args(arguments).arg("--out").arg(&out).output().unwrap();
+    assert!(write(&["teach", "--word", &lamp]).status.success());
+    let before = fs::read(&out).unwrap();
+    for arguments in [&["teach", "--word", light.as_str()][..], &["compact"]] {
+        assert_refused(&write(arguments), "knows lamp, which this would lose: add `--model");
+    }
+    assert!(fs::read(&out).unwrap() == before);
+
+    let model = out.display().to_string();
+    assert!(write(&["teach", "--model", &model, "--word", &light]).status.success());
+    assert!(write(&["compact", "--model", &model]).status.success());
+    assert_eq!(Record::load(&out).unwrap().header.taught.len(), 2);
+}
+
+#[test]
 fn a_model_without_a_bank_teaches_nothing_and_says_what_would() {
     let folder = Folder::new();
     let lamp = five(&folder, "lamp", "stop");
@@ -596,6 +680,27 @@ fn recordings_of_words_are_searched_among_the_others() {
     assert_eq!(figures["words"][0]["n"], 20, "two of five recordings, ten times: {figures}");
     assert!(figures["recall"].as_f64().unwrap() > 0.9, "{figures}");
     assert!(figures["false_accepts"].as_f64().unwrap() < 0.1, "{figures}");
+}
+
+#[test]
+fn a_taught_word_is_searched_as_if_it_were_new_and_a_keyword_is_not() {
+    let folder = Folder::new();
+    let words = folder.path().join("words");
+    let lamp = five(&folder, "words/lamp", "stop");
+    five(&folder, "words/yes", "yes");
+    let taught = folder.path().join("taught.safetensors");
+    let lamp = format!("lamp={}", lamp.display());
+    assert!(program().args(["teach", "--word", &lamp, "--out"]).arg(&taught).status().unwrap().success());
+
+    let mut evaluate = program();
+    evaluate.args(["evaluate", "--json", "--shots", "3", "--few-shot"]).arg(&words);
+    let figures = json(&evaluate.arg("--model").arg(&taught).output().unwrap());
+    assert_eq!(figures["words"].as_array().unwrap().len(), 1, "{figures}");
+    assert_eq!((&figures["words"][0]["name"], &figures["words"][0]["refused"]), (&"lamp".into(), &0.into()));
+
+    fs::remove_file(words.join("lamp/110.wav")).unwrap();
+    fs::remove_file(words.join("lamp/130.wav")).unwrap();
+    assert_refused(&few_shot(&words), "or give fewer --shots");
 }
 
 #[test]

@@ -124,8 +124,14 @@ impl<'a> Download<'a> {
             let range = format!("bytes={}-", self.have());
             request = request.header(RANGE, range).header(IF_RANGE, &origin.validator);
         }
-        let response =
-            request.send().map_err(|source| FetchError::Connection { url: self.url.to_owned(), source })?;
+        let response = request.send().map_err(|source| {
+            let url = self.url.to_owned();
+            if source.is_builder() {
+                FetchError::NotUrl { url, source }
+            } else {
+                FetchError::Connection { url, source }
+            }
+        })?;
         match response.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(response),
             StatusCode::RANGE_NOT_SATISFIABLE if origin.is_some() => Ok(response),

@@ -36,7 +36,10 @@ pub enum FetchError {
         free: u64,
     },
     /// The file has another digest than expected.
-    #[error("{origin} has a wrong SHA-256: expected {expected}, got {got}")]
+    #[error(
+        "{origin} has a wrong SHA-256: expected {expected}, got {got}; for another archive than version 0.02, give its \
+         digest by --sha256"
+    )]
     Digest {
         /// The file or URL.
         origin: String,
@@ -48,6 +51,14 @@ pub enum FetchError {
     /// The list of mirrors is empty.
     #[error("no URL to download from")]
     NoUrl,
+    /// The text is no URL of a server.
+    #[error("{url} is no URL of a server: a file on this machine is given by --archive")]
+    NotUrl {
+        /// The text.
+        url: String,
+        /// The cause.
+        source: reqwest::Error,
+    },
     /// The server cannot be reached.
     #[error("cannot reach {url}")]
     Connection {
@@ -110,7 +121,11 @@ impl FetchError {
     pub(crate) fn is_the_servers(&self) -> bool {
         matches!(
             self,
-            Self::Connection { .. } | Self::Status { .. } | Self::Broken { .. } | Self::Digest { .. }
+            Self::NotUrl { .. }
+                | Self::Connection { .. }
+                | Self::Status { .. }
+                | Self::Broken { .. }
+                | Self::Digest { .. }
         )
     }
 

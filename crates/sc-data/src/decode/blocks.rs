@@ -20,6 +20,8 @@ use crate::Error;
 const BLOCK_S: usize = 10;
 /// Bytes of samples in a block: 33 s of 16 bits at 16 kHz.
 const BLOCK_LEN: usize = 1 << 20;
+/// The same of a pipe, half a second: it may come from a microphone, which is not waited for any longer.
+const LIVE_BLOCK_LEN: usize = 1 << 14;
 /// The longest header of a WAV, AU, W64 or CAF file, in bytes: other chunks may come before the samples.
 const MAX_HEADER: u64 = 1 << 20;
 
@@ -35,6 +37,7 @@ pub struct Blocks {
     source: Option<Source>,
     /// Made for the rate of the first block with samples.
     resampler: Option<(u32, StreamResampler)>,
+    fault: Option<Error>,
 }
 
 enum Source {
@@ -48,8 +51,7 @@ impl Blocks {
     /// # Errors
     /// As [`decode_file`](super::decode_file).
     pub fn open(mut file: File) -> Result<Self, Error> {
-        let mut header = Vec::new();
-        file.by_ref().take(MAX_HEADER).read_to_end(&mut header)?;
+        let header = read_header(&mut file)?;
         if header.is_empty() {
             return Err(Error::Empty);
         }
@@ -60,7 +62,7 @@ impl Blocks {
                 Source::Track(open_track(&header, file).map_err(|error| foreign::explain(&header, error))?)
             }
         };
-        Ok(Self { source: Some(source), resampler: None })
+        Ok(Self { source: Some(source), resampler: None, fault: None })
     }
 
     /// Returns the next samples, or `None` at the end.
@@ -69,10 +71,19 @@ impl Blocks {
     /// As [`decode_file`](super::decode_file). Nothing follows an error.
     pub fn next_block(&mut self) -> Result<Option<Vec<f32>>, Error> {
         let Some(mut source) = self.source.take() else { return Ok(None) };
-        let Some(block) = guarded(|| source.next_block())? else { return self.finish().map(Some) };
+        let Some(block) = guarded(|| source.next_block())? else {
+            self.fault = source.into_fault();
+            return self.finish().map(Some);
+        };
         let samples = self.resample(&block)?;
         self.source = Some(source);
         Ok(Some(samples))
+    }
+
+    /// Returns why the sound ended before the file did, once it has: the file is damaged there. One that was only cut off
+    /// has no fault, but for a Matroska file that says its length, which looks like a damaged one.
+    pub fn fault(&self) -> Option<&Error> {
+        self.fault.as_ref()
     }
 
     fn resample(&mut self, Mono { samples, rate_hz }: &Mono) -> Result<Vec<f32>, Error> {
@@ -100,6 +111,32 @@ impl Source {
             Self::Track(track) => next_block(track),
         }
     }
+
+    fn into_fault(self) -> Option<Error> {
+        match self {
+            Self::Frames(_) => None,
+            Self::Track(track) => track.into_fault(),
+        }
+    }
+}
+
+/// Reads the beginning of a file: of a pipe, no more than tells where its samples are.
+fn read_header(file: &mut File) -> Result<Vec<u8>, Error> {
+    let mut header = Vec::new();
+    if is_pipe(file) {
+        file.by_ref().take(LIVE_BLOCK_LEN as u64).read_to_end(&mut header)?;
+        if let Ok(Some(kin)) = Kin::find(&header, 0)
+            && !kin.format()?.is_mpeg()
+        {
+            return Ok(header);
+        }
+    }
+    file.take(MAX_HEADER - header.len() as u64).read_to_end(&mut header)?;
+    Ok(header)
+}
+
+fn is_pipe(file: &File) -> bool {
+    !file.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 /// Finds the samples of a WAV, AU, W64 or CAF file.
@@ -128,7 +165,7 @@ fn open_mpeg(kin: &Kin, header: &[u8], file: File) -> Result<Track<'static>, Err
 
 /// Opens a file of which `header` was read.
 fn open_track(header: &[u8], file: File) -> Result<Track<'static>, Error> {
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+    if is_pipe(&file) {
         return open_stream(header, file);
     }
     foreign::check(media::without_tags(header))?;
@@ -172,10 +209,11 @@ struct FrameBlocks {
 
 impl FrameBlocks {
     fn new(kin: Kin, mut header: Vec<u8>, file: File) -> Result<Self, Error> {
+        let len = if is_pipe(&file) { LIVE_BLOCK_LEN } else { BLOCK_LEN };
         let begun = Cursor::new(header.split_off(kin.start)).chain(file);
         let samples = Box::new(begun.take(kin.len));
         let frame_len = kin.format()?.frame_len();
-        let block_len = (BLOCK_LEN / frame_len).max(1) * frame_len;
+        let block_len = (len / frame_len).max(1) * frame_len;
         Ok(Self { kin, samples, block_len })
     }
 

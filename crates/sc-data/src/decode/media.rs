@@ -1,6 +1,6 @@
 //! Decodes all formats but plain WAV with `symphonia`, and Opus with `opus-pure`.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::mem;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,7 +16,7 @@ use symphonia::core::{
     formats::{
         FormatOptions, FormatReader, TrackType,
         probe::Hint,
-        well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MP3},
+        well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_MP3},
     },
     io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource},
     meta::MetadataOptions,
@@ -70,6 +70,10 @@ pub(super) struct Track<'a> {
     part: Part,
     /// The decoder holds the first sound, which was not returned yet.
     is_at_first: bool,
+    /// The time of the newest packet.
+    reached: Timestamp,
+    /// Why the sound ended before the file.
+    fault: Option<Error>,
 }
 
 impl<'a> Track<'a> {
@@ -86,15 +90,44 @@ impl<'a> Track<'a> {
         let format = probe(source)?;
         let (id, decoder) = choose(format.as_ref(), is_highest_first)?;
         let part = Part::new(format.as_ref());
-        let mut track = Self { format, id, decoder, part, is_at_first: false };
+        let reached = Timestamp::ZERO;
+        let mut track = Self { format, id, decoder, part, is_at_first: false, reached, fault: None };
         track.is_at_first = track.advance()?;
         Ok(track)
     }
 
     /// Returns the next packet's samples. The end is where the file ends, is cut off or is damaged from there on.
     pub fn next_sound(&mut self) -> Option<Sound<'_>> {
-        let has_sound = mem::take(&mut self.is_at_first) || self.advance().unwrap_or(false);
+        let has_sound = mem::take(&mut self.is_at_first) || self.goes_on();
         has_sound.then(|| self.decoder.sound())
+    }
+
+    /// Returns why the sound ended, if the file is damaged there.
+    pub fn into_fault(self) -> Option<Error> {
+        self.fault
+    }
+
+    /// Decodes the next packet with samples. An error ends the sound.
+    fn goes_on(&mut self) -> bool {
+        match self.advance() {
+            Ok(has_sound) => has_sound,
+            Err(error) => {
+                self.fault = Some(error).filter(|error| self.is_damage(error));
+                false
+            }
+        }
+    }
+
+    /// Returns true unless the file came to its end. So Matroska does too where it is damaged, as its reader takes what is
+    /// there for an element longer than the file: there the length counts that a file has which is not a stream's.
+    fn is_damage(&self, error: &Error) -> bool {
+        let is_end = matches!(error, Error::Media(MediaError::IoError(error))
+            if error.kind() == io::ErrorKind::UnexpectedEof);
+        // In ticks of a millisecond, or of less.
+        let least = self.reached.saturating_add(Duration::new(MAX_PADDING_MS.into()));
+        let is_short = |len: Duration| i64::try_from(len.get()).is_ok_and(|len| least.get() < len);
+        let is_matroska = self.format.format_info().format == FORMAT_ID_MKV;
+        !is_end || is_matroska && self.format.media_info().duration.is_some_and(is_short)
     }
 
     /// Decodes the next packet with samples, if there is one. Passes over damaged packets, as players do.
@@ -104,6 +137,7 @@ impl<'a> Track<'a> {
             if packet.track_id != self.id {
                 continue;
             }
+            self.reached = packet.pts;
             self.part.keep_others(&mut packet);
             match self.decoder.decode(&packet) {
                 Ok(()) if self.decoder.range.is_empty() => {}

@@ -204,6 +204,7 @@ fn a_file_with_a_wrong_digest_is_neither_unpacked_nor_kept() {
     let mut case = Case::from_servers(&[&server], &archive(2));
     let message = case.run().unwrap_err().to_string();
     assert!(message.contains(&sha256(&archive(1))) && message.contains(&server.url), "{message}");
+    assert!(message.contains("give its digest by --sha256"), "{message}");
     assert!(!case.fetch.dest.exists());
     assert_eq!(names(&case.dir.path().join("clips.fetch")), ["lock"]);
 }
@@ -219,6 +220,16 @@ fn a_busy_server_is_asked_again_but_not_one_without_the_file() {
     let message = Case::from_servers(&[&server], &archive(1)).run().unwrap_err().to_string();
     assert!(message.contains(&server.url) && message.contains("404"), "{message}");
     assert_eq!(server.served().requests.len(), 1);
+}
+
+#[test]
+fn what_is_no_url_of_a_server_is_tried_once_and_named_with_the_way_for_a_file() {
+    for url in ["file:///home/ann/a.tgz", "a.tgz"] {
+        let mut case = Case::new(ArchiveSource::Urls(vec![url.into()]), &archive(1));
+        let message = case.run().unwrap_err().to_string();
+        assert!(message.contains(url) && message.contains("given by --archive"), "{message}");
+        assert!(!case.notes.iter().any(|note| note.contains("trying again")), "{:?}", case.notes);
+    }
 }
 
 #[test]
@@ -365,6 +376,22 @@ fn a_link_to_nothing_and_a_list_without_the_other_are_said() {
     std::os::unix::fs::symlink("nothing", dir.path().join("yes/bob.wav")).unwrap();
     let said = stderr(&stats(dir.path()).output().unwrap());
     assert!(said.contains("yes/bob.wav") && said.contains("validation_list.txt"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_and_folders_whose_names_are_not_utf_8_are_said() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let dir = tempfile::tempdir().unwrap();
+    for path in [&b"yes/ann.wav"[..], b"yes/bob\xFF.wav", b"n\xF6/ann.wav"] {
+        let path = dir.path().join(OsStr::from_bytes(path));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, WAV).unwrap();
+    }
+    let said = stderr(&stats(dir.path()).output().unwrap());
+    for path in ["yes/bob\u{FFFD}.wav: its name is not UTF-8", "/n\u{FFFD}: its name is not UTF-8"] {
+        assert!(said.contains(path), "{said}");
+    }
 }
 
 #[cfg(target_os = "linux")]

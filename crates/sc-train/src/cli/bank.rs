@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use sc_model::{Backend, Classifier};
 
-use super::load_record;
+use super::{check_out, load_record};
 use crate::evaluate::split;
 use crate::word_space::{self, LEAST_BANK, LEAST_CLIPS};
 
@@ -27,6 +27,7 @@ pub struct BankArgs {
 
 pub(super) fn run(args: &BankArgs) -> Result<()> {
     let mut record = load_record(args.model.as_deref())?;
+    check_out(&args.out, record.header.labels.names())?;
     ensure!(
         record.header.taught.is_empty(),
         "words are taught to this model, by the bank that it has: forget them first (sc-train teach --forget)"

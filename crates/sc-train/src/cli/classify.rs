@@ -1,6 +1,7 @@
 //! `sc-train classify`: names the words in audio files, in the order given.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,12 +9,13 @@ use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use anyhow::{Error, Result, anyhow, ensure};
+use anyhow::{Error, Result, anyhow, bail, ensure};
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sc_data::{Blocks, Limits, SAMPLE_RATE_HZ, Waveform};
-use sc_model::{Classifier, Detector, DetectorConfig};
+use sc_data::{Blocks, Limits, SAMPLE_RATE_HZ, Waveform, with_causes};
+use sc_model::{Classifier, Detection, Detector, DetectorConfig};
 
 use super::ModelArgs;
 use super::format::{Format, Line, Row, Words};
@@ -36,7 +38,8 @@ pub struct ClassifyArgs {
     /// The format to print.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Find every keyword and its time in recordings of any length, instead of one word.
+    /// Find every keyword and its time in recordings of any length, instead of one word. Of a single recording, each is
+    /// printed as soon as it is found.
     #[arg(long)]
     detect: bool,
     /// Answer only part I of N, counted from 0. The paths below each PATH decide, the same on every machine.
@@ -45,9 +48,14 @@ pub struct ClassifyArgs {
     /// Write to FILE, which appears when it is complete. If it exists already, do nothing.
     #[arg(long, env = "SC_OUTPUT", value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Recordings, and folders of recordings.
-    #[arg(required = true, value_name = "PATH")]
+    /// Recordings, and folders of recordings; `-` is standard input.
+    #[arg(required = true, value_name = "PATH", value_parser = OsStringValueParser::new().map(path_of))]
     paths: Vec<PathBuf>,
+}
+
+/// Returns a path that is named. A lone hyphen is standard input.
+fn path_of(name: OsString) -> PathBuf {
+    if name == "-" { "/dev/stdin".into() } else { name.into() }
 }
 
 type File = Result<PathBuf, Unreadable>;
@@ -55,7 +63,7 @@ type File = Result<PathBuf, Unreadable>;
 /// Finds the words in a file, and counts the seconds that it hears.
 type Method = fn(&Arc<Classifier>, &Path, &ProgressBar) -> Result<Words>;
 
-/// Prints a line for each file; the exit status is 1 if one could not be read.
+/// Prints a line for each file; the exit status is 1 if one could not be read, or not to its end.
 ///
 /// With `--output` the status is 0 even then, if the format has lines for such files: they would fail again.
 pub(super) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
@@ -71,18 +79,19 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<ExitCode> {
     check_format(args, &files)?;
     match &args.output {
         None => {
-            let unreadable = answer_all(&classifier, &files, args, &mut io::stdout().lock())?;
-            Ok(status(unreadable == 0))
+            let failed = answer_all(&classifier, &files, args, &mut io::stdout().lock())?;
+            Ok(status(failed == Failed::default()))
         }
         Some(output) => {
-            let unreadable = write_aside(output, |out| {
-                let unreadable = answer_all(&classifier, &files, args, out)?;
-                let is_good = unreadable < files.len() || files.is_empty() || args.format().has_errors();
+            let failed = write_aside(output, |out| {
+                let failed = answer_all(&classifier, &files, args, out)?;
+                let is_good =
+                    failed.unreadable < files.len() || files.is_empty() || args.format().has_errors();
                 ensure!(is_good, "none of the recordings can be read"); // a second call tries again
-                Ok(unreadable)
+                Ok(failed)
             })?;
-            note!("{}: {} recordings, {unreadable} unreadable", output.display(), files.len());
-            Ok(status(unreadable == 0 || args.format().has_errors()))
+            note!("{}: {} recordings, {} unreadable", output.display(), files.len(), failed.unreadable);
+            Ok(status(failed == Failed::default() || args.format().has_errors()))
         }
     }
 }
@@ -128,29 +137,81 @@ fn files(args: &ClassifyArgs) -> Result<Vec<File>> {
     Ok(files)
 }
 
+/// Files that could not be read, and files of which only the beginning could.
+#[derive(Default, PartialEq)]
+struct Failed {
+    unreadable: usize,
+    in_part: usize,
+}
+
+impl Failed {
+    fn count(&mut self, line: &Line) {
+        match line {
+            Err(_) => self.unreadable += 1,
+            Ok(Row { words: Words::All { error: Some(_), .. }, .. }) => self.in_part += 1,
+            Ok(_) => {}
+        }
+    }
+}
+
 /// Prints a line for each of `files`, in their order, and counts those that could not be read.
 fn answer_all(
     classifier: &Arc<Classifier>,
     files: &[File],
     args: &ClassifyArgs,
     out: &mut dyn Write,
-) -> Result<usize> {
+) -> Result<Failed> {
     let find: Method = if args.detect { detect } else { classify };
     let (format, bar) = (args.format(), progress::heard());
     let mut out = BufWriter::new(out);
-    let mut unreadable = 0;
+    let mut failed = Failed::default();
     format.begin(&mut out, args.detect)?;
     out.flush()?;
+    if let ([Ok(path)], true) = (files, args.detect && format != Format::Json) {
+        failed.count(&answer_live(classifier, path, format, &bar, &mut out)?);
+        bar.finish_and_clear();
+        return Ok(failed);
+    }
     for chunk in files.chunks(CHUNK) {
         let print = |line: Line| {
-            unreadable += usize::from(line.is_err());
+            failed.count(&line);
             bar.suspend(|| format.print(&mut out, &line))?;
             Ok(out.flush()?)
         };
         in_order(chunk, |file| answer(classifier, file, find, &bar), print)?;
     }
     bar.finish_and_clear();
-    Ok(unreadable)
+    Ok(failed)
+}
+
+/// Prints each word of one recording as soon as it is found: it may come from a microphone, and have no end.
+fn answer_live(
+    classifier: &Arc<Classifier>,
+    path: &Path,
+    format: Format,
+    bar: &ProgressBar,
+    out: &mut dyn Write,
+) -> Result<Line> {
+    let name = path.display().to_string();
+    let mut detections = Vec::new();
+    let words = match Listening::begin(classifier, path, bar) {
+        Ok(mut listening) => {
+            for detection in listening.by_ref().flatten() {
+                bar.suspend(|| format.print_detection(out, &name, detections.len(), &detection))?;
+                out.flush()?;
+                detections.push(detection);
+            }
+            listening.end(detections)
+        }
+        Err(error) => Err(error),
+    };
+    let line = words.map(|words| Row { path: name, words }).map_err(|error| Unreadable::new(path, &error));
+    bar.suspend(|| match &line {
+        Ok(row) => format.print_end(out, row),
+        Err(_) => format.print(out, &line),
+    })?;
+    out.flush()?;
+    Ok(line)
 }
 
 /// Answers `files` in parallel, and hands each answer to `print` as soon as it and those before it are there.
@@ -199,16 +260,74 @@ fn with_way_out(error: Error) -> Error {
     }
 }
 
-/// Detects the keywords in a file of any length, block by block.
+/// Detects the keywords in a file of any length.
 fn detect(classifier: &Arc<Classifier>, path: &Path, bar: &ProgressBar) -> Result<Words> {
-    let mut detector = Detector::new(Arc::clone(classifier), &DetectorConfig::default());
-    let (mut detections, mut n_samples) = (Vec::new(), 0);
-    let mut blocks = Blocks::open(fs::File::open(path)?)?;
-    while let Some(samples) = blocks.next_block()? {
-        detections.extend(detector.push(&samples));
-        n_samples += samples.len();
-        bar.inc((samples.len() / SAMPLE_RATE_HZ as usize) as u64);
+    let mut listening = Listening::begin(classifier, path, bar)?;
+    let detections = listening.by_ref().flatten().collect();
+    listening.end(detections)
+}
+
+/// Detects the keywords in a recording of any length, block by block. A fault ends it.
+struct Listening<'a> {
+    blocks: Blocks,
+    /// None after the end.
+    detector: Option<Detector>,
+    bar: &'a ProgressBar,
+    n_samples: usize,
+    /// Why the rest was not heard.
+    fault: Option<String>,
+}
+
+impl<'a> Listening<'a> {
+    fn begin(classifier: &Arc<Classifier>, path: &Path, bar: &'a ProgressBar) -> Result<Self> {
+        let blocks = Blocks::open(fs::File::open(path)?)?;
+        let detector = Detector::new(Arc::clone(classifier), &DetectorConfig::default());
+        Ok(Self { blocks, detector: Some(detector), bar, n_samples: 0, fault: None })
     }
-    detections.extend(detector.finish());
-    Ok(Words::All { duration_s: n_samples as f32 / SAMPLE_RATE_HZ as f32, detections })
+
+    /// Counts samples that were heard, and shows the seconds.
+    fn add(&mut self, n_samples: usize) {
+        let seconds = |n_samples: usize| (n_samples / SAMPLE_RATE_HZ as usize) as u64;
+        let shown = seconds(self.n_samples);
+        self.n_samples += n_samples;
+        self.bar.inc(seconds(self.n_samples) - shown);
+    }
+
+    /// Returns what was heard: `detections`, and why there are no more.
+    ///
+    /// # Errors
+    /// The fault, if nothing was heard before it.
+    fn end(self, detections: Vec<Detection>) -> Result<Words> {
+        let duration_s = self.n_samples as f32 / SAMPLE_RATE_HZ as f32;
+        let error = match self.fault {
+            Some(fault) if self.n_samples == 0 => bail!(fault),
+            fault => fault.map(|fault| {
+                format!(
+                    "heard up to {duration_s:.1} s only: {fault}; \
+                     `ffmpeg -i FILE -ar 16000 -ac 1 whole.wav` may read more"
+                )
+            }),
+        };
+        Ok(Words::All { duration_s, detections, error })
+    }
+}
+
+impl Iterator for Listening<'_> {
+    type Item = Vec<Detection>;
+
+    /// Returns what is detected in the next block.
+    fn next(&mut self) -> Option<Vec<Detection>> {
+        let mut detector = self.detector.take()?;
+        self.fault = match self.blocks.next_block() {
+            Ok(Some(samples)) => {
+                let found = detector.push(&samples);
+                self.detector = Some(detector);
+                self.add(samples.len());
+                return Some(found);
+            }
+            Ok(None) => self.blocks.fault().map(|_| "the file is damaged or cut off there".into()),
+            Err(error) => Some(with_causes(&error)),
+        };
+        Some(detector.finish())
+    }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use sc_model::{Backend, Classifier, compact};
 
-use super::load_record;
+use super::{check_out, load_record};
 use crate::progress::note;
 
 /// Write a model with weights of eight bits: a quarter of the size, for a page or a device.
@@ -22,6 +22,7 @@ pub struct CompactArgs {
 
 pub(super) fn run(args: &CompactArgs) -> Result<()> {
     let record = load_record(args.model.as_deref())?;
+    check_out(&args.out, record.header.labels.names())?;
     Classifier::new(&record, Backend::Native)?; // its self-test
     let compact = compact(&record)?;
     compact.save(&args.out)?;

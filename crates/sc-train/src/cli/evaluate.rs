@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::{ArgGroup, Args};
 use sc_data::Split;
 use sc_model::Classifier;
+use sc_model::words::forget_all;
 use serde::Serialize;
 
 use super::{ModelArgs, parse_minutes, parse_shots};
@@ -59,8 +60,9 @@ pub struct EvaluateArgs {
     /// A recording of words, for --stream.
     #[arg(long, value_name = "FILE", requires_all = ["stream", "truth"], conflicts_with_all = ["clips", "conditions"])]
     audio: Option<PathBuf>,
-    /// The words in --audio: a table with the heading `label,start_s,end_s`.
-    #[arg(long, value_name = "FILE.csv", requires = "audio", conflicts_with_all = ["clips", "data", "few_shot", "conditions", "open_set"])]
+    /// The words in --audio: a table with the heading `label,start_s,end_s`, or what `classify --detect` prints
+    /// with --format csv or audacity: Audacity's label track.
+    #[arg(long, value_name = "FILE", requires = "audio", conflicts_with_all = ["clips", "data", "few_shot", "conditions", "open_set"])]
     truth: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
@@ -98,9 +100,12 @@ fn run_split(args: &EvaluateArgs, classifier: Classifier, data: &Path, split: Sp
     }
     let evaluated = split::evaluate(&classifier, data, split)?;
     if split == Split::Validation {
-        note!("the whole validation split: clips of it chose the model's epoch, temperature and threshold");
+        note!(
+            "the whole validation split: if this model was trained on these recordings, clips of it chose its epoch, \
+             temperature and threshold"
+        );
     }
-    print_figures(args, &evaluated, &evaluated.unreadable)
+    print_figures(args, &evaluated, &[]) // what is left out was said when it was read
 }
 
 fn run_clips(args: &EvaluateArgs, classifier: &Classifier, dir: &Path) -> Result<()> {
@@ -117,7 +122,7 @@ fn run_clips(args: &EvaluateArgs, classifier: &Classifier, dir: &Path) -> Result
 }
 
 fn run_few_shot(args: &EvaluateArgs, dir: Option<&Path>) -> Result<()> {
-    let record = args.model.record()?;
+    let record = forget_all(&args.model.record()?); // a word that is known cannot be taught
     let figures = match (dir, &args.data, args.split) {
         (Some(dir), None, _) => few_shot::of_folder(&record, dir, args.shots)?,
         (None, Some(data), Some(split)) => few_shot::of_split(&record, data, split, args.shots)?,

@@ -26,7 +26,14 @@ pub enum Words {
     /// The one in its loudest second.
     One(Prediction),
     /// All of them.
-    All { duration_s: f32, detections: Vec<Detection> },
+    All {
+        /// Seconds that were heard.
+        duration_s: f32,
+        detections: Vec<Detection>,
+        /// Why the rest was not heard.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
 }
 
 pub type Line = Result<Row, Unreadable>;
@@ -70,47 +77,73 @@ impl Format {
     /// Writes the words of a file, or why there are none: to standard error, if the format has no line for that.
     pub fn print(self, out: &mut dyn Write, line: &Line) -> Result<()> {
         match (self, line) {
-            (Self::Table, line) => print_row(out, line),
-            (Self::Json, Ok(row)) => Ok(writeln!(out, "{}", serde_json::to_string(row)?)?),
-            (Self::Json, Err(unreadable)) => Ok(writeln!(out, "{}", serde_json::to_string(unreadable)?)?),
-            (_, Err(unreadable)) => {
-                note!("{unreadable}");
-                Ok(())
-            }
-            (Self::Csv, Ok(row)) => print_csv(out, row),
-            (Self::Srt, Ok(row)) => {
-                print_all(out, row, |out, index, Detection { label, start_s, end_s, .. }| {
-                    let [start, end] = [start_s, end_s].map(|time| clock(*time));
-                    Ok(writeln!(out, "{}\n{start} --> {end}\n{label}\n", index + 1)?)
-                })
-            }
-            (Self::Audacity, Ok(row)) => {
-                print_all(out, row, |out, _, Detection { label, start_s, end_s, .. }| {
-                    Ok(writeln!(out, "{start_s:.6}\t{end_s:.6}\t{label}")?)
-                })
+            (Self::Json, Ok(row)) => writeln!(out, "{}", serde_json::to_string(row)?)?,
+            (Self::Json, Err(unreadable)) => writeln!(out, "{}", serde_json::to_string(unreadable)?)?,
+            (Self::Table, Err(unreadable)) => writeln!(out, "{:<31}  {unreadable}", "unreadable")?,
+            (_, Err(unreadable)) => note!("{unreadable}"),
+            (_, Ok(Row { path, words: Words::One(prediction) })) => self.print_one(out, path, prediction)?,
+            (_, Ok(row @ Row { path, words: Words::All { detections, .. } })) => {
+                for (index, detection) in detections.iter().enumerate() {
+                    self.print_detection(out, path, index, detection)?;
+                }
+                self.print_end(out, row)?;
             }
         }
+        Ok(())
     }
-}
 
-/// Prints the detections of a file with `print`, which gets the index of each.
-fn print_all(
-    out: &mut dyn Write,
-    row: &Row,
-    print: impl Fn(&mut dyn Write, usize, &Detection) -> Result<()>,
-) -> Result<()> {
-    let Words::All { detections, .. } = &row.words else { return Ok(()) };
-    detections.iter().enumerate().try_for_each(|(index, detection)| print(out, index, detection))
-}
-
-fn print_csv(out: &mut dyn Write, row: &Row) -> Result<()> {
-    let path = quoted(&row.path);
-    if let Words::One(Prediction { label, confidence, accepted, .. }) = &row.words {
-        writeln!(out, "{path},{},{confidence:.4},{accepted}", quoted(label))?;
+    fn print_one(self, out: &mut dyn Write, path: &str, prediction: &Prediction) -> Result<()> {
+        let Prediction { label, confidence, accepted, .. } = prediction;
+        if self == Self::Csv {
+            return Ok(writeln!(out, "{},{},{confidence:.4},{accepted}", quoted(path), quoted(label))?);
+        }
+        // The path comes last, since its length has no limit.
+        let (percent, path) = (100.0 * confidence, printable(path));
+        let verdict = if *accepted { "accepted" } else { "-" };
+        Ok(writeln!(out, "{label:<12} {percent:>6.1} %  {verdict:<8}  {path}")?)
     }
-    print_all(out, row, |out, _, Detection { label, start_s, end_s, confidence, .. }| {
-        Ok(writeln!(out, "{path},{},{start_s:.2},{end_s:.2},{confidence:.4}", quoted(label))?)
-    })
+
+    /// Writes a detection of a file; `index` counts them.
+    pub fn print_detection(
+        self,
+        out: &mut dyn Write,
+        path: &str,
+        index: usize,
+        detection: &Detection,
+    ) -> Result<()> {
+        let Detection { label, start_s, end_s, confidence, .. } = detection;
+        match self {
+            Self::Table => {
+                let (percent, path) = (100.0 * confidence, printable(path));
+                writeln!(out, "{label:<12} {percent:>6.1} %  {start_s:>7.2} to {end_s:>7.2} s  {path}")?;
+            }
+            Self::Json => {} // a line has all of a file
+            Self::Csv => {
+                let (path, label) = (quoted(path), quoted(label));
+                writeln!(out, "{path},{label},{start_s:.2},{end_s:.2},{confidence:.4}")?;
+            }
+            Self::Srt => {
+                let [start, end] = [start_s, end_s].map(|time| clock(*time));
+                writeln!(out, "{}\n{start} --> {end}\n{label}\n", index + 1)?;
+            }
+            Self::Audacity => writeln!(out, "{start_s:.6}\t{end_s:.6}\t{label}")?,
+        }
+        Ok(())
+    }
+
+    /// Writes what follows the detections of a file: that there is none, and on standard error why the rest was not
+    /// heard.
+    pub fn print_end(self, out: &mut dyn Write, Row { path, words }: &Row) -> Result<()> {
+        let Words::All { detections, error, .. } = words else { return Ok(()) };
+        let path = printable(path);
+        if detections.is_empty() && self == Self::Table {
+            writeln!(out, "{:<42}  {path}", "no keyword")?;
+        }
+        if let Some(error) = error {
+            note!("{path}: {error}");
+        }
+        Ok(())
+    }
 }
 
 /// Returns a field of a CSV file (RFC 4180, section 2).
@@ -129,29 +162,6 @@ fn clock(time_s: f64) -> String {
     format!("{h:02}:{m:02}:{s:02},{:03}", ms % 1000)
 }
 
-/// Prints a row for a reader. The path comes last, since its length has no limit.
-fn print_row(out: &mut dyn Write, line: &Line) -> Result<()> {
-    match line {
-        Ok(Row { path, words: Words::One(Prediction { label, confidence, accepted, .. }) }) => {
-            let path = printable(path);
-            let verdict = if *accepted { "accepted" } else { "-" };
-            writeln!(out, "{label:<12} {:>6.1} %  {verdict:<8}  {path}", 100.0 * confidence)?;
-        }
-        Ok(Row { path, words: Words::All { detections, .. } }) => {
-            let path = printable(path);
-            for Detection { label, start_s, end_s, confidence, .. } in detections {
-                let percent = 100.0 * confidence;
-                writeln!(out, "{label:<12} {percent:>6.1} %  {start_s:>7.2} to {end_s:>7.2} s  {path}")?;
-            }
-            if detections.is_empty() {
-                writeln!(out, "{:<42}  {path}", "no keyword")?;
-            }
-        }
-        Err(unreadable) => writeln!(out, "{:<31}  {unreadable}", "unreadable")?,
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,7 +175,8 @@ mod tests {
             detected_s: 0.0,
         };
         let detections = vec![detection("yes", 0.25), detection("no", 3_725.5)];
-        let line = Ok(Row { path: path.into(), words: Words::All { duration_s: 4_000.0, detections } });
+        let line =
+            Ok(Row { path: path.into(), words: Words::All { duration_s: 4_000.0, detections, error: None } });
         let mut out = Vec::new();
         format.begin(&mut out, true).unwrap();
         format.print(&mut out, &line).unwrap();

@@ -20,8 +20,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, Command as Arguments, CommandFactory, FromArgMatches, Parser, Subcommand};
+use sc_data::printable;
 use sc_model::words::N_RECORDINGS;
 use sc_model::{Backend, Classifier, Record};
 
@@ -129,6 +130,22 @@ impl ModelArgs {
 /// Loads the record of a file, or the one built into this program.
 fn load_record(model: Option<&Path>) -> Result<Record> {
     Ok(model.map_or_else(Record::shipped, Record::load)?)
+}
+
+/// Refuses to write a model to `out` in place of one that knows words which are not `kept`. A pipe is not looked into.
+fn check_out(out: &Path, kept: &[String]) -> Result<()> {
+    if !out.is_file() {
+        return Ok(());
+    }
+    let Ok(Record { header, .. }) = Record::load(out) else { return Ok(()) };
+    let taught = header.labels.names().iter().skip(header.network.n_labels);
+    let lost: Vec<&str> = taught.filter(|word| !kept.contains(word)).map(String::as_str).collect();
+    let (out, words) = (printable(out.display()), lost.join(", "));
+    ensure!(
+        lost.is_empty(),
+        "{out} knows {words}, which this would lose: add `--model {out}` to keep it, or name another --out"
+    );
+    Ok(())
 }
 
 /// Parses a whole number of `what` in `range`.

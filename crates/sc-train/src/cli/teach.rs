@@ -10,7 +10,7 @@ use sc_model::Record;
 use sc_model::words::{Advice, Recording, Taught, check_word, forget, teach};
 use serde_json::json;
 
-use super::load_record;
+use super::{check_out, load_record};
 use crate::audio::{self, Unreadable, files_below};
 
 /// Teach a model a word of your own, by three recordings of it or more: no training, below a second.
@@ -25,7 +25,7 @@ pub struct TeachArgs {
     /// The model file [default: the one built into this program]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// The file for the new model; it may be the old one.
+    /// The file for the new model; it may be the old one. A file that knows other words is not replaced.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Print one JSON object.
@@ -36,6 +36,9 @@ pub struct TeachArgs {
 /// Forgets, then teaches, then writes the new model: all of it, or nothing.
 pub(super) fn run(args: &TeachArgs) -> Result<()> {
     let mut record = load_record(args.model.as_deref())?;
+    // Words of the model are forgotten by their names alone, and others are taught anew.
+    let anew = args.words.iter().map(|(name, _)| name.clone());
+    check_out(&args.out, &record.header.labels.names().iter().cloned().chain(anew).collect::<Vec<_>>())?;
     for name in &args.forget {
         record = forget(&record, name)?;
     }

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use sc_data::{Limits, SampleCache, Source, SpeechCommands, Split, Waveform, normal_form};
+use sc_data::{Labels, Limits, SampleCache, Source, SpeechCommands, Split, Waveform, normal_form};
 use sc_model::words::{Embedding, Recording, teach};
 use sc_model::{Backend, Classifier, Record};
 
@@ -48,17 +48,19 @@ struct Output {
 
 /// Teaches each word of `dir`, a folder a word, by `shots` of its recordings at a time, and searches the rest.
 ///
-/// A folder with no more recordings than that, or whose name begins with `_`, holds others only.
+/// A folder with no more recordings than that, of a keyword, or whose name begins with `_`, holds others only.
 ///
 /// # Errors
 /// If no folder has enough recordings, or the record has no word space.
 pub(crate) fn of_folder(record: &Record, dir: &Path, shots: usize) -> Result<FewShot> {
     let (mut heard, unreadable) = listen(&classifier(record)?, dir)?;
-    heard.words.retain(|name, recordings| recordings.len() > shots && !name.starts_with('_'));
+    keep_new(&mut heard.words, &record.header.labels);
+    heard.words.retain(|_, recordings| recordings.len() > shots);
     if heard.words.is_empty() {
         let unreadable = unreadable.first().map_or_else(String::new, |first| format!("; left out: {first}"));
         bail!(
-            "no folder in {} has more than {shots} recordings: expected one for each word{unreadable}",
+            "no folder of a new word in {} has more than {shots} recordings: record more, or give fewer \
+             --shots{unreadable}",
             dir.display()
         );
     }
@@ -76,7 +78,7 @@ pub(crate) fn of_split(record: &Record, data: &Path, split: Split, shots: usize)
     ensure!(
         !heard.words.is_empty(),
         "the {split} split of {} has too few recordings of other words than the keywords: expected two words of {} \
-         recordings or more",
+         recordings or more, or fewer --shots",
         data.display(),
         shots + LEAST[1]
     );
@@ -111,6 +113,11 @@ pub(crate) fn for_report(
 fn classifier(record: &Record) -> Result<Classifier> {
     ensure!(record.words.is_some(), "the model has no bank of ordinary speech: `sc-train bank` makes one");
     Ok(Classifier::new(record, Backend::Native)?)
+}
+
+/// Keeps the words that have no label. What begins with `_` is no word: so running speech is.
+fn keep_new(words: &mut BTreeMap<String, Vec<usize>>, labels: &Labels) {
+    words.retain(|word, _| !labels.has_keyword(word) && !word.starts_with('_'));
 }
 
 /// Keeps the words with enough recordings, or none if they are too few.
@@ -162,10 +169,8 @@ fn listen_to_split<'a>(
     });
     let recordings = recordings.collect::<Result<_>>()?;
     bar.finish_and_clear();
-    let labels = &classifier.header().labels;
-    // As in a folder, what begins with `_` is no word: so running speech is.
     let mut words = by_word(clips.iter().map(|clip| dataset.clips()[*clip].said().unwrap_or("_").to_owned()));
-    words.retain(|word, _| !labels.has_keyword(word) && !word.starts_with('_'));
+    keep_new(&mut words, &classifier.header().labels);
     let samples = move |recording: usize| {
         let waveform = cache.waveform(Source::Clip(clips[recording]))?;
         Ok(waveform.samples().to_vec())

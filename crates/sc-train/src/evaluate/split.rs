@@ -97,8 +97,8 @@ pub(crate) fn examples(
     let mut examples = dataset.examples(split, labels, cache, EXAMPLES_SEED);
     ensure!(
         !examples.is_empty(),
-        "the {split} split of {root} has no recording of a keyword: if there are validation_list.txt and testing_list.txt, \
-         they must name some"
+        "the {split} split of {root} has no recording of a keyword: record more (five speakers are enough for most), or \
+         name some in validation_list.txt and testing_list.txt, if these are there"
     );
     let Some(half) = half else { return Ok(examples) };
     examples.retain(|example| example.half == Some(half));

@@ -64,6 +64,9 @@ const STEP: usize = SAMPLE_RATE_HZ as usize / 100;
 /// What is softer than a word's loudest step by so much is no longer the word.
 const WORD_RANGE_DB: f32 = 25.0;
 
+/// The columns of a label track of Audacity, which has no heading.
+const TRACK: &str = "start_s\tend_s\tlabel";
+
 /// Sound, and the words in it.
 #[derive(Default)]
 struct Stream {
@@ -115,7 +118,7 @@ fn of_sounds(classifier: &Arc<Classifier>, sounds: &Sounds, minutes: usize) -> R
     Ok(table(streams))
 }
 
-/// A recording with a table of its words, `label,start_s,end_s`.
+/// A recording with a table of its words.
 ///
 /// # Errors
 /// If one of the two cannot be read.
@@ -312,16 +315,29 @@ fn end_of_word(samples: &[f32]) -> usize {
     energies.iter().rposition(|energy| *energy >= least).map_or(samples.len(), |last| (last + 1) * STEP)
 }
 
-/// Reads `label,start_s,end_s`, one word a line below that heading.
+/// Reads a table whose heading has `label,start_s,end_s`, as `classify --detect` writes it too, or a label track of
+/// Audacity: one word a line.
 fn parse_table(text: &str) -> Result<Vec<Spoken>> {
     let text = text.trim_start_matches('\u{feff}'); // spreadsheets put a byte-order mark there
-    let mut lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
-    let heading = lines.next().map_or("", |(_, heading)| heading);
+    let is_track = text.trim_start().lines().next().is_some_and(|line| line.contains('\t'));
+    let split = |line: &str| -> Vec<String> {
+        if is_track { line.split('\t').map(str::to_owned).collect() } else { fields(line).collect() }
+    };
+    // A line with a backslash has the pitches of the label above.
+    let is_left_out = |line: &str| line.is_empty() || is_track && line.starts_with('\\');
+    let lines = text.lines().map(str::trim).enumerate();
+    let mut lines = lines.filter(|(_, line)| !is_left_out(line));
+    let heading = if is_track { TRACK } else { lines.next().map_or("", |(_, heading)| heading) };
+    let columns = split(heading);
     ensure!(
-        fields(heading).eq(["label", "start_s", "end_s"]),
-        "its first line is `{heading}`: expected `label,start_s,end_s`"
+        ["label", "start_s", "end_s"].iter().all(|name| columns.iter().any(|column| column == name)),
+        "its first line is `{heading}`: expected `label,start_s,end_s`, or a label track of Audacity"
     );
-    lines.map(|(index, line)| parse_word(line).with_context(|| format!("line {}", index + 1))).collect()
+    lines
+        .map(|(index, line)| {
+            parse_word(line, &columns, &split(line)).with_context(|| format!("line {}", index + 1))
+        })
+        .collect()
 }
 
 /// Refuses a table that cannot be of a recording of so many seconds, and names what the model does not know.
@@ -339,11 +355,15 @@ fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
     Ok(())
 }
 
-fn parse_word(line: &str) -> Result<Spoken> {
-    let fields: Vec<String> = fields(line).collect();
-    let [label, start, end] = &fields[..] else { bail!("`{line}`: expected three fields") };
+fn parse_word(line: &str, columns: &[String], fields: &[String]) -> Result<Spoken> {
+    ensure!(fields.len() == columns.len(), "`{line}`: expected {} fields", columns.len());
+    let field = |name: &str| {
+        let mut named = columns.iter().zip(fields);
+        named.find(|(column, _)| *column == name).map_or("", |(_, field)| field.as_str())
+    };
     let time = |text: &str| text.parse::<f64>().with_context(|| format!("`{text}`: expected seconds"));
-    let spoken = Spoken { label: normal_form(label), start_s: time(start)?, end_s: time(end)? };
+    let (start_s, end_s) = (time(field("start_s"))?, time(field("end_s"))?);
+    let spoken = Spoken { label: normal_form(field("label")), start_s, end_s };
     let is_time = 0.0 <= spoken.start_s && spoken.start_s < spoken.end_s;
     ensure!(is_time, "`{line}`: expected a word that ends after it begins");
     Ok(spoken)
@@ -396,13 +416,24 @@ mod tests {
         assert_eq!(spoken[1], Spoken { label: "other word".into(), start_s: 2.0, end_s: 3.25 });
         for (table, expected) in [
             ("", "expected `label,start_s,end_s`"),
-            ("label,start_s,end_s\nyes,0.5", "line 2: `yes,0.5`: expected three fields"),
+            ("label,start_s,end_s\nyes,0.5", "line 2: `yes,0.5`: expected 3 fields"),
             ("label,start_s,end_s\nyes,now,1", "line 2: `now`: expected seconds"),
             ("label,start_s,end_s\nyes,1,NaN", "ends after it begins"),
             ("label,start_s,end_s\nyes,-1,1", "ends after it begins"),
         ] {
             let error = format!("{:#}", parse_table(table).unwrap_err());
             assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_words_that_classify_detects_are_a_table_too() {
+        let expected = vec![Spoken { label: "yes".into(), start_s: 0.25, end_s: 0.75 }];
+        for table in [
+            "0.250000\t0.750000\tyes\n\\\t100.0\t3000.0\n",
+            "path,label,start_s,end_s,confidence\n\"a, b.wav\",yes,0.25,0.75,0.9688\n",
+        ] {
+            assert_eq!(parse_table(table).unwrap(), expected, "{table}");
         }
     }
 

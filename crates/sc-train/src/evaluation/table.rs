@@ -47,9 +47,11 @@ impl fmt::Display for Acceptance {
 impl fmt::Display for Confusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<12} {:>9} {:>7} {:>7} {:>7}", "label", "precision", "recall", "F1", "clips")?;
-        for LabelFigures { label, precision, recall, f1, n } in &self.per_label {
-            let [precision, recall, f1] = [precision, recall, f1].map(|&share| percent(share));
-            writeln!(f, "{label:<12} {precision:>9.1} {recall:>7.1} {f1:>7.1} {n:>7}")?;
+        for (i, LabelFigures { label, precision, recall, f1, n }) in self.per_label.iter().enumerate() {
+            let heard: usize = self.confusion.iter().map(|row| row[i]).sum();
+            let shares = [(precision, heard), (recall, *n), (f1, n + heard)];
+            let [precision, recall, f1] = shares.map(|(share, of)| percent_of(*share, of));
+            writeln!(f, "{label:<12} {precision:>9} {recall:>7} {f1:>7} {n:>7}")?;
         }
         if self.labels.len() <= MATRIX_LABELS {
             self.write_matrix(f)?;
@@ -102,6 +104,11 @@ fn percent(share: f64) -> f64 {
     100.0 * share
 }
 
+/// Writes a share of so many; a dash where there is none.
+fn percent_of(share: f64, of: usize) -> String {
+    if of == 0 { "–".into() } else { format!("{:.1}", percent(share)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{answer, labels};
@@ -120,7 +127,7 @@ of 2 keywords 1 accepted as what they are, 1 as another; of 1 other sounds 0 acc
 
 label        precision  recall      F1   clips
 yes               50.0   100.0    66.7       1
-no                 0.0     0.0     0.0       1
+no                   –     0.0     0.0       1
 _silence_        100.0   100.0   100.0       1
 
 said, heard:     yes      no silence
@@ -135,5 +142,11 @@ most likely mislabelled
   no           heard as yes           70.0 %  no/a.wav
 ";
         assert_eq!(table, expected, "\n{table}");
+    }
+
+    #[test]
+    fn a_label_without_clips_has_no_figures() {
+        let table = Evaluation::new(&labels(), &[answer("yes", "yes", 0.9)]).to_string();
+        assert!(table.contains("\nno                   –       –       –       0\n"), "{table}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use sc_data::{Labels, Task};
+use sc_data::{Labels, Task, UNKNOWN};
 use sc_model::{Header, Training};
 
 use super::number::{found, latency};
@@ -18,7 +18,7 @@ pub(super) fn render(report: &Report, header: &Header) -> String {
         network(header),
         data(&header.training, is_own),
         all_figures(report, &header.training),
-        limits(is_own),
+        limits(report, is_own),
         repetition(report, &header.training),
     ]
     .join("\n")
@@ -83,14 +83,20 @@ the official test is: every clip of a keyword, other words and silence a tenth a
 }
 
 /// Says what the model is good for.
-fn limits(is_own: bool) -> String {
+fn limits(report: &Report, is_own: bool) -> String {
+    let mut labels = report.evaluation.confusion.per_label.iter();
+    let how_many = if labels.any(|label| label.label == UNKNOWN && label.n > 0) {
+        ": the figures say how many."
+    } else {
+        ". How many, was not measured: there were no other words."
+    };
     let (language, speakers) =
         if is_own { ("", "those of the recordings") } else { ("in English, ", "volunteers, mostly adults") };
     format!(
         "## What it can do, and what it cannot
 
 - It tells these words apart when they are said alone, {language}near a microphone. It does not transcribe speech.
-- It was taught to stay silent at noise and other words. It will still take some for a keyword: the figures say how many.
+- It was taught to stay silent at noise and other words. It will still take some for a keyword{how_many}
 - The speakers are {speakers}. Children, far microphones and strong accents have not been measured.
 - It says nothing about who speaks. A keyword that must never be missed or imagined needs a second confirmation.
 "
@@ -355,6 +361,8 @@ fn few_shot(figures: &[FewShot]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Evaluation;
+    use crate::evaluation::tests::answer;
     use crate::report::tests::{few_shot, header, report, streams};
 
     #[test]
@@ -363,6 +371,16 @@ mod tests {
         for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "| `yes` heard | 100.00 |"] {
             assert!(card.contains(part), "no {part:?} in\n{card}");
         }
+    }
+
+    #[test]
+    fn the_card_says_that_other_words_were_not_measured_where_there_were_none() {
+        let not_measured = "some for a keyword. How many, was not measured: there were no other words.";
+        assert!(render(&report(), &header()).contains(not_measured));
+        let labels = Labels::of_words(["yes"]).unwrap();
+        let evaluation = Evaluation::new(&labels, &[answer("_unknown_", "yes", 0.7)]);
+        let card = render(&Report { evaluation, ..report() }, &header());
+        assert!(card.contains("some for a keyword: the figures say how many."), "{card}");
     }
 
     #[test]

@@ -69,7 +69,11 @@ impl Checkpoint {
             write_synced(&aside.join(STATE), &serde_json::to_vec_pretty(&state)?)?;
             Ok(fs::rename(&aside, &dir)?)
         };
-        write().with_context(|| format!("cannot write {}", dir.display()))?;
+        let written = write();
+        if written.is_err() {
+            let _ = fs::remove_dir_all(&aside); // half a checkpoint helps nobody, and fills the disk
+        }
+        written.with_context(|| format!("cannot write {}", dir.display()))?;
         for older in all(run)?.into_iter().filter(|other| *other != dir) {
             fs::remove_dir_all(&older).with_context(|| format!("cannot remove {}", older.display()))?;
         }

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use sc_data::{Half, SampleCache, SpeechCommands, Split};
+use sc_data::{Half, SampleCache, SpeechCommands, Split, UNKNOWN};
 use sc_model::{Classifier, Header, KeywordCnnConfig, Record, Weights};
 
 use super::checkpoint;
@@ -33,6 +33,7 @@ impl Run<'_> {
         if !left_out.is_empty() {
             tracing::warn!("left out, since there is no label for them: {}", left_out.join(", "));
         }
+        self.check_words()?;
         let names = labels.names().iter().enumerate();
         let keywords = names.filter(|(i, _)| labels.is_keyword(*i)).map(|(_, name)| name.as_str());
         ensure!(
@@ -41,7 +42,6 @@ impl Run<'_> {
             self.dataset.root().display(),
             keywords.collect::<Vec<_>>().join(", ")
         );
-        self.check_words()?;
         ensure!(
             self.sampler.makes_unknown(),
             "the recipe makes _unknown_ of other words alone, and {} has none: record some, or give weight to one of \
@@ -51,7 +51,21 @@ impl Run<'_> {
         for half in Half::ALL {
             split::examples(self.dataset, self.cache, labels, Split::Validation, Some(half))?;
         }
+        self.warn_of_no_others();
         Ok(())
+    }
+
+    /// Says what the figures leave out where no other word is held out.
+    fn warn_of_no_others(&self) {
+        let labels = &self.config.labels;
+        let is_other = |clip: usize| !labels.has_keyword(&self.dataset.clips()[clip].word);
+        let mut held_out = self.dataset.readable_in(Split::Validation, self.cache);
+        if labels.index(UNKNOWN).is_some() && !held_out.any(is_other) {
+            note!(
+                "no recording of another word is held out, so the figures do not say how often other words are taken for \
+                 yours: a folder of them beside yours, such as a thousand clips of Speech Commands, is learnt and measured"
+            );
+        }
     }
 
     /// Refuses a keyword that is recorded, but not for training; warns of too few speakers.

@@ -132,6 +132,7 @@ fn a_full_disk_is_said_and_the_run_goes_on_once_there_is_room() {
         let last: serde_json::Value = serde_json::from_str(metrics().lines().last().unwrap()).unwrap();
         assert!(last["epoch"].as_u64() >= Some(1), "{file}");
     }
+    assert!(!out.join("checkpoint.part").exists(), "half a checkpoint is left");
     succeed(unbroken.train());
     unbroken.assert_same_record();
 }

@@ -77,10 +77,33 @@ fn words_that_cannot_be_learnt_are_refused_with_the_reason() {
         (&data, ["--words", "lights,lights"], "each given once"),
         (&data, ["--words", "../lights"], "letter or digit first"),
         (&data, ["--task", "12"], "or --words"),
-        (&few, ["--words", "lights"], "split"),
+        (&few, ["--words", "lights"], "record more"),
     ] {
         let output = train(data, &dir.path().join("out"), &arguments).arg("--epochs=1").output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && error.contains(expected), "{arguments:?}: {error}");
     }
+}
+
+#[test]
+fn a_training_without_other_words_says_that_they_are_not_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let [data, out] = ["data", "out"].map(|name| dir.path().join(name));
+    record(&data, &WORDS[..2], 0..12);
+    let output = succeed(train(&data, &out, &["--words", "all", "--epochs", "1", "--epoch-clips", "32"]));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no recording of another word is held out"), "{said}");
+    let card = fs::read_to_string(out.join("MODEL_CARD.md")).unwrap();
+    assert!(card.contains("How many, was not measured"), "{card}");
+}
+
+#[cfg(target_os = "linux")] // elsewhere the two folders may be one
+#[test]
+fn words_that_differ_in_capital_letters_alone_are_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let [data, out] = ["data", "out"].map(|name| dir.path().join(name));
+    record(&data, &[("lights", "yes"), ("Lights", "yes")], 0..1);
+    let output = train(&data, &out, &["--words", "all"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("Lights and lights are taken for two words"), "{said}");
 }
