@@ -305,7 +305,7 @@ fn an_au_file_is_decoded_before_its_end_has_come() {
 fn half_a_second_of_a_pipe_is_decoded_before_the_next_has_come() {
     use std::{io::Write, os::fd::OwnedFd};
     let (reader, mut writer) = std::io::pipe().unwrap();
-    let wav = sc_test::wav::encode(&[1; 16_000], 16_000);
+    let wav = sc_test::wav::encode(&vec![1; 16_000], 16_000);
     writer.write_all(&wav).unwrap(); // a pipe holds as much
     let mut blocks = Blocks::open(File::from(OwnedFd::from(reader))).unwrap();
     assert_eq!(blocks.next_block().unwrap().unwrap().len(), 8_192);

@@ -121,14 +121,8 @@ impl LiveStream {
         let rest = self.resampler.finish();
         let mut detections = self.detector.push(&rest);
         detections.extend(self.detector.finish());
-        self.note(&detections);
+        self.recogniser.note_piece(&self.classifier, &mut self.detector, &detections);
         (detections, self.n_samples as f64 / f64::from(self.rate_hz))
-    }
-
-    /// Counts the detections of a piece of sound, and notes the time that they took.
-    fn note(&mut self, detections: &[Detection]) {
-        self.recogniser.count_all(&self.classifier, detections);
-        self.recogniser.note(self.detector.take_timing());
     }
 }
 
@@ -144,9 +138,9 @@ impl Recogniser {
             detectors.zip(samples.iter().map(Vec::as_slice)).collect();
         let found = Detector::push_together(&mut turns);
         for ((mut piece, detections), before) in pieces.into_iter().zip(found).zip(before) {
-            piece.stream.note(&detections);
-            let score =
-                piece.stream.detector.latest().filter(|&latest| before.as_ref() != Some(latest)).cloned();
+            let LiveStream { classifier, detector, .. } = &mut piece.stream;
+            self.note_piece(classifier, detector, &detections);
+            let score = detector.latest().filter(|&latest| before.as_ref() != Some(latest)).cloned();
             let _ = piece.heard.send((piece.stream, Found { detections, score })); // fails if nobody waits any more
         }
     }

@@ -325,6 +325,12 @@ impl Recogniser {
         }
     }
 
+    /// Counts the detections of a piece of sound, and notes the time that they took.
+    fn note_piece(&self, classifier: &Classifier, detector: &mut Detector, detections: &[Detection]) {
+        self.count_all(classifier, detections);
+        self.note(detector.take_timing());
+    }
+
     /// Counts an answer by its label.
     fn count(&self, classifier: &Classifier, label: &str, accepted: bool) {
         let header = classifier.header();
