@@ -2,17 +2,15 @@
 
 import * as api from './api.js';
 import { accepts, drawAnswer, showAnswer, spoken } from './answer.js';
-import { code } from './code.js';
-import { $, element, refill } from './dom.js';
+import { $, element, onFiles, onHold, refill } from './dom.js';
 import { addToHistory, showHistory } from './history.js';
-import { onHold } from './hold.js';
 import { isKeyword, languageOf, learn, name, number, percent, say, speakIn, translate } from './language.js';
 import * as meter from './meter.js';
 import { reportOf, showModel } from './model.js';
 import { csv, entries, remember } from './session.js';
 import { RATE, decode, loudestSecond, play } from './sound.js';
 import { talk } from './talk.js';
-import { refresh as refreshTeaching, setUpTeaching, showTeaching } from './teach.js';
+import { refresh as refreshTeaching, setUpTeaching, showTeaching, teaches } from './teach.js';
 import { showThreshold } from './threshold.js';
 import { Live, addFound, drawRecording, showFound } from './timeline.js';
 import { wav } from './wav.js';
@@ -20,11 +18,14 @@ import { askThere, forTask, isOnDevice, move, settle, showWhere } from './where.
 import { clearProblem, fail, forgive, hint, listening, showHint, whenIdle, work } from './work.js';
 
 const LONG_S = 2; // a longer file is searched, not cut to its loudest second
+const LARGE = 2 ** 20; // bytes of a file, over which its samples are sent if they are fewer
+const MOST_LOST = 30; // times that it looks for a server that was lost
 const EXAMPLES = ['yes', 'stop', 'banana', 'noise', 'several'];
 
 const state = {
   info: null, // `GET /info`
-  report: undefined, // the model's, if it has one
+  shipped: undefined, // the report of the shipped model
+  report: undefined, // the same, if that is the model that answers
   threshold: null, // as chosen; the model's own until then
   current: null, // the entry that is shown, or a `Live`
   request: { path: 'predict', file: 'word.wav' },
@@ -32,6 +33,8 @@ const state = {
   talk: null, // what is being recorded
   live: null, // what is listened to, until that is to end
   listens: false, // as was asked for last
+  isLost: false, // while it waits to listen again
+  nLost: 0, // how often the server was looked for since it was heard last
 };
 
 const usual = () => state.info?.threshold ?? 0.5;
@@ -44,7 +47,7 @@ const query = () => (state.threshold === null ? '' : `?threshold=${state.thresho
 function show() {
   translate();
   showWhere();
-  $('private').textContent = say(isOnDevice() ? 'privateDevice' : 'private');
+  $('private').textContent = isOnDevice() ? say('privateDevice') : say('private', teaches());
   showHint();
   showExamples();
   showListening();
@@ -57,6 +60,7 @@ function show() {
 
 function know(info) {
   state.info = info;
+  state.report = reportOf(info, state.shipped);
   learn(info);
 }
 
@@ -111,7 +115,10 @@ function showExamples() {
   }));
 }
 
-function showCode() {
+async function showCode() {
+  if (!$('developers').open) return;
+  // Few look: it need not weigh on the others.
+  const { code } = await import('./code.js').catch(() => ({ code: () => say('away') }));
   const kind = document.querySelector('[name=code]:checked').value;
   const answer = state.answer ? JSON.stringify(state.answer, null, 2) : say('noAnswer');
   $('code').textContent = kind === 'json' ? answer : code(kind, state.request);
@@ -145,6 +152,8 @@ async function answer({ blob, name: file, source, samples }) {
   // What this browser cannot read is searched in any case: the server tells how long it is.
   const found = samples ? undefined : await ask('detect', blob, file);
   const length_s = samples ? samples.length / RATE : found.duration_s;
+  // A server refuses what is large, as a video is.
+  if (samples && blob?.size > Math.max(LARGE, 44 + 2 * samples.length)) blob = wav(samples);
   const isLong = length_s > LONG_S && source !== 'microphone';
   const entry = { kind: isLong ? 'recording' : 'word', source, name: file, samples };
   if (isLong) await search(Object.assign(entry, { blob }), found);
@@ -173,9 +182,10 @@ async function search(entry, found) {
 }
 
 async function ask(path, recording, file) {
-  state.request = { path: path + query(), file };
   try {
-    state.answer = await (await api.yielding(forTask()))[path](recording, file, query());
+    const place = await api.yielding(forTask());
+    state.request = { path: path + query(), file, isHere: isOnDevice() };
+    state.answer = await place[path](recording, file, query());
     await learnOf(state.answer.predictions ?? state.answer.detections);
     return state.answer;
   } catch (error) {
@@ -216,7 +226,7 @@ async function hearFiles(files) {
         throw error;
       }
       refusals.push(Object.assign(error, { file: files.length > 1 && file.name }));
-      fault('refused', file);
+      fault(error.key, file);
     }
   }
   if (refusals.length) fail(refusals, 'filesProblem');
@@ -248,7 +258,7 @@ function open(entry) {
 }
 
 function press() {
-  if (listening.stop) return undefined; // the microphone is in use
+  if (isHearing()) return undefined; // the microphone is in use
   if (state.talk) return state.talk.stop();
   return work(async () => {
     hint('allow');
@@ -272,10 +282,12 @@ function press() {
 
 // --- Listening ---
 
+const isHearing = () => Boolean(listening.stop) && !state.isLost;
+
 function showListening() {
   $('listen').textContent = say(listening.stop ? 'stopListening' : 'startListening');
   $('listen').ariaPressed = Boolean(listening.stop);
-  $('record').ariaDisabled = Boolean(listening.stop);
+  $('record').ariaDisabled = isHearing();
   $('ask').classList.toggle('listening', Boolean(listening.stop));
 }
 
@@ -303,7 +315,7 @@ async function beginListening() {
       throw new api.Refusal('away');
     }));
     state.live = new Live(threshold());
-    state.request = { path: `stream?sample_rate=${RATE}${query().replace('?', '&')}` };
+    state.request = { path: `stream?sample_rate=${RATE}${query().replace('?', '&')}`, isHere: isOnDevice() };
     state.answer = null;
     stopBy(await listen(query().replace('?', '&'), hearing(state.live)));
   } catch (error) {
@@ -329,6 +341,7 @@ function hearing(live) {
     },
     onDetection: (detection, samples, rate) => heard(live, detection, { samples, rate }),
     onScore({ label, confidence }) {
+      state.nLost = 0;
       if (state.current === live) $('now').textContent = say('now', name(label), percent(confidence, 0));
     },
     onStop() {
@@ -338,10 +351,32 @@ function hearing(live) {
       stopBy(null);
       meter.reset();
       showResults();
-      if (error) fail(error);
+      if (error?.key === 'lost') listenAgain();
+      else if (error) fail(error);
       else hint('ready');
     },
   };
+}
+
+// Waits for the server that was lost, until something else is asked, and listens again.
+async function listenAgain() {
+  state.isLost = true;
+  stopBy(() => {
+    state.isLost = false;
+    stopBy(null);
+    hint('ready');
+  });
+  const { stop } = listening;
+  fail(new api.Refusal('lostAgain'));
+  for (let ms = 1000; state.nLost < MOST_LOST; ms = 2000) {
+    state.nLost += 1;
+    await new Promise((go) => { setTimeout(go, ms); });
+    const isBack = await api.info().catch(() => false);
+    if (listening.stop !== stop) return;
+    if (isBack) return startListening();
+  }
+  stop();
+  fail(new api.Refusal('lost'));
 }
 
 // Adds to what is shown: to show everything anew would take longer with every word.
@@ -368,11 +403,7 @@ addEventListener('keydown', ({ key }) => {
   if (key === 'Escape') stopListening();
 });
 
-$('file').addEventListener('change', ({ target }) => {
-  const files = [...target.files];
-  target.value = ''; // the same file may be chosen again
-  give(files);
-});
+onFiles($('file'), give);
 for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
   // Anywhere on the page: a file that misses would otherwise replace it. Text may be dragged into a field.
   addEventListener(kind, (event) => {
@@ -429,6 +460,7 @@ $('clear').addEventListener('click', () => {
   $('record').focus(); // the button goes with the list
 });
 
+$('developers').addEventListener('toggle', showCode);
 $('languages').addEventListener('change', showCode);
 $('copy').addEventListener('click', async () => {
   getSelection().selectAllChildren($('code')); // what a page without https can do
@@ -440,6 +472,7 @@ $('copy').addEventListener('click', async () => {
 for (const button of document.querySelectorAll('[data-where]')) {
   button.addEventListener('click', () => arrive(move(button.dataset.where)));
 }
+addEventListener('wordschanged', () => learnAgain().then(refreshTeaching, () => {})); // elsewhere on this device
 addEventListener('wordslost', () => whenIdle().then(() => fail(new api.Refusal('wordsLost'))));
 
 // What is asked before a place can answer waits for it, so that nothing has to give way to the move but the listening.
@@ -488,7 +521,8 @@ async function begin() {
     show();
   }));
   if (!state.info) return;
-  state.report = reportOf(state.info, await api.report());
+  state.shipped = await api.report();
+  know(state.info);
   show();
 }
 

@@ -1,10 +1,18 @@
 // What was just done, as a program would do it.
 
+import { say } from './language.js';
+
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`; // for a shell
 const literal = (text) => JSON.stringify(text); // for Python and JavaScript
 
-// `{ path, file }` of a request, or `{ path }` of a stream, as `curl`, `python` or `javascript`.
-export function code(kind, { path, file }) {
+// `{ path, file }` of a request, or `{ path }` of a stream, as `curl`, `python` or `javascript`. `isHere` tells that this
+// device answered.
+export function code(kind, { isHere, ...request }) {
+  const remark = isHere ? `${kind === 'javascript' ? '//' : '#'} ${say('codeHere')}\n` : '';
+  return remark + asked(kind, request);
+}
+
+function asked(kind, { path, file }) {
   const address = new URL(path, location);
   if (path.startsWith('stream')) {
     address.protocol = address.protocol.replace('http', 'ws');

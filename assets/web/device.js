@@ -15,6 +15,8 @@ const CACHE = 'taught';
 
 let isKept = true; // false if the browser keeps no words: then they are this page's alone
 
+const pages = new BroadcastChannel(TAUGHT); // the others of this device
+
 // Begins `work` once; after a failure, a later call tries again.
 function once(work) {
   let begun;
@@ -30,6 +32,12 @@ function once(work) {
 const shipped = once(() => reach(MODEL, read)); // what the server gives
 const serversModel = once(() => Recognizer.load(new URL('model', document.baseURI))); // to compare recordings
 let model = once(newest); // `{ bytes, tag, recognizer }`, as this page knows it
+
+pages.onmessage = () => {
+  if (!isKept) return;
+  model = once(newest);
+  dispatchEvent(new Event('wordschanged'));
+};
 
 // The model as the pages that are open have left it, of which each has its own copy.
 async function newest() {
@@ -72,18 +80,21 @@ const recognizer = async () => (await model()).recognizer;
 
 export const info = async () => (await recognizer()).info;
 
-// `isOld` tells that the server has another model by now than the one that was taught.
+// `note` is a key of words: they are not kept, or the server has another model by now than the one that was taught.
 export async function taughtWords() {
   const { tag, recognizer: { info } } = await model();
   const words = taughtNames(info).map((name, i) => ({ name, recordings: info.taught[i].n_recordings }));
-  return { teaches: true, words, isOld: words.length > 0 && await isReplaced(tag) };
+  const isOld = words.length > 0 && await isReplaced(tag);
+  return { teaches: true, words, note: isKept ? isOld && 'taughtBefore' : 'notKept' };
 }
 
 // Words from before tags were kept have none: they were taught to another model.
 async function isReplaced(tag) {
-  const now = await reach(MODEL, (response) => response.ok && tagOf(response), { method: 'HEAD' }).catch(() => '');
+  const now = await serversTag();
   return Boolean(now) && now !== tag;
 }
+
+const serversTag = () => reach(MODEL, (response) => response.ok && tagOf(response), { method: 'HEAD' }).catch(() => '');
 
 // Names the recordings, each of samples, that teaching would leave out: by this device's model, or by the server's.
 export const check = async (takes, asServer) => (await (asServer ? serversModel() : recognizer())).check(takes, RATE);
@@ -102,8 +113,18 @@ export const forget = (word) => change((model) => forgetIn(model, word));
 
 const forgetIn = (model, word) => taughtNames(model.info).includes(word) && model.forget(word);
 
+// Takes the model of a file, with the words of another device, in place of this one's.
+export const takeModel = (file) => alone(async () => {
+  const refuse = () => { throw new Refusal('notModel'); };
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const taken = await load({ bytes, tag: await serversTag() || '' }).catch(refuse);
+  return taughtNames(taken.recognizer.info).length > 0 ? put(taken) : refuse();
+});
+
 // One page changes the words at a time, where the browser knows of the others.
-const change = (work) => (navigator.locks ? navigator.locks.request(CACHE, () => changeNewest(work)) : changeNewest(work));
+const alone = (work) => (navigator.locks ? navigator.locks.request(CACHE, work) : work());
+
+const change = (work) => alone(() => changeNewest(work));
 
 // Changes the words of a copy of the newest model, which takes its place if that went well.
 async function changeNewest(work) {
@@ -111,13 +132,17 @@ async function changeNewest(work) {
   const { tag, recognizer } = await load(await model());
   try {
     const report = work(recognizer);
-    const changed = { bytes: recognizer.toBytes(), tag, recognizer };
-    model = async () => changed;
-    isKept = await keep(changed);
+    await put({ bytes: recognizer.toBytes(), tag, recognizer });
     return report;
   } catch ({ message }) {
     throw new Refusal('failed', { error: message });
   }
+}
+
+async function put(changed) {
+  model = async () => changed;
+  isKept = await keep(changed);
+  if (isKept) pages.postMessage('');
 }
 
 // Keeps the model as long as it has words. Returns false if the browser forbids it.
@@ -142,7 +167,7 @@ export async function predict(recording) {
 
 export async function detect(recording, name, query) {
   const heard = await samples(recording);
-  if (heard.length > LONGEST_S * RATE) throw new Refusal(413);
+  if (heard.length > LONGEST_S * RATE) throw new Refusal('tooLong');
   const detections = [];
   const [ended, end, fail] = promised();
   const worker = await detecting(RATE, query, ({ detection, state, error }) => {

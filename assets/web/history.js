@@ -2,7 +2,7 @@
 
 import { accepts } from './answer.js';
 import { $, element, prepend, refill, row } from './dom.js';
-import { clock, name, percent, say } from './language.js';
+import { clock, name, percent, reason, say } from './language.js';
 import { MOST, answers, entries } from './session.js';
 
 // `open(entry)` shows one again, `replay(entry)` plays it.
@@ -17,10 +17,7 @@ export function addToHistory(entry, threshold, { open, replay }) {
   prepend($('entries'), item(entry, threshold, { open, replay }), MOST);
 }
 
-function showCard() {
-  $('history').hidden = entries.length === 0;
-  $('export').disabled = !entries.some((entry) => answers(entry).length);
-}
+const showCard = () => { $('history').hidden = entries.length === 0; };
 
 function item(entry, threshold, { open, replay }) {
   const heard = element('b', {}, ...summary(entry, threshold));
@@ -32,7 +29,8 @@ function item(entry, threshold, { open, replay }) {
   const play = element('button', { type: 'button', className: 'round', disabled: !entry.samples });
   play.ariaLabel = `${say('play')}: ${heard.textContent}, ${source(entry)}`;
   play.onclick = () => replay(entry);
-  if (!isFault) Object.assign(show, { type: 'button', onclick: () => open(entry) });
+  if (isFault) show.title = reason(entry.why);
+  else Object.assign(show, { type: 'button', onclick: () => open(entry) });
   const counts = answers(entry).some((one) => accepts(one, threshold));
   return element('li', { className: counts ? '' : 'faint' }, play, show);
 }
@@ -40,7 +38,7 @@ function item(entry, threshold, { open, replay }) {
 const source = (entry) => (entry.source === 'file' ? entry.name : say(entry.source));
 
 function summary(entry, threshold) {
-  if (entry.kind === 'fault') return [say(entry.why)];
+  if (entry.kind === 'fault') return [say(entry.why === 'unanswered' ? entry.why : 'refused')];
   if (entry.kind === 'recording') {
     const labels = entry.answer.detections.map(({ label }) => label);
     return labels.length ? row(labels) : [say('nothingFound')];

@@ -7,16 +7,24 @@ const LANGUAGES = { // few need more than one
   uk: () => import('./words-uk.js'),
 };
 
-let language = [remembered(), ...navigator.languages.map((name) => name.slice(0, 2)), 'en']
+let language = [recall(KEY), ...navigator.languages.map((name) => name.slice(0, 2)), 'en']
   .find((name) => name in LANGUAGES);
 let { words } = await LANGUAGES[language]();
 
 // A browser that stores nothing forbids even to ask.
-function remembered() {
+export function recall(key) {
   try {
-    return localStorage.getItem(KEY);
+    return localStorage.getItem(key);
   } catch {
     return null;
+  }
+}
+
+export function keep(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // Then it is forgotten with the page.
   }
 }
 
@@ -30,11 +38,7 @@ export async function speakIn(name) {
   if (asked !== name) return;
   ({ words } = spoken);
   language = name;
-  try {
-    localStorage.setItem(KEY, name);
-  } catch {
-    // Then it is forgotten with the page.
-  }
+  keep(KEY, name);
 }
 
 export function say(key, ...values) {
@@ -43,6 +47,8 @@ export function say(key, ...values) {
 }
 
 export const has = (key) => key in words;
+// Why something failed, if there are words for it.
+export const reason = (key) => say(has(key) ? key : 'failed');
 
 // `_silence_` and `_unknown_` are no words anyone says: they are named in the page's language.
 export const isKeyword = (label) => !label.startsWith('_');

@@ -7,6 +7,7 @@ import { forTask, isOnDevice } from './where.js';
 
 const KEPT_S = 20;
 const LAST_WORDS_MS = 2000; // how long the server may take for what it still has to say
+const MOST_UNANSWERED = 200; // blocks, of which there are 20 a second: what is silent for longer is lost
 
 // Listens until the function it returns is called, after which nothing runs; returns none if it could not begin.
 // `onBlock`, `onDetection(detection, samples, rate)` and `onScore` hear what comes, `onStop` that it is to end, and
@@ -15,6 +16,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onStop, onE
   let socket;
   let ending; // what ends it, once
   const waiting = []; // blocks from before the socket was open
+  let nUnanswered = 0; // blocks since the socket was open, or told something
 
   const microphone = await open(hear, () => stop(new Refusal('NotFoundError')));
   const kept = new Ring(KEPT_S * microphone.rate);
@@ -24,7 +26,10 @@ export async function listen(query, { onBlock, onDetection, onScore, onStop, onE
     kept.push(block);
     onBlock(block);
     waiting.push(toInt16(block));
-    while (socket && waiting.length) socket.send(waiting.shift());
+    if (!socket) return;
+    while (waiting.length) socket.send(waiting.shift());
+    nUnanswered += 1;
+    if (nUnanswered > MOST_UNANSWERED) lose();
   }
 
   const stop = (error) => {
@@ -65,6 +70,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onStop, onE
     return undefined;
   }
   socket.onmessage = ({ data }) => {
+    nUnanswered = 0;
     const { type, ...event } = JSON.parse(data);
     told[type]?.(event);
   };

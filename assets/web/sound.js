@@ -1,12 +1,15 @@
 // Samples: from any file, their loudest second, and played.
 
+import { Refusal } from './api.js';
 import { readWav, wav } from './wav.js';
 
 export const RATE = 16_000; // what the network hears, in Hz
 
 // Any recording the browser can play as 16 kHz mono, or null.
 export async function decode(blob) {
-  const bytes = await blob.arrayBuffer();
+  const bytes = await blob.arrayBuffer().catch(() => {
+    throw new Refusal('unreadable');
+  });
   try {
     const samples = readWav(bytes, RATE);
     if (samples) return samples;

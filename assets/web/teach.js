@@ -1,11 +1,10 @@
 // Words of one's own: said a few times, taught to the server or to this device, listed and forgotten.
 
 import { Refusal } from './api.js';
-import { $, element, refill } from './dom.js';
-import { onHold } from './hold.js';
+import { $, element, onFiles, onHold, refill } from './dom.js';
 import { has, name as labelName, percent, say } from './language.js';
 import * as meter from './meter.js';
-import { play } from './sound.js';
+import { decode, play } from './sound.js';
 import { talk } from './talk.js';
 import { wav } from './wav.js';
 import { askThere, check, forTask, isOnDevice } from './where.js';
@@ -26,7 +25,7 @@ const REFUSALS = {
   noBank: /^the model has no bank/,
 };
 
-let takes = []; // { samples, fault }: a fault is the key of its words
+let takes = []; // { samples, fault, word }: a fault is the key of its words, and `word` what it has taught already
 let taught = null; // as `GET /words` has it
 let taughtHere; // true if those are the words of this device
 let result = null; // what became of the last word: { name, report } or { name, refusal }
@@ -42,16 +41,30 @@ export function setUpTeaching(changed) {
     return attempt(record);
   };
   onHold($('take'), press, () => recording?.release(), { everywhere: false });
+  onFiles($('takeFiles'), (files) => attempt(() => take(files)));
+  onFiles($('modelFile'), ([file]) => {
+    if (taught.words.length === 0 || confirm(say('replaceWords'))) attempt(() => takeModel(file));
+  });
   $('newWord').addEventListener('input', showTeaching);
+  $('newWord').addEventListener('change', () => {
+    const name = typed();
+    if (name) takes = takes.filter(({ word = name }) => word === name); // not what has taught another word
+    showTeaching();
+  });
   $('teachForm').addEventListener('submit', (event) => {
     event.preventDefault();
+    const name = typed();
+    const replaces = taught.words.some((word) => word.name === name) && !takes.some(({ word }) => word === name);
+    if (replaces && !confirm(say('replaceWord', name))) return;
     attempt(async () => {
-      await teach($('newWord').value.trim().normalize()).finally(refresh);
+      await teach(name).finally(refresh);
       $('teachResult').focus({ preventScroll: true }); // the button may be off by now
       await tellChanged();
     });
   });
 }
+
+const typed = () => $('newWord').value.trim().normalize();
 
 // The button of an item has gone with it: the next item's has the focus, or the last one's, or else `other`.
 function focusNext(list, index, other) {
@@ -71,6 +84,8 @@ export async function refresh() {
   showTeaching();
 }
 
+export const teaches = () => taught?.teaches;
+
 export function showTeaching() {
   $('teach').hidden = !taught;
   if (!taught) return;
@@ -78,13 +93,17 @@ export function showTeaching() {
   $('teachOff').hidden = taught.teaches;
   $('teachHere').hidden = $('where').hidden;
   $('takeText').textContent = say(recording ? 'takeNow' : 'take');
-  $('takeCount').textContent = say('takes', takes.length, ENOUGH);
-  $('teachIt').disabled = takes.length < LEAST || $('newWord').value.trim() === '';
+  $('takeCount').textContent = takes.length > ENOUGH ? takes.length : say('takes', takes.length, ENOUGH);
+  $('teachIt').disabled = takes.length < LEAST || typed() === '';
   refill($('takes'), takes.map(takeRow));
   showResult();
-  $('taughtWords').hidden = taught.words.length === 0;
-  $('taughtBefore').hidden = !taught.isOld;
-  $('download').hidden = !taught.teaches;
+  const hasWords = taught.words.length > 0;
+  $('taughtWords').hidden = !hasWords;
+  $('taughtNote').hidden = !taught.note;
+  $('taughtNote').textContent = say(taught.note);
+  $('models').hidden = !taught.teaches || !(hasWords || taughtHere);
+  $('download').hidden = !hasWords;
+  $('takeModel').hidden = !taughtHere;
   refill($('taught'), taught.words.map(wordRow));
 }
 
@@ -105,7 +124,8 @@ function takeRow(take, index) {
 }
 
 function wordRow({ name, recordings }, index) {
-  const drop = remover('forget', say('forgetWord', name), () => attempt(() => forget(name, index)));
+  const drop = remover('forget', say('forgetWord', name), () =>
+    confirm(say('forgetIt', name)) && attempt(() => forget(name, index)));
   const origin = element('span', { className: 'where', textContent: say('taughtBy', recordings) });
   return element('li', {}, element('b', { textContent: name }), origin, ...(taught.teaches ? [drop] : []));
 }
@@ -114,6 +134,12 @@ async function forget(name, index) {
   if (result?.name === name) result = null;
   await (await forTask()).forget(name).finally(refresh);
   focusNext($('taught'), index, $('take'));
+  await tellChanged();
+}
+
+// Takes the words of another device, in place of those of this one.
+async function takeModel(file) {
+  await (await forTask()).takeModel(file).finally(refresh);
   await tellChanged();
 }
 
@@ -151,15 +177,26 @@ async function record() {
   $('take').classList.add('on');
   showTeaching();
   try {
-    const samples = await recording.samples;
-    takes.push({ samples, fault: '' });
-    judge();
+    add(await recording.samples);
   } finally {
     recording = null;
     $('take').classList.remove('on');
     meter.reset();
     showTeaching();
   }
+}
+
+// Takes the recordings of files; names those that are none.
+async function take(files) {
+  const all = await Promise.all(files.map(decode));
+  add(...all.filter((samples) => samples?.length));
+  const bad = files.filter((_, i) => !all[i]?.length).map(({ name }) => name);
+  if (bad.length) throw Object.assign(new Refusal('undecodable'), { file: bad.join(', ') });
+}
+
+function add(...recordings) {
+  takes.push(...recordings.map((samples) => ({ samples, fault: '' })));
+  judge();
 }
 
 // Says at once which takes are faulty, or unlike the others. Where it cannot be said here, it is after they are sent.
@@ -186,7 +223,8 @@ async function teach(name) {
     const report = await (await forTask()).teach(name, sent.map(({ samples }) => wav(samples)));
     tell(sent, report.left_out);
     result = { name, report };
-    if (report.left_out.length === 0) {
+    for (const take of sent) take.word = name;
+    if (report.left_out.length === 0 && !report.advice.includes('more_recordings')) { // which add up
       takes = takes.filter((take) => !sent.includes(take));
       $('newWord').value = '';
     }

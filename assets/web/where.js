@@ -2,8 +2,10 @@
 
 import * as server from './api.js';
 import { $ } from './dom.js';
+import * as language from './language.js';
 
 const KEY = 'where';
+const AGAIN_MS = 5000; // from one look for a server that was away to the next
 
 let place = 'server';
 let chosen = place; // the place, once it can answer
@@ -66,9 +68,20 @@ export async function settle(served) {
   if (!isServed && !isOffered) throw fromServer;
   $('where').hidden = !isServed || !isOffered;
   $('developers').hidden = !isServed;
-  const arriving = isOffered && (!isServed || remembered() === 'device') ? take('device') : fromServer;
+  if (!isServed) offerServer();
+  const arriving = isOffered && (!isServed || language.recall(KEY) === 'device') ? take('device') : fromServer;
   served(isServed ? fromServer : undefined);
   return arriving;
+}
+
+// Lets a page that was opened without the server choose it once it answers.
+async function offerServer() {
+  try {
+    await server.info();
+    for (const id of ['where', 'developers']) $(id).hidden = false;
+  } catch {
+    setTimeout(offerServer, AGAIN_MS);
+  }
 }
 
 // Returns true unless it is known that there is no model to fetch for this device: a server that teaches keeps its own.
@@ -81,7 +94,7 @@ async function hasModel() {
 // place was chosen meanwhile.
 export async function move(to) {
   const info = await take(to);
-  if (info) remember(to);
+  if (info) language.keep(KEY, to);
   return info;
 }
 
@@ -107,22 +120,6 @@ async function arrive(to) {
     throw error;
   } finally {
     if (chosen === to) [chosen, settling] = [place, undefined];
-  }
-}
-
-function remembered() {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
-}
-
-function remember(where) {
-  try {
-    localStorage.setItem(KEY, where);
-  } catch {
-    // Then it is forgotten with the page.
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { giveUp, yielding } from './api.js';
 import { $ } from './dom.js';
-import { has, say } from './language.js';
+import { has, reason, say } from './language.js';
 import { beginTask, isLoading } from './where.js';
 
 let words = ['ready']; // a key of the words, and what it is told
@@ -48,7 +48,7 @@ export function showHint() {
   if ($('hint').textContent !== shown) $('hint').textContent = shown; // said once
   $('hint').classList.toggle('bad', at === 'hint');
   for (const { id } of document.querySelectorAll('.problem')) $(id).textContent = '';
-  const reasons = errors?.map(({ key, file }) => (file ? `${file}: ` : '') + say(has(key) ? key : 'failed'));
+  const reasons = errors?.map(({ key, file }) => (file ? `${file}: ` : '') + reason(key));
   if (at) $(at).textContent = reasons.join('\n');
 }
 

@@ -132,7 +132,10 @@ export interface ListenOptions extends Omit<DetectorOptions, 'sampleRate'> {
   onError?: (error: Error) => void;
 }
 
-/** Detects keywords in a microphone's stream, in a worker, until `stop`, which may be called again. */
+/**
+ * Detects keywords in a microphone's stream, in a worker, until `stop`, which may be called again. Resolves once sound runs,
+ * which a browser may allow only after a click.
+ */
 export function listen(
   stream: MediaStream,
   onDetection: (detection: Detection) => void,

@@ -205,7 +205,7 @@ export async function listen(stream, onDetection, { model = MODEL, onLatest, onE
     const { port1, port2 } = new MessageChannel();
     node.port.postMessage(port1, [port1]);
     worker.postMessage({ port: port2, model: record, options: { ...options, sampleRate: context.sampleRate } }, [port2]);
-    const failure = await Promise.race([begun, ended]);
+    const failure = await Promise.race([begun.then(() => context.resume()), ended]); // a browser may start it paused
     if (failure) throw failure;
     const source = context.createMediaStreamSource(stream);
     source.connect(node);

@@ -159,6 +159,23 @@ test('what cannot be listened with is refused', async () => {
   await page.close();
 });
 
+test('listening begins once the browser lets sound run', async () => {
+  const page = await visit();
+  await page.evaluate(() => {
+    const { resume } = AudioContext.prototype;
+    AudioContext.prototype.resume = function wait() {
+      return new Promise((go) => { window.allow = () => go(resume.call(this)); });
+    };
+  });
+  let hasBegun = false;
+  const listened = listening(page, (active) => active.stop()).then(() => { hasBegun = true; });
+  await page.waitForFunction(() => window.allow);
+  assert.ok(!hasBegun);
+  await page.evaluate(() => window.allow());
+  await listened;
+  await page.close();
+});
+
 test('a lost microphone ends the listening, and is told', async () => {
   const page = await visit();
   const errors = await listening(page, async (active, { stream, errors: told }) => {

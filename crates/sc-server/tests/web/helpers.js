@@ -80,6 +80,7 @@ export async function visit(browser, address, { problems = [], path = '/', ...op
     if (['error', 'warning'].includes(message.type()) && !STOPPED.test(message.text())) problems.push(message.text());
   });
   page.on('pageerror', (error) => problems.push(error.stack));
+  page.on('dialog', (dialog) => dialog.accept());
   await page.addInitScript(watch);
   await page.goto(address + path);
   await page.waitForSelector('#known:not([hidden])');

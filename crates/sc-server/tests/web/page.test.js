@@ -5,7 +5,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { EXAMPLES, GOLDEN, audit, example, folder, hears, hint, launch, press, running, serve, visit } from './helpers.js';
+import { EXAMPLES, GOLDEN, REPOSITORY, audit, example, folder, hears, hint, launch, press, running, serve, visit } from './helpers.js';
 
 const BYTES = 100_000; // the most that the page may weigh over the wire
 
@@ -115,6 +115,7 @@ test('draws the spectrogram by the front end of the record', async () => {
 
 test('shows what was heard in a file', async () => {
   const page = await open();
+  await page.click('#developers summary');
   const answered = page.waitForResponse('**/predict');
   await page.setInputFiles('#file', example('stop'));
   const { confidence } = await (await answered).json();
@@ -122,7 +123,7 @@ test('shows what was heard in a file', async () => {
   assert(confidence > 0.99);
   assert.equal(await page.locator('#bars li').count(), 5);
   assert.equal(await page.textContent('#words .heard'), 'stop');
-  assert.match(await page.textContent('#code'), /^curl -F 'file=@"stop.mp3"' 'http.*\/predict'$/);
+  await hint(page, /^curl -F 'file=@"stop.mp3"' 'http.*\/predict'$/, 'code');
   await page.click('#play');
 });
 
@@ -170,10 +171,47 @@ test('hears several files at once, and says which it cannot', async () => {
   const downloading = page.waitForEvent('download');
   await page.click('#export');
   const csv = readFileSync(await (await downloading).path(), 'utf8').split('\r\n');
-  assert.equal(csv[0], '\ufefftime,source,label,confidence,accepted,start_s,end_s');
-  assert.match(csv[1], /^\d{4}-.*Z,yes\.mp3,yes,0\.99\d+,true,,$/);
-  assert.match(csv[2], /^\d{4}-.*Z,several\.mp3,go,0\.9\d+,true,0\.4\d*,0\.7\d*$/);
-  assert.equal(csv.length, 1 + 1 + 4 + 1);
+  assert.equal(csv[0], '\ufefftime,source,label,confidence,accepted,start_s,end_s,note');
+  assert.match(csv[1], /^\d{4}-.*Z,yes\.mp3,yes,0\.99\d+,true,,,$/);
+  assert.match(csv[2], /^\d{4}-.*Z,noise-16000-1\.json,,,,,,"That is not a recording, .*"$/);
+  assert.match(csv[4], /^\d{4}-.*Z,several\.mp3,go,0\.9\d+,true,0\.4\d*,0\.7\d*,$/);
+  assert.equal(csv.length, 1 + 1 + 2 + 4 + 1);
+});
+
+test('saves a row for a recording without a command, and for what was heard live', async () => {
+  const page = await open();
+  const rows = await page.evaluate(async () => {
+    const { csv, remember } = await import('/session.js');
+    remember({ kind: 'recording', source: 'file', name: 'quiet.wav', answer: { detections: [] } });
+    remember({ kind: 'heard', source: 'live', name: 'go.wav', detection: { label: 'go', confidence: 0.9, start_s: 1, end_s: 2 } });
+    return csv(() => true).split('\r\n').slice(1, 3).map((row) => row.replace(/^[^,]*,/, ''));
+  });
+  assert.deepEqual(rows, ['quiet.wav,,,,,,No command', 'live,go,0.9,true,1,2,']);
+});
+
+test('says why what is dropped cannot be read, and keeps the reason', async () => {
+  const page = await open();
+  await page.evaluate(() => { Blob.prototype.arrayBuffer = () => Promise.reject(new DOMException('', 'NotFoundError')); });
+  await page.setInputFiles('#file', example('yes'));
+  await hint(page, /^That cannot be read: it is a folder/, 'filesProblem');
+  assert.match(await page.getAttribute('#entries .entry', 'title'), /^That cannot be read: it is a folder/);
+});
+
+test('sends of a large file the samples alone', async () => {
+  const page = await open();
+  await page.evaluate(async () => {
+    const { fetch } = window;
+    window.fetch = (path, options) => {
+      window.sent = options.body?.get('file').size;
+      return fetch(path, options);
+    };
+    const { wav } = await import('/wav.js');
+    const data = new DataTransfer();
+    data.items.add(new File([wav(new Float32Array(12 * 48_000), 48_000)], 'large.wav'));
+    dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
+  });
+  await hears(page, /^0 commands in 12/);
+  assert.equal(await page.evaluate(() => window.sent), 44 + 2 * 12 * 16_000);
 });
 
 test('names the files that are not answered since something else was asked', async () => {
@@ -365,6 +403,7 @@ test('says nothing of a recording that holds no sound', async () => {
 
 test('listens until it is stopped, and leaves nothing running', async () => {
   const page = await open();
+  await page.click('#developers summary');
   await page.click('#listen');
   await page.waitForFunction(() => document.querySelectorAll('#found li').length >= 3);
   const heard = await page.locator('#found b').allTextContents();
@@ -394,8 +433,83 @@ async function streams(page) {
     asked.push(route.url());
     route.onMessage((message) => message === 'end' && route.close());
   });
-  return { asked, tell: (event) => socket.send(JSON.stringify(event)) };
+  return { asked, tell: (event) => socket.send(JSON.stringify(event)), close: () => socket.close() };
 }
+
+// Lets the page hear as many blocks of its microphone at once.
+const blocks = (page, n) => page.evaluate((n) => {
+  for (let i = 0; i < n; i += 1) window.capture.port.onmessage({ data: new Float32Array(800) });
+}, n);
+
+test('takes a server that says nothing for ten seconds for lost, and listens again', async () => {
+  const page = await open();
+  await page.evaluate(() => {
+    window.AudioWorkletNode = class extends AudioWorkletNode {
+      constructor(...values) {
+        super(...values);
+        window.capture = this;
+      }
+    };
+  });
+  const { asked, tell } = await streams(page);
+  await page.click('#listen');
+  await hint(page, /^Say any of its words/);
+  await blocks(page, 150);
+  tell({ type: 'score', label: 'yes', confidence: 0.5, time_s: 1 });
+  await hint(page, /^now: yes/, 'now');
+  await blocks(page, 150);
+  assert.match(await page.textContent('#hint'), /^Say any of its words/);
+  await blocks(page, 51);
+  await hint(page, /^The connection to the server was lost\. Trying again…$/);
+  await hint(page, /^Say any of its words/);
+  assert.equal(asked.length, 2);
+  await page.click('#listen');
+  assert.equal(await running(page), 0);
+});
+
+test('no longer tries to listen again once something else is asked', async () => {
+  const page = await open();
+  const { asked, close } = await streams(page);
+  const others = [
+    () => page.click('#listen'),
+    () => page.click('#record'),
+    () => press(page, 'yes'),
+  ];
+  for (const [i, ask] of others.entries()) {
+    await page.click('#listen');
+    await hint(page, /^Say any of its words/);
+    close();
+    await hint(page, /Trying again…$/);
+    assert.equal(await page.getAttribute('#listen', 'aria-pressed'), 'true');
+    await ask();
+    await page.waitForTimeout(1500);
+    assert.equal(asked.length, i + 1);
+    assert.equal(await page.getAttribute('#listen', 'aria-pressed'), 'false');
+    await page.waitForSelector('#ask:not(.busy)');
+  }
+  assert.equal(await page.locator('#entries li').count(), 2);
+});
+
+test('gives up a server that stays away', async () => {
+  const page = await open({ problems: [] }); // the browser itself reports that
+  await page.clock.install();
+  const { close } = await streams(page);
+  let asked = 0;
+  await page.route('**/info', (route) => {
+    asked += 1;
+    return route.abort();
+  });
+  await page.click('#listen');
+  await hint(page, /^Say any of its words/);
+  close();
+  await hint(page, /Trying again…$/);
+  for (let i = 0; i < 40 && await page.getAttribute('#listen', 'aria-pressed') === 'true'; i += 1) {
+    await page.clock.runFor(2000);
+    await page.waitForTimeout(50);
+  }
+  await hint(page, /^The connection to the server was lost\. Start listening again\.$/);
+  assert.equal(asked, 30);
+});
 
 const detected = (label, confidence, start_s = 0.1) => ({ type: 'detection', label, confidence, start_s, end_s: start_s + 0.3 });
 
@@ -509,10 +623,11 @@ test('can be used by the keyboard alone', async () => {
   await page.keyboard.press(' '); // opens it, and records nothing
   await page.keyboard.press('Tab');
   await page.keyboard.press('ArrowRight');
-  assert.match(await page.textContent('#code'), /^import requests/);
+  await hint(page, /^import requests/, 'code');
   await page.keyboard.press('ArrowRight');
-  assert.match(await page.textContent('#code'), /new FormData/);
+  await hint(page, /new FormData/, 'code');
   await page.keyboard.press('ArrowRight');
+  await hint(page, /^\{/, 'code');
   assert.equal(JSON.parse(await page.textContent('#code')).label, 'yes');
 });
 
@@ -695,6 +810,12 @@ const isTaught = (page, module, word) => page.evaluate(async ([module, word]) =>
   await teach(word, [0, 300, 600].map((cut) => said.slice(0, said.size - cut)));
 }, [module, word]);
 
+// Three files of *banana*, each another one.
+const bananas = () => [0, 300, 600].map((cut) => {
+  const bytes = readFileSync(example('banana'));
+  return { name: `${cut}.mp3`, mimeType: 'audio/mpeg', buffer: bytes.subarray(0, bytes.length - cut) };
+});
+
 async function teachBanana(page) {
   await page.fill('#newWord', 'банан');
   await says(page, 'banana', 5);
@@ -738,6 +859,7 @@ test('teaches a word by the microphone, keeps it when another attempt fails, and
   const teacher = await serve('--teach', join(folder, 'words.safetensors'));
   const { speaker, page } = await hearing(teacher.address, []); // the browser itself reports the refusal
   await teachBanana(page);
+  assert.match(await page.textContent('#private'), /the server keeps what it learned from it\.$/);
   await keepsBanana(page);
   await forgetBanana(page);
   await speaker.close();
@@ -820,6 +942,7 @@ test('teaches a word on the device, keeps it there when another attempt fails, a
 test('knows on the device what another page of it was taught since', async () => {
   const page = await open();
   await onDevice(page);
+  await page.evaluate(() => { BroadcastChannel.prototype.postMessage = () => {}; }); // it comes too late
   const other = await page.context().newPage();
   await other.goto(server.address);
   await other.waitForSelector('#teachForm:not([hidden])');
@@ -836,25 +959,143 @@ test('knows on the device what another page of it was taught since', async () =>
   assert(!(await page.textContent('#words')).includes('банан'));
 });
 
+test('tells the other pages of the device what it was taught and what it forgot', async () => {
+  const page = await open();
+  await onDevice(page);
+  const other = await page.context().newPage();
+  await other.goto(server.address);
+  await other.waitForSelector('#teachForm:not([hidden])');
+  await isTaught(page, '/device.js', 'банан');
+  await other.waitForSelector('#words >> text=банан');
+  await press(other, 'banana');
+  await hears(other, /^Heard банан/);
+  await page.evaluate(async () => (await import('/device.js')).forget('банан'));
+  await other.waitForSelector('#taughtWords', { state: 'hidden' });
+  await press(other, 'banana');
+  await hears(other, /^Not a known word/);
+});
+
+test('teaches a word from files, and names those that are none', async () => {
+  const page = await open();
+  await onDevice(page);
+  await page.fill('#newWord', 'банан');
+  const none = { name: 'none.mp3', mimeType: 'audio/mpeg', buffer: Buffer.from('none') };
+  await page.setInputFiles('#takeFiles', [...bananas(), none, ...bananas()]);
+  await hint(page, /^none\.mp3: This browser cannot read that file/, 'teachProblem');
+  await page.waitForSelector('#takes li:nth-child(6) .fault >> text=the same as another');
+  assert.equal(await page.textContent('#takeCount'), '6');
+  await page.click('#teachIt');
+  await page.waitForSelector('#taught >> text=3 recordings');
+});
+
+test('adds what is said later to a word that few recordings taught, and keeps nothing of it for another word', async () => {
+  const page = await open();
+  const asked = [];
+  page.on('dialog', (dialog) => asked.push(dialog.message()));
+  await onDevice(page);
+  await page.fill('#newWord', 'банан');
+  await page.setInputFiles('#takeFiles', bananas());
+  await page.click('#teachIt');
+  await page.waitForSelector('#teachResult >> text=Say it a few times more');
+  await says(page, 'banana', 1);
+  await page.click('#teachIt');
+  await page.waitForSelector('#taught >> text=4 recordings');
+  assert.deepEqual(asked, []);
+  await page.fill('#newWord', 'інше');
+  await page.focus('#take');
+  assert.equal(await page.textContent('#takeCount'), '0 of 5');
+});
+
+test('takes on the device a model with words, and no other file', async () => {
+  const page = await open();
+  await onDevice(page);
+  await isTaught(page, '/device.js', 'банан');
+  await page.reload();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
+  const other = await open();
+  await onDevice(other);
+  for (const file of [join(REPOSITORY, 'assets/model.safetensors'), example('yes')]) {
+    await other.setInputFiles('#modelFile', file);
+    await hint(other, /^That is no model with taught words/, 'teachProblem');
+    await press(other, 'yes');
+    await hears(other, /^Heard yes/);
+  }
+  await other.setInputFiles('#modelFile', await download.path());
+  await other.waitForSelector('#taught b >> text=банан');
+  await knowsBanana(other);
+  await other.reload();
+  await knowsBanana(other);
+  assert(await other.isHidden('#taughtNote'));
+
+  // Of a model of another training the report says nothing.
+  await other.waitForSelector('#confusion:not([hidden])', { state: 'attached' });
+  const trained = readFileSync(await download.path(), 'latin1').replace(/(?<=seed\\":)\d/, (digit) => (digit === '1' ? 2 : 1));
+  const file = { name: 'other.safetensors', mimeType: '', buffer: Buffer.from(trained, 'latin1') };
+  await other.setInputFiles('#modelFile', file);
+  await other.waitForSelector('#confusion[hidden]', { state: 'attached' });
+});
+
+test('asks before a word is forgotten or replaced', async () => {
+  const page = await open();
+  await onDevice(page);
+  await isTaught(page, '/device.js', 'банан');
+  await page.reload();
+  await page.waitForSelector('#taught >> text=3 recordings');
+  await page.evaluate(() => {
+    window.asked = [];
+    window.confirm = (text) => window.asked.push(text) === 0;
+  });
+  await page.click('#taught button');
+  await page.fill('#newWord', 'банан');
+  await page.setInputFiles('#takeFiles', [...bananas(), ...bananas()]);
+  await page.waitForSelector('#takes li:nth-child(6)');
+  await page.click('#teachIt');
+  assert.deepEqual(await page.evaluate(() => window.asked),
+    ['Forget “банан”? Its recordings are not kept.', '“банан” is taught already. Replace it?']);
+  assert.equal(await page.textContent('#teachResult'), '');
+  assert.match(await page.textContent('#taught'), /3 recordings/);
+});
+
+test('says that a browser which keeps nothing will lose the words', async () => {
+  const page = await open();
+  await page.evaluate(() => { CacheStorage.prototype.open = () => Promise.reject(new DOMException('', 'SecurityError')); });
+  await onDevice(page);
+  await page.fill('#newWord', 'банан');
+  await page.setInputFiles('#takeFiles', bananas());
+  await page.click('#teachIt');
+  await page.waitForSelector('#taughtNote >> text=This browser keeps nothing');
+});
+
+test('offers the server again once it answers', async () => {
+  const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that
+  await page.route('**/info', (route) => route.abort());
+  await page.reload();
+  await page.waitForSelector('#known:not([hidden])');
+  assert(await page.isHidden('#where'));
+  await page.unroute('**/info');
+  await page.waitForSelector('#where:not([hidden])');
+  assert(await page.isVisible('#developers'));
+});
+
 test('says on the device that the server has another model than the one that was taught', async () => {
   const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that
   await onDevice(page);
   await isTaught(page, '/device.js', 'банан');
   await page.reload();
   await page.waitForSelector('#taught b >> text=банан');
-  assert(await page.isHidden('#taughtBefore'));
+  assert(await page.isHidden('#taughtNote'));
   await page.route('**/model.safetensors', async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, headers: { ...response.headers(), etag: '"another"' } });
   });
   await page.reload();
-  await page.waitForSelector('#taughtBefore >> text=The server has another model by now');
+  await page.waitForSelector('#taughtNote >> text=The server has another model by now');
   await page.click('#taught button');
   await page.waitForSelector('#taughtWords', { state: 'hidden' });
   await isTaught(page, '/device.js', 'банан');
   await page.reload();
   await page.waitForSelector('#taught b >> text=банан');
-  assert(await page.isHidden('#taughtBefore'));
+  assert(await page.isHidden('#taughtNote'));
 });
 
 test('answers on the device by the server’s model when the one with its words does not load', async () => {
@@ -943,7 +1184,7 @@ test('says at once which recording is unlike the others, on the server and on th
   assert.deepEqual(sent, []);
 });
 
-test('says in Ukrainian why a word is not taught', async () => {
+test('says in the language of the page why a word is not taught', async () => {
   const page = await open({ locale: 'uk-UA' });
   await onDevice(page);
   const teach = async (name, word) => {
@@ -960,6 +1201,11 @@ test('says in Ukrainian why a word is not taught', async () => {
   assert.match(await teach('yes', 'banana'), /^Слово «yes» він уже знає/);
   assert.match(await teach('так', 'yes'), /^Воно звучить як «yes»/);
   assert.match(await teach('тихо', 'nothing'), /^Придатних записів: 0 із 3/);
+  await page.click('[data-language=en]');
+  await page.fill('#newWord', 'yes');
+  await page.setInputFiles('#takeFiles', bananas());
+  await page.click('#teachIt');
+  await page.waitForSelector('#teachResult >> text=It knows “yes” already: choose another name.');
 });
 
 test('says how a server is started that teaches', async () => {
@@ -991,6 +1237,17 @@ test('quotes the name of a file for curl', async () => {
     return code('curl', { path: 'predict', file: 'go, "left"; it\'s.mp3' });
   });
   assert.match(shown, /^curl -F 'file=@"go, \\"left\\"; it'\\''s\.mp3"' /);
+});
+
+test('says beside the code that the device answered', async () => {
+  const page = await open();
+  await onDevice(page);
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  await page.click('#developers summary');
+  await hint(page, /^# This device answered\. The server is asked so:\ncurl /, 'code');
+  await page.click('#languages >> text=JavaScript');
+  await hint(page, /^\/\/ This device answered/, 'code');
 });
 
 test('names each button of the history by what it plays', async () => {
@@ -1214,7 +1471,7 @@ test('refuses on the device a recording of more than ten minutes', async () => {
     data.items.add(new File([wav(new Float32Array(601 * 4000), 4000)], 'long.wav'));
     dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
   });
-  await hint(page, /^That recording is too long/, 'filesProblem');
+  await hint(page, /^That recording is too long: on this device ten minutes/, 'filesProblem');
 });
 
 test('says that the device failed while it listened, and leaves nothing running', async () => {
