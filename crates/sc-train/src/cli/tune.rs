@@ -71,11 +71,11 @@ fn print(file: &Path, tuned: &Tuned) -> Result<()> {
             writeln!(out, "{:<12} {percent:>6.1} %  {start_s:>7.2} to {end_s:>7.2} s  {path}", "")?;
         }
     }
-    // The rule of three (Hanley and Lippman-Hand 1983).
-    let (hours, most) = (tuned.hours, 3.0 / tuned.hours);
+    let minutes = 60.0 * tuned.hours;
+    let most = 3.0 / tuned.hours; // the rule of three (Hanley and Lippman-Hand 1983)
     writeln!(
         out,
-        "{hours:.2} h heard: no alarm in them means at most {most:.2} an hour (95 %); more hours tell more"
+        "{minutes:.1} min heard: a word without an alarm has at most {most:.2} an hour (95 %); more minutes tell more"
     )?;
     let file = file.display();
     if !tuned.is_changed() {
