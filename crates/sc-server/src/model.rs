@@ -144,6 +144,39 @@ impl Model {
         let of_network = classifier.header().network_labels();
         check_word(of_network, name, n_recordings).map(drop).map_err(|error| WordsError::Teach(error).into())
     }
+
+    /// Returns the bytes of the file of the model that answers, and their digest.
+    ///
+    /// # Errors
+    /// [`WordsError::NoTeaching`] if clients may not teach: the file may then be a secret.
+    /// [`WordsError::Exchanged`] if the file holds another model.
+    pub(crate) fn to_bytes(&self) -> Result<(Vec<u8>, Sha256Digest), ApiError> {
+        if !self.teaches() {
+            return Err(WordsError::NoTeaching.into());
+        }
+        let (_, bytes, digest) = self.read()?;
+        Ok((bytes, digest))
+    }
+
+    /// Reads the record that answers from its file. Returns it, its bytes and their digest.
+    ///
+    /// # Errors
+    /// [`WordsError::Exchanged`] if the file holds another record by now, or none.
+    fn read(&self) -> Result<(Record, Vec<u8>, Sha256Digest), WordsError> {
+        let before = self.current_and_digest().1;
+        let read = self.source.record();
+        let read = read.and_then(|record| record.to_bytes().map(|bytes| (record, bytes)));
+        let (record, bytes) = read.map_err(|error| {
+            tracing::error!("the model's file is not the one that answers: {}", with_causes(&error));
+            WordsError::Exchanged
+        })?;
+        let digest = Sha256Digest::of(&bytes);
+        // A word may have been taught meanwhile: then the file is of before or of after it.
+        if digest != before && digest != self.current_and_digest().1 {
+            return Err(WordsError::Exchanged);
+        }
+        Ok((record, bytes, digest))
+    }
 }
 
 impl Change {
@@ -156,36 +189,6 @@ impl Change {
         let classifier = Arc::clone(&fresh.classifier);
         self.replace(fresh);
         Ok(classifier)
-    }
-
-    /// Returns the bytes of the file of the model that answers, and their digest.
-    ///
-    /// # Errors
-    /// [`WordsError::NoTeaching`] if clients may not teach: the file may then be a secret.
-    /// [`WordsError::Exchanged`] if the file holds another model.
-    pub(crate) fn to_bytes(&self) -> Result<(Vec<u8>, Sha256Digest), ApiError> {
-        if !self.model.teaches() {
-            return Err(WordsError::NoTeaching.into());
-        }
-        let (_, bytes) = self.read()?;
-        Ok((bytes, self.model.current_and_digest().1))
-    }
-
-    /// Reads the record that answers from its file. Returns it and its bytes.
-    ///
-    /// # Errors
-    /// [`WordsError::Exchanged`] if the file holds another record by now, or none.
-    fn read(&self) -> Result<(Record, Vec<u8>), WordsError> {
-        let read = self.model.source.record();
-        let read = read.and_then(|record| record.to_bytes().map(|bytes| (record, bytes)));
-        let (record, bytes) = read.map_err(|error| {
-            tracing::error!("the model's file is not the one that answers: {}", with_causes(&error));
-            WordsError::Exchanged
-        })?;
-        if Sha256Digest::of(&bytes) != self.model.current_and_digest().1 {
-            return Err(WordsError::Exchanged);
-        }
-        Ok((record, bytes))
     }
 
     /// Teaches the word `name`, in place of one of that name that was taught before.
@@ -221,7 +224,7 @@ impl Change {
     ) -> Result<T, ApiError> {
         let source = &self.model.source;
         let file = source.words.as_ref().ok_or(WordsError::NoTeaching)?;
-        let (record, _) = self.read()?;
+        let (record, ..) = self.model.read()?;
         let (changed, report) = change(&record).map_err(WordsError::Teach)?;
         let fresh = Current::new(&changed, source.backend).map_err(ApiError::internal)?;
         if cancellation.is_cancelled() {

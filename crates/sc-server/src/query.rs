@@ -28,6 +28,8 @@ fn top_k() -> usize {
 }
 
 impl PredictQuery {
+    pub const PARAMETERS: [&str; 2] = ["top_k", "threshold"];
+
     /// Reads a query string.
     ///
     /// # Errors
@@ -57,6 +59,8 @@ pub struct DetectQuery {
 }
 
 impl DetectQuery {
+    pub const PARAMETERS: [&str; 2] = ["hop_ms", "threshold"];
+
     /// Reads a query string.
     ///
     /// # Errors
@@ -125,11 +129,6 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
             expected.map_or(cause, |(parameter, expected)| format!("{parameter}: expected {expected}")),
         )
     })
-}
-
-/// Returns true for the name of a parameter of some query.
-pub fn is_parameter(name: &str) -> bool {
-    expected(name).is_some()
 }
 
 /// Returns what a parameter must be, if there is one of this name.

@@ -25,7 +25,6 @@ use crate::{
     error::ApiError,
     memory::Body,
     places::Place,
-    query::is_parameter,
     recogniser::SHORT_BYTES,
     state::AppState,
 };
@@ -85,7 +84,7 @@ pub struct Form {
 }
 
 /// Takes a place for the request, and reads the audio files in `payload`: the fields `file` of a form, the body
-/// itself, or JSON.
+/// itself, or JSON. `parameters` are those of the query.
 ///
 /// # Errors
 /// As [`read_body`]; [`ApiError::TooMany`] if a form holds more than [`MAX_CLIPS`] files;
@@ -95,6 +94,7 @@ pub async fn read_audio(
     request: &HttpRequest,
     payload: Payload,
     state: &AppState,
+    parameters: &'static [&'static str],
 ) -> Result<(Upload, Place), ApiError> {
     let headers = request.headers();
     let (body, place) = read_body(request, payload, state).await?;
@@ -103,7 +103,7 @@ pub async fn read_audio(
     let upload = match media_type.as_str() {
         media if media.starts_with("multipart/") => {
             let headers = headers.clone();
-            parse(state, &place, body, move |body| file_fields(&headers, &body)).await?
+            parse(state, &place, body, move |body| file_fields(&headers, &body, parameters)).await?
         }
         "application/json" => Upload::One(parse(state, &place, body, |body| decode_json(&body)).await?),
         media if body.is_empty() || is_audio(media, &body) => Upload::One(body),
@@ -238,9 +238,9 @@ async fn read_to_end(mut payload: Payload, body: Body) -> Result<Body, ApiError>
     body
 }
 
-fn file_fields(headers: &HeaderMap, body: &Bytes) -> Result<Upload, ApiError> {
+fn file_fields(headers: &HeaderMap, body: &Bytes, parameters: &[&str]) -> Result<Upload, ApiError> {
     // All of it is there, so that nothing waits.
-    let read = |body| read_form(headers, body).now_or_never().unwrap_or(Err(ApiError::NoFile));
+    let read = |body| read_form(headers, body, parameters).now_or_never().unwrap_or(Err(ApiError::NoFile));
     match read(body.clone()) {
         // This is also said of a name that is not UTF-8.
         Err(ApiError::Form(cause)) if cause == MultipartError::ContentDispositionMissing.to_string() => {
@@ -263,7 +263,7 @@ fn with_plain_names(form: &[u8]) -> Bytes {
     form.into()
 }
 
-async fn read_form(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError> {
+async fn read_form(headers: &HeaderMap, body: Bytes, parameters: &[&str]) -> Result<Upload, ApiError> {
     let body = stream::iter([Ok::<_, PayloadError>(body)]);
     let mut form = Multipart::new(headers, body);
     let mut files = Vec::new();
@@ -274,19 +274,22 @@ async fn read_form(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError>
         if n_fields > MAX_FIELDS {
             return Err(ApiError::Form(format!("it has more than {MAX_FIELDS} fields")));
         }
-        check_name(&field)?;
+        check_name(&field, parameters)?;
         if field.name() == Some(FIELD) {
             if files.len() == MAX_CLIPS {
                 return Err(ApiError::TooMany { limit: MAX_CLIPS });
             }
             files.push(content(field).await?);
         } else if others.len() < 2 && is_file(&field) {
-            others.push(content(field).await?);
+            let file = content(field).await?;
+            if !file.is_empty() {
+                others.push(file); // browsers send an empty one where none was chosen
+            }
         }
     }
-    match (files.len(), others.len()) {
-        (0, 1) => files = others, // a lone file says what it is by being one
-        (1.., 1..) => {
+    match (files.iter().any(|file| !file.is_empty()), others.len()) {
+        (false, 1) => files = others, // a lone file says what it is by being one
+        (true, 1..) => {
             return Err(ApiError::Form("it has files in other fields too: name each field `file`".into()));
         }
         _ => {}
@@ -299,19 +302,17 @@ async fn read_form(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError>
 }
 
 /// Refuses a text that is named like a parameter of the query: nothing would heed it.
-fn check_name(field: &Field) -> Result<(), ApiError> {
+fn check_name(field: &Field, parameters: &[&str]) -> Result<(), ApiError> {
     match field.name() {
-        Some(name) if is_parameter(name) && !is_file(field) => {
+        Some(name) if parameters.contains(&name) && !is_file(field) => {
             Err(ApiError::Form(format!("`{name}` belongs in the query: ?{name}=…")))
         }
         _ => Ok(()),
     }
 }
 
-/// Returns true for a field of a form that was chosen as a file. Where none was chosen, browsers send an empty name.
 fn is_file(field: &Field) -> bool {
-    let disposition = field.content_disposition();
-    disposition.is_some_and(|disposition| disposition.get_filename().is_some_and(|name| !name.is_empty()))
+    field.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some())
 }
 
 async fn content(mut field: Field) -> Result<Bytes, ApiError> {

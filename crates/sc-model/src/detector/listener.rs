@@ -39,7 +39,7 @@ impl Listener {
         Self { classifier, stream, n_units, n_heard: 0 }
     }
 
-    pub fn classifier(&self) -> &Classifier {
+    pub fn classifier(&self) -> &Arc<Classifier> {
         &self.classifier
     }
 

@@ -274,6 +274,11 @@ impl Detector {
         mem::take(&mut self.timing)
     }
 
+    /// Returns the classifier that hears.
+    pub fn classifier(&self) -> &Arc<Classifier> {
+        self.listener.classifier()
+    }
+
     /// Returns the likeliest label of the newest answer, or `None` before there is one.
     pub fn latest(&self) -> Option<&Score> {
         self.latest.as_ref()

@@ -156,7 +156,7 @@ fn number<T: TryFrom<i64> + TryFrom<u64>>(
     let number = match *value {
         Some(Value::Int64(number)) => T::try_from(number).ok(),
         Some(Value::Uint64(number)) => T::try_from(number).ok(),
-        Some(Value::Double(_)) | None => None, // what is of another type is passed over
+        Some(Value::Double(_)) | None => None,
     };
     let refused = || ApiError::Inference(format!("{name}: expected a whole number, 0 or more"));
     Ok(Some(number.ok_or_else(refused)?))

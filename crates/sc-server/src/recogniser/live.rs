@@ -8,7 +8,7 @@ use std::{
 
 use actix_web::web::Bytes;
 use sc_data::StreamResampler;
-use sc_model::{Classifier, Detection, Detector, DetectorConfig, Score};
+use sc_model::{Detection, Detector, Score};
 use tokio::sync::oneshot;
 
 use super::Recogniser;
@@ -53,7 +53,6 @@ struct Piece {
 /// A live stream between two pieces of sound. It holds its place among the streams until it is dropped.
 pub struct LiveStream {
     recogniser: Arc<Recogniser>,
-    classifier: Arc<Classifier>,
     resampler: StreamResampler,
     detector: Detector,
     rate_hz: u32,
@@ -64,16 +63,9 @@ pub struct LiveStream {
 
 impl LiveStream {
     /// Begins a stream of `rate_hz` samples a second.
-    pub(super) fn new(
-        recogniser: Arc<Recogniser>,
-        place: Place,
-        classifier: Arc<Classifier>,
-        config: &DetectorConfig,
-        rate_hz: u32,
-    ) -> Self {
+    pub(super) fn new(recogniser: Arc<Recogniser>, place: Place, detector: Detector, rate_hz: u32) -> Self {
         let resampler = StreamResampler::new(rate_hz);
-        let detector = Detector::new(Arc::clone(&classifier), config);
-        Self { recogniser, classifier, resampler, detector, rate_hz, n_samples: 0, _place: place }
+        Self { recogniser, resampler, detector, rate_hz, n_samples: 0, _place: place }
     }
 
     /// Takes the next piece, 16-bit little-endian samples, and returns itself and the results.
@@ -121,7 +113,7 @@ impl LiveStream {
         let rest = self.resampler.finish();
         let mut detections = self.detector.push(&rest);
         detections.extend(self.detector.finish());
-        self.recogniser.note_piece(&self.classifier, &mut self.detector, &detections);
+        self.recogniser.note_piece(&mut self.detector, &detections);
         (detections, self.n_samples as f64 / f64::from(self.rate_hz))
     }
 }
@@ -138,8 +130,8 @@ impl Recogniser {
             detectors.zip(samples.iter().map(Vec::as_slice)).collect();
         let found = Detector::push_together(&mut turns);
         for ((mut piece, detections), before) in pieces.into_iter().zip(found).zip(before) {
-            let LiveStream { classifier, detector, .. } = &mut piece.stream;
-            self.note_piece(classifier, detector, &detections);
+            let detector = &mut piece.stream.detector;
+            self.note_piece(detector, &detections);
             let score = detector.latest().filter(|&latest| before.as_ref() != Some(latest)).cloned();
             let _ = piece.heard.send((piece.stream, Found { detections, score })); // fails if nobody waits any more
         }

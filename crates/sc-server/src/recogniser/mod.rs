@@ -170,7 +170,7 @@ impl Recogniser {
         let job = move |cancellation: &CancellationToken| {
             let samples = this.decode(&audio)?;
             let mut detections = Vec::new();
-            this.detect_now(&classifier, &config, &samples, cancellation, |detection| {
+            this.detect_now(Detector::new(classifier, &config), &samples, cancellation, |detection| {
                 detections.push(detection);
                 true
             });
@@ -196,7 +196,7 @@ impl Recogniser {
         let (this, found) = (Arc::clone(self), progress.clone());
         let duration_s = seconds(&samples);
         let job = move |cancellation: &CancellationToken| {
-            this.detect_now(&classifier, &config, &samples, cancellation, |detection| {
+            this.detect_now(Detector::new(classifier, &config), &samples, cancellation, |detection| {
                 found.send(Progress::Detected(detection)).is_ok()
             });
         };
@@ -255,10 +255,10 @@ impl Recogniser {
     /// Returns the bytes of the file with the taught words, and their digest.
     ///
     /// # Errors
-    /// As [`Pool::run`] and [`Change::to_bytes`].
+    /// As [`Pool::run`] and [`Model::to_bytes`].
     pub async fn record(&self, place: Place) -> Result<(Vec<u8>, Sha256Digest), ApiError> {
-        let change = self.change(&place).await?;
-        self.pool.run(place, move |_| change.to_bytes()).await?
+        let model = Arc::clone(&self.model);
+        self.pool.run(place, move |_| model.to_bytes()).await?
     }
 
     /// Opens a live stream of `rate_hz` samples a second.
@@ -273,7 +273,8 @@ impl Recogniser {
     ) -> Result<LiveStream, ApiError> {
         self.limits.check_format(1, rate_hz)?;
         let place = self.pool.streams().take(client)?;
-        Ok(LiveStream::new(Arc::clone(self), place, self.model.current(), config, rate_hz))
+        let detector = Detector::new(self.model.current(), config);
+        Ok(LiveStream::new(Arc::clone(self), place, detector, rate_hz))
     }
 
     fn classify_now(
@@ -300,15 +301,14 @@ impl Recogniser {
     /// Tells `found` each detection at once, until it returns false or the job is cancelled.
     fn detect_now(
         &self,
-        classifier: &Arc<Classifier>,
-        config: &DetectorConfig,
+        mut detector: Detector,
         samples: &[f32],
         cancellation: &CancellationToken,
         mut found: impl FnMut(Detection) -> bool,
     ) {
-        let mut detector = Detector::new(Arc::clone(classifier), config);
+        let classifier = Arc::clone(detector.classifier());
         let mut tell_all = |detections: Vec<Detection>| {
-            self.count_all(classifier, &detections);
+            self.count_all(&classifier, &detections);
             detections.into_iter().all(&mut found)
         };
         let mut seconds = samples.chunks(SAMPLE_RATE_HZ as usize);
@@ -326,15 +326,14 @@ impl Recogniser {
     }
 
     /// Counts the detections of a piece of sound, and notes the time that they took.
-    fn note_piece(&self, classifier: &Classifier, detector: &mut Detector, detections: &[Detection]) {
-        self.count_all(classifier, detections);
+    fn note_piece(&self, detector: &mut Detector, detections: &[Detection]) {
+        self.count_all(detector.classifier(), detections);
         self.note(detector.take_timing());
     }
 
     /// Counts an answer by its label.
     fn count(&self, classifier: &Classifier, label: &str, accepted: bool) {
-        let header = classifier.header();
-        let is_of_network = header.labels.index(label).is_some_and(|index| index < header.network.n_labels);
+        let is_of_network = classifier.header().network_labels().iter().any(|known| known == label);
         self.metrics.predicted(if is_of_network { label } else { TAUGHT }, accepted);
     }
 

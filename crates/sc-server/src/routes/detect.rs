@@ -42,7 +42,8 @@ pub async fn detect(
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let config = DetectQuery::parse(request.query_string())?;
-    let (Upload::One(file), place) = read_audio(&request, payload, &state).await? else {
+    let (Upload::One(file), place) = read_audio(&request, payload, &state, &DetectQuery::PARAMETERS).await?
+    else {
         return Err(ApiError::TooMany { limit: 1 });
     };
     let audio = Audio::File(file);

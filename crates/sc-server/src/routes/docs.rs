@@ -23,7 +23,7 @@ use crate::paths;
         title = "Speech commands",
         description = "Recordings in, spoken keywords out. \
             Errors are `{\"error\": \"what was wrong, and what would be right\"}`, \
-            but for a refused CORS preflight and a head that is not HTTP.",
+            except for a refused CORS preflight, which gets plain text, and a head that cannot be read, which gets no body.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = ".")), // of this document: a proxy may serve it under another path

@@ -58,7 +58,7 @@ pub async fn predict(
         prediction.predictions.truncate(top_k);
         prediction
     };
-    let (upload, place) = read_audio(&request, payload, &state).await?;
+    let (upload, place) = read_audio(&request, payload, &state, &PredictQuery::PARAMETERS).await?;
     match upload {
         Upload::One(file) => {
             let prediction = state.recogniser.classify(place, Audio::File(file), threshold).await?;

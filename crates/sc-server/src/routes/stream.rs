@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use sc_model::{Detection, Score};
 use serde::Serialize;
 use tokio::time::{error::Elapsed, timeout, timeout_at};
+use tracing::{Instrument, Span};
 
 use crate::{
     admission::client,
@@ -92,7 +93,7 @@ pub async fn stream(
         begun,
         half: Bytes::new(),
     };
-    spawn(converse(conversation, stream, state));
+    spawn(converse(conversation, stream, state).instrument(Span::current())); // its log names the request
     Ok(response)
 }
 

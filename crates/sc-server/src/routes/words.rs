@@ -77,7 +77,7 @@ pub async fn teach(
     if !state.model.teaches() {
         return Err(WordsError::NoTeaching.into());
     }
-    let (upload, place) = read_audio(&request, payload, &state).await?;
+    let (upload, place) = read_audio(&request, payload, &state, &[]).await?;
     let files = match upload {
         Upload::One(file) => vec![file],
         Upload::Several(files) => files,

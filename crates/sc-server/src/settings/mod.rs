@@ -135,7 +135,7 @@ pub struct Settings {
     #[arg(long, env = "SC_DRAIN", value_name = "S", default_value_t = 0, value_parser = number::<u64>("a number of seconds"))]
     pub drain: u64,
 
-    /// Answer only clients with a key of this SHA-256; may be given several times
+    /// Recognise and teach only for clients with a key of this SHA-256; may be given several times
     #[arg(
         long = "api-key", env = "SC_API_KEYS", value_name = "SHA256", value_delimiter = ',',
         value_parser = listed(str::parse::<ApiKey>),
@@ -233,8 +233,9 @@ impl Settings {
     /// Writes the settings as a file that `--config` reads.
     ///
     /// # Errors
-    /// If a setting cannot be written as TOML.
+    /// If a setting cannot be written as TOML, or if no key is among those that are set.
     pub fn to_toml(&self) -> anyhow::Result<String> {
+        self.keys()?;
         Ok(toml::to_string_pretty(self)?)
     }
 
@@ -283,7 +284,9 @@ impl Settings {
                 "no --api-key (SC_API_KEYS) is set: whoever reaches {address} may teach words and delete them"
             ));
         }
-        if let Some(model) = self.model.as_ref().filter(|model| *model != words && words.exists()) {
+        let is_other =
+            |model: &&PathBuf| words.exists() && model.canonicalize().ok() != words.canonicalize().ok();
+        if let Some(model) = self.model.as_ref().filter(is_other) {
             warnings.push(format!(
                 "--model (SC_MODEL) {} is not read: {} holds the model that its words were taught to",
                 model.display(),

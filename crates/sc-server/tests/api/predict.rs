@@ -73,7 +73,6 @@ fn what_would_be_passed_over_in_a_form_is_refused() {
     for (head, content, why) in [
         (r#"name="threshold""#, "0.9", "`threshold` belongs in the query: ?threshold=…"),
         (r#"name="top_k""#, "1", "`top_k` belongs in the query: ?top_k=…"),
-        (r#"name="hop_ms""#, "80", "`hop_ms` belongs in the query: ?hop_ms=…"),
         (
             r#"name="file2"; filename="b.wav""#,
             "RIFF",
@@ -85,6 +84,19 @@ fn what_would_be_passed_over_in_a_form_is_refused() {
     }
     // A browser sends this of a control in which no file was chosen.
     assert_eq!(send(("name=\"file2\"; filename=\"\"", b"".as_slice())), (200, answer(&classifier(), &clip)));
+    // This is no parameter of `/predict`.
+    assert_eq!(send((r#"name="hop_ms""#, b"80".as_slice())), (200, answer(&classifier(), &clip)));
+}
+
+#[test]
+fn a_lone_file_is_heard_whatever_its_field_and_name() {
+    let server = TestServer::start();
+    let clip = wav(200.0, 1.0, 16_000);
+    let nameless = ("name=\"audio\"; filename=\"\"", clip.as_slice());
+    for fields in [vec![nameless], vec![("name=\"file\"; filename=\"\"", b"".as_slice()), nameless]] {
+        let response = server.predict_raw("multipart/form-data; boundary=x", form(&fields));
+        assert_eq!(read(response), (200, answer(&classifier(), &clip)));
+    }
 }
 
 #[test]
