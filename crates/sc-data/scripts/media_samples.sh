@@ -29,5 +29,8 @@ encode -c:a aac -b:a 64k word.m4a
 ffmpeg -nostdin -v error -y -i word.m4a -c copy word.aac
 encode -c:a libopus -b:a 32k word.opus
 for file in word.webm word.opus.mp4; do ffmpeg -nostdin -v error -y -i word.opus -c copy -fflags +bitexact "$file"; done
+# A video: three seconds of a black picture, and the word in the first.
+ffmpeg -nostdin -v error -y -f lavfi -i color=black:s=16x16:r=5:d=3 -i word.opus -c:v libvpx -c:a copy -map_metadata -1 -fflags +bitexact \
+    -flags:v +bitexact picture.webm
 for file in word.mp3 word.mp2 word.ogg word.m4a; do judge "$file"; done
 opusdec --quiet --rate 48000 --no-dither --force-wav word.opus word.opus.wav

@@ -183,7 +183,7 @@ impl SampleCache {
         let n_short = (0..self.n_noise()).map(|file| self.noise_len(file)).filter(is_short).count();
         if n_short > 0 {
             tracing::warn!(
-                "training hears nothing of {n_short} noise files, which are too short: expected 1.25 s or more"
+                "noise files that are too short for training (expected 1.25 s or more): {n_short}"
             );
         }
     }

@@ -52,7 +52,9 @@ pub use causes::with_causes;
 pub use clip::Clip;
 pub use conditions::{Condition, Subject, Surroundings};
 pub use dataset::{SpeechCommands, labelled_clips};
-pub use decode::{Blocks, Limits, StreamResampler, decode, decode_file, quick_wav_seconds, resample};
+pub use decode::{
+    Blocks, Limits, StreamResampler, decode, decode_file, decode_from, quick_wav_seconds, resample,
+};
 pub use digest::Sha256Digest;
 pub use error::{DatasetError, Error};
 pub use examples::Example;

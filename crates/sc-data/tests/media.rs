@@ -350,6 +350,18 @@ fn a_file_that_is_damaged_from_a_place_on_has_a_fault_and_one_that_is_cut_off_ha
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_video_whose_picture_outlasts_its_sound_has_no_fault_in_a_pipe_either() {
+    use std::{io::Write, os::fd::OwnedFd};
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&read("picture.webm")).unwrap(); // a pipe holds as much
+    drop(writer);
+    let mut blocks = Blocks::open(File::from(OwnedFd::from(reader))).unwrap();
+    while blocks.next_block().unwrap().is_some() {}
+    assert!(blocks.fault().is_none(), "{:?}", blocks.fault());
+}
+
 #[test]
 fn nothing_follows_an_error() {
     let spec =

@@ -2,12 +2,18 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::io;
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use sc_data::{Limits, decode_file, printable};
+use sc_data::{Limits, decode_from, printable};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
+
+/// The path of standard input.
+pub(crate) const STDIN: &str = "/dev/stdin";
 
 /// A file or folder that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,12 +83,21 @@ fn unlistable(error: walkdir::Error) -> Unreadable {
     Unreadable::new(&path, &cause)
 }
 
+/// Opens a file. Standard input is taken as it is, since no path opens a socket; a file there begins anew.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    if path == Path::new(STDIN) && !path.is_file() {
+        return Ok(io::stdin().as_fd().try_clone_to_owned()?.into());
+    }
+    File::open(path)
+}
+
 /// Reads a file as 16 kHz mono samples.
 ///
 /// # Errors
 /// If it cannot be read, is no audio, or exceeds `limits`.
 pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<f32>> {
-    Ok(decode_file(path, limits)?)
+    Ok(decode_from(open(path)?, limits)?)
 }
 
 #[cfg(test)]

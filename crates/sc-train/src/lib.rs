@@ -30,6 +30,7 @@ mod config;
 mod evaluate;
 mod evaluation;
 mod export;
+mod listening;
 #[cfg(feature = "flex")]
 mod metrics;
 mod progress;

@@ -20,7 +20,8 @@ use crate::Error;
 const BLOCK_S: usize = 10;
 /// Bytes of samples in a block: 33 s of 16 bits at 16 kHz.
 const BLOCK_LEN: usize = 1 << 20;
-/// The same of a pipe, half a second: it may come from a microphone, which is not waited for any longer.
+/// The same for a pipe: half a second of 16 bits at 16 kHz. It may come from a microphone, which is not waited for any
+/// longer.
 const LIVE_BLOCK_LEN: usize = 1 << 14;
 /// The longest header of a WAV, AU, W64 or CAF file, in bytes: other chunks may come before the samples.
 const MAX_HEADER: u64 = 1 << 20;

@@ -70,7 +70,7 @@ pub(super) struct Track<'a> {
     part: Part,
     /// The decoder holds the first sound, which was not returned yet.
     is_at_first: bool,
-    /// The time of the newest packet.
+    /// The end of the newest packet of any track.
     reached: Timestamp,
     /// Why the sound ended before the file.
     fault: Option<Error>,
@@ -134,10 +134,10 @@ impl<'a> Track<'a> {
     fn advance(&mut self) -> Result<bool, Error> {
         let mut failure = None;
         while let Some(mut packet) = self.next_packet()? {
+            self.reached = packet.pts.saturating_add(packet.dur);
             if packet.track_id != self.id {
                 continue;
             }
-            self.reached = packet.pts;
             self.part.keep_others(&mut packet);
             match self.decoder.decode(&packet) {
                 Ok(()) if self.decoder.range.is_empty() => {}

@@ -55,10 +55,18 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, Error> {
 /// # Errors
 /// [`Error::Io`] if it cannot be read; else as [`decode`].
 pub fn decode_file(path: &Path, limits: &Limits) -> Result<Vec<f32>, Error> {
+    decode_from(File::open(path)?, limits)
+}
+
+/// Reads a file that is open, or the like, and decodes it with [`decode`].
+///
+/// # Errors
+/// As [`decode_file`].
+pub fn decode_from(source: impl Read, limits: &Limits) -> Result<Vec<f32>, Error> {
     let mut bytes = Vec::new();
     // One byte more than allowed is enough for `decode` to refuse it; a device would never end.
     let most = (limits.max_bytes as u64).saturating_add(1);
-    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    source.take(most).read_to_end(&mut bytes)?;
     decode(&bytes, limits)
 }
 

@@ -1,27 +1,26 @@
 //! `sc-train classify`: names the words in audio files, in the order given.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use anyhow::{Error, Result, anyhow, bail, ensure};
+use anyhow::{Error, Result, anyhow, ensure};
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sc_data::{Blocks, Limits, SAMPLE_RATE_HZ, Waveform, with_causes};
-use sc_model::{Classifier, Detection, Detector, DetectorConfig};
+use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
+use sc_model::Classifier;
 
 use super::ModelArgs;
 use super::format::{Format, Line, Row, Words};
 use super::shard::Shard;
 use crate::aside::write_aside;
 use crate::audio::{self, Unreadable};
+use crate::listening::{self, Heard, Listening};
 use crate::progress::{self, note};
 
 /// Files that are answered at a time. So many rows wait in memory at most for one before them.
@@ -48,14 +47,14 @@ pub struct ClassifyArgs {
     /// Write to FILE, which appears when it is complete. If it exists already, do nothing.
     #[arg(long, env = "SC_OUTPUT", value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Recordings, and folders of recordings; `-` is standard input.
-    #[arg(required = true, value_name = "PATH", value_parser = OsStringValueParser::new().map(path_of))]
+    /// Recordings, and folders of recordings; `-` is standard input, but on Windows.
+    #[arg(required = true, value_name = "PATH", value_parser = PathBufValueParser::new().map(path_of))]
     paths: Vec<PathBuf>,
 }
 
 /// Returns a path that is named. A lone hyphen is standard input.
-fn path_of(name: OsString) -> PathBuf {
-    if name == "-" { "/dev/stdin".into() } else { name.into() }
+fn path_of(path: PathBuf) -> PathBuf {
+    if path == Path::new("-") { audio::STDIN.into() } else { path }
 }
 
 type File = Result<PathBuf, Unreadable>;
@@ -201,7 +200,7 @@ fn answer_live(
                 out.flush()?;
                 detections.push(detection);
             }
-            listening.end(detections)
+            listening.end(detections).map(all_words)
         }
         Err(error) => Err(error),
     };
@@ -262,72 +261,9 @@ fn with_way_out(error: Error) -> Error {
 
 /// Detects the keywords in a file of any length.
 fn detect(classifier: &Arc<Classifier>, path: &Path, bar: &ProgressBar) -> Result<Words> {
-    let mut listening = Listening::begin(classifier, path, bar)?;
-    let detections = listening.by_ref().flatten().collect();
-    listening.end(detections)
+    listening::detect(classifier, path, bar).map(all_words)
 }
 
-/// Detects the keywords in a recording of any length, block by block. A fault ends it.
-struct Listening<'a> {
-    blocks: Blocks,
-    /// None after the end.
-    detector: Option<Detector>,
-    bar: &'a ProgressBar,
-    n_samples: usize,
-    /// Why the rest was not heard.
-    fault: Option<String>,
-}
-
-impl<'a> Listening<'a> {
-    fn begin(classifier: &Arc<Classifier>, path: &Path, bar: &'a ProgressBar) -> Result<Self> {
-        let blocks = Blocks::open(fs::File::open(path)?)?;
-        let detector = Detector::new(Arc::clone(classifier), &DetectorConfig::default());
-        Ok(Self { blocks, detector: Some(detector), bar, n_samples: 0, fault: None })
-    }
-
-    /// Counts samples that were heard, and shows the seconds.
-    fn add(&mut self, n_samples: usize) {
-        let seconds = |n_samples: usize| (n_samples / SAMPLE_RATE_HZ as usize) as u64;
-        let shown = seconds(self.n_samples);
-        self.n_samples += n_samples;
-        self.bar.inc(seconds(self.n_samples) - shown);
-    }
-
-    /// Returns what was heard: `detections`, and why there are no more.
-    ///
-    /// # Errors
-    /// The fault, if nothing was heard before it.
-    fn end(self, detections: Vec<Detection>) -> Result<Words> {
-        let duration_s = self.n_samples as f32 / SAMPLE_RATE_HZ as f32;
-        let error = match self.fault {
-            Some(fault) if self.n_samples == 0 => bail!(fault),
-            fault => fault.map(|fault| {
-                format!(
-                    "heard up to {duration_s:.1} s only: {fault}; \
-                     `ffmpeg -i FILE -ar 16000 -ac 1 whole.wav` may read more"
-                )
-            }),
-        };
-        Ok(Words::All { duration_s, detections, error })
-    }
-}
-
-impl Iterator for Listening<'_> {
-    type Item = Vec<Detection>;
-
-    /// Returns what is detected in the next block.
-    fn next(&mut self) -> Option<Vec<Detection>> {
-        let mut detector = self.detector.take()?;
-        self.fault = match self.blocks.next_block() {
-            Ok(Some(samples)) => {
-                let found = detector.push(&samples);
-                self.detector = Some(detector);
-                self.add(samples.len());
-                return Some(found);
-            }
-            Ok(None) => self.blocks.fault().map(|_| "the file is damaged or cut off there".into()),
-            Err(error) => Some(with_causes(&error)),
-        };
-        Some(detector.finish())
-    }
+fn all_words(Heard { detections, n_samples, fault }: Heard) -> Words {
+    Words::All { duration_s: n_samples as f32 / SAMPLE_RATE_HZ as f32, detections, error: fault }
 }

@@ -60,8 +60,8 @@ pub struct EvaluateArgs {
     /// A recording of words, for --stream.
     #[arg(long, value_name = "FILE", requires_all = ["stream", "truth"], conflicts_with_all = ["clips", "conditions"])]
     audio: Option<PathBuf>,
-    /// The words in --audio: a table with the heading `label,start_s,end_s`, or what `classify --detect` prints
-    /// with --format csv or audacity: Audacity's label track.
+    /// The words in --audio: a table with the heading `label,start_s,end_s`, a label track of Audacity, or what
+    /// `classify --detect` prints of one recording with --format csv.
     #[arg(long, value_name = "FILE", requires = "audio", conflicts_with_all = ["clips", "data", "few_shot", "conditions", "open_set"])]
     truth: Option<PathBuf>,
     /// Print one JSON object.

@@ -138,12 +138,12 @@ fn check_out(out: &Path, kept: &[String]) -> Result<()> {
         return Ok(());
     }
     let Ok(Record { header, .. }) = Record::load(out) else { return Ok(()) };
-    let taught = header.labels.names().iter().skip(header.network.n_labels);
-    let lost: Vec<&str> = taught.filter(|word| !kept.contains(word)).map(String::as_str).collect();
+    let taught = header.taught_words().map(|(word, _)| word);
+    let lost: Vec<&str> = taught.filter(|word| !kept.iter().any(|kept| kept == word)).collect();
     let (out, words) = (printable(out.display()), lost.join(", "));
     ensure!(
         lost.is_empty(),
-        "{out} knows {words}, which this would lose: add `--model {out}` to keep it, or name another --out"
+        "{out} knows {words}, which this would lose: name another --out, or begin with `--model {out}`"
     );
     Ok(())
 }
@@ -178,6 +178,11 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_empty_path_is_no_recording() {
+        assert!(Cli::try_parse_from(["sc-train", "classify", ""]).is_err());
     }
 
     #[test]

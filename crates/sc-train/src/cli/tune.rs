@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use sc_data::printable;
 
-use super::load_record;
+use super::{check_out, load_record};
 use crate::audio::check_path;
 use crate::evaluate::tune::{MOST_ROUNDS, Place, Tuned, Word, tune};
 use crate::progress::note;
@@ -36,6 +36,7 @@ pub struct TuneArgs {
 pub(super) fn run(args: &TuneArgs) -> Result<()> {
     args.background.iter().try_for_each(|path| check_background(path))?;
     let mut record = load_record(args.model.as_deref())?;
+    check_out(&args.out, record.header.labels.names())?;
     let tuned = tune(&mut record, &args.background, args.false_alarms)?;
     record.save(&args.out)?;
     let loud = tuned.still_too_many();
@@ -47,6 +48,9 @@ pub(super) fn run(args: &TuneArgs) -> Result<()> {
     }
     for unreadable in &tuned.unreadable {
         note!("left out: {unreadable}");
+    }
+    for recording in &tuned.heard_in_part {
+        note!("{recording}");
     }
     print(&args.out, &tuned)
 }
@@ -82,7 +86,11 @@ fn print(file: &Path, tuned: &Tuned) -> Result<()> {
         return Ok(writeln!(out, "{file}: nothing to change")?);
     }
     let Tuned { threshold_before, threshold_after, .. } = tuned;
-    writeln!(out, "{file}: threshold {threshold_after:.4}, before {threshold_before:.4}")?;
+    if threshold_after > threshold_before {
+        writeln!(out, "{file}: threshold {threshold_after:.4}, before {threshold_before:.4}")?;
+    } else {
+        writeln!(out, "{file}: taught words made stricter; the threshold stays {threshold_after:.4}")?;
+    }
     Ok(writeln!(out, "what it misses now is told by: sc-train evaluate --model {file} --clips DIR")?)
 }
 

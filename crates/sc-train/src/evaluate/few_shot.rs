@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{Labels, Limits, SampleCache, Source, SpeechCommands, Split, Waveform, normal_form};
-use sc_model::words::{Embedding, Recording, teach};
+use sc_model::words::{Embedding, Recording, check_word, teach};
 use sc_model::{Backend, Classifier, Record};
 
 use super::split;
@@ -48,7 +48,7 @@ struct Output {
 
 /// Teaches each word of `dir`, a folder a word, by `shots` of its recordings at a time, and searches the rest.
 ///
-/// A folder with no more recordings than that, of a keyword, or whose name begins with `_`, holds others only.
+/// A folder with no more recordings than that, of a keyword, or whose name is no word, as `_speech`, holds others only.
 ///
 /// # Errors
 /// If no folder has enough recordings, or the record has no word space.
@@ -115,9 +115,9 @@ fn classifier(record: &Record) -> Result<Classifier> {
     Ok(Classifier::new(record, Backend::Native)?)
 }
 
-/// Keeps the words that have no label. What begins with `_` is no word: so running speech is.
+/// Keeps the words that can be taught beside these labels. What begins with `_` cannot: so running speech is.
 fn keep_new(words: &mut BTreeMap<String, Vec<usize>>, labels: &Labels) {
-    words.retain(|word, _| !labels.has_keyword(word) && !word.starts_with('_'));
+    words.retain(|word, _| check_word(labels.names(), word, 0).is_ok());
 }
 
 /// Keeps the words with enough recordings, or none if they are too few.

@@ -333,9 +333,13 @@ fn parse_table(text: &str) -> Result<Vec<Spoken>> {
         ["label", "start_s", "end_s"].iter().all(|name| columns.iter().any(|column| column == name)),
         "its first line is `{heading}`: expected `label,start_s,end_s`, or a label track of Audacity"
     );
-    lines
-        .map(|(index, line)| {
-            parse_word(line, &columns, &split(line)).with_context(|| format!("line {}", index + 1))
+    let rows: Vec<_> = lines.map(|(index, line)| (index + 1, line, split(line))).collect();
+    let recordings: BTreeSet<&str> =
+        rows.iter().map(|(.., fields)| field(&columns, fields, "path")).collect();
+    ensure!(recordings.len() <= 1, "it is of {} recordings: expected one", recordings.len());
+    rows.iter()
+        .map(|(number, line, fields)| {
+            parse_word(line, &columns, fields).with_context(|| format!("line {number}"))
         })
         .collect()
 }
@@ -357,16 +361,19 @@ fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
 
 fn parse_word(line: &str, columns: &[String], fields: &[String]) -> Result<Spoken> {
     ensure!(fields.len() == columns.len(), "`{line}`: expected {} fields", columns.len());
-    let field = |name: &str| {
-        let mut named = columns.iter().zip(fields);
-        named.find(|(column, _)| *column == name).map_or("", |(_, field)| field.as_str())
-    };
+    let field = |name: &str| field(columns, fields, name);
     let time = |text: &str| text.parse::<f64>().with_context(|| format!("`{text}`: expected seconds"));
     let (start_s, end_s) = (time(field("start_s"))?, time(field("end_s"))?);
     let spoken = Spoken { label: normal_form(field("label")), start_s, end_s };
     let is_time = 0.0 <= spoken.start_s && spoken.start_s < spoken.end_s;
     ensure!(is_time, "`{line}`: expected a word that ends after it begins");
     Ok(spoken)
+}
+
+/// Returns the field of a line in the column of this name; nothing, if there is none.
+fn field<'a>(columns: &[String], fields: &'a [String], name: &str) -> &'a str {
+    let mut named = columns.iter().zip(fields);
+    named.find(|(column, _)| *column == name).map_or("", |(_, field)| field.as_str())
 }
 
 /// Returns the fields of a line of a CSV file (RFC 4180, section 2).
@@ -435,6 +442,14 @@ mod tests {
         ] {
             assert_eq!(parse_table(table).unwrap(), expected, "{table}");
         }
+    }
+
+    #[test]
+    fn a_table_of_several_recordings_is_not_taken_for_one_of_one() {
+        let table = |second: &str| format!("path,label,start_s,end_s\na.wav,yes,1,2\n{second},no,1,2\n");
+        assert_eq!(parse_table(&table("a.wav")).unwrap().len(), 2);
+        let error = parse_table(&table("b.wav")).unwrap_err().to_string();
+        assert_eq!(error, "it is of 2 recordings: expected one");
     }
 
     #[test]

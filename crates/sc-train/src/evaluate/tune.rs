@@ -1,20 +1,19 @@
 //! Makes a model stricter until it is quiet enough in recordings without a keyword.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sc_data::{Blocks, N_SAMPLES, SAMPLE_RATE_HZ};
+use sc_data::{N_SAMPLES, SAMPLE_RATE_HZ};
 use sc_model::words::TaughtWord;
-use sc_model::{Backend, Classifier, Detection, Detector, DetectorConfig, Header, Record};
+use sc_model::{Backend, Classifier, Detection, Header, Record};
 use serde::Serialize;
 
 use super::partition;
 use crate::audio::{Unreadable, files_below};
+use crate::listening::{self, Heard};
 use crate::progress;
 
 /// Most times that the recordings are heard again. After so many rises no score reaches that of a taught word.
@@ -37,13 +36,14 @@ pub(crate) struct Tuned {
     pub hours: f64,
     pub threshold_before: f32,
     pub threshold_after: f32,
+    /// Alarms that each word may have in these recordings.
+    pub allowed: usize,
     /// The words with an alarm, in the order of their labels.
     pub words: Vec<Word>,
+    /// Files of which only the beginning counts, with the reason.
+    pub heard_in_part: Vec<Unreadable>,
     /// Files that could not be read, left out of every figure.
     pub unreadable: Vec<Unreadable>,
-    /// Alarms that each word may have.
-    #[serde(skip)]
-    pub n_allowed: usize,
 }
 
 /// The false alarms of a word.
@@ -52,6 +52,11 @@ pub(crate) struct Word {
     pub name: String,
     /// True for a taught word, false for a keyword of the network.
     pub taught: bool,
+    /// The least score of a taught word in the model as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_score_before: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_score_after: Option<f32>,
     /// Alarms of the model as it was.
     pub before: usize,
     /// Alarms that remain.
@@ -72,12 +77,12 @@ pub(crate) struct Place {
 impl Tuned {
     /// Returns true if a word had too many alarms, so that the model was changed.
     pub fn is_changed(&self) -> bool {
-        self.words.iter().any(|word| word.before > self.n_allowed)
+        self.words.iter().any(|word| word.before > self.allowed)
     }
 
     /// Returns the names of the words that still have too many alarms.
     pub fn still_too_many(&self) -> Vec<&str> {
-        let words = self.words.iter().filter(|word| word.after > self.n_allowed);
+        let words = self.words.iter().filter(|word| word.after > self.allowed);
         words.map(|word| word.name.as_str()).collect()
     }
 }
@@ -85,10 +90,14 @@ impl Tuned {
 /// The false alarms of each word.
 type Alarms = BTreeMap<String, Vec<Place>>;
 
+/// The next rise of each taught word that had too many alarms.
+type Rises = BTreeMap<String, f32>;
+
 /// What a model hears in recordings without a keyword.
 struct Hearing {
     n_samples: usize,
     alarms: Alarms,
+    in_part: Vec<Unreadable>,
     unreadable: Vec<Unreadable>,
 }
 
@@ -99,32 +108,51 @@ struct Hearing {
 /// If there is not a second of sound in the recordings, or the record fails its self-test.
 pub(crate) fn tune(record: &mut Record, recordings: &[PathBuf], false_alarms: f64) -> Result<Tuned> {
     let files: Vec<_> = recordings.iter().flat_map(|path| files_below(path)).collect();
-    let threshold_before = record.header.threshold;
+    let old = record.header.clone();
     let mut heard = hear(record, &files)?;
     check(&heard, recordings)?;
-    let n_allowed = (false_alarms * heard.hours()) as usize;
+    let allowed = (false_alarms * heard.hours()) as usize;
     let before: BTreeMap<_, _> =
         heard.alarms.iter().map(|(name, places)| (name.clone(), places.len())).collect();
-    let mut rise = FIRST_RISE;
+    let mut rises = Rises::new();
     for _ in 0..MOST_ROUNDS {
-        if !tighten(&mut record.header, &heard.alarms, n_allowed, rise) {
+        if !tighten(&mut record.header, &heard.alarms, allowed, &mut rises) {
             break;
         }
         heard = hear(record, &files)?;
-        rise *= GROWTH;
     }
-    let Header { labels, network, threshold, .. } = &record.header;
+    let new = &record.header;
     let hours = heard.hours();
-    let word = |(index, name): (usize, &String)| {
+    let word = |name: &String| {
         let before = before.get(name).copied().unwrap_or_default();
         let places = heard.alarms.remove(name).unwrap_or_default();
-        let taught = index >= network.n_labels;
+        let [least_score_before, least_score_after] = [&old, new].map(|header| least_score(header, name));
         let has_alarms = before + places.len() > 0;
-        has_alarms.then(|| Word { name: name.clone(), taught, before, after: places.len(), places })
+        has_alarms.then(|| Word {
+            name: name.clone(),
+            taught: least_score_before.is_some(),
+            least_score_before,
+            least_score_after,
+            before,
+            after: places.len(),
+            places,
+        })
     };
-    let words = labels.names().iter().enumerate().filter_map(word).collect();
-    let (threshold_after, unreadable) = (*threshold, heard.unreadable);
-    Ok(Tuned { hours, threshold_before, threshold_after, words, unreadable, n_allowed })
+    let words = new.labels.names().iter().filter_map(word).collect();
+    Ok(Tuned {
+        hours,
+        threshold_before: old.threshold,
+        threshold_after: new.threshold,
+        allowed,
+        words,
+        heard_in_part: heard.in_part,
+        unreadable: heard.unreadable,
+    })
+}
+
+/// Returns the least score of a taught word, or `None` for a keyword of the network.
+fn least_score(header: &Header, name: &str) -> Option<f32> {
+    header.taught_words().find(|(word, _)| *word == name).map(|(_, word)| word.least_score)
 }
 
 /// Refuses recordings that prove nothing.
@@ -139,14 +167,18 @@ fn check(heard: &Hearing, recordings: &[PathBuf]) -> Result<()> {
     }
 }
 
-/// Makes each word with more than `n_allowed` alarms stricter, and returns false if there is none.
-fn tighten(header: &mut Header, alarms: &Alarms, n_allowed: usize, rise: f32) -> bool {
+/// Makes each word with more than `allowed` alarms stricter, and returns false if there is none.
+fn tighten(header: &mut Header, alarms: &Alarms, allowed: usize, rises: &mut Rises) -> bool {
     let mut has_too_many = false;
     for (name, places) in alarms {
-        let Some(confidence) = first_too_many(places, n_allowed) else { continue };
+        let Some(confidence) = first_too_many(places, allowed) else { continue };
         has_too_many = true;
         match taught_word(header, name) {
-            Some(word) => word.least_score = (word.least_score + rise).min(HIGHEST_SCORE),
+            Some(word) => {
+                let rise = rises.entry(name.clone()).or_insert(FIRST_RISE);
+                word.least_score = (word.least_score + *rise).min(HIGHEST_SCORE);
+                *rise *= GROWTH;
+            }
             // `set_threshold` would keep the confidences of taught words, and so make them stricter too.
             None => header.threshold = header.threshold.max(confidence.next_up()).min(1.0),
         }
@@ -154,11 +186,11 @@ fn tighten(header: &mut Header, alarms: &Alarms, n_allowed: usize, rise: f32) ->
     has_too_many
 }
 
-/// Returns the confidence of the surest alarm but `n_allowed`, if there are so many.
-fn first_too_many(places: &[Place], n_allowed: usize) -> Option<f32> {
+/// Returns the confidence of the surest alarm but `allowed`, if there are so many.
+fn first_too_many(places: &[Place], allowed: usize) -> Option<f32> {
     let mut confidences: Vec<f32> = places.iter().map(|place| place.confidence).collect();
     confidences.sort_by(|a, b| b.total_cmp(a));
-    confidences.get(n_allowed).copied()
+    confidences.get(allowed).copied()
 }
 
 /// Returns the settings of a taught word, or `None` for a keyword of the network.
@@ -176,34 +208,22 @@ fn hear(record: &Record, files: &[Result<PathBuf, Unreadable>]) -> Result<Hearin
     let bar = progress::heard();
     let heard = files.par_iter().map(|file| -> Result<_, Unreadable> {
         let path = file.as_deref().map_err(Unreadable::clone)?;
-        let heard = detect(&classifier, path, &bar).map_err(|error| Unreadable::new(path, &error))?;
-        Ok((path, heard))
+        let heard = listening::detect(&classifier, path, &bar);
+        Ok((path, heard.map_err(|error| Unreadable::new(path, &error))?))
     });
     let (heard, unreadable) = partition(heard.collect());
     bar.finish_and_clear();
-    let mut hearing = Hearing { n_samples: 0, alarms: Alarms::new(), unreadable };
-    for (path, (detections, n_samples)) in heard {
+    let mut hearing = Hearing { n_samples: 0, alarms: Alarms::new(), in_part: Vec::new(), unreadable };
+    for (path, Heard { detections, n_samples, fault }) in heard {
+        let path = path.display().to_string();
         hearing.n_samples += n_samples;
         for Detection { label, start_s, end_s, confidence, .. } in detections {
-            let place = Place { path: path.display().to_string(), start_s, end_s, confidence };
+            let place = Place { path: path.clone(), start_s, end_s, confidence };
             hearing.alarms.entry(label).or_default().push(place);
         }
+        hearing.in_part.extend(fault.map(|error| Unreadable { path, error }));
     }
     Ok(hearing)
-}
-
-/// Detects the keywords in a file of any length, block by block, and counts its samples.
-fn detect(classifier: &Arc<Classifier>, path: &Path, bar: &ProgressBar) -> Result<(Vec<Detection>, usize)> {
-    let mut detector = Detector::new(Arc::clone(classifier), &DetectorConfig::default());
-    let (mut detections, mut n_samples) = (Vec::new(), 0);
-    let mut blocks = Blocks::open(File::open(path)?)?;
-    while let Some(samples) = blocks.next_block()? {
-        detections.extend(detector.push(&samples));
-        n_samples += samples.len();
-        bar.inc((samples.len() / N_SAMPLES) as u64);
-    }
-    detections.extend(detector.finish());
-    Ok((detections, n_samples))
 }
 
 impl Hearing {
@@ -239,28 +259,40 @@ mod tests {
     fn keywords_share_the_threshold_and_a_taught_word_has_its_own_least_score() {
         let alarms = alarms(&[("yes", &[0.97, 0.99, 0.98]), ("no", &[0.95, 0.96]), ("up", &[0.999])]);
         let mut tuned = header();
-        assert!(tighten(&mut tuned, &alarms, 1, 0.01));
+        assert!(tighten(&mut tuned, &alarms, 1, &mut Rises::new()));
         assert_eq!((tuned.threshold, tuned.taught[0].least_score), (0.98_f32.next_up(), 0.1));
     }
 
     #[test]
     fn a_taught_word_leaves_the_threshold_as_it_is() {
         let mut tuned = header();
-        assert!(tighten(&mut tuned, &alarms(&[("lamp", &[0.95, 0.96])]), 1, 0.01));
+        assert!(tighten(&mut tuned, &alarms(&[("lamp", &[0.95, 0.96])]), 1, &mut Rises::new()));
         assert_eq!((tuned.threshold, tuned.taught[0].least_score), (0.9, 0.1 + 0.01));
+    }
+
+    #[test]
+    fn each_taught_word_rises_in_steps_of_its_own_that_grow() {
+        let mut tuned = header();
+        let mut rises = Rises::from([("door".to_owned(), 1.0)]);
+        for _ in 0..2 {
+            assert!(tighten(&mut tuned, &alarms(&[("lamp", &[0.95])]), 0, &mut rises));
+        }
+        assert_eq!((tuned.threshold, tuned.taught[0].least_score), (0.9, 0.1 + 0.01 + 0.01 * GROWTH));
     }
 
     #[test]
     fn as_many_alarms_as_are_allowed_change_nothing() {
         let mut tuned = header();
-        assert!(!tighten(&mut tuned, &alarms(&[("yes", &[0.97, 0.99]), ("lamp", &[0.99])]), 2, 0.01));
+        let alarms = alarms(&[("yes", &[0.97, 0.99]), ("lamp", &[0.99])]);
+        assert!(!tighten(&mut tuned, &alarms, 2, &mut Rises::new()));
         assert_eq!(tuned, header());
     }
 
     #[test]
     fn however_sure_the_alarms_a_record_stays_one_that_can_be_read() {
         let mut tuned = header();
-        assert!(tighten(&mut tuned, &alarms(&[("yes", &[1.0]), ("lamp", &[1.0])]), 0, 5.0));
+        let mut rises = Rises::from([("lamp".to_owned(), 5.0)]);
+        assert!(tighten(&mut tuned, &alarms(&[("yes", &[1.0]), ("lamp", &[1.0])]), 0, &mut rises));
         assert_eq!((tuned.threshold, tuned.taught[0].least_score), (1.0, 2.0));
     }
 }

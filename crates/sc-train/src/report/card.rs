@@ -88,7 +88,7 @@ fn limits(report: &Report, is_own: bool) -> String {
     let how_many = if labels.any(|label| label.label == UNKNOWN && label.n > 0) {
         ": the figures say how many."
     } else {
-        ". How many, was not measured: there were no other words."
+        ". How many was not measured, as there were no other words."
     };
     let (language, speakers) =
         if is_own { ("", "those of the recordings") } else { ("in English, ", "volunteers, mostly adults") };
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn the_card_says_that_other_words_were_not_measured_where_there_were_none() {
-        let not_measured = "some for a keyword. How many, was not measured: there were no other words.";
+        let not_measured = "some for a keyword. How many was not measured, as there were no other words.";
         assert!(render(&report(), &header()).contains(not_measured));
         let labels = Labels::of_words(["yes"]).unwrap();
         let evaluation = Evaluation::new(&labels, &[answer("_unknown_", "yes", 0.7)]);
