@@ -367,7 +367,7 @@ mod tests {
             version,
             (
                 b"sc-data2".as_slice(),
-                "7e067e21e579b54afca9a20bb1ff178f1b22be74335152599e5a99931f592123".to_owned()
+                "31ed82cdee3f7b2a654997d8616c27ac01c404b4d98c1432e9a08f8d83f70c31".to_owned()
             ),
             "give the cache the next version"
         );
