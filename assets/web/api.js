@@ -66,6 +66,9 @@ export const reach = (path, read, { givesWay = false, ...options } = {}) => pati
 export const predict = (recording, name, query) => post(`predict${query}`, recording, name);
 export const detect = (recording, name, query) => post(`detect${query}`, recording, name);
 export const info = () => reach('info', json);
+// True if the server answers within that time.
+export const isThere = (ms) =>
+  fetch('info', { signal: AbortSignal.timeout(ms) }).then(({ ok }) => ok, () => false);
 export const taughtWords = () => reach('words', json);
 export const modelAddress = () => 'model'; // of the model with its words
 export const report = () => reach('report.json', json).catch(() => undefined); // not every server has one

@@ -18,8 +18,9 @@ import { askThere, forTask, isOnDevice, move, settle, showWhere } from './where.
 import { clearProblem, fail, forgive, hint, listening, showHint, whenIdle, work } from './work.js';
 
 const LONG_S = 2; // a longer file is searched, not cut to its loudest second
-const LARGE = 2 ** 20; // bytes of a file, over which its samples are sent if they are fewer
+const LARGE = 16 * 2 ** 20; // bytes of a file, over which its samples are sent if they are fewer
 const MOST_LOST = 30; // times that it looks for a server that was lost
+const LOOK_MS = 2000; // from one look to the next
 const EXAMPLES = ['yes', 'stop', 'banana', 'noise', 'several'];
 
 const state = {
@@ -358,6 +359,8 @@ function hearing(live) {
   };
 }
 
+const pause = (ms) => new Promise((go) => { setTimeout(go, ms); });
+
 // Waits for the server that was lost, until something else is asked, and listens again.
 async function listenAgain() {
   state.isLost = true;
@@ -368,10 +371,11 @@ async function listenAgain() {
   });
   const { stop } = listening;
   fail(new api.Refusal('lostAgain'));
-  for (let ms = 1000; state.nLost < MOST_LOST; ms = 2000) {
+  for (let next = pause(1000); state.nLost < MOST_LOST;) {
     state.nLost += 1;
-    await new Promise((go) => { setTimeout(go, ms); });
-    const isBack = await api.info().catch(() => false);
+    await next;
+    next = pause(LOOK_MS);
+    const isBack = await api.isThere(LOOK_MS);
     if (listening.stop !== stop) return;
     if (isBack) return startListening();
   }
@@ -472,7 +476,10 @@ $('copy').addEventListener('click', async () => {
 for (const button of document.querySelectorAll('[data-where]')) {
   button.addEventListener('click', () => arrive(move(button.dataset.where)));
 }
-addEventListener('wordschanged', () => learnAgain().then(refreshTeaching, () => {})); // elsewhere on this device
+addEventListener('wordschanged', () => { // elsewhere on this device
+  if (listening.stop && state.live && isOnDevice()) startListening(); // which still hears the words from before
+  learnAgain().then(refreshTeaching, () => {});
+});
 addEventListener('wordslost', () => whenIdle().then(() => fail(new api.Refusal('wordsLost'))));
 
 // What is asked before a place can answer waits for it, so that nothing has to give way to the move but the listening.

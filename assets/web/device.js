@@ -2,8 +2,8 @@
 
 import { Refusal, file, promised, reach, yielding } from './api.js';
 import { Recognizer } from './device/index.js';
-import { taughtNames } from './language.js';
-import { RATE, decode } from './sound.js';
+import { isSameWord, taughtNames } from './language.js';
+import { RATE, bytesOf, decode } from './sound.js';
 import { fromInt16 } from './wav.js';
 
 const TOP = 5; // labels in an answer, as the server gives
@@ -88,10 +88,10 @@ export async function taughtWords() {
   return { teaches: true, words, note: isKept ? isOld && 'taughtBefore' : 'notKept' };
 }
 
-// Words from before tags were kept have none: they were taught to another model.
+// True if the server is known to have another model than that of the tag, which is '' if there was no network.
 async function isReplaced(tag) {
   const now = await serversTag();
-  return Boolean(now) && now !== tag;
+  return Boolean(now && tag) && now !== tag;
 }
 
 const serversTag = () => reach(MODEL, (response) => response.ok && tagOf(response), { method: 'HEAD' }).catch(() => '');
@@ -111,14 +111,15 @@ export async function teach(word, recordings) {
 // Forgets the word. One that is gone already is as well forgotten.
 export const forget = (word) => change((model) => forgetIn(model, word));
 
-const forgetIn = (model, word) => taughtNames(model.info).includes(word) && model.forget(word);
+const forgetIn = (model, word) =>
+  taughtNames(model.info).some((name) => isSameWord(name, word)) && model.forget(word);
 
 // Takes the model of a file, with the words of another device, in place of this one's.
-export const takeModel = (file) => alone(async () => {
-  const refuse = () => { throw new Refusal('notModel'); };
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const taken = await load({ bytes, tag: await serversTag() || '' }).catch(refuse);
-  return taughtNames(taken.recognizer.info).length > 0 ? put(taken) : refuse();
+export const takeModel = (given) => alone(async () => {
+  const bytes = new Uint8Array(await bytesOf(given));
+  const taken = await load({ bytes, tag: await serversTag() || '' }).catch(() => undefined);
+  if (taken && taughtNames(taken.recognizer.info).length > 0) return put(taken);
+  throw new Refusal('notModel');
 });
 
 // One page changes the words at a time, where the browser knows of the others.

@@ -21,16 +21,17 @@ const showCard = () => { $('history').hidden = entries.length === 0; };
 
 function item(entry, threshold, { open, replay }) {
   const heard = element('b', {}, ...summary(entry, threshold));
-  const where = element('span', { className: 'where', textContent: `${source(entry)} · ${clock(entry.at)}` });
+  const isFault = entry.kind === 'fault';
+  const notes = [source(entry), clock(entry.at)];
+  if (isFault && entry.why !== 'unanswered') notes.push(reason(entry.why));
+  const where = element('span', { className: 'where', textContent: notes.join(' · ') });
   const [answer] = entry.kind === 'recording' ? [] : answers(entry);
   const share = element('span', { className: 'share', textContent: answer ? percent(answer.confidence) : '' });
-  const isFault = entry.kind === 'fault';
   const show = element(isFault ? 'div' : 'button', { className: 'entry' }, heard, where, share);
   const play = element('button', { type: 'button', className: 'round', disabled: !entry.samples });
   play.ariaLabel = `${say('play')}: ${heard.textContent}, ${source(entry)}`;
   play.onclick = () => replay(entry);
-  if (isFault) show.title = reason(entry.why);
-  else Object.assign(show, { type: 'button', onclick: () => open(entry) });
+  if (!isFault) Object.assign(show, { type: 'button', onclick: () => open(entry) });
   const counts = answers(entry).some((one) => accepts(one, threshold));
   return element('li', { className: counts ? '' : 'faint' }, play, show);
 }

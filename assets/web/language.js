@@ -55,6 +55,9 @@ export const isKeyword = (label) => !label.startsWith('_');
 // The labels that the model was taught come after those of its network.
 export const taughtNames = ({ labels, network }) => labels.slice(network.n_labels);
 
+// As the models tell names apart: in small or capital letters they are the same.
+export const isSameWord = (a, b) => a.toLowerCase() === b.toLowerCase();
+
 const taught = new Set(); // in whatever language
 export const learn = (info) => taughtNames(info).forEach((label) => taught.add(label));
 // The commands are English on every page.

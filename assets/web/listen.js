@@ -8,6 +8,7 @@ import { forTask, isOnDevice } from './where.js';
 const KEPT_S = 20;
 const LAST_WORDS_MS = 2000; // how long the server may take for what it still has to say
 const MOST_UNANSWERED = 200; // blocks, of which there are 20 a second: what is silent for longer is lost
+const BEHIND_MS = 1000; // answers may come behind many blocks: a dialog holds up both
 
 // Listens until the function it returns is called, after which nothing runs; returns none if it could not begin.
 // `onBlock`, `onDetection(detection, samples, rate)` and `onScore` hear what comes, `onStop` that it is to end, and
@@ -17,6 +18,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onStop, onE
   let ending; // what ends it, once
   const waiting = []; // blocks from before the socket was open
   let nUnanswered = 0; // blocks since the socket was open, or told something
+  const isSilent = () => nUnanswered > MOST_UNANSWERED;
 
   const microphone = await open(hear, () => stop(new Refusal('NotFoundError')));
   const kept = new Ring(KEPT_S * microphone.rate);
@@ -29,7 +31,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onStop, onE
     if (!socket) return;
     while (waiting.length) socket.send(waiting.shift());
     nUnanswered += 1;
-    if (nUnanswered > MOST_UNANSWERED) lose();
+    if (isSilent()) setTimeout(() => isSilent() && lose(), BEHIND_MS);
   }
 
   const stop = (error) => {

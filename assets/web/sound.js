@@ -4,12 +4,15 @@ import { Refusal } from './api.js';
 import { readWav, wav } from './wav.js';
 
 export const RATE = 16_000; // what the network hears, in Hz
+const LOST_RATIO = 10; // of energies: `mono.rs` says why
+
+export const bytesOf = (blob) => blob.arrayBuffer().catch(() => {
+  throw new Refusal('unreadable');
+});
 
 // Any recording the browser can play as 16 kHz mono, or null.
 export async function decode(blob) {
-  const bytes = await blob.arrayBuffer().catch(() => {
-    throw new Refusal('unreadable');
-  });
+  const bytes = await bytesOf(blob);
   try {
     const samples = readWav(bytes, RATE);
     if (samples) return samples;
@@ -20,12 +23,20 @@ export async function decode(blob) {
   }
 }
 
+// The mean of the channels, as the server mixes them: where it has lost the voice, one channel counts, the first unless
+// that is dead.
 function mix(buffer) {
   const channels = Array.from({ length: buffer.numberOfChannels }, (_, i) => buffer.getChannelData(i));
   if (channels.length === 1) return channels[0];
-  return Float32Array.from(channels[0], (_, i) =>
+  const mean = channels[0].map((_, i) =>
     channels.reduce((sum, channel) => sum + channel[i], 0) / channels.length);
+  const energies = channels.map(energy);
+  const most = Math.max(...energies);
+  const one = LOST_RATIO * energies[0] < most ? energies.indexOf(most) : 0;
+  return LOST_RATIO * energy(mean) < energies[one] ? channels[one] : mean;
 }
+
+const energy = (samples) => samples.reduce((sum, sample) => sum + sample * sample, 0);
 
 const LOWEST_HZ = 100; // what is below is no speech: it counts for nothing in how loud a second is
 const STEPS = 100; // of a second, in which the loudest one is searched

@@ -2,7 +2,7 @@
 
 import { Refusal } from './api.js';
 import { $, element, onFiles, onHold, refill } from './dom.js';
-import { has, name as labelName, percent, say } from './language.js';
+import { has, isSameWord, name as labelName, percent, say } from './language.js';
 import * as meter from './meter.js';
 import { decode, play } from './sound.js';
 import { talk } from './talk.js';
@@ -25,7 +25,9 @@ const REFUSALS = {
   noBank: /^the model has no bank/,
 };
 
-let takes = []; // { samples, fault, word }: a fault is the key of its words, and `word` what it has taught already
+// { samples, fault, word, isHere }: a fault is the key of its words, `word` what it has taught already, and `isHere` is true
+// if that was on this device; it is undefined once another model is there.
+let takes = [];
 let taught = null; // as `GET /words` has it
 let taughtHere; // true if those are the words of this device
 let result = null; // what became of the last word: { name, report } or { name, refusal }
@@ -41,20 +43,24 @@ export function setUpTeaching(changed) {
     return attempt(record);
   };
   onHold($('take'), press, () => recording?.release(), { everywhere: false });
-  onFiles($('takeFiles'), (files) => attempt(() => take(files)));
+  onFiles($('takeFiles'), (files) => attempt(() => takeFiles(files)));
   onFiles($('modelFile'), ([file]) => {
     if (taught.words.length === 0 || confirm(say('replaceWords'))) attempt(() => takeModel(file));
   });
   $('newWord').addEventListener('input', showTeaching);
   $('newWord').addEventListener('change', () => {
     const name = typed();
-    if (name) takes = takes.filter(({ word = name }) => word === name); // not what has taught another word
-    showTeaching();
+    const rest = takes.filter(({ word = name }) => isSameWord(word, name)); // not what taught another word
+    if (!name || rest.length === takes.length) return;
+    takes = rest;
+    judge();
   });
   $('teachForm').addEventListener('submit', (event) => {
     event.preventDefault();
     const name = typed();
-    const replaces = taught.words.some((word) => word.name === name) && !takes.some(({ word }) => word === name);
+    const isIt = (word) => isSameWord(word, name);
+    const isAdded = takes.some(({ word = '', isHere }) => isIt(word) && isHere === taughtHere);
+    const replaces = taught.words.some((word) => isIt(word.name)) && !isAdded;
     if (replaces && !confirm(say('replaceWord', name))) return;
     attempt(async () => {
       await teach(name).finally(refresh);
@@ -140,6 +146,9 @@ async function forget(name, index) {
 // Takes the words of another device, in place of those of this one.
 async function takeModel(file) {
   await (await forTask()).takeModel(file).finally(refresh);
+  result = null; // as what the takes have taught, it was of the words before
+  for (const take of takes) take.isHere = undefined;
+  showTeaching();
   await tellChanged();
 }
 
@@ -187,8 +196,8 @@ async function record() {
 }
 
 // Takes the recordings of files; names those that are none.
-async function take(files) {
-  const all = await Promise.all(files.map(decode));
+async function takeFiles(files) {
+  const all = await Promise.all(files.map((file) => decode(file).catch(() => null)));
   add(...all.filter((samples) => samples?.length));
   const bad = files.filter((_, i) => !all[i]?.length).map(({ name }) => name);
   if (bad.length) throw Object.assign(new Refusal('undecodable'), { file: bad.join(', ') });
@@ -223,7 +232,7 @@ async function teach(name) {
     const report = await (await forTask()).teach(name, sent.map(({ samples }) => wav(samples)));
     tell(sent, report.left_out);
     result = { name, report };
-    for (const take of sent) take.word = name;
+    for (const take of sent) Object.assign(take, { word: name, isHere: isOnDevice() });
     if (report.left_out.length === 0 && !report.advice.includes('more_recordings')) { // which add up
       takes = takes.filter((take) => !sent.includes(take));
       $('newWord').value = '';

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pyo3::buffer::{Element, PyBuffer};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sc_data::{Limits, Waveform, decode, decode_file, resample, with_causes};
@@ -103,7 +104,17 @@ fn as_array<'py>(source: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if !source.hasattr("__array__")? {
         return Ok(source.clone());
     }
-    source.call_method0("__array__").map_err(|error| Error::new_err(error.to_string()))
+    source.call_method0("__array__").map_err(|raised| unusable(source.py(), raised))
+}
+
+/// Returns an [`Error`] whose cause is what was raised. What is no `Exception` stays as it is, such as Ctrl+C.
+fn unusable(py: Python<'_>, raised: PyErr) -> PyErr {
+    if !raised.is_instance_of::<PyException>(py) {
+        return raised;
+    }
+    let error = Error::new_err(raised.to_string());
+    error.set_cause(py, Some(raised));
+    error
 }
 
 /// Returns the numbers of a one-dimensional array, or `None` if they are no samples. 16-bit ones are divided by their
@@ -131,10 +142,14 @@ fn numbers<T: Element>(array: &Bound<'_, PyAny>) -> PyResult<Option<Vec<T>>> {
     let Ok(buffer) = PyBuffer::<T>::get(array) else { return Ok(None) };
     check_order(&buffer)?;
     if buffer.dimensions() != 1 {
-        let (n, shape) = (buffer.dimensions(), buffer.shape());
-        let first = if shape.first() < shape.last() { "samples[0]" } else { "samples[:, 0]" };
+        let n = buffer.dimensions();
+        let first = match buffer.shape() {
+            [rows, columns] if rows < columns => ", as `samples[0]`",
+            [_, _] => ", as `samples[:, 0]`",
+            _ => "",
+        };
         return Err(Error::new_err(format!(
-            "an array of {n} dimensions: expected one channel, [n_samples], as `{first}`"
+            "an array of {n} dimensions: expected one channel, [n_samples]{first}"
         )));
     }
     buffer.to_vec(array.py()).map(Some)

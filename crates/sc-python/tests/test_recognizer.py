@@ -60,8 +60,8 @@ class Tensor:
         self.samples = samples
 
     def __array__(self):
-        if self.samples is None:
-            raise RuntimeError("the tensor requires grad")
+        if isinstance(self.samples, BaseException):
+            raise self.samples
         return self.samples
 
 
@@ -251,9 +251,10 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
         (lambda r: r.classify([0.0] * 16_000, sample_rate=16_000), "list: expected"),
         (lambda r: r.classify(np.zeros(16_000, np.int64), sample_rate=16_000), "ndarray of int64: expected a path"),
         (lambda r: r.classify(Tensor(np.zeros(9, np.float16)), sample_rate=16_000), "ndarray of float16: expected a path"),
-        (lambda r: r.classify(Tensor(None), sample_rate=16_000), "the tensor requires grad"),
+        (lambda r: r.classify(Tensor(RuntimeError("requires grad")), sample_rate=16_000), "^RuntimeError: requires grad$"),
         (lambda r: r.classify(np.zeros((2, 9), np.float32), sample_rate=16_000), r"2 dimensions: .* as `samples\[0\]`"),
         (lambda r: r.classify(np.zeros((9, 2), np.float32), sample_rate=16_000), r"2 dimensions: .* as `samples\[:, 0\]`"),
+        (lambda r: r.classify(np.zeros((2, 1, 9), np.float32), sample_rate=16_000), r"3 dimensions: .*\[n_samples\]$"),
         (lambda r: r.classify(np.zeros(16_000, np.float32)), "needs its sample_rate"),
         (lambda r: r.classify(np.zeros(0, np.float32), sample_rate=16_000), "no samples"),
         (lambda r: r.classify(np.full(9, np.nan, np.float32), sample_rate=16_000), "not a finite number"),
@@ -287,6 +288,15 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
 def test_what_cannot_be_used_raises_one_error_with_plain_words(recognizer, call, text):
     with pytest.raises(sc.Error, match=text):
         call(recognizer)
+
+
+def test_what_an_array_raises_is_the_cause_and_an_interrupt_stays_one(recognizer):
+    raised = RuntimeError("requires grad")
+    with pytest.raises(sc.Error) as error:
+        recognizer.classify(Tensor(raised), sample_rate=16_000)
+    assert error.value.__cause__ is raised
+    with pytest.raises(KeyboardInterrupt):
+        recognizer.classify(Tensor(KeyboardInterrupt()), sample_rate=16_000)
 
 
 def test_a_closed_detector_says_so(recognizer):
