@@ -112,8 +112,7 @@ pub(crate) fn tune(record: &mut Record, recordings: &[PathBuf], false_alarms: f6
     let mut heard = hear(record, &files)?;
     check(&heard, recordings)?;
     let allowed = (false_alarms * heard.hours()) as usize;
-    let before: BTreeMap<_, _> =
-        heard.alarms.iter().map(|(name, places)| (name.clone(), places.len())).collect();
+    let before = heard.n_alarms();
     let mut rises = Rises::new();
     for _ in 0..MOST_ROUNDS {
         if !tighten(&mut record.header, &heard.alarms, allowed, &mut rises) {
@@ -121,14 +120,24 @@ pub(crate) fn tune(record: &mut Record, recordings: &[PathBuf], false_alarms: f6
         }
         heard = hear(record, &files)?;
     }
-    let new = &record.header;
-    let hours = heard.hours();
+    Ok(Tuned {
+        hours: heard.hours(),
+        threshold_before: old.threshold,
+        threshold_after: record.header.threshold,
+        allowed,
+        words: words([&old, &record.header], &before, heard.alarms),
+        heard_in_part: heard.in_part,
+        unreadable: heard.unreadable,
+    })
+}
+
+/// Returns the words with an alarm before or after, in the order of the labels.
+fn words(headers: [&Header; 2], before: &BTreeMap<String, usize>, mut after: Alarms) -> Vec<Word> {
     let word = |name: &String| {
         let before = before.get(name).copied().unwrap_or_default();
-        let places = heard.alarms.remove(name).unwrap_or_default();
-        let [least_score_before, least_score_after] = [&old, new].map(|header| least_score(header, name));
-        let has_alarms = before + places.len() > 0;
-        has_alarms.then(|| Word {
+        let places = after.remove(name).unwrap_or_default();
+        let [least_score_before, least_score_after] = headers.map(|header| least_score(header, name));
+        (before + places.len() > 0).then(|| Word {
             name: name.clone(),
             taught: least_score_before.is_some(),
             least_score_before,
@@ -138,16 +147,7 @@ pub(crate) fn tune(record: &mut Record, recordings: &[PathBuf], false_alarms: f6
             places,
         })
     };
-    let words = new.labels.names().iter().filter_map(word).collect();
-    Ok(Tuned {
-        hours,
-        threshold_before: old.threshold,
-        threshold_after: new.threshold,
-        allowed,
-        words,
-        heard_in_part: heard.in_part,
-        unreadable: heard.unreadable,
-    })
+    headers[0].labels.names().iter().filter_map(word).collect()
 }
 
 /// Returns the least score of a taught word, or `None` for a keyword of the network.
@@ -227,6 +227,10 @@ fn hear(record: &Record, files: &[Result<PathBuf, Unreadable>]) -> Result<Hearin
 }
 
 impl Hearing {
+    fn n_alarms(&self) -> BTreeMap<String, usize> {
+        self.alarms.iter().map(|(name, places)| (name.clone(), places.len())).collect()
+    }
+
     fn hours(&self) -> f64 {
         self.n_samples as f64 / (3600.0 * f64::from(SAMPLE_RATE_HZ))
     }
