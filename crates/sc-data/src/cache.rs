@@ -177,10 +177,16 @@ impl SampleCache {
         (range.end - range.start) as usize
     }
 
+    /// Returns the noise files of which a split has a second or more, each with the offsets at which a second may begin.
+    pub fn noise_starts(&self, split: Split) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let starts = (0..self.n_noise()).map(move |file| (file, split.noise_starts(self.noise_len(file))));
+        starts.filter(|(_, starts)| !starts.is_empty())
+    }
+
     /// Warns of noise files that training hears nothing of. Those that could not be decoded are named already.
     pub fn warn_of_short_noise(&self) {
-        let is_short = |len: &usize| *len > 0 && Split::Train.noise_starts(*len).is_empty();
-        let n_short = (0..self.n_noise()).map(|file| self.noise_len(file)).filter(is_short).count();
+        let n_decoded = (0..self.n_noise()).filter(|file| self.noise_len(*file) > 0).count();
+        let n_short = n_decoded - self.noise_starts(Split::Train).count();
         if n_short > 0 {
             tracing::warn!(
                 "noise files that are too short for training (expected 1.25 s or more): {n_short}"

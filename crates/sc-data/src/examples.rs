@@ -75,8 +75,7 @@ fn spread_evenly(words: impl Iterator<Item = Vec<usize>>, rng: &mut ChaCha8Rng) 
 
 /// Draws `n` seconds of noise. The files take turns, and the gains rise evenly from 0 to 1.
 fn silence(split: Split, n: usize, cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<Source> {
-    let files = (0..cache.n_noise()).map(|file| (file, split.noise_starts(cache.noise_len(file))));
-    let files: Vec<_> = files.filter(|(_, starts)| !starts.is_empty()).collect();
+    let files: Vec<_> = cache.noise_starts(split).collect();
     let turns = files.iter().cycle().take(n).enumerate();
     turns
         .map(|(turn, (file, starts))| Source::Noise {

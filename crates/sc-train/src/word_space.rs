@@ -123,10 +123,7 @@ fn bank(pooled: Vec<Vec<Vec<f32>>>, rng: &mut ChaCha8Rng) -> Vec<Vec<f32>> {
 
 /// Draws seconds of the noise that training hears.
 fn noises(cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<Source> {
-    let files: Vec<_> = (0..cache.n_noise())
-        .map(|file| (file, Split::Train.noise_starts(cache.noise_len(file))))
-        .filter(|(_, starts)| !starts.is_empty())
-        .collect();
+    let files: Vec<_> = cache.noise_starts(Split::Train).collect();
     let turns = files.iter().cycle().take(if files.is_empty() { 0 } else { BANK[1] });
     let noise = turns.map(|(file, starts)| Source::Noise {
         file: *file,

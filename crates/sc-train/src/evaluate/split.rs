@@ -134,9 +134,8 @@ pub(crate) fn answer(
 
 /// The seconds of the split's part of each noise recording.
 pub(super) fn noises(cache: &SampleCache, split: Split) -> Vec<Source> {
-    let seconds = (0..cache.n_noise()).flat_map(|file| {
-        let starts = split.noise_starts(cache.noise_len(file)).step_by(N_SAMPLES);
-        starts.map(move |offset| Source::Noise { file, offset, gain: 1.0 })
+    let seconds = cache.noise_starts(split).flat_map(|(file, starts)| {
+        starts.step_by(N_SAMPLES).map(move |offset| Source::Noise { file, offset, gain: 1.0 })
     });
     seconds.collect()
 }

@@ -91,8 +91,6 @@ impl<'a> SoundMaker<'a> {
                 },
             }
         }
-        let noises =
-            (0..cache.n_noise()).map(|file| (file, Split::Train.noise_starts(cache.noise_len(file))));
         let (words, n_words) = words(dataset, cache);
         Self {
             recipe,
@@ -102,7 +100,7 @@ impl<'a> SoundMaker<'a> {
             keeps_clean,
             clips,
             other_words: other_words.into_iter().map(|(_, clips)| clips).collect(),
-            noises: noises.filter(|(_, starts)| !starts.is_empty()).collect(),
+            noises: cache.noise_starts(Split::Train).collect(),
             rooms: rooms(recipe),
         }
     }
