@@ -424,7 +424,8 @@ impl http_body::Body for Unended {
 #[test]
 fn messages_without_an_end_cannot_fill_the_memory() {
     let audio = sc_data::Limits { max_bytes: 16 << 20, ..sc_data::Limits::default() };
-    let mut pair = Pair::start(Service { capacity: Capacity { audio, ..Capacity::default() }, ..service() });
+    let capacity = Capacity { audio, body_deadline: Duration::from_secs(600), ..Capacity::default() };
+    let mut pair = Pair::start(Service { capacity, ..service() });
     let n_bytes: u32 = 16 << 20;
     // Four fill it, but for 32 kB.
     let most = vec![0; (n_bytes - (8 << 10)) as usize];
@@ -440,7 +441,7 @@ fn messages_without_an_end_cannot_fill_the_memory() {
 
     let filling = [(); 4].map(|()| pair.runtime.block_on(fill()));
     let clip = files(&[wav(200.0, 3.0, 16_000)]);
-    let refused = (0..1000).find_map(|_| {
+    let refused = (0..10_000).find_map(|_| {
         pair.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await }); // they arrive meanwhile
         pair.infer(clip.clone()).err()
     });
