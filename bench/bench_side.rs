@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail, ensure};
 use cpu_time::ThreadTime;
 use pulp::{Arch, Simd, WithSimd};
 use sc_data::{Limits, LogMel, N_SAMPLES, SampleCache, SpeechCommands, Waveform};
-use sc_model::{Backend, Classifier, Detector, DetectorConfig, Engine, Record};
+use sc_model::{Backend, Classifier, Detector, DetectorConfig, Engine, Record, Workspace};
 
 /// Samples of a piece of a live stream: 80 ms, as openWakeWord takes them.
 const PIECE: usize = N_SAMPLES * 80 / 1000;
@@ -108,7 +108,7 @@ impl Side {
     }
 
     fn network(&self, n: usize) -> f64 {
-        let mut workspace = self.engine.workspace();
+        let mut workspace = Workspace::default();
         let mut logits = vec![0.0; self.record.header.network.n_labels];
         seconds_a_clip(n, &self.features, |features| {
             self.engine.logits(features, &mut workspace, &mut logits);

@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use sc_data::LogMelConfig;
-use sc_model::{Engine, Kernel, KeywordCnnConfig, Piece, Weights};
+use sc_model::{Engine, Kernel, KeywordCnnConfig, Piece, Weights, Workspace};
 
 fn main() {
     divan::main();
@@ -20,7 +20,7 @@ fn engine(bencher: Bencher, kernel: Kernel) {
     let (config, weights) = network();
     let engine = Engine::with_kernel(&config, &weights, kernel);
     let features = vec![-5.0; config.n_frames * config.n_mels];
-    let (mut workspace, mut logits) = (engine.workspace(), vec![0.0; config.n_labels]);
+    let (mut workspace, mut logits) = (Workspace::default(), vec![0.0; config.n_labels]);
     bencher
         .counter(divan::counter::ItemsCount::new(config.multiply_adds()))
         .bench_local(|| engine.logits(&features, &mut workspace, &mut logits));
@@ -32,7 +32,7 @@ fn eight_bits(bencher: Bencher) {
     let (config, weights) = network();
     let Some(engine) = Engine::in_eight_bits(&config, &weights) else { return };
     let features = vec![-5.0; config.n_frames * config.n_mels];
-    let (mut workspace, mut logits) = (engine.workspace(), vec![0.0; config.n_labels]);
+    let (mut workspace, mut logits) = (Workspace::default(), vec![0.0; config.n_labels]);
     bencher
         .counter(divan::counter::ItemsCount::new(config.multiply_adds()))
         .bench_local(|| engine.logits(&features, &mut workspace, &mut logits));
@@ -56,7 +56,7 @@ fn stream_in_eight_bits(bencher: Bencher, n_hops: usize) {
 
 fn advance(bencher: Bencher, config: &KeywordCnnConfig, engine: &Engine, n_hops: usize) {
     let frames = vec![-5.0; n_hops * config.hop() * config.n_mels];
-    let (mut stream, mut workspace) = (engine.stream(false), engine.stream_workspace());
+    let (mut stream, mut workspace) = (engine.stream(false), Workspace::default());
     let mut logits = vec![0.0; n_hops * config.n_labels];
     bencher
         .counter(divan::counter::ItemsCount::new(n_hops))
@@ -69,7 +69,7 @@ fn streams(bencher: Bencher, n_streams: usize) {
     let (config, weights) = network();
     let engine = Engine::new(&config, &weights);
     let frames = vec![-5.0; config.hop() * config.n_mels];
-    let (mut streams, mut workspace) = (vec![engine.stream(false); n_streams], engine.streams_workspace());
+    let (mut streams, mut workspace) = (vec![engine.stream(false); n_streams], Workspace::default());
     let mut logits = vec![0.0; n_streams * config.n_labels];
     bencher.counter(divan::counter::ItemsCount::new(n_streams)).bench_local(|| {
         let pieces = streams.iter_mut().zip(logits.chunks_exact_mut(config.n_labels));

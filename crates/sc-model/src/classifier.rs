@@ -60,16 +60,12 @@ pub struct Classifier {
     free: Mutex<Vec<Buffers>>,
 }
 
-/// The memory for one clip on its way to an answer.
+/// The memory for one clip, or for pieces of streams, on the way to an answer.
 pub(crate) struct Buffers {
     pub log_mel: LogMelScratch,
     /// `[n_frames, n_mels]`.
     features: Vec<f32>,
-    workspace: Workspace,
-    /// For a piece of a stream, once there is one.
-    pub stream: Option<Workspace>,
-    /// For pieces of several streams, once there are some.
-    pub streams: Option<Workspace>,
+    pub workspace: Workspace,
     output: Output,
 }
 
@@ -248,9 +244,10 @@ impl Classifier {
         let Buffers { log_mel, features, workspace, output, .. } = buffers;
         let start = Instant::now();
         self.log_mel.compute_into(waveform, log_mel, features);
-        let between = Instant::now();
+        let took = start.elapsed();
+        let start = Instant::now();
         self.network.run(features, workspace, has_words, output);
-        Timing { features: between - start, network: between.elapsed() }
+        Timing { features: took, network: start.elapsed() }
     }
 
     /// Runs `compute` with buffers that nobody else uses meanwhile.
@@ -266,9 +263,7 @@ impl Classifier {
         free.unwrap_or_else(|| Buffers {
             log_mel: self.log_mel.scratch(),
             features: vec![0.0; self.header.network.n_frames * self.header.network.n_mels],
-            workspace: self.network.workspace(),
-            stream: None,
-            streams: None,
+            workspace: Workspace::default(),
             output: Output::default(),
         })
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Most values that all layers together read for one clip, with the zeros around them: 32 MiB. The shipped network reads 0.2
+/// Most values that all layers together read for one clip, with the zeros around them: 32 MiB. The shipped network reads 0.1
 /// million.
 const MOST_VALUES: usize = 1 << 23;
 

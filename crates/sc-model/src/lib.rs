@@ -22,6 +22,54 @@
 //! assert_eq!(prediction.label, "yes");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A detector takes sound of any length, of 4,000 to 192,000 Hz, in pieces of up to a minute, as a microphone gives it:
+//!
+//! ```
+//! use std::{path::Path, sync::Arc};
+//!
+//! use sc_data::decode_file;
+//! use sc_model::{DetectorConfig, LiveDetector};
+//! # use sc_data::Limits;
+//! # use sc_model::{Backend, Classifier};
+//!
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/web/examples");
+//! # std::env::set_current_dir(folder)?;
+//! # let classifier = Classifier::shipped(Backend::Native)?;
+//! let sound = decode_file(Path::new("several.mp3"), &Limits::default())?; // at 16 kHz
+//! let mut detector = LiveDetector::new(Arc::new(classifier), &DetectorConfig::default(), 16_000.0)?;
+//! let mut found = Vec::new();
+//! for piece in sound.chunks(1_280) {
+//!     found.extend(detector.push(piece)?);
+//! }
+//! found.extend(detector.finish());
+//! assert_eq!(found[0].label, "go");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Three to fifty recordings teach a word:
+//!
+//! ```
+//! use sc_data::with_causes;
+//! use sc_model::Record;
+//! use sc_model::words::{Recording, teach};
+//! # use std::path::Path;
+//! # use sc_data::{Limits, decode_file};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&folder)?;
+//! # for (name, pitch_hz) in [("one.wav", 110.0), ("two.wav", 130.0), ("three.wav", 150.0)] {
+//! #     sc_test::wav::write(&folder.path().join(name), &sc_test::dataset::spoken("stop", pitch_hz));
+//! # }
+//! let recordings = ["one.wav", "two.wav", "three.wav"].map(|path| {
+//!     let samples = decode_file(Path::new(path), &Limits::default());
+//!     Recording::new(path.into(), samples.map_err(|error| with_causes(&error)))
+//! });
+//! let (record, report) = teach(&Record::shipped()?, "lights", recordings.into())?;
+//! assert!(report.left_out.is_empty());
+//! record.save(Path::new("my.safetensors"))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod backend;
 mod classifier;

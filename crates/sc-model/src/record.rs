@@ -25,7 +25,8 @@ const HEADER_KEY: &str = "speech-commands";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// Version of the record's format: 1 has no [`WordSpace`], and from 3 on weights may be stored in eight bits.
+    /// Version of the record's format: 1 has no [`WordSpace`], 2 has one, and from 3 on weights may be stored in eight
+    /// bits.
     pub format_version: u32,
     /// The labels: those of the network, in the order of its logits, then the taught words.
     pub labels: Labels,
@@ -85,7 +86,7 @@ pub struct Record {
     pub header: Header,
     /// The weights.
     pub weights: Weights,
-    /// The space in which words are compared. Records of version 1 have none, so nothing can be taught to them.
+    /// The space in which words are compared. Without one, nothing can be taught.
     pub words: Option<WordSpace>,
 }
 

@@ -19,13 +19,10 @@ const EIGHT_BIT_TOLERANCE: f32 = 0.3;
 
 /// A loaded network. Threads share it; each brings a workspace of its own.
 pub trait Runner: Send + Sync {
-    /// Returns the memory for one clip on its way through the network.
-    fn workspace(&self) -> Workspace;
-
     /// Turns a log-mel spectrogram, `[n_frames, n_mels]`, into logits, and into word frames if `has_words` is true.
     ///
     /// # Panics
-    /// If the spectrogram has another size, or another network made `workspace`.
+    /// If the spectrogram has another size, or another network has used `workspace`.
     fn run(&self, log_mel: &[f32], workspace: &mut Workspace, has_words: bool, output: &mut Output);
 
     /// Returns the largest difference between a logit of the self-test and the record's.
@@ -40,10 +37,6 @@ pub trait Runner: Send + Sync {
 }
 
 impl Runner for Engine {
-    fn workspace(&self) -> Workspace {
-        Engine::workspace(self)
-    }
-
     fn run(&self, log_mel: &[f32], workspace: &mut Workspace, has_words: bool, output: &mut Output) {
         output.logits.resize(self.n_labels(), 0.0);
         self.logits(log_mel, workspace, &mut output.logits);

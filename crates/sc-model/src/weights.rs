@@ -16,7 +16,10 @@ const HEAD: [&str; 2] = ["head.weight", "head.bias"];
 pub(crate) const WORD_HEAD: [&str; 2] = ["words.weight", "words.bias"];
 
 /// The tensors of the space in which words are compared, see [`WordSpace`](crate::words::WordSpace).
-pub(crate) const WORD_SPACE: [&str; 4] = ["words.mean", "words.projection", "words.bank", "words.taught"];
+pub(crate) const WORD_MEAN: &str = "words.mean";
+pub(crate) const WORD_PROJECTION: &str = "words.projection";
+pub(crate) const WORD_BANK: &str = "words.bank";
+pub(crate) const WORD_TAUGHT: &str = "words.taught";
 
 /// Suffix of the tensor that says, for each column of an eight-bit tensor, what a number stands for.
 const UNITS: &str = ".units";
@@ -59,7 +62,7 @@ pub(crate) fn column_units(values: &[f32], n_columns: usize, most: i8) -> Vec<f3
 
 /// True if a tensor is stored in eight bits where weights are: one number of it weighs little.
 fn is_large(name: &str) -> bool {
-    name.ends_with(".weight") || WORD_SPACE[1..3].contains(&name)
+    name.ends_with(".weight") || [WORD_PROJECTION, WORD_BANK].contains(&name)
 }
 
 /// A network's tensors by name, as [`KeywordCnnConfig::tensors`] lists them.

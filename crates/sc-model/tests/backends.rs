@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sc_data::LogMelConfig;
-use sc_model::{Backend, Engine, Kernel, KeywordCnnConfig, Weights};
+use sc_model::{Backend, Engine, Kernel, KeywordCnnConfig, Weights, Workspace};
 
 /// Weights as training leaves them: no norm is neutral.
 fn trained_looking(config: &KeywordCnnConfig) -> Weights {
@@ -76,7 +76,7 @@ fn every_kernel_gives_the_logits_of_flex() {
     let expected = burn_logits(&config, &weights, &x, &Device::flex());
     for kernel in Kernel::available() {
         let engine = Engine::with_kernel(&config, &weights, kernel);
-        let mut workspace = engine.workspace();
+        let mut workspace = Workspace::default();
         let mut logits = vec![0.0; x.len() * config.n_labels];
         for (x, logits) in x.iter().zip(logits.chunks_exact_mut(config.n_labels)) {
             engine.logits(x, &mut workspace, logits);

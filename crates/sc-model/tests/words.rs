@@ -130,7 +130,9 @@ fn two_words_are_told_apart_and_each_can_be_forgotten() {
     assert_eq!(left.header.labels.names()[12..], ["допомога"]);
     assert_eq!(classifier(&left).classify(&Waveform::from_samples(&take("no", 160.0))).label, "допомога");
     assert_eq!(forget(&left, "допомога").unwrap(), Record::shipped().unwrap());
-    let error = forget(&left, "lamp").unwrap_err().to_string();
+    let error = forget(&left, "lamp").unwrap_err();
+    assert_eq!(error.reason(), "not_taught");
+    let error = error.to_string();
     assert!(error.contains("`lamp`") && error.contains("допомога"), "{error}");
 }
 
@@ -198,18 +200,20 @@ fn what_teaches_no_word_is_refused() {
     let record = Record::shipped().unwrap();
     let silence = vec![vec![0.0; 16_000]; 5];
     let two_words = [five("stop")[..3].to_vec(), vec![hisses(1), hisses(2), hisses(3)]].concat();
-    for (error, parts) in [
-        (refusal(&record, "lamp", five("stop")[..2].to_vec()), "2 of 2 recordings"),
-        (refusal(&record, "lamp", silence), "too quiet"),
-        (refusal(&record, "lamp", two_words), "not like the others"),
-        (refusal(&record, "lamp", vec![take("stop", 120.0); 51]), "51 recordings: expected 3 to 50"),
-        (refusal(&record, "yes", five("stop")), "knows `yes` already"),
-        (refusal(&with_lamp(), "Lamp", five("no")), "knows `lamp` already"),
-        (refusal(&record, "a/b", five("stop")), "cannot be the name"),
-        (refusal(&record, &"a".repeat(200), five("stop")), "at most 40"),
-        (refusal(&with_lamp(), "light", five("stop")), "heard as `lamp`"),
-        (refusal(&Record { words: None, ..record.clone() }, "lamp", five("stop")), "no bank"),
+    let too_many = vec![take("stop", 120.0); 51];
+    for (error, reason, part) in [
+        (refusal(&record, "lamp", five("stop")[..2].to_vec()), "too_few", "2 of 2 recordings"),
+        (refusal(&record, "lamp", silence), "too_few", "too quiet"),
+        (refusal(&record, "lamp", two_words), "unlike", "not like the others"),
+        (refusal(&record, "lamp", too_many), "too_many", "51 recordings: expected 3 to 50"),
+        (refusal(&record, "yes", five("stop")), "known", "knows `yes` already"),
+        (refusal(&with_lamp(), "Lamp", five("no")), "known", "knows `lamp` already"),
+        (refusal(&record, "a/b", five("stop")), "name", "cannot be the name"),
+        (refusal(&record, &"a".repeat(200), five("stop")), "name", "at most 40"),
+        (refusal(&with_lamp(), "light", five("stop")), "heard_as", "heard as `lamp`"),
+        (refusal(&Record { words: None, ..record.clone() }, "lamp", five("stop")), "no_space", "no bank"),
     ] {
-        assert!(error.to_string().contains(parts), "{parts}: {error}");
+        assert_eq!(error.reason(), reason, "{error}");
+        assert!(error.to_string().contains(part), "{part}: {error}");
     }
 }

@@ -66,8 +66,7 @@ impl Listener {
     /// Hears the last `n_hops` hops of `frames`, `[n, n_mels]`. There is an answer to each, once the second that
     /// it stands for is whole; then `frames` reach back to its beginning.
     pub fn hear(&mut self, frames: &[f32], n_hops: usize) -> Vec<Answer> {
-        let outputs =
-            if self.stream.is_some() { self.advance(frames, n_hops) } else { self.windows(frames, n_hops) };
+        let outputs = self.advance(frames, n_hops).unwrap_or_else(|| self.windows(frames, n_hops));
         self.answers(outputs, n_hops)
     }
 
@@ -93,9 +92,8 @@ impl Listener {
         });
         let mut pieces: Vec<_> = pieces.collect();
         classifier.with_buffers(|buffers| {
-            let workspace = buffers.streams.get_or_insert_with(|| engine.streams_workspace());
             for pieces in pieces.chunks_mut(engine.max_hops()) {
-                engine.advance_together(pieces, workspace);
+                engine.advance_together(pieces, &mut buffers.workspace);
             }
         });
         let answers = turns.iter_mut().zip(logits.chunks_exact(network.n_labels));
@@ -116,26 +114,23 @@ impl Listener {
         answers
     }
 
-    /// Runs the engine over the new frames.
-    fn advance(&mut self, frames: &[f32], n_hops: usize) -> Vec<Output> {
-        let (Some(stream), Some(engine)) = (&mut self.stream, self.classifier.network.engine()) else {
-            return Vec::new();
-        };
+    /// Runs the engine over the new frames. `None` for another backend.
+    fn advance(&mut self, frames: &[f32], n_hops: usize) -> Option<Vec<Output>> {
+        let (stream, engine) = (self.stream.as_mut()?, self.classifier.network.engine()?);
         let network = &self.classifier.header().network;
         let unit_len = network.hop() * network.n_mels;
         let new = &frames[frames.len() - n_hops * self.n_units * unit_len..];
         let mut logits = vec![0.0; engine.max_hops() * network.n_labels];
         let mut heard = Vec::with_capacity(n_hops * self.n_units);
         self.classifier.with_buffers(|buffers| {
-            let workspace = buffers.stream.get_or_insert_with(|| engine.stream_workspace());
             for frames in new.chunks(engine.max_hops() * unit_len) {
                 let n_units = frames.len() / unit_len;
                 let logits = &mut logits[..n_units * network.n_labels];
-                engine.advance(stream, frames, workspace, logits);
+                engine.advance(stream, frames, &mut buffers.workspace, logits);
                 heard.extend(outputs(stream, logits, network.n_labels));
             }
         });
-        heard.into_iter().skip(self.n_units - 1).step_by(self.n_units).collect()
+        Some(heard.into_iter().skip(self.n_units - 1).step_by(self.n_units).collect())
     }
 
     /// Answers for the window that ends with each new hop.

@@ -539,11 +539,23 @@ mod tests {
         expected.extend(detector.finish());
 
         let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
-        let mut live = LiveDetector::new(classifier, &DetectorConfig::default(), 48_000);
-        let mut heard: Vec<Detection> = sound.chunks(1_000).flat_map(|piece| live.push(piece)).collect();
+        let mut live = LiveDetector::new(classifier, &DetectorConfig::default(), 48_000.0).unwrap();
+        let mut heard: Vec<Detection> =
+            sound.chunks(1_000).flat_map(|piece| live.push(piece).unwrap()).collect();
         heard.extend(live.finish());
         assert!(!expected.is_empty());
         assert_eq!(heard, expected);
+    }
+
+    #[test]
+    fn live_samples_that_are_no_sound_are_refused_and_an_empty_piece_is_passed_over() {
+        let classifier = Arc::new(Classifier::shipped(Backend::Native).unwrap());
+        let live = |rate_hz| LiveDetector::new(Arc::clone(&classifier), &DetectorConfig::default(), rate_hz);
+        assert!(live(0.0).is_err());
+        let mut live = live(8_000.0).unwrap();
+        assert!(matches!(live.push(&[f32::NAN]), Err(sc_data::Error::NotFinite)));
+        assert!(matches!(live.push(&vec![0.1; 61 * 8_000]), Err(sc_data::Error::TooLong { .. })));
+        assert_eq!(live.push(&[]).unwrap(), []);
     }
 
     #[test]

@@ -12,70 +12,59 @@ use super::kernel::{Kernel, Panel};
 
 /// Computes as many channels as it is the quicker way for, and returns their number. `all` are all panels of a
 /// layer.
-pub fn run(kernel: Kernel, all: &Panel, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) -> usize {
+pub fn run(kernel: Kernel, all: &Panel, output: &mut [f32]) -> usize {
     #[cfg(target_arch = "x86_64")]
     let n_panels = all.bias.len() / kernel.width();
-    let mut few = Few { all, input, skip, output };
     match (kernel, all.n_places) {
         #[cfg(target_arch = "x86_64")]
-        (Kernel::Avx512(simd), 1) if n_panels.is_multiple_of(5) => few.all_panels::<_, 1, 2, 5>(simd),
+        (Kernel::Avx512(simd), 1) if n_panels.is_multiple_of(5) => compute::<_, 1, 2, 5>(simd, all, output),
         #[cfg(target_arch = "x86_64")]
-        (Kernel::Avx512(simd), 1) => few.all_panels::<_, 1, 2, 4>(simd),
+        (Kernel::Avx512(simd), 1) => compute::<_, 1, 2, 4>(simd, all, output),
         #[cfg(target_arch = "x86_64")]
-        (Kernel::Avx512(simd), 2) if n_panels.is_multiple_of(5) => few.all_panels::<_, 2, 2, 5>(simd),
+        (Kernel::Avx512(simd), 2) if n_panels.is_multiple_of(5) => compute::<_, 2, 2, 5>(simd, all, output),
         #[cfg(target_arch = "x86_64")]
-        (Kernel::Avx512(simd), 2) => few.all_panels::<_, 2, 2, 4>(simd),
+        (Kernel::Avx512(simd), 2) => compute::<_, 2, 2, 4>(simd, all, output),
         #[cfg(target_arch = "x86_64")]
-        (Kernel::Avx512(simd), 3 | 4) => few.all_panels::<_, 4, 2, 2>(simd),
+        (Kernel::Avx512(simd), 3 | 4) => compute::<_, 4, 2, 2>(simd, all, output),
         #[cfg(target_arch = "x86_64")]
-        (Kernel::Avx2(simd), 1) if n_panels.is_multiple_of(5) => few.all_panels::<_, 1, 2, 5>(simd),
+        (Kernel::Avx2(simd), 1) if n_panels.is_multiple_of(5) => compute::<_, 1, 2, 5>(simd, all, output),
         #[cfg(target_arch = "x86_64")]
-        (Kernel::Avx2(simd), 1) => few.all_panels::<_, 1, 2, 4>(simd),
+        (Kernel::Avx2(simd), 1) => compute::<_, 1, 2, 4>(simd, all, output),
         #[cfg(target_arch = "x86_64")]
-        (Kernel::Avx2(simd), 2) => few.all_panels::<_, 2, 2, 2>(simd),
+        (Kernel::Avx2(simd), 2) => compute::<_, 2, 2, 2>(simd, all, output),
         #[cfg(target_arch = "x86_64")]
-        (Kernel::Avx2(simd), 3 | 4) => few.all_panels::<_, 4, 2, 1>(simd),
+        (Kernel::Avx2(simd), 3 | 4) => compute::<_, 4, 2, 1>(simd, all, output),
         #[cfg(target_arch = "aarch64")]
-        (Kernel::Neon(simd), 1 | 2) => few.all_panels::<_, 2, 4, 2>(simd),
+        (Kernel::Neon(simd), 1 | 2) => compute::<_, 2, 4, 2>(simd, all, output),
         _ => 0,
     }
 }
 
-/// A run over few places.
-struct Few<'a> {
-    all: &'a Panel<'a>,
-    input: &'a [f32],
-    skip: Option<&'a [f32]>,
-    output: &'a mut [f32],
-}
-
-impl Few<'_> {
-    /// Computes the panels, `P` at a time, as long as there are `P`. Returns the number of their channels.
-    fn all_panels<S: Simd, const N: usize, const M: usize, const P: usize>(&mut self, simd: S) -> usize {
-        let n_channels = P * M * S::F32_LANES;
-        let n_groups = self.all.bias.len() / n_channels;
-        let patch_len = self.all.tiles.patch_len();
-        for group in 0..n_groups {
-            let channel = group * n_channels;
-            let panels = Panel {
-                channel,
-                weights: &self.all.weights[channel * patch_len..][..n_channels * patch_len],
-                bias: &self.all.bias[channel..][..n_channels],
-                ..*self.all
-            };
-            let Self { input, skip, .. } = *self;
-            let places = FewPlaces::<N, M, P> { panels: &panels, input, skip, output: self.output };
-            simd.vectorize(places);
-        }
-        n_groups * n_channels
+/// Computes the panels, `P` at a time, as long as there are `P`. Returns the number of their channels.
+fn compute<S: Simd, const N: usize, const M: usize, const P: usize>(
+    simd: S,
+    all: &Panel,
+    output: &mut [f32],
+) -> usize {
+    let n_channels = P * M * S::F32_LANES;
+    let n_groups = all.bias.len() / n_channels;
+    let patch_len = all.tiles.patch_len();
+    for group in 0..n_groups {
+        let channel = group * n_channels;
+        let panels = Panel {
+            channel,
+            weights: &all.weights[channel * patch_len..][..n_channels * patch_len],
+            bias: &all.bias[channel..][..n_channels],
+            ..*all
+        };
+        simd.vectorize(FewPlaces::<N, M, P> { panels: &panels, output });
     }
+    n_groups * n_channels
 }
 
 /// A run over at most `N` places, with `P` panels of `M` registers side by side.
 struct FewPlaces<'a, const N: usize, const M: usize, const P: usize> {
     panels: &'a Panel<'a>,
-    input: &'a [f32],
-    skip: Option<&'a [f32]>,
     output: &'a mut [f32],
 }
 
@@ -84,13 +73,13 @@ impl<const N: usize, const M: usize, const P: usize> WithSimd for FewPlaces<'_, 
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Panel { tiles, n_places, weights, bias, .. } = *self.panels;
+        let Panel { tiles, n_places, weights, bias, input, .. } = *self.panels;
         let bias = S::as_simd_f32s(bias).0.as_chunks::<M>().0;
         let weights: [&[[S::f32s; M]]; P] = {
             let all = S::as_simd_f32s(weights).0.as_chunks::<M>().0;
             std::array::from_fn(|p| &all[p * tiles.patch_len()..][..tiles.patch_len()])
         };
-        let patches: [&[f32]; N] = std::array::from_fn(|i| &self.input[tiles.inputs[i.min(n_places - 1)]..]);
+        let patches: [&[f32]; N] = std::array::from_fn(|i| &input[tiles.inputs[i.min(n_places - 1)]..]);
         let mut sums: [[[S::f32s; M]; P]; N] = [std::array::from_fn(|p| bias[p]); N];
         for run in 0..tiles.runs {
             let weights: [_; P] =
@@ -108,25 +97,8 @@ impl<const N: usize, const M: usize, const P: usize> WithSimd for FewPlaces<'_, 
                 }
             }
         }
-        self.write(simd, sums);
-    }
-}
-
-impl<const N: usize, const M: usize, const P: usize> FewPlaces<'_, N, M, P> {
-    /// Adds the skip, if there is one, raises the sums to the floor and writes them.
-    #[inline(always)]
-    fn write<S: Simd>(self, simd: S, sums: [[[S::f32s; M]; P]; N]) {
-        let Panel { tiles, n_places, channel, bias, floor, .. } = *self.panels;
-        let floor = simd.splat_f32s(floor);
         for (place, sums) in (0..n_places).zip(sums) {
-            let output = &mut self.output[tiles.outputs[place] + channel..][..bias.len()];
-            let output = S::as_mut_simd_f32s(output).0;
-            let skip =
-                self.skip.map(|skip| S::as_simd_f32s(&skip[tiles.skips[place] + channel..][..bias.len()]).0);
-            for (i, (output, sum)) in output.iter_mut().zip(sums.as_flattened()).enumerate() {
-                let sum = skip.map_or(*sum, |skip| simd.add_f32s(*sum, skip[i]));
-                *output = simd.max_f32s(sum, floor);
-            }
+            self.panels.write(simd, place, sums.as_flattened(), self.output);
         }
     }
 }

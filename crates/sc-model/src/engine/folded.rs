@@ -61,17 +61,13 @@ impl PackedWeights {
         skip: Option<&[f32]>,
         output: &mut [f32],
     ) {
-        let all = Panel { tiles, n_places, channel: 0, weights: &self.weights, bias: &self.bias, floor };
-        let n_done = few::run(self.kernel, &all, input, skip, output);
+        let (weights, bias) = (&self.weights, &self.bias);
+        let all = Panel { tiles, n_places, channel: 0, weights, bias, floor, input, skip };
+        let n_done = few::run(self.kernel, &all, output);
         let (width, panel_len) = (self.kernel.width(), tiles.patch_len() * self.kernel.width());
         let weights = self.weights[n_done * tiles.patch_len()..].chunks(panel_len);
         for (i, (weights, bias)) in weights.zip(self.bias[n_done..].chunks(width)).enumerate() {
-            self.kernel.run(
-                &Panel { channel: n_done + i * width, weights, bias, ..all },
-                input,
-                skip,
-                output,
-            );
+            self.kernel.run(&Panel { channel: n_done + i * width, weights, bias, ..all }, output);
         }
     }
 }

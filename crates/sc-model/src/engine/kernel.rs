@@ -50,6 +50,27 @@ pub struct Panel<'a> {
     pub bias: &'a [f32],
     /// Least result: 0 for `ReLU`, else minus infinity.
     pub floor: f32,
+    /// The memory of the patches.
+    pub input: &'a [f32],
+    /// The memory of the channels to add, if there are some.
+    pub skip: Option<&'a [f32]>,
+}
+
+impl Panel<'_> {
+    /// Adds the skip to the sums of a place, if there is one, raises them to the floor and writes them.
+    #[inline(always)]
+    pub fn write<S: Simd>(&self, simd: S, place: usize, sums: &[S::f32s], output: &mut [f32]) {
+        let Self { tiles, channel, floor, .. } = *self;
+        let n_channels = self.bias.len();
+        let floor = simd.splat_f32s(floor);
+        let output = S::as_mut_simd_f32s(&mut output[tiles.outputs[place] + channel..][..n_channels]).0;
+        let skip = self.skip.map(|skip| &skip[tiles.skips[place] + channel..][..n_channels]);
+        let skip = skip.map(|skip| S::as_simd_f32s(skip).0);
+        for (i, (output, sum)) in output.iter_mut().zip(sums).enumerate() {
+            let sum = skip.map_or(*sum, |skip| simd.add_f32s(*sum, skip[i]));
+            *output = simd.max_f32s(sum, floor);
+        }
+    }
 }
 
 /// The instructions that the inner loop is compiled for. A variant is the proof that the processor has them.
@@ -110,29 +131,25 @@ impl Kernel {
     }
 
     /// Computes the channels of a panel at all places.
-    pub fn run(self, panel: &Panel, input: &[f32], skip: Option<&[f32]>, output: &mut [f32]) {
+    pub fn run(self, panel: &Panel, output: &mut [f32]) {
         match self {
-            Self::Portable => Scalar128b.vectorize(Places::<2, 4, false> { panel, input, skip, output }),
+            Self::Portable => Scalar128b.vectorize(Places::<2, 4, false> { panel, output }),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(simd) => Simd::vectorize(simd, Places::<6, 2, true> { panel, input, skip, output }),
+            Self::Avx2(simd) => Simd::vectorize(simd, Places::<6, 2, true> { panel, output }),
             // 26 of 32 registers hold sums: a loaded weight serves 13 products, an input two. And 13
             // divides the 26 places of the shipped network's last blocks.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(simd) if panel.bias.len() == LANES => {
-                Simd::vectorize(simd, Places::<13, 1, true> { panel, input, skip, output });
+                Simd::vectorize(simd, Places::<13, 1, true> { panel, output });
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(simd) => Simd::vectorize(simd, Places::<13, 2, true> { panel, input, skip, output }),
+            Self::Avx512(simd) => Simd::vectorize(simd, Places::<13, 2, true> { panel, output }),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(simd) => Simd::vectorize(simd, Places::<6, 4, true> { panel, input, skip, output }),
+            Self::Neon(simd) => Simd::vectorize(simd, Places::<6, 4, true> { panel, output }),
             #[cfg(target_feature = "simd128")]
-            Self::Simd128(simd) => {
-                Simd::vectorize(simd, Places::<2, 4, false> { panel, input, skip, output })
-            }
+            Self::Simd128(simd) => Simd::vectorize(simd, Places::<2, 4, false> { panel, output }),
             #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
-            Self::RelaxedSimd(simd) => {
-                Simd::vectorize(simd, Places::<2, 4, true> { panel, input, skip, output });
-            }
+            Self::RelaxedSimd(simd) => Simd::vectorize(simd, Places::<2, 4, true> { panel, output }),
         }
     }
 
@@ -175,8 +192,6 @@ impl fmt::Display for Kernel {
 /// A run over all places, `N` at a time, with the panel's channels in `M` registers.
 struct Places<'a, const N: usize, const M: usize, const FUSED: bool> {
     panel: &'a Panel<'a>,
-    input: &'a [f32],
-    skip: Option<&'a [f32]>,
     output: &'a mut [f32],
 }
 
@@ -186,13 +201,14 @@ impl<const N: usize, const M: usize, const FUSED: bool> WithSimd for Places<'_, 
     /// Computes the panel. The last tile begins early enough to end with the last place: some places are
     /// computed twice, so that no other code has to compute a remainder.
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let n_places = self.panel.n_places;
         for first in (0..n_places).step_by(N) {
             let first = first.min(n_places.saturating_sub(N));
-            let places = std::array::from_fn(|i| (first + i).min(n_places - 1));
-            let sums = self.sum(simd, places);
-            self.write(simd, places, sums);
+            let places: [usize; N] = std::array::from_fn(|i| (first + i).min(n_places - 1));
+            for (place, sums) in places.into_iter().zip(self.sum(simd, places)) {
+                self.panel.write(simd, place, &sums, self.output);
+            }
         }
     }
 }
@@ -201,11 +217,11 @@ impl<const N: usize, const M: usize, const FUSED: bool> Places<'_, N, M, FUSED> 
     /// Sums the products of a tile. The sums stay in registers.
     #[inline(always)]
     fn sum<S: Simd>(&self, simd: S, places: [usize; N]) -> [[S::f32s; M]; N] {
-        let Panel { tiles, weights, bias, .. } = self.panel;
+        let Panel { tiles, weights, bias, input, .. } = self.panel;
         let mut sums = [registers::<S, M>(bias); N];
         let span = tiles.span();
         // Once for each tile, not for each run: the first layer's runs are only five numbers long.
-        let patches: [&[f32]; N] = std::array::from_fn(|i| &self.input[tiles.inputs[places[i]]..][..span]);
+        let patches: [&[f32]; N] = std::array::from_fn(|i| &input[tiles.inputs[places[i]]..][..span]);
         for (run, weights) in weights.chunks_exact(tiles.run_len * bias.len()).enumerate() {
             let weights = &S::as_simd_f32s(weights).0.as_chunks::<M>().0[..tiles.run_len];
             for (k, weights) in (run * tiles.run_stride..).zip(weights) {
@@ -223,23 +239,6 @@ impl<const N: usize, const M: usize, const FUSED: bool> Places<'_, N, M, FUSED> 
             }
         }
         sums
-    }
-
-    /// Adds the skip, if there is one, raises the sums to the floor and writes them.
-    #[inline(always)]
-    fn write<S: Simd>(&mut self, simd: S, places: [usize; N], sums: [[S::f32s; M]; N]) {
-        let Panel { tiles, channel, bias, floor, .. } = self.panel;
-        let floor = simd.splat_f32s(*floor);
-        for (place, mut sums) in places.into_iter().zip(sums) {
-            if let Some(skip) = self.skip {
-                let skip = registers::<S, M>(&skip[tiles.skips[place] + channel..][..bias.len()]);
-                sums = std::array::from_fn(|m| simd.add_f32s(sums[m], skip[m]));
-            }
-            let output = &mut self.output[tiles.outputs[place] + channel..][..bias.len()];
-            for (output, sum) in S::as_mut_simd_f32s(output).0.iter_mut().zip(sums) {
-                *output = simd.max_f32s(sum, floor);
-            }
-        }
     }
 }
 

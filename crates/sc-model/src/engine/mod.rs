@@ -1,8 +1,8 @@
 //! Runs the network as plain loops over floats: the quick way to its logits on a CPU.
 //!
 //! Each batch norm is folded into the convolution before it, and the weights are packed for the kernel,
-//! once. A clip then needs no allocation. Its activations lie in a [`Workspace`], channels last and with
-//! their padding around them, so that a kernel row is one contiguous run of memory and no patch is copied.
+//! once. After the first clip none needs an allocation. Its activations lie in a [`Workspace`], channels last and
+//! with their padding around them, so that a kernel row is one contiguous run of memory and no patch is copied.
 //! Convolutions over three times, most of the network, use Winograd's algorithm, which saves a third of
 //! their products. On a processor that multiplies bytes, all but the first may be in eight bits.
 
@@ -18,7 +18,6 @@ mod winograd;
 
 use aligned_vec::{AVec, avec};
 
-use crate::config::word_block;
 use crate::{KeywordCnnConfig, Weights};
 use conv::{Conv, ConvWeights};
 pub use kernel::Kernel;
@@ -58,18 +57,19 @@ struct Layers {
     n_hops: usize,
 }
 
-/// Memory for the activations of one clip, or of one piece of a stream. It is reused for the next one.
+/// Memory for the activations of clips and of pieces of streams. It is reused for the next ones.
+#[derive(Default)]
 pub struct Workspace {
+    clip: Option<PlanMemory>,
+    stream: Option<PlanMemory>,
+    streams: Option<PlanMemory>,
+}
+
+/// Memory for the activations of one plan.
+struct PlanMemory {
     activations: Vec<Memory>,
     /// Scratch memory of one convolution, or of the head.
     scratch: AVec<f32>,
-}
-
-impl Default for Workspace {
-    /// Returns an empty workspace, for a network that keeps its own memory.
-    fn default() -> Self {
-        Self { activations: Vec::new(), scratch: avec![] }
-    }
 }
 
 impl Layers {
@@ -82,31 +82,33 @@ impl Layers {
         Self { convolutions, activations, forms, n_tracks, n_hops }
     }
 
-    fn workspace(&self) -> Workspace {
-        let activations = self.activations.iter().zip(&self.forms);
-        // The head takes the values of the last activation, and one row of sums.
-        let head_len = self.activations.last().map(|last| last.len() + last.row_len());
-        let scratch_len = self.convolutions.iter().map(Conv::scratch_len).chain(head_len).max();
-        Workspace {
-            activations: activations
-                .map(|(activation, form)| Memory::new(self.n_tracks * activation.len(), *form))
-                .collect(),
-            scratch: avec![0.0; scratch_len.unwrap_or_default()],
-        }
+    /// Returns the memory of this plan, which the first call takes.
+    fn memory<'a>(&self, of: &'a mut Option<PlanMemory>) -> &'a mut PlanMemory {
+        of.get_or_insert_with(|| {
+            let activations = self.activations.iter().zip(&self.forms);
+            // The head takes the values of the last activation, and one row of sums.
+            let head_len = self.activations.last().map(|last| last.len() + last.row_len());
+            let scratch_len = self.convolutions.iter().map(Conv::scratch_len).chain(head_len).max();
+            PlanMemory {
+                activations: activations
+                    .map(|(activation, form)| Memory::new(self.n_tracks * activation.len(), *form))
+                    .collect(),
+                scratch: avec![0.0; scratch_len.unwrap_or_default()],
+            }
+        })
     }
 
     /// Puts the spectrogram of `n_hops` hops, `[n_frames, n_mels]`, into a track of the memory.
-    fn fill(&self, track: usize, n_hops: usize, log_mel: &[f32], workspace: &mut Workspace) {
+    fn fill(&self, track: usize, n_hops: usize, log_mel: &[f32], memory: &mut PlanMemory) {
         let input = &self.activations[0];
         let [n_frames, n_mels] = input.rows();
         assert_eq!(log_mel.len(), n_hops * n_frames / self.n_hops * n_mels, "size of the spectrogram");
-        input.fill(log_mel, &mut workspace.activations[0].floats[track * input.len()..]);
+        input.fill(log_mel, &mut memory.activations[0].floats[track * input.len()..]);
     }
 
     /// Computes the first `n_hops` of all hops of all tracks.
-    fn run(&self, n_hops: usize, workspace: &mut Workspace) {
+    fn run(&self, n_hops: usize, PlanMemory { activations, scratch }: &mut PlanMemory) {
         let share = [n_hops, self.n_tracks * self.n_hops];
-        let Workspace { activations, scratch } = workspace;
         self.convolutions.iter().for_each(|conv| conv.run(share, activations, scratch));
     }
 }
@@ -152,8 +154,7 @@ impl Engine {
         let stream = Plan::stream(config, max_hops * config.hop());
         Self {
             units,
-            word_activation: word_block(stream.blocks.len())
-                .map_or(stream.activations.len() - 1, |block| stream.blocks[block]),
+            word_activation: stream.word_activation,
             max_hops,
             clip: Layers::new(clip, packed, [1, 1]),
             stream: Layers::new(stream, packed, [1, max_hops]),
@@ -173,39 +174,38 @@ impl Engine {
         self.head_bias.len()
     }
 
-    /// Returns memory for the activations of one clip.
-    pub fn workspace(&self) -> Workspace {
-        self.clip.workspace()
-    }
-
     /// Turns a log-mel spectrogram, `[n_frames, n_mels]`, into logits, `[n_labels]`.
     ///
     /// # Panics
-    /// If a slice has another size, or another engine made `workspace`.
+    /// If a slice has another size, or another engine has used `workspace`.
     pub fn logits(&self, log_mel: &[f32], workspace: &mut Workspace, logits: &mut [f32]) {
+        let memory = self.clip.memory(&mut workspace.clip);
+        self.clip.fill(0, 1, log_mel, memory);
+        self.clip.run(1, memory);
+        let PlanMemory { activations, scratch } = memory;
         let last = self.clip.activations.len() - 1;
-        self.clip.fill(0, 1, log_mel, workspace);
-        self.clip.run(1, workspace);
-        let Workspace { activations, scratch } = workspace;
-        let memory = &activations[last];
+        let features = &activations[last];
         let (sums, values) = scratch.split_at_mut(self.clip.activations[last].row_len());
         if self.clip.forms[last] == Form::Floats {
-            return self.head(&memory.floats, sums, logits);
+            return self.head(&features.floats, sums, logits);
         }
-        let values = &mut values[..memory.len()];
-        let computed = memory.values(0..memory.len(), self.units_of(last));
+        let values = &mut values[..features.len()];
+        let computed = features.values(0..features.len(), self.units_of(last));
         values.iter_mut().zip(computed).for_each(|(to, value)| *to = value);
         self.head(values, sums, logits);
     }
 
     /// Returns the output of the block that tells words apart, `[n_frames, channels]`, of the clip that
-    /// [`logits`](Self::logits) was called with last.
+    /// [`logits`](Self::logits) was called with last. Empty if there was none.
     pub fn word_frames<'a>(&'a self, workspace: &'a Workspace) -> impl Iterator<Item = f32> + 'a {
         let index = self.word_activation;
-        let (activation, memory) = (&self.clip.activations[index], &workspace.activations[index]);
+        let activation = &self.clip.activations[index];
         let [n_rows, row_len] = activation.rows();
         let first = activation.row(0);
-        memory.values(first..first + n_rows * row_len, self.units_of(index))
+        let values = move |memory: &'a PlanMemory| {
+            memory.activations[index].values(first..first + n_rows * row_len, self.units_of(index))
+        };
+        workspace.clip.iter().flat_map(values)
     }
 
     fn units_of(&self, activation: usize) -> &[f32] {
@@ -239,7 +239,8 @@ mod tests {
     use crate::{BlockConfig, ConvConfig, ConvLayer, Values};
 
     /// Small enough for Miri, with every kind of layer: strides, a skip of either kind, and widths of
-    /// one, two and three times 16. The second block tells words apart. The last one sees no other frames than it.
+    /// one, two and three times 16. The second block tells words apart. The last one sees no other frames than it, so that
+    /// word frames and logits stand for the same second.
     fn config() -> KeywordCnnConfig {
         let conv = |channels, kernel, stride| ConvConfig { channels, kernel, stride };
         KeywordCnnConfig {
@@ -377,14 +378,13 @@ mod tests {
             });
             assert_eq!(takes, [false, true, false], "{n_frames} frames");
         };
-        let clip = |x: &[f32]| engine.logits(x, &mut engine.workspace(), &mut [0.0; 3]);
+        let clip = |x: &[f32]| engine.logits(x, &mut Workspace::default(), &mut [0.0; 3]);
         let two_hops = |frames: &[f32]| {
-            let (stream, workspace) = (&mut engine.stream(false), &mut engine.stream_workspace());
-            engine.advance(stream, frames, workspace, &mut [0.0; 6]);
+            engine.advance(&mut engine.stream(false), frames, &mut Workspace::default(), &mut [0.0; 6]);
         };
         let together = |frames: &[f32]| {
             let piece = Piece { stream: &mut engine.stream(false), frames, logits: &mut [0.0; 3] };
-            engine.advance_together(&mut [piece], &mut engine.streams_workspace());
+            engine.advance_together(&mut [piece], &mut Workspace::default());
         };
         assert_takes_only(config.n_frames, &clip);
         assert_takes_only(2 * config.hop(), &two_hops);
@@ -401,14 +401,14 @@ mod tests {
         for kernel in Kernel::available() {
             let engine = Engine::with_kernel(&config, &weights, kernel);
             let mut logits = vec![0.0; config.n_labels];
-            engine.logits(&log_mel, &mut engine.workspace(), &mut logits);
+            engine.logits(&log_mel, &mut Workspace::default(), &mut logits);
             assert_close(&logits, &expected, &kernel.to_string());
         }
     }
 
     /// The logits and the word frames after each of `n_hops` hops, taken `together` at a time.
     fn listen(engine: &Engine, log_mel: &[f32], n_hops: usize, together: usize) -> Vec<(Vec<f32>, Vec<f32>)> {
-        let (mut stream, mut workspace) = (engine.stream(true), engine.stream_workspace());
+        let (mut stream, mut workspace) = (engine.stream(true), Workspace::default());
         let mut answers = Vec::new();
         for frames in log_mel.chunks(log_mel.len() / n_hops * together) {
             let mut logits = vec![0.0; together * engine.head_bias.len()];
@@ -426,7 +426,7 @@ mod tests {
         n_hops: usize,
         n_streams: usize,
     ) -> Vec<Vec<(Vec<f32>, Vec<f32>)>> {
-        let (mut streams, mut workspace) = (vec![engine.stream(true); n_streams], engine.streams_workspace());
+        let (mut streams, mut workspace) = (vec![engine.stream(true); n_streams], Workspace::default());
         let mut answers = vec![Vec::new(); n_streams];
         let hops: Vec<&[f32]> = log_mel.chunks(log_mel.len() / n_hops).collect();
         for time in 0..n_hops + n_streams - 1 {
@@ -483,7 +483,7 @@ mod tests {
         let clip = &log_mel[..config.n_frames * config.n_mels];
         let outputs = eight::Kernel::available().into_iter().map(|kernel| {
             let engine = Engine::in_eight_bits_with(&config, &weights, kernel);
-            let (mut workspace, mut logits) = (engine.workspace(), vec![0.0; config.n_labels]);
+            let (mut workspace, mut logits) = (Workspace::default(), vec![0.0; config.n_labels]);
             // Twice, as a used workspace must not matter.
             (0..2).for_each(|_| engine.logits(clip, &mut workspace, &mut logits));
             let answers = listen(&engine, &log_mel, N_HOPS, 1);

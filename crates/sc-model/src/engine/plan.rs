@@ -1,7 +1,7 @@
 //! The plan of a network: its activations, the rows around them, and the step that computes each.
 
 use crate::KeywordCnnConfig;
-use crate::config::{ConvLayer, ConvShape};
+use crate::config::{ConvLayer, ConvShape, word_block};
 
 /// An activation, `[time, frequency, channel]`, in memory with rows and zeros around it.
 #[derive(Clone, Copy, Debug)]
@@ -140,8 +140,8 @@ enum Edges {
 pub struct Plan {
     pub steps: Vec<Step>,
     pub activations: Vec<Activation>,
-    /// The activation after each block.
-    pub blocks: Vec<usize>,
+    /// The activation that tells words apart.
+    pub word_activation: usize,
     edges: Edges,
 }
 
@@ -158,17 +158,20 @@ impl Plan {
 
     fn new(config: &KeywordCnnConfig, edges: Edges) -> Self {
         let input = Activation::new([config.n_frames, config.n_mels, 1], 0, 1);
-        let mut plan = Self { steps: Vec::new(), activations: vec![input], blocks: Vec::new(), edges };
+        let mut plan = Self { steps: Vec::new(), activations: vec![input], word_activation: 0, edges };
         let mut layers = config.layers().into_iter();
         for layer in layers.by_ref().take(config.stem.len() + 1) {
             let start = plan.start(&layer.shape);
             plan.push(layer, plan.activations.len() - 1, start, None);
         }
+        plan.word_activation = plan.activations.len() - 1;
         let mut input_channels = config.entry;
-        for block in &config.blocks {
+        for (i, block) in config.blocks.iter().enumerate() {
             let n_layers = if block.has_skip(input_channels) { 3 } else { 2 };
             plan.push_block(layers.by_ref().take(n_layers).collect());
-            plan.blocks.push(plan.activations.len() - 1);
+            if Some(i) == word_block(config.blocks.len()) {
+                plan.word_activation = plan.activations.len() - 1;
+            }
             input_channels = block.channels;
         }
         plan

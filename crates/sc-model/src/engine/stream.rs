@@ -7,7 +7,7 @@
 
 use super::memory::Memory;
 use super::plan::Activation;
-use super::{Engine, Layers, Workspace};
+use super::{Engine, Layers, PlanMemory, Workspace};
 
 /// One stream between two pieces.
 #[derive(Clone, Debug)]
@@ -49,8 +49,9 @@ impl Rows {
 }
 
 impl Stream {
-    /// Returns the output of the block that tells words apart, `[n_frames, channels]`, in the second that a hop of the
-    /// last piece stands for. There are as many frames as a clip has. Empty if it was not asked for.
+    /// Returns the output of the block that tells words apart, `[n_frames, channels]`, in the newest second of it at a hop
+    /// of the last piece. Fewer kernels lie before it than before the logits, so that this second ends later than theirs:
+    /// by 0.16 s in the shipped network. There are as many frames as a clip has. Empty if it was not asked for.
     pub fn word_frames(&self, hop: usize) -> &[f32] {
         self.word_frames.as_ref().map_or(&[], |rows| rows.second(self.n_hops - 1 - hop))
     }
@@ -81,16 +82,6 @@ impl Engine {
         }
     }
 
-    /// Returns memory for a piece of any stream.
-    pub fn stream_workspace(&self) -> Workspace {
-        self.stream.workspace()
-    }
-
-    /// Returns memory for [`advance_together`](Self::advance_together).
-    pub fn streams_workspace(&self) -> Workspace {
-        self.streams.workspace()
-    }
-
     /// Returns the most hops that [`advance`](Self::advance) takes together, and the most streams that
     /// [`advance_together`](Self::advance_together) takes.
     pub fn max_hops(&self) -> usize {
@@ -108,8 +99,8 @@ impl Engine {
     /// `[n_hops, n_labels]`. An answer counts once [`lag`](Self::lag) and a clip's frames have come.
     ///
     /// # Panics
-    /// If there are more than [`max_hops`](Self::max_hops), if a slice has another size, or if another engine made `stream`
-    /// or `workspace`.
+    /// If there are none, or more than [`max_hops`](Self::max_hops), if a slice has another size, or if another engine made
+    /// `stream` or has used `workspace`.
     pub fn advance(
         &self,
         stream: &mut Stream,
@@ -118,50 +109,52 @@ impl Engine {
         logits: &mut [f32],
     ) {
         let n_hops = logits.len() / self.head_bias.len();
-        self.stream.begin(0, n_hops, (stream, frames), workspace);
-        self.stream.run(n_hops, workspace);
-        self.end(&self.stream, 0, stream, n_hops, workspace);
-        self.answer(stream, workspace, logits);
+        let memory = self.stream.memory(&mut workspace.stream);
+        self.stream.begin(0, n_hops, (stream, frames), memory);
+        self.stream.run(n_hops, memory);
+        self.end(&self.stream, 0, stream, n_hops, memory);
+        self.answer(stream, memory, logits);
     }
 
     /// Does the same for the frames of one hop of each of several streams, which reads the weights once for all of them.
     /// The logits have the same bits.
     ///
     /// # Panics
-    /// As [`advance`](Self::advance), with [`streams_workspace`](Self::streams_workspace).
+    /// As [`advance`](Self::advance), for pieces instead of hops.
     pub fn advance_together(&self, pieces: &mut [Piece], workspace: &mut Workspace) {
+        let memory = self.streams.memory(&mut workspace.streams);
         for (track, piece) in pieces.iter_mut().enumerate() {
-            self.streams.begin(track, 1, (piece.stream, piece.frames), workspace);
+            self.streams.begin(track, 1, (piece.stream, piece.frames), memory);
         }
-        self.streams.run(pieces.len(), workspace);
+        self.streams.run(pieces.len(), memory);
         for (track, piece) in pieces.iter_mut().enumerate() {
-            self.end(&self.streams, track, piece.stream, 1, workspace);
-            self.answer(piece.stream, workspace, piece.logits);
+            self.end(&self.streams, track, piece.stream, 1, memory);
+            self.answer(piece.stream, memory, piece.logits);
         }
     }
 
     /// Keeps in `stream` what its next hops and its answers need, of the `n_hops` hops that `layers` have computed.
-    fn end(&self, layers: &Layers, track: usize, stream: &mut Stream, n_hops: usize, workspace: &Workspace) {
+    fn end(&self, layers: &Layers, track: usize, stream: &mut Stream, n_hops: usize, memory: &PlanMemory) {
         let row = |activation: &Activation, row| track * activation.len() + activation.row(row);
-        let activations = layers.activations.iter().zip(&workspace.activations);
-        for ((activation, memory), kept) in activations.zip(&mut stream.kept) {
+        let activations = layers.activations.iter().zip(&memory.activations);
+        for ((activation, from), kept) in activations.zip(&mut stream.kept) {
             let end = row(activation, (activation.rows()[0] / layers.n_hops * n_hops) as isize);
-            kept.copy(0, memory, end - kept.len()..end);
+            kept.copy(0, from, end - kept.len()..end);
         }
         for rows in [Some(&mut stream.features), stream.word_frames.as_mut()].into_iter().flatten() {
             let start = row(&layers.activations[rows.activation], 0);
-            let memory = &workspace.activations[rows.activation];
             let range = start..start + n_hops * rows.hop_len;
-            rows.take(memory.values(range, self.units_of(rows.activation)));
+            let from = &memory.activations[rows.activation];
+            rows.take(from.values(range, self.units_of(rows.activation)));
         }
         stream.n_hops = n_hops;
     }
 
     /// Writes the logits of the hops of a stream's last piece.
-    fn answer(&self, stream: &Stream, workspace: &mut Workspace, logits: &mut [f32]) {
+    fn answer(&self, stream: &Stream, memory: &mut PlanMemory, logits: &mut [f32]) {
         assert_eq!(logits.len(), stream.n_hops * self.n_labels(), "number of the logits");
         for (hop, logits) in logits.chunks_exact_mut(self.head_bias.len()).enumerate() {
-            self.head(stream.features.second(stream.n_hops - 1 - hop), &mut workspace.scratch, logits);
+            self.head(stream.features.second(stream.n_hops - 1 - hop), &mut memory.scratch, logits);
         }
     }
 }
@@ -183,13 +176,13 @@ impl Layers {
         track: usize,
         n_hops: usize,
         (stream, frames): (&Stream, &[f32]),
-        workspace: &mut Workspace,
+        memory: &mut PlanMemory,
     ) {
-        let activations = self.activations.iter().zip(&mut workspace.activations);
-        for ((activation, memory), kept) in activations.zip(&stream.kept) {
+        let activations = self.activations.iter().zip(&mut memory.activations);
+        for ((activation, to), kept) in activations.zip(&stream.kept) {
             let start = track * activation.len() + activation.row(0) - kept.len();
-            memory.copy(start, kept, 0..kept.len());
+            to.copy(start, kept, 0..kept.len());
         }
-        self.fill(track, n_hops, frames, workspace);
+        self.fill(track, n_hops, frames, memory);
     }
 }

@@ -157,10 +157,7 @@ impl OnDevice {
 }
 
 impl Runner for OnDevice {
-    fn workspace(&self) -> Workspace {
-        Workspace::default() // Burn keeps its own
-    }
-
+    /// Burn keeps its own memory.
     fn run(&self, log_mel: &[f32], _: &mut Workspace, has_words: bool, output: &mut Output) {
         assert_eq!(log_mel.len(), self.shape.iter().product::<usize>(), "size of the spectrogram");
         let log_mel = Tensor::from_data(TensorData::new(log_mel.to_vec(), self.shape), &self.device);

@@ -119,8 +119,11 @@ pub enum Advice {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TeachError {
-    /// The record is of version 1.
-    #[error("the model has no bank of ordinary speech: make one with `sc-train bank`, or use a newer model")]
+    /// The record has no space in which words are compared.
+    #[error(
+        "the model has no bank of ordinary speech: `sc-train bank --model FILE --data DIR --out FILE` makes one, from \
+         Speech Commands or as much other speech"
+    )]
     NoSpace,
     /// The name cannot be a label.
     #[error(transparent)]
@@ -160,6 +163,22 @@ pub enum TeachError {
     /// The recordings say a known word.
     #[error("the recordings are heard as `{0}`, which the model knows already")]
     Command(String),
+}
+
+impl TeachError {
+    /// Returns the kind of refusal in a word or two, for programs that act on it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoSpace => "no_space",
+            Self::Name(_) => "name",
+            Self::Known(_) => "known",
+            Self::NotTaught { .. } => "not_taught",
+            Self::TooMany(_) => "too_many",
+            Self::TooFew { .. } => "too_few",
+            Self::Unlike { .. } => "unlike",
+            Self::Command(_) => "heard_as",
+        }
+    }
 }
 
 #[cfg(test)]

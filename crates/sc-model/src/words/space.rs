@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use pulp::{Simd, WithSimd};
 
 use crate::engine::Kernel;
-use crate::weights::WORD_SPACE;
+use crate::weights::{WORD_BANK, WORD_MEAN, WORD_PROJECTION, WORD_TAUGHT};
 use crate::{Error, KeywordCnnConfig, Values, Weights};
 
 use super::pool::{N_STATISTICS, pool};
@@ -127,29 +127,26 @@ impl WordSpace {
     /// [`Error::Record`] names a tensor that is missing, that does not fit the others or the network, that holds a
     /// number that is not finite, or directions that have not the length 1.
     pub(crate) fn take_from(weights: &mut Weights, config: &KeywordCnnConfig) -> Result<Option<Self>, Error> {
-        let tensors = WORD_SPACE.map(|name| weights.remove(name));
+        let names = [WORD_MEAN, WORD_PROJECTION, WORD_BANK, WORD_TAUGHT];
+        let tensors = names.map(|name| weights.remove(name));
         if tensors.iter().all(Option::is_none) {
             return Ok(None);
-        }
-        if config.blocks.is_empty() {
-            return Err(Error::record("a word space for a network without blocks"));
         }
         let n_pooled = N_STATISTICS * config.n_word_channels();
         let [mean, projection, bank, words] = tensors;
         let n = projection.as_ref().and_then(|tensor| tensor.shape.get(1)).copied().unwrap_or_default();
         if !(1..=MOST_DIRECTIONS).contains(&n) {
             return Err(Error::record(format!(
-                "`{}` of {n} directions: expected 1 to {MOST_DIRECTIONS}",
-                WORD_SPACE[1]
+                "`{WORD_PROJECTION}` of {n} directions: expected 1 to {MOST_DIRECTIONS}"
             )));
         }
         let words = words.unwrap_or_else(|| Values { shape: vec![0, n], values: Vec::new() });
         let (pooled, directions) = (n_pooled..=n_pooled, n..=n);
         let space = Self {
-            mean: values_of(mean, 0, std::slice::from_ref(&pooled))?,
-            projection: values_of(projection, 1, &[pooled, directions.clone()])?,
-            bank: values_of(bank, 2, &[COHORT + 1..=MOST_IN_BANK, directions.clone()])?,
-            words: values_of(Some(words), 3, &[0..=usize::MAX, directions])?,
+            mean: values_of(WORD_MEAN, mean, std::slice::from_ref(&pooled))?,
+            projection: values_of(WORD_PROJECTION, projection, &[pooled, directions.clone()])?,
+            bank: values_of(WORD_BANK, bank, &[COHORT + 1..=MOST_IN_BANK, directions.clone()])?,
+            words: values_of(WORD_TAUGHT, Some(words), &[0..=usize::MAX, directions])?,
         };
         space.check_directions()?;
         Ok(Some(space))
@@ -158,7 +155,7 @@ impl WordSpace {
     /// Refuses a bank or words of which a direction has not a length of about 1.
     fn check_directions(&self) -> Result<(), Error> {
         let is_off = |direction: &[f32]| (dot(direction, direction).sqrt() - 1.0).abs() > MOST_OFF;
-        for (name, values) in [(WORD_SPACE[2], &self.bank), (WORD_SPACE[3], &self.words)] {
+        for (name, values) in [(WORD_BANK, &self.bank), (WORD_TAUGHT, &self.words)] {
             if values.chunks_exact(self.n_directions()).any(is_off) {
                 let reason = format!("tensor `{name}` is damaged: a direction of it has not the length 1");
                 return Err(Error::record(reason));
@@ -172,8 +169,13 @@ impl WordSpace {
         let n = self.n_directions();
         let rows = |values: &Vec<f32>| Values { shape: vec![values.len() / n, n], values: values.clone() };
         let mean = Values { shape: vec![self.mean.len()], values: self.mean.clone() };
-        let tensors = [mean, rows(&self.projection), rows(&self.bank), rows(&self.words)];
-        for (name, tensor) in WORD_SPACE.into_iter().zip(tensors) {
+        let tensors = [
+            (WORD_MEAN, mean),
+            (WORD_PROJECTION, rows(&self.projection)),
+            (WORD_BANK, rows(&self.bank)),
+            (WORD_TAUGHT, rows(&self.words)),
+        ];
+        for (name, tensor) in tensors {
             if !tensor.values.is_empty() {
                 weights.insert(name.into(), tensor);
             }
@@ -199,13 +201,8 @@ impl WithSimd for Embed<'_> {
     }
 }
 
-/// Returns the values of tensor `index` of [`WORD_SPACE`] if it has such a shape and its numbers are finite.
-fn values_of(
-    tensor: Option<Values>,
-    index: usize,
-    shape: &[RangeInclusive<usize>],
-) -> Result<Vec<f32>, Error> {
-    let name = WORD_SPACE[index];
+/// Returns the values of a tensor if it has such a shape and its numbers are finite.
+fn values_of(name: &str, tensor: Option<Values>, shape: &[RangeInclusive<usize>]) -> Result<Vec<f32>, Error> {
     let tensor = tensor.ok_or_else(|| Error::record(format!("no tensor `{name}`")))?;
     let mut sizes = shape.iter().zip(&tensor.shape);
     if tensor.shape.len() != shape.len() || !sizes.all(|(range, size)| range.contains(size)) {
@@ -232,8 +229,10 @@ fn mean_of_largest(mut values: Vec<f32>) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use sc_data::{LogMelConfig, Task};
+
     use super::*;
-    use crate::Record;
+    use crate::{Classifier, Header, Record, self_test_waveform};
 
     /// What is said of the shipped record's space after `damage`.
     fn refusal(damage: impl Fn(&mut Weights)) -> String {
@@ -268,5 +267,24 @@ mod tests {
         for (said, expected) in cases {
             assert!(said.contains(expected), "{said}: expected {expected}");
         }
+    }
+
+    #[test]
+    fn a_network_without_blocks_tells_words_apart_by_its_entry() {
+        let network = KeywordCnnConfig { blocks: Vec::new(), ..KeywordCnnConfig::new(101, 40, 12) };
+        let n_pooled = N_STATISTICS * network.entry;
+        let bank = vec![vec![1.0; n_pooled]; COHORT + 1];
+        let space = WordSpace::new(vec![0.0; n_pooled], vec![1.0; n_pooled], &bank);
+        let mut weights = Weights::random(&network, 1);
+        space.put_into(&mut weights);
+
+        let words = WordSpace::take_from(&mut weights, &network).unwrap();
+
+        assert_eq!(words.as_ref(), Some(&space));
+        let header = Header::untrained(Task::Commands.labels(), LogMelConfig::default(), network);
+        let classifier = Classifier::untested(&Record { header, weights, words });
+        let output = classifier.listen(&self_test_waveform());
+        assert_eq!(output.word_frames.len(), 51 * 128);
+        assert!(classifier.embed(&output).unwrap().ordinary.is_finite());
     }
 }

@@ -92,7 +92,7 @@ mod tests {
     use sc_data::{Limits, Waveform};
 
     use super::*;
-    use crate::{Engine, Record};
+    use crate::{Engine, Record, Workspace};
 
     /// More than the shipped record's logits move on any example of the page.
     const TOLERANCE: f32 = 0.5;
@@ -110,10 +110,10 @@ mod tests {
             let bytes = std::fs::read(format!("{examples}/{name}.mp3")).unwrap();
             let spectrogram = log_mel.compute(&Waveform::decode(&bytes, &Limits::default()).unwrap());
             let mut floats = vec![0.0; engine.n_labels()];
-            engine.logits(spectrogram.values(), &mut engine.workspace(), &mut floats);
+            engine.logits(spectrogram.values(), &mut Workspace::default(), &mut floats);
             for network in &networks {
                 let mut logits = vec![0.0; engine.n_labels()];
-                network.logits(spectrogram.values(), &mut network.workspace(), &mut logits);
+                network.logits(spectrogram.values(), &mut Workspace::default(), &mut logits);
                 for (eight, float) in logits.iter().zip(&floats) {
                     let distance = (eight - float).abs();
                     assert!(distance < TOLERANCE, "{name}: {logits:?} for {floats:?}");
