@@ -101,12 +101,12 @@ impl SampleCache {
         let mut left_out = Vec::new();
         for (_, path) in paths(dataset).enumerate().filter(|(file, _)| self.range(*file).is_empty()) {
             match decode_one(dataset, path) {
-                Ok(samples) if !samples.is_empty() => return false,
-                decoded => left_out.push((path, decoded)),
+                Ok(_) => return false,
+                Err(error) => left_out.push((path, error)),
             }
         }
-        for (path, decoded) in left_out {
-            or_left_out(path, decoded);
+        for (path, error) in left_out {
+            or_left_out(path, Err(error));
         }
         true
     }

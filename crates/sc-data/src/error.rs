@@ -47,7 +47,7 @@ pub enum Error {
     #[error("the recording holds a sample that is not a finite number")]
     NotFinite,
     /// Samples at the scale of integers.
-    #[error("a sample of {peak}: expected samples in [-1, 1]; divide 16-bit ones by 32,768")]
+    #[error("a sample of {peak}: expected samples in [-1, 1]; divide {}", by_full_scale(*peak))]
     NotScaled {
         /// The largest of their magnitudes.
         peak: f32,
@@ -75,8 +75,8 @@ pub enum Error {
     /// A sample rate that the caller does not allow.
     #[error("a sample rate of {rate_hz} Hz: expected {min_hz} to {max_hz} Hz")]
     SampleRate {
-        /// The number in the header.
-        rate_hz: u32,
+        /// The rate that was given.
+        rate_hz: f64,
         /// The lowest rate accepted.
         min_hz: u32,
         /// The highest rate accepted.
@@ -85,6 +85,15 @@ pub enum Error {
     /// A front-end setting that is out of range.
     #[error("front-end settings: {0}")]
     Settings(&'static str),
+}
+
+/// Returns how samples of this peak come into [-1, 1].
+fn by_full_scale(peak: f32) -> &'static str {
+    match peak {
+        ..=65_536.0 => "16-bit ones by 32,768", // without a sign, or the sum of two channels
+        ..=8_388_608.0 => "24-bit ones by 8,388,608",
+        _ => "32-bit ones by 2,147,483,648",
+    }
 }
 
 /// An error of a dataset.

@@ -67,8 +67,15 @@ fn a_float_that_is_not_finite_is_refused() {
 #[test]
 fn samples_at_the_scale_of_integers_are_refused_and_loud_ones_are_not() {
     let check = |peak: f32| Limits::default().check_samples(&[0.5, peak, 0.25], 16_000);
-    let error = check(-8_123.0).unwrap_err().to_string();
-    assert_eq!(error, "a sample of 8123: expected samples in [-1, 1]; divide 16-bit ones by 32,768");
+    for (peak, way) in [
+        (-8_123.0_f32, "16-bit ones by 32,768"),
+        (40_000.0, "16-bit ones by 32,768"),
+        (8e6, "24-bit ones by 8,388,608"),
+        (1e9, "32-bit ones by 2,147,483,648"),
+    ] {
+        let expected = format!("a sample of {}: expected samples in [-1, 1]; divide {way}", peak.abs());
+        assert_eq!(check(peak).unwrap_err().to_string(), expected);
+    }
     assert!(matches!(check(16.5), Err(Error::NotScaled { .. })));
     assert!(check(16.0).is_ok());
 }
@@ -331,6 +338,15 @@ fn a_header_out_of_limits_is_refused() {
         let wav = patched(wav.clone(), at::RATE.start, &rate_hz.to_le_bytes());
         assert!(matches!(decoded(&wav), Err(Error::SampleRate { .. })), "{rate_hz} Hz");
     }
+}
+
+#[test]
+fn a_rate_out_of_range_is_told_as_it_was_given() {
+    for (rate_hz, told) in [(-1.0, "-1"), (3_999.5, "3999.5"), (f64::INFINITY, "inf"), (f64::NAN, "NaN")] {
+        let error = Limits::default().check_rate(rate_hz).unwrap_err().to_string();
+        assert_eq!(error, format!("a sample rate of {told} Hz: expected 4000 to 192000 Hz"));
+    }
+    assert_eq!(Limits::default().check_rate(44_100.5).unwrap(), 44_100);
 }
 
 #[test]

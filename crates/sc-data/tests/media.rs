@@ -327,7 +327,7 @@ fn heard(bytes: &[u8]) -> (Vec<f32>, bool) {
 }
 
 #[test]
-fn a_file_that_is_damaged_from_a_place_on_has_a_fault_and_one_that_is_cut_off_has_none() {
+fn a_file_that_is_damaged_from_a_place_on_has_a_fault() {
     let webm = read("word.webm");
     let middle = webm.len() / 2;
     let without_a_piece = [&webm[..middle], &webm[middle + 50..]].concat();
@@ -344,9 +344,28 @@ fn a_file_that_is_damaged_from_a_place_on_has_a_fault_and_one_that_is_cut_off_ha
     let size = webm.windows(4).position(|bytes| bytes == b"\x18\x53\x80\x67").unwrap() + 4;
     let streamed = [&webm[..size], b"\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF", &webm[size + 8..]].concat();
     assert!(!heard(&streamed).1, "a stream, whose size nobody knew");
-    for name in ["word.mp3", "word.flac", "word.aac", "word.aiff"] {
-        let bytes = read(name);
-        assert!(!heard(&bytes[..bytes.len() * 4 / 5]).1, "{name}, cut off");
+}
+
+#[test]
+fn a_file_that_says_its_length_and_is_cut_off_has_a_fault_and_others_have_none() {
+    let half = |name: &str| {
+        let mut bytes = read(name);
+        bytes.truncate(bytes.len() / 2);
+        bytes
+    };
+    for name in ["word.wav", "rf64.wav", "ima-adpcm.wav", "word.w64", "word.caf", "word.flac"] {
+        let (samples, is_faulty) = heard(&half(name));
+        assert!(is_faulty && !samples.is_empty(), "{name}: {} samples", samples.len());
+        assert!(!heard(&read(name)).1, "{name}, whole");
+    }
+    for name in ["word.mp3", "word.aac", "word.aiff", "word.au"] {
+        assert!(!heard(&half(name)).1, "{name}");
+    }
+    // As ffmpeg, sox and arecord write it to a pipe.
+    for len in [u32::MAX, 0x7FFF_F000, 0x7FFF_FF00] {
+        let mut streamed = half("word.wav");
+        streamed[40..44].copy_from_slice(&len.to_le_bytes());
+        assert!(!heard(&streamed).1, "a stream of {len:x} bytes");
     }
 }
 

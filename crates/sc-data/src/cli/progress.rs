@@ -1,6 +1,6 @@
 //! Shows progress: a bar on a terminal, a line at each tenth elsewhere.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sc_data::{FetchEvent, FetchStep};
@@ -22,8 +22,8 @@ impl Progress {
     pub fn show(&mut self, event: FetchEvent) {
         match event {
             FetchEvent::Note(note) => match &self.current {
-                Some((_, bar)) => bar.suspend(|| eprintln!("{note}")),
-                None => eprintln!("{note}"),
+                Some((_, bar)) => bar.suspend(|| say(&note)),
+                None => say(&note),
             },
             FetchEvent::Progress { step, done, total } => self.advance(step, done, total),
         }
@@ -66,8 +66,13 @@ impl Progress {
         self.next_line = next_step(percent);
         let (name, done) = (bar.message(), DecimalBytes(bar.position()));
         let (rate, left) = (DecimalBytes(bar.per_sec() as u64), HumanDuration(bar.eta()));
-        eprintln!("{name}: {percent} %, {done}, {rate}/s, {left} left");
+        say(&format!("{name}: {percent} %, {done}, {rate}/s, {left} left"));
     }
+}
+
+/// Writes a line to standard error. It is lost where nobody reads it any more: no fetch ends for that.
+fn say(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }
 
 /// Returns 0 if the server did not say how many bytes there are.

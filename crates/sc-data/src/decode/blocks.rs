@@ -1,7 +1,7 @@
 //! Decodes a file of any length block by block, in little memory.
 
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek};
+use std::io::{self, Chain, Cursor, Read, Seek, Take};
 
 use symphonia::core::errors::Error as MediaError;
 use symphonia::core::io::ReadOnlySource;
@@ -23,6 +23,10 @@ const BLOCK_LEN: usize = 1 << 20;
 /// The same for a pipe: half a second of 16 bits at 16 kHz. It may come from a microphone, which is not waited for any
 /// longer.
 const LIVE_BLOCK_LEN: usize = 1 << 14;
+/// A length that is believed is less: recorders that do not know it write 2 GB, a little less, or 4 GB.
+const UNKNOWN_LEN: u64 = 0x7FFF_0000;
+/// Bytes that may be missing: some writers count the header too.
+const MOST_MISCOUNTED: u64 = 1 << 10;
 /// The longest header of a WAV, AU, W64 or CAF file, in bytes: other chunks may come before the samples.
 const MAX_HEADER: u64 = 1 << 20;
 
@@ -81,8 +85,8 @@ impl Blocks {
         Ok(Some(samples))
     }
 
-    /// Returns why the sound ended before the file did, once it has: the file is damaged there. One that was only cut off
-    /// has no fault, but for a Matroska file that says its length, which looks like a damaged one.
+    /// Returns why the sound ended too early, once it has ended: the file is damaged there, or cut off. That it was cut
+    /// off is known of WAV (but with MP2 or MP3 in it), W64, CAF, FLAC and Matroska files that say their length.
     pub fn fault(&self) -> Option<&Error> {
         self.fault.as_ref()
     }
@@ -115,7 +119,7 @@ impl Source {
 
     fn into_fault(self) -> Option<Error> {
         match self {
-            Self::Frames(_) => None,
+            Self::Frames(frames) => frames.into_fault(),
             Self::Track(track) => track.into_fault(),
         }
     }
@@ -203,7 +207,7 @@ fn next_block(track: &mut Track) -> Result<Option<Mono>, Error> {
 /// The samples of a WAV, AU, W64 or CAF file. Each block of them becomes a WAV file of its own.
 struct FrameBlocks {
     kin: Kin,
-    samples: Box<dyn Read + Send>,
+    samples: Take<Chain<Cursor<Vec<u8>>, File>>,
     /// Bytes of a block: whole frames.
     block_len: usize,
 }
@@ -212,7 +216,7 @@ impl FrameBlocks {
     fn new(kin: Kin, mut header: Vec<u8>, file: File) -> Result<Self, Error> {
         let len = if is_pipe(&file) { LIVE_BLOCK_LEN } else { BLOCK_LEN };
         let begun = Cursor::new(header.split_off(kin.start)).chain(file);
-        let samples = Box::new(begun.take(kin.len));
+        let samples = begun.take(kin.len);
         let frame_len = kin.format()?.frame_len();
         let block_len = (len / frame_len).max(1) * frame_len;
         Ok(Self { kin, samples, block_len })
@@ -225,5 +229,11 @@ impl FrameBlocks {
             return Ok(None);
         }
         self.kin.decode(&block, &LIMITS).map(Some)
+    }
+
+    /// Returns the fault of a file that ended before its samples did.
+    fn into_fault(self) -> Option<Error> {
+        let is_cut_off = self.kin.len < UNKNOWN_LEN && self.samples.limit() > MOST_MISCOUNTED;
+        is_cut_off.then(|| io::Error::from(io::ErrorKind::UnexpectedEof).into())
     }
 }

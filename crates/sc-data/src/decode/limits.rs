@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::Error;
 
 /// A sample beyond it was never divided by its full scale: 24 dB above, where no microphone or filter reaches.
-const MAX_PEAK: f32 = 16.0;
+pub(super) const MAX_PEAK: f32 = 16.0;
 
 /// Returns the first `len` bytes, or all if there are fewer.
 pub(super) fn first(bytes: &[u8], len: u64) -> &[u8] {
@@ -61,22 +61,21 @@ impl Limits {
         if channels == 0 || channels > self.max_channels {
             return Err(Error::Channels { channels, limit: self.max_channels });
         }
-        let min_hz = self.min_rate_hz.max(1);
-        let max_hz = self.max_rate_hz;
-        if rate_hz < min_hz || rate_hz > max_hz {
-            return Err(Error::SampleRate { rate_hz, min_hz, max_hz });
-        }
+        self.check_rate(rate_hz.into())?;
         Ok(())
     }
 
-    /// Returns a sample rate that is within the limits. A fraction of a hertz is dropped; what is no number becomes 0.
+    /// Returns a sample rate that is within the limits, without its fraction of a hertz.
     ///
     /// # Errors
     /// [`Error::SampleRate`], with the range that is accepted.
     pub fn check_rate(&self, rate_hz: f64) -> Result<u32, Error> {
-        let rate_hz = rate_hz as u32;
-        self.check_format(1, rate_hz)?;
-        Ok(rate_hz)
+        let (min_hz, max_hz) = (self.min_rate_hz.max(1), self.max_rate_hz);
+        // Not a number is in no range.
+        if !(f64::from(min_hz)..=f64::from(max_hz)).contains(&rate_hz) {
+            return Err(Error::SampleRate { rate_hz, min_hz, max_hz });
+        }
+        Ok(rate_hz as u32)
     }
 
     /// Refuses too many samples, no samples and samples that are not finite, as [`decode`](super::decode) does, and

@@ -16,7 +16,7 @@ use symphonia::core::{
     formats::{
         FormatOptions, FormatReader, TrackType,
         probe::Hint,
-        well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_MP3},
+        well_known::{FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_MP3},
     },
     io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource},
     meta::MetadataOptions,
@@ -72,7 +72,7 @@ pub(super) struct Track<'a> {
     is_at_first: bool,
     /// The end of the newest packet of any track.
     reached: Timestamp,
-    /// Why the sound ended before the file.
+    /// Why the sound ended too early.
     fault: Option<Error>,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Track<'a> {
         has_sound.then(|| self.decoder.sound())
     }
 
-    /// Returns why the sound ended, if the file is damaged there.
+    /// Returns why the sound ended, if the file is damaged or cut off there.
     pub fn into_fault(self) -> Option<Error> {
         self.fault
     }
@@ -118,16 +118,17 @@ impl<'a> Track<'a> {
         }
     }
 
-    /// Returns true unless the file came to its end. So Matroska does too where it is damaged, as its reader takes what is
-    /// there for an element longer than the file: there the length counts that a file has which is not a stream's.
+    /// Returns true unless the file came to its end. So FLAC does too where it is cut off, and Matroska where it is
+    /// damaged, as its reader takes what is there for an element longer than the file: of both the length counts that a
+    /// file has which is not a stream's.
     fn is_damage(&self, error: &Error) -> bool {
         let is_end = matches!(error, Error::Media(MediaError::IoError(error))
             if error.kind() == io::ErrorKind::UnexpectedEof);
         // In ticks of a millisecond, or of less.
         let least = self.reached.saturating_add(Duration::new(MAX_PADDING_MS.into()));
         let is_short = |len: Duration| i64::try_from(len.get()).is_ok_and(|len| least.get() < len);
-        let is_matroska = self.format.format_info().format == FORMAT_ID_MKV;
-        !is_end || is_matroska && self.format.media_info().duration.is_some_and(is_short)
+        let says_length = [FORMAT_ID_FLAC, FORMAT_ID_MKV].contains(&self.format.format_info().format);
+        !is_end || says_length && self.format.media_info().duration.is_some_and(is_short)
     }
 
     /// Decodes the next packet with samples, if there is one. Passes over damaged packets, as players do.

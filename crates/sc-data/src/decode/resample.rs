@@ -6,6 +6,7 @@ use rubato::{
     WindowFunction,
 };
 
+use super::limits::MAX_PEAK;
 use crate::SAMPLE_RATE_HZ;
 
 /// Least length of the filter, in samples at the lower of the two rates. The pass band then reaches to 0.97
@@ -62,14 +63,16 @@ impl StreamResampler {
         out
     }
 
-    /// Takes more samples, which are finite, and returns those that are ready at 16 kHz.
+    /// Takes more samples and returns those that are ready at 16 kHz. NaN becomes 0, and what is far beyond [-1, 1] is
+    /// clamped to [-16, 16].
     pub fn push(&mut self, samples: &[f32]) -> Vec<f32> {
+        let samples = samples.iter().copied().map(sound);
         self.n_in += samples.len() as u64;
         let Some(resampler) = &mut self.resampler else {
             self.n_out += samples.len() as u64;
-            return samples.to_vec();
+            return samples.collect();
         };
-        self.pending.extend_from_slice(samples);
+        self.pending.extend(samples);
         let (mut out, mut used) = (Vec::new(), 0);
         while self.pending.len() - used >= resampler.input_frames_next() {
             let block = &self.pending[used..][..resampler.input_frames_next()];
@@ -98,6 +101,11 @@ impl StreamResampler {
         rest.truncate(n_left);
         rest
     }
+}
+
+/// Returns a sample that leaves the others of its block as they are. The transform would carry NaN to all of them.
+fn sound(sample: f32) -> f32 {
+    if sample.is_nan() { 0.0 } else { sample.clamp(-MAX_PEAK, MAX_PEAK) }
 }
 
 /// Resamples one block.
@@ -180,6 +188,18 @@ mod tests {
             let steepest = worst_difference(&expected, &expected[1..]);
             let difference = worst_difference(&resampled, &expected);
             assert!(difference < 1.01 * steepest, "{rate_hz} Hz: {difference}, {steepest} a sample");
+        }
+    }
+
+    #[test]
+    fn a_sample_that_is_no_sound_does_not_end_the_stream() {
+        for rate_hz in [8_000, 16_000, 44_100, 48_000, 44_101] {
+            for sample in [f32::NAN, f32::INFINITY, f32::MIN] {
+                let mut samples = tone(rate_hz);
+                samples[1_000] = sample;
+                let resampled = StreamResampler::all(&samples, rate_hz);
+                assert!(resampled.iter().all(|sample| sample.abs() < 32.0), "{sample} at {rate_hz} Hz");
+            }
         }
     }
 

@@ -303,6 +303,20 @@ fn a_closed_or_full_output_is_no_panic() {
     assert!(stderr(&refused).contains("error: "), "{}", stderr(&refused));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn lines_that_nobody_can_read_end_no_fetch() {
+    let server = Server::start(served(&archive(1)));
+    let dir = tempfile::tempdir().unwrap();
+    let fetch = |url: &str| {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut fetch = command(&dir.path().join("clips"), &archive(1));
+        fetch.args(["--url", url]).stderr(full).output().unwrap().status.code()
+    };
+    assert_eq!(fetch("a.tgz"), Some(1));
+    assert_eq!(fetch(&server.url), Some(0));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_that_cannot_be_read_is_named_before_anything_is_downloaded() {
