@@ -1,6 +1,7 @@
 //! Answers as Python objects.
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 /// The word in a second of audio.
 #[pyclass(frozen, eq, get_all, module = "speech_commands")]
@@ -35,6 +36,20 @@ impl Prediction {
     fn __getnewargs__(&self) -> (String, f32, bool, Vec<(String, f32)>) {
         let Self { label, confidence, accepted, predictions } = self.clone();
         (label, confidence, accepted, predictions)
+    }
+
+    /// Returns the answer as a dict, with the names of the server's JSON.
+    fn to_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let row = fields(slf.as_any(), &["label", "confidence", "accepted"])?;
+        let scored = |(label, probability): &(String, f32)| {
+            let scored = PyDict::new(slf.py());
+            scored.set_item("label", label)?;
+            scored.set_item("probability", probability)?;
+            Ok(scored)
+        };
+        let predictions = slf.get().predictions.iter().map(scored).collect::<PyResult<Vec<_>>>()?;
+        row.set_item("predictions", predictions)?;
+        Ok(row)
     }
 
     fn __repr__(&self) -> String {
@@ -77,12 +92,26 @@ impl Detection {
         (label, start_s, end_s, confidence)
     }
 
+    /// Returns the detection as a dict, with the names of the server's JSON.
+    fn to_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        fields(slf.as_any(), &["label", "start_s", "end_s", "confidence"])
+    }
+
     fn __repr__(&self) -> String {
         let Self { label, start_s, end_s, confidence } = self;
         format!(
             "Detection(label={label:?}, start_s={start_s:.2}, end_s={end_s:.2}, confidence={confidence:.4})"
         )
     }
+}
+
+/// Returns some attributes of an answer as a dict.
+fn fields<'py>(answer: &Bound<'py, PyAny>, names: &[&str]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(answer.py());
+    for &name in names {
+        dict.set_item(name, answer.getattr(name)?)?;
+    }
+    Ok(dict)
 }
 
 /// The likeliest label at a time of live audio.

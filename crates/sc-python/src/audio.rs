@@ -14,30 +14,37 @@ use crate::{Error, to_python};
 pub const LONG: Limits = Limits { max_bytes: 256 << 20, ..Limits::DATASET };
 
 /// The arrays that are taken.
-const ARRAY: &str = "an array of float32, float64 or int16";
-/// The way from bytes to one of them.
-const CAST: &str = "16-bit samples in bytes are an array by `memoryview(samples).cast('h')`";
+const ARRAY: &str = "an array of float16, float32, float64, int16 or int32";
+/// The ways from other numbers to one of them.
+const OF_BYTES: &str = "16-bit samples in bytes are an array by `memoryview(samples).cast('h')`";
+const OF_INT8: &str = "8-bit samples are an array by `samples / 128`";
+const OF_UINT8: &str = "8-bit samples are an array by `(samples.astype('float32') - 128) / 128`";
+const OF_UINT16: &str =
+    "16-bit samples without a sign are an array by `(samples.astype('float32') - 32_768) / 32_768`";
+const OF_OTHERS: &str = "16-bit samples in other integers are an array by `samples / 32_768`";
 
 /// Audio that waits to be decoded, so that decoding needs no lock of the interpreter.
+///
+/// Bytes are those of a file, which has its own rate. `way` is there if one was given: whoever gives one means samples.
 pub enum Audio {
     Path(PathBuf),
-    Bytes { bytes: Vec<u8>, has_rate: bool },
+    Bytes { bytes: Vec<u8>, way: Option<&'static str> },
     Samples { samples: Vec<f32>, rate_hz: u32 },
 }
 
 impl Audio {
     /// Takes what a user hands over.
     pub fn new(source: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<Self> {
-        let has_rate = sample_rate.is_some();
         if let Ok(bytes) = source.cast::<PyBytes>() {
-            return Ok(Self::Bytes { bytes: bytes.as_bytes().to_vec(), has_rate });
+            let (bytes, way) = (bytes.as_bytes().to_vec(), sample_rate.and(Some(OF_BYTES)));
+            return Ok(Self::Bytes { bytes, way });
         }
         if let Ok(path) = source.extract::<PathBuf>() {
             return Ok(Self::Path(path));
         }
         let source = &as_array(source)?;
         if let Some(bytes) = numbers::<u8>(source)? {
-            return Ok(Self::Bytes { bytes, has_rate });
+            return Ok(Self::Bytes { bytes, way: sample_rate.and(way_to_array(source)?) });
         }
         let Some(samples) = floats(source)? else {
             return refused(source, &format!("a path, the bytes of a file, or {ARRAY}"));
@@ -70,10 +77,9 @@ impl Audio {
     pub fn decode_unnamed(&self, limits: &Limits) -> Result<Vec<f32>, String> {
         match self {
             Self::Path(path) => decode_file(path, limits).map_err(|error| with_causes(&error)),
-            Self::Bytes { bytes, has_rate } => decode(bytes, limits).map_err(|error| match error {
-                // A file has its own rate: whoever gives one means samples.
-                sc_data::Error::NotAudio if *has_rate => format!("{error}; {CAST}"),
-                error => with_causes(&error),
+            Self::Bytes { bytes, way } => decode(bytes, limits).map_err(|error| match (error, way) {
+                (error @ sc_data::Error::NotAudio, Some(way)) => format!("{error}; {way}"),
+                (error, _) => with_causes(&error),
             }),
             Self::Samples { samples, rate_hz } => {
                 resample(samples, *rate_hz, limits).map_err(|error| with_causes(&error))
@@ -82,29 +88,45 @@ impl Audio {
     }
 }
 
-/// Returns a sample rate within the limits. A fraction of a hertz is dropped; what is no number becomes 0.
-pub fn rate(rate_hz: f64) -> PyResult<u32> {
+/// Returns a sample rate within the limits, without its fraction of a hertz.
+fn rate(rate_hz: f64) -> PyResult<u32> {
     Limits::default().check_rate(rate_hz).map_err(|error| to_python(&error))
 }
 
 /// Returns the samples of an array, and refuses all else.
 pub fn samples(source: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
     let array = &as_array(source)?;
-    if let Some(samples) = floats(array)? {
-        return Ok(samples);
-    }
-    if numbers::<u8>(array)?.is_some() {
-        return refused(array, &format!("{ARRAY}; {CAST}"));
-    }
-    refused(array, ARRAY)
+    floats(array)?.map_or_else(|| refused(array, ARRAY), Ok)
 }
 
 /// Returns the array that an object of another library makes of itself, such as a tensor or a column of a table.
-fn as_array<'py>(source: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub fn as_array<'py>(source: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if !source.hasattr("__array__")? {
         return Ok(source.clone());
     }
-    source.call_method0("__array__").map_err(|raised| unusable(source.py(), raised))
+    if is_masked(source)? {
+        return Err(Error::new_err("a masked array: fill its gaps first, as by `samples.filled(0)`"));
+    }
+    let array = source.call_method0("__array__").map_err(|raised| unusable(source.py(), raised))?;
+    if matches!(dtype(&array)?.as_deref(), Some("float16" | "<f2" | ">f2")) {
+        return array.call_method1("astype", ("float32",)); // PyO3 has no such numbers
+    }
+    Ok(array)
+}
+
+/// Returns true for one of numpy's arrays with gaps: `__array__` gives what lies in them.
+fn is_masked(array: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if !array.hasattr("filled")? {
+        return Ok(false);
+    }
+    let Some(mask) = array.getattr_opt("mask")? else { return Ok(false) };
+    let Some(any) = mask.getattr_opt("any")? else { return Ok(false) };
+    any.call0()?.is_truthy()
+}
+
+/// Returns the type of an array's numbers, if it names one.
+fn dtype(array: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    Ok(array.getattr_opt("dtype")?.map(|dtype| dtype.to_string()))
 }
 
 /// Returns an [`Error`] whose cause is what was raised. What is no `Exception` stays as it is, such as Ctrl+C.
@@ -117,8 +139,8 @@ fn unusable(py: Python<'_>, raised: PyErr) -> PyErr {
     error
 }
 
-/// Returns the numbers of a one-dimensional array, or `None` if they are no samples. 16-bit ones are divided by their
-/// full scale.
+/// Returns the numbers of a one-dimensional array, or `None` if they are no samples. Integers are divided by their full
+/// scale.
 fn floats(array: &Bound<'_, PyAny>) -> PyResult<Option<Vec<f32>>> {
     if let Some(samples) = numbers::<f32>(array)? {
         return Ok(Some(samples));
@@ -126,15 +148,30 @@ fn floats(array: &Bound<'_, PyAny>) -> PyResult<Option<Vec<f32>>> {
     if let Some(samples) = numbers::<f64>(array)? {
         return Ok(Some(samples.into_iter().map(|sample| sample as f32).collect()));
     }
-    let samples = numbers::<i16>(array)?;
-    Ok(samples.map(|samples| samples.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect()))
+    if let Some(samples) = numbers::<i16>(array)? {
+        return Ok(Some(samples.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect()));
+    }
+    let samples = numbers::<i32>(array)?;
+    Ok(samples.map(|samples| samples.into_iter().map(|sample| sample as f32 / 2_147_483_648.0).collect()))
 }
 
-/// Refuses what is no audio. The error names the type of an array's numbers.
+/// Refuses what is no audio. The error names the type of an array's numbers, and the way to samples.
 fn refused<T>(source: &Bound<'_, PyAny>, expected: &str) -> PyResult<T> {
     let name = source.get_type().name()?;
-    let of = source.getattr("dtype").map(|dtype| format!(" of {dtype}")).unwrap_or_default();
-    Err(Error::new_err(format!("{name}{of}: expected {expected}")))
+    let of = dtype(source)?.map(|dtype| format!(" of {dtype}")).unwrap_or_default();
+    let way = way_to_array(source)?.map(|way| format!("; {way}")).unwrap_or_default();
+    Err(Error::new_err(format!("{name}{of}: expected {expected}{way}")))
+}
+
+/// Returns how numbers of another type become samples.
+fn way_to_array(source: &Bound<'_, PyAny>) -> PyResult<Option<&'static str>> {
+    Ok(match dtype(source)?.as_deref() {
+        None => PyBuffer::<u8>::get(source).is_ok().then_some(OF_BYTES),
+        Some("int8") => Some(OF_INT8),
+        Some("uint8") => Some(OF_UINT8),
+        Some("uint16") => Some(OF_UINT16),
+        Some(dtype) => dtype.contains("int").then_some(OF_OTHERS),
+    })
 }
 
 /// Returns `None` if this is no array of `T`.

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use sc_data::Limits;
 use sc_model::{Classifier, DetectorConfig, LiveDetector};
 
 use crate::answer::{Detection, Score};
@@ -13,13 +12,12 @@ use crate::{Error, audio, to_python};
 #[pyclass(frozen, module = "speech_commands")]
 pub struct Detector {
     open: Mutex<Option<LiveDetector>>,
-    rate_hz: u32,
 }
 
 impl Detector {
-    pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig, rate_hz: u32) -> Self {
-        let open = LiveDetector::new(classifier, config, rate_hz);
-        Self { open: Mutex::new(Some(open)), rate_hz }
+    pub fn new(classifier: Arc<Classifier>, config: &DetectorConfig, rate_hz: f64) -> PyResult<Self> {
+        let open = LiveDetector::new(classifier, config, rate_hz).map_err(|error| to_python(&error))?;
+        Ok(Self { open: Mutex::new(Some(open)) })
     }
 
     /// Runs `work` while other Python threads run. It gives `None` if the stream is closed.
@@ -39,17 +37,15 @@ impl Detector {
 impl Detector {
     /// Takes more samples, `[n_samples]`, and returns the keywords detected in them.
     ///
-    /// The samples are float32 or float64 in [-1, 1], or int16. The answer depends on the samples alone, not on the
-    /// pieces they come in.
+    /// The samples are float16, float32 or float64 in [-1, 1], or int16 or int32 at full scale. The answer depends on
+    /// the samples alone, not on the pieces they come in.
     ///
     /// Raises `Error` if a sample is not finite or far beyond [-1, 1], for more than a minute at once, and if the
     /// detector is closed.
     fn push(&self, py: Python<'_>, samples: &Bound<'_, PyAny>) -> PyResult<Vec<Detection>> {
         let samples = audio::samples(samples)?;
-        if !samples.is_empty() {
-            Limits::default().check_samples(&samples, self.rate_hz).map_err(|error| to_python(&error))?;
-        }
         let found = self.run(py, |open| open.as_mut().map(|open| open.push(&samples)))?;
+        let found = found.map_err(|error| to_python(&error))?;
         Ok(found.into_iter().map(Into::into).collect())
     }
 

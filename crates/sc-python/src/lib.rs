@@ -10,12 +10,14 @@ mod recognizer;
 
 use pyo3::prelude::*;
 use sc_data::with_causes;
+use sc_model::words::TeachError;
 
 pyo3::create_exception!(
     speech_commands,
     Error,
     pyo3::exceptions::PyException,
-    "Audio, a model or a setting that cannot be used. The text says what is wrong, as the command line does."
+    "Audio, a model or a setting that cannot be used. The text says what is wrong, as the command line does. \
+     `reason` is the kind of refusal of a word in a word or two, as \"too_few\"; else it is None."
 );
 
 /// Returns the error with its causes, as the command line prints them.
@@ -23,10 +25,19 @@ fn to_python(error: &dyn std::error::Error) -> PyErr {
     Error::new_err(with_causes(error))
 }
 
+/// Returns the refusal of a word, with its `reason`.
+fn refusal(error: &TeachError) -> PyErr {
+    let raised = to_python(error);
+    let set = Python::attach(|py| raised.value(py).setattr("reason", error.reason()));
+    set.err().unwrap_or(raised)
+}
+
 /// The compiled part of `speech_commands`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("Error", module.py().get_type::<Error>())?;
+    let error = module.py().get_type::<Error>();
+    error.setattr("reason", module.py().None())?;
+    module.add("Error", error)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<answer::Detection>()?;
     module.add_class::<answer::Prediction>()?;

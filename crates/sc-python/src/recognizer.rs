@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyMapping, PyString};
+use pyo3::types::{PyIterator, PyMapping, PyMemoryView, PyString};
 use rayon::{ThreadPoolBuilder, prelude::*};
 use sc_data::Limits;
 use sc_model::words::{Recording, Taught, check_word, forget, teach};
@@ -15,10 +16,10 @@ use sc_model::{Backend, Classifier, DetectorConfig, Header, Record, check_thresh
 use crate::answer::{Detection, Prediction};
 use crate::audio::{self, Audio};
 use crate::detector::Detector;
-use crate::{Error, to_python};
+use crate::{Error, refusal, to_python};
 
-/// Files that each thread answers between two looks for Ctrl-C. At the end of each round a thread waits for half a file
-/// on average: one part in 32.
+/// Recordings that each thread answers between two looks for Ctrl-C. At the end of each round a thread waits for half a
+/// recording on average: one part in 32.
 const BETWEEN_SIGNALS: usize = 16;
 
 /// A loaded model. Threads may share it.
@@ -91,7 +92,7 @@ impl Recognizer {
         to_object(py, &self.current().classifier.threshold()) // with as few digits as `info` has
     }
 
-    /// All labels, in the order of the logits.
+    /// All labels: those of the network, in the order of its logits, then the taught words.
     #[getter]
     fn labels(&self) -> Vec<String> {
         self.current().record.header.labels.names().to_vec()
@@ -105,8 +106,8 @@ impl Recognizer {
 
     /// Names the word in the loudest second of audio of up to a minute.
     ///
-    /// `audio` is a path, the bytes of a file, or an array `[n_samples]` of one channel: float32 or float64 in [-1, 1],
-    /// or int16. An array needs its `sample_rate`, in Hz, 4,000 to 192,000.
+    /// `audio` is a path, the bytes of a file, or an array `[n_samples]` of one channel: float16, float32 or float64 in
+    /// [-1, 1], or int16 or int32 at full scale. An array needs its `sample_rate`, in Hz, 4,000 to 192,000.
     ///
     /// Raises `Error` if it is no audio that can be used. The text begins with the path, if there is one.
     #[pyo3(signature = (audio, *, sample_rate=None))]
@@ -120,24 +121,37 @@ impl Recognizer {
         py.detach(|| self.answer(audio)).map_err(Error::new_err)
     }
 
-    /// Names the word in each file, on all cores, in the order of `paths`.
+    /// Names the word in each recording, on all cores, in the order of `recordings`.
     ///
-    /// In the place of a file that cannot be read is the `Error`. Other Python threads run meanwhile.
-    fn classify_many(&self, py: Python<'_>, paths: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyAny>>> {
-        let paths = each(paths)?.map(|path| path?.extract::<PathBuf>()).collect::<PyResult<Vec<_>>>()?;
+    /// Each is as for `classify`; an array `[n, n_samples]` is n of them. In the place of one that cannot be used is
+    /// the `Error`. Other Python threads run meanwhile.
+    #[pyo3(signature = (recordings, *, sample_rate=None))]
+    fn classify_many(
+        &self,
+        py: Python<'_>,
+        recordings: &Bound<'_, PyAny>,
+        sample_rate: Option<f64>,
+    ) -> PyResult<Vec<Py<PyAny>>> {
+        let mut recordings = each(recordings)?.map(|one| one_of_many(&one?, sample_rate)).fuse();
         // Threads of its own: those of rayon's pool are gone in a process that was forked.
         let pool = ThreadPoolBuilder::new().build().map_err(|error| to_python(&error))?;
-        let answer = |path: &PathBuf| self.answer(Audio::Path(path.clone()));
-        let mut answers: Vec<Result<Prediction, String>> = Vec::with_capacity(paths.len());
-        for some in paths.chunks(BETWEEN_SIGNALS * pool.current_num_threads()) {
+        let at_once = BETWEEN_SIGNALS * pool.current_num_threads();
+        let answer = |audio: PyResult<Audio>| self.answer(audio?).map_err(Error::new_err);
+        let mut answers = Vec::new();
+        loop {
             py.check_signals()?;
-            answers.extend(py.detach(|| pool.install(|| some.par_iter().map(answer).collect::<Vec<_>>())));
+            let some = recordings.by_ref().take(at_once).collect::<PyResult<Vec<_>>>()?;
+            if some.is_empty() {
+                return Ok(answers);
+            }
+            let found: Vec<_> = py.detach(|| pool.install(|| some.into_par_iter().map(answer).collect()));
+            for answer in found {
+                answers.push(match answer {
+                    Ok(prediction) => Bound::new(py, prediction)?.into_any().unbind(),
+                    Err(error) => error.into_value(py).into_any(),
+                });
+            }
         }
-        let object = |answer: Result<Prediction, String>| match answer {
-            Ok(prediction) => Ok(Bound::new(py, prediction)?.into_any().unbind()),
-            Err(text) => Ok(Error::new_err(text).into_value(py).into_any()),
-        };
-        answers.into_iter().map(object).collect()
     }
 
     /// Detects every keyword in audio of up to ten minutes. Arguments and errors are those of `classify`.
@@ -177,7 +191,7 @@ impl Recognizer {
         smoothing_s: Option<f32>,
     ) -> PyResult<Detector> {
         let config = DetectorConfig::new(hop_s, smoothing_s, threshold).map_err(Error::new_err)?;
-        Ok(Detector::new(Arc::clone(&self.current().classifier), &config, audio::rate(sample_rate)?))
+        Detector::new(Arc::clone(&self.current().classifier), &config, sample_rate)
     }
 
     /// Returns what the network sees of the loudest second, `[n_frames][n_mels]`: the logarithm of mel power.
@@ -197,7 +211,8 @@ impl Recognizer {
         Ok(features.values().chunks(n_mels).map(<[f32]>::to_vec).collect())
     }
 
-    /// Returns the network's output for the loudest second before it becomes probabilities, `[n_labels]`.
+    /// Returns the network's output for the loudest second before it becomes probabilities, `[n_labels]`. Taught words
+    /// have none.
     ///
     /// Arguments and errors are those of `classify`.
     #[pyo3(signature = (audio, *, sample_rate=None))]
@@ -217,19 +232,18 @@ impl Recognizer {
     /// From then on every answer knows them; a detector that was made before does not. Returns a report for each word,
     /// by name: `used`, `left_out` with the reasons, `recall_leave_one_out`, `false_accepts`, `nearest` and `advice`.
     ///
-    /// Raises `Error`, and changes nothing, if a word cannot be taught.
+    /// Raises `Error` with its `reason`, and changes nothing, if a word cannot be taught.
     #[pyo3(signature = (words, *, sample_rate=None))]
     fn teach<'py>(
         &self,
         py: Python<'py>,
-        words: &Bound<'py, PyMapping>,
+        words: &Bound<'py, PyAny>,
         sample_rate: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let audio = |takes: Bound<'py, PyAny>| -> PyResult<Vec<Audio>> {
             each(&takes)?.map(|take| Audio::new(&take?, sample_rate)).collect()
         };
-        let words: Vec<(String, Bound<'py, PyAny>)> = words.items()?.extract()?;
-        let words = words.into_iter().map(|(name, takes)| Ok((name, audio(takes)?)));
+        let words = named(words)?.into_iter().map(|(name, takes)| Ok((name, audio(takes)?)));
         let words = words.collect::<PyResult<BTreeMap<_, _>>>()?;
         let reports = self.change(py, |mut record| {
             let mut reports = Vec::new();
@@ -245,7 +259,7 @@ impl Recognizer {
 
     /// Forgets a taught word. Raises `Error` if none has this name.
     fn forget(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        self.change(py, |record| Ok((forget(&record, name).map_err(|error| to_python(&error))?, ())))
+        self.change(py, |record| Ok((forget(&record, name).map_err(|error| refusal(&error))?, ())))
     }
 
     /// Writes the model to a file, with the threshold that is in use. Raises `Error` if that fails.
@@ -306,7 +320,7 @@ fn each<'py>(things: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
     let is_one = things.is_instance_of::<PyString>()
         || things.hasattr("__fspath__")?
         || things.hasattr("read")?
-        || holds_numbers(things).unwrap_or(false);
+        || holds_numbers(things)?;
     let kind = things.get_type().name()?;
     let refused = || Error::new_err(format!("{kind}: expected a list of recordings, or another iterable"));
     if is_one || !things.hasattr("__iter__")? && !things.hasattr("__getitem__")? {
@@ -317,20 +331,47 @@ fn each<'py>(things: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
 
 /// Returns true for bytes, and for an array of numbers in one dimension. Arrays of paths are none.
 fn holds_numbers(things: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let view = things.py().import("builtins")?.call_method1("memoryview", (things,))?;
+    // A view of the array itself needs no copy, and a masked array has one, too.
+    let view = PyMemoryView::from(things).or_else(|_| PyMemoryView::from(&audio::as_array(things)?));
+    let view = match view {
+        Err(raised) if raised.is_instance_of::<PyException>(things.py()) => return Ok(false),
+        view => view?, // what is no `Exception` is raised, such as Ctrl-C
+    };
     let format: String = view.getattr("format")?.extract()?;
     let dimensions: usize = view.getattr("ndim")?.extract()?;
     Ok(dimensions < 2 && format.chars().all(|c| "@=<>!bBhHiIlLqQefd".contains(c)))
 }
 
+/// Takes one of many recordings. An [`Error`] keeps its place; all else, such as Ctrl-C, ends the call.
+fn one_of_many(source: &Bound<'_, PyAny>, sample_rate: Option<f64>) -> PyResult<PyResult<Audio>> {
+    match Audio::new(source, sample_rate) {
+        Err(error) if !error.is_instance_of::<Error>(source.py()) => Err(error),
+        audio => Ok(audio),
+    }
+}
+
+/// Returns the items of a mapping of words. Their values are not looked at yet.
+fn named<'py>(words: &Bound<'py, PyAny>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+    let kind = words.get_type().name()?;
+    let Ok(words) = words.cast::<PyMapping>() else {
+        return Err(Error::new_err(format!("{kind}: expected a dict of words and their recordings")));
+    };
+    let items: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = words.items()?.extract()?;
+    let text = |name: &Bound<'py, PyAny>| {
+        let refused = |_| Error::new_err(format!("{name:?}: expected the name of a word, a text"));
+        name.extract::<String>().map_err(refused)
+    };
+    items.into_iter().map(|(name, takes)| Ok((text(&name)?, takes))).collect()
+}
+
 fn teach_one(record: &Record, name: &str, takes: Vec<Audio>) -> PyResult<(Record, Taught)> {
     // Before they are decoded.
-    check_word(record.header.labels.names(), name, takes.len()).map_err(|error| to_python(&error))?;
+    check_word(record.header.labels.names(), name, takes.len()).map_err(|error| refusal(&error))?;
     let recordings = takes.into_iter().enumerate().map(|(i, take)| {
         let name = take.path().map_or_else(|| (i + 1).to_string(), |path| path.display().to_string());
         Recording::new(name, take.decode_unnamed(&Limits::default()))
     });
-    teach(record, name, recordings.collect()).map_err(|error| to_python(&error))
+    teach(record, name, recordings.collect()).map_err(|error| refusal(&error))
 }
 
 /// Returns a value as Python's dicts, lists, texts and numbers.

@@ -13,6 +13,7 @@ import pickle
 import pydoc
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ import pytest
 from conftest import EXAMPLES, GOLDEN, ROOT, programs
 
 import speech_commands as sc
+from speech_commands import __main__ as command
 from speech_commands.__main__ import answers, files
 
 np = pytest.importorskip("numpy")
@@ -64,6 +66,9 @@ class Tensor:
             raise self.samples
         return self.samples
 
+    def __iter__(self):
+        return iter(self.samples)
+
 
 def test_the_examples_are_the_words_they_say(recognizer):
     for word in ["yes", "stop"]:
@@ -96,6 +101,9 @@ def test_a_path_its_bytes_and_its_samples_have_one_answer(recognizer):
     floats = samples.astype(np.float32) / 32768
     for numbers in [floats, floats.astype(np.float64), array.array("f", floats), memoryview(floats), np.repeat(floats, 2)[::2]]:
         assert recognizer.classify(numbers, sample_rate=rate) == expected, type(numbers)
+    assert recognizer.classify(samples.astype(np.int32) << 16, sample_rate=rate) == expected  # of 24 or 32 bits, at full scale
+    for halves in ["<f2", ">f2"]:
+        assert recognizer.classify(floats.astype(halves), sample_rate=rate).label == expected.label, halves
 
 
 def test_what_makes_an_array_of_itself_is_taken_as_one(recognizer):
@@ -105,10 +113,19 @@ def test_what_makes_an_array_of_itself_is_taken_as_one(recognizer):
     assert recognizer.detector(rate).push(tensor) == recognizer.detector(rate).push(samples)
 
 
+def test_an_array_without_a_mask_is_not_a_masked_one(recognizer):
+    samples, rate = read(SPEECH)
+    tensor = Tensor(samples)
+    tensor.filled = True
+    assert recognizer.classify(tensor, sample_rate=rate) == recognizer.classify(samples, sample_rate=rate)
+    tensor.mask = len  # a method, as of pandas
+    assert recognizer.classify(tensor, sample_rate=rate) == recognizer.classify(samples, sample_rate=rate)
+
+
 def test_numbers_in_another_order_of_bytes_are_refused(recognizer):
     samples, rate = read(SPEECH)
     foreign = ">" if sys.byteorder == "little" else "<"
-    for dtype in ["i2", "f4", "f8"]:
+    for dtype in ["i2", "i4", "f4", "f8"]:
         with pytest.raises(sc.Error, match="order of bytes"):
             recognizer.classify(samples.astype(foreign + dtype), sample_rate=rate)
     with pytest.raises(sc.Error, match="order of bytes"):
@@ -141,6 +158,50 @@ def test_many_files_have_the_answers_of_each_and_errors_in_their_places(recogniz
     assert [yes, stop] == [recognizer.classify(path) for path in paths[::2]]
     assert isinstance(no_audio, sc.Error) and str(no_audio).startswith(f"{paths[1]}: not an audio file")
     assert isinstance(missing, sc.Error) and str(missing).startswith("nowhere.wav: ")
+
+
+def test_many_arrays_have_the_answers_of_each_and_what_is_no_audio_costs_no_other(recognizer):
+    samples, rate = read(SPEECH)
+    batch = np.stack([samples, samples[::-1]])
+    expected = [recognizer.classify(row, sample_rate=rate) for row in batch]
+    for many in [batch, [*batch], map(Tensor, batch)]:
+        assert recognizer.classify_many(many, sample_rate=rate) == expected
+    path, none, missing, bytes_of, array_of = recognizer.classify_many(
+        [SPEECH, None, os.fsencode(SPEECH), SPEECH.read_bytes(), samples / 32_768], sample_rate=rate
+    )
+    assert path == bytes_of == array_of == expected[0]
+    assert isinstance(none, sc.Error) and str(none).startswith("NoneType: expected a path")
+    assert isinstance(missing, sc.Error) and str(missing).startswith("not an audio file")
+    with pytest.raises(KeyboardInterrupt):
+        recognizer.classify_many([Tensor(KeyboardInterrupt())], sample_rate=rate)
+
+
+def test_an_iterator_that_ended_is_not_asked_again(recognizer):
+    class Once:
+        asked = 0
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.asked += 1
+            if self.asked > 1:
+                raise StopIteration
+            return SPEECH
+
+    recordings = Once()
+    assert recognizer.classify_many(recordings) == [recognizer.classify(SPEECH)]
+    assert recordings.asked == 2
+
+
+def test_an_answer_is_a_row_with_the_names_of_the_servers_json(recognizer):
+    answer = recognizer.classify(SPEECH)
+    scored = [{"label": label, "probability": value} for label, value in answer.predictions]
+    row = {"label": answer.label, "confidence": answer.confidence, "accepted": answer.accepted, "predictions": scored}
+    assert answer.to_dict() == row
+    found = recognizer.detect(EXAMPLES / "several.mp3")[0]
+    row = {"label": found.label, "start_s": found.start_s, "end_s": found.end_s, "confidence": found.confidence}
+    assert found.to_dict() == row
 
 
 def test_other_threads_run_while_many_files_are_classified(recognizer):
@@ -245,12 +306,16 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
         (lambda r: r.classify(b"no sound"), "not an audio file"),
         (lambda r: r.classify(b"RIFF"), "audio|WAV"),
         (lambda r: r.classify(bytes(9), sample_rate=16_000), r"not an audio file: .*; 16-bit samples in bytes are an array by `mem"),
-        (lambda r: r.classify(np.zeros(9, np.uint8), sample_rate=16_000), r"not an audio file: .*; 16-bit samples in bytes"),
+        (lambda r: r.classify(bytearray(9), sample_rate=16_000), r"not an audio file: .*; 16-bit samples in bytes"),
+        (lambda r: r.classify(np.zeros(9, np.uint8), sample_rate=16_000), r"not an audio file: .*; 8-bit samples are an array by"),
         (lambda r: r.classify("nowhere.wav"), r"nowhere\.wav: "),
         (lambda r: r.classify(None), "NoneType: expected a path, the bytes of a file, or an array"),
         (lambda r: r.classify([0.0] * 16_000, sample_rate=16_000), "list: expected"),
-        (lambda r: r.classify(np.zeros(16_000, np.int64), sample_rate=16_000), "ndarray of int64: expected a path"),
-        (lambda r: r.classify(Tensor(np.zeros(9, np.float16)), sample_rate=16_000), "ndarray of float16: expected a path"),
+        (lambda r: r.classify(np.zeros(9, np.int64), sample_rate=16_000), "ndarray of int64: expected a path, .* by `samples / 32_768`"),
+        (lambda r: r.classify(np.zeros(9, np.int8), sample_rate=16_000), "ndarray of int8: .*; 8-bit samples .* by `samples / 128`"),
+        (lambda r: r.classify(np.zeros(9, np.uint16), sample_rate=16_000), "uint16: .*; 16-bit samples without a sign are an array by"),
+        (lambda r: r.classify(Tensor(np.zeros(9, bool)), sample_rate=16_000), "ndarray of bool: expected a path, .* or int32$"),
+        (lambda r: r.classify(np.ma.masked_less(np.zeros(9, "f"), 1), sample_rate=16_000), r"a masked array: .*\.filled\(0\)"),
         (lambda r: r.classify(Tensor(RuntimeError("requires grad")), sample_rate=16_000), "^RuntimeError: requires grad$"),
         (lambda r: r.classify(np.zeros((2, 9), np.float32), sample_rate=16_000), r"2 dimensions: .* as `samples\[0\]`"),
         (lambda r: r.classify(np.zeros((9, 2), np.float32), sample_rate=16_000), r"2 dimensions: .* as `samples\[:, 0\]`"),
@@ -260,11 +325,12 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
         (lambda r: r.classify(np.full(9, np.nan, np.float32), sample_rate=16_000), "not a finite number"),
         (lambda r: r.classify(np.full(9, 8_123, np.float32), sample_rate=16_000), "a sample of 8123: expected samples in"),
         (lambda r: r.detector().push(np.full(9, 8_123, np.float32)), "a sample of 8123: expected samples in"),
-        (lambda r: r.detector().push(bytes(9)), "^bytes: expected an array of float32, .*; 16-bit samples in bytes are an array by"),
-        (lambda r: r.detector().push("one.wav"), "^str: expected an array of float32, float64 or int16$"),
+        (lambda r: r.detector().push(bytes(9)), "^bytes: expected an array of float16, .*; 16-bit samples in bytes are an array by"),
+        (lambda r: r.detector().push(np.zeros(9, np.uint8)), "^ndarray of uint8: expected .*; 8-bit samples are an array by"),
+        (lambda r: r.detector().push("one.wav"), "^str: expected an array of float16, float32, float64, int16 or int32$"),
         (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=0), "sample rate"),
         (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=float("nan")), "sample rate"),
-        (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=-1), "sample rate"),
+        (lambda r: r.classify(np.zeros(9, np.float32), sample_rate=-1), "a sample rate of -1 Hz"),
         (lambda r: r.classify(np.zeros(61 * 16_000, np.float32), sample_rate=16_000), "longer than 60 s"),
         (lambda r: r.teach({"lights": [np.zeros(9, np.float32)]}), "needs its sample_rate"),
         (lambda r: r.teach({"lights": "one.wav"}), "str: expected a list"),
@@ -275,6 +341,11 @@ def test_a_saved_model_gives_a_taught_word_the_same_confidence(tmp_path):
         (lambda r: r.teach({"lights": array.array("f", [0.0] * 9)}, sample_rate=16_000), "array: expected a list"),
         (lambda r: r.teach({"lights": np.array(["one.wav"], object)}), "one.wav"),
         (lambda r: r.teach({"lights": np.zeros(9, np.float32)}, sample_rate=16_000), "ndarray: expected a list"),
+        (lambda r: r.teach([("lights", ["one.wav"])]), "^list: expected a dict of words and their recordings"),
+        (lambda r: r.teach(None), "^NoneType: expected a dict"),
+        (lambda r: r.teach({1: ["one.wav"]}), "^1: expected the name of a word"),
+        (lambda r: r.classify_many(Tensor(np.zeros(9, np.float32)), sample_rate=16_000), "Tensor: expected a list"),
+        (lambda r: r.classify_many(np.ma.masked_less(np.zeros(9, "f"), 1), sample_rate=16_000), "MaskedArray: expected a list"),
         (lambda r: r.classify_many("one.wav"), "str: expected a list"),
         (lambda r: r.classify_many(1), "int: expected a list"),
         (lambda r: r.detector(sample_rate=0), "sample rate"),
@@ -295,8 +366,9 @@ def test_what_an_array_raises_is_the_cause_and_an_interrupt_stays_one(recognizer
     with pytest.raises(sc.Error) as error:
         recognizer.classify(Tensor(raised), sample_rate=16_000)
     assert error.value.__cause__ is raised
-    with pytest.raises(KeyboardInterrupt):
-        recognizer.classify(Tensor(KeyboardInterrupt()), sample_rate=16_000)
+    for call in [recognizer.classify, recognizer.classify_many]:
+        with pytest.raises(KeyboardInterrupt):
+            call(Tensor(KeyboardInterrupt()), sample_rate=16_000)
 
 
 def test_a_closed_detector_says_so(recognizer):
@@ -346,7 +418,8 @@ CLASSES = [node for node in STUB.body if isinstance(node, ast.ClassDef) and not 
 def test_type_checkers_are_told_what_is_there(described):
     real = {name: member for name, member in vars(getattr(sc, described.name)).items() if not name.startswith("_")}
     stub = {node.name: node for node in described.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
-    assert stub.keys() == real.keys()
+    fields = {node.target.id for node in described.body if isinstance(node, ast.AnnAssign) and not node.target.id.startswith("_")}
+    assert stub.keys() | fields == real.keys()
     for name, node in stub.items():
         assert real[name].__doc__, name
         assert bool(node.decorator_list) == inspect.isdatadescriptor(real[name]), name
@@ -363,7 +436,7 @@ def test_help_says_what_a_call_takes_and_what_it_raises():
         '"native-int8", which computes in eight bits',
         "audio of up to a minute",
         "audio of up to ten minutes",
-        "float32 or float64 in [-1, 1], or int16",
+        "float16, float32 or float64 in [-1, 1], or int16 or int32 at full scale",
         "in Hz, 4,000 to 192,000",
         "sample_rate=16000",
         "0.01 to 1 s, or 0.08",
@@ -376,9 +449,16 @@ def test_help_says_what_a_call_takes_and_what_it_raises():
         assert said in text, said
 
 
-def run(*arguments):
-    command = [sys.executable, "-m", "speech_commands", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def test_a_checker_of_stubs_finds_no_fault(tmp_path):
+    pytest.importorskip("mypy")
+    check = [sys.executable, "-m", "mypy.stubtest", "speech_commands"]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run(*arguments, stdin=None, stdout=subprocess.PIPE):
+    program = [sys.executable, "-m", "speech_commands", *map(str, arguments)]
+    return subprocess.run(program, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
 
 
 def test_the_command_prints_a_row_a_file():
@@ -387,6 +467,48 @@ def test_the_command_prints_a_row_a_file():
     assert re.fullmatch(rf"yes +[0-9.]+ %  accepted  {re.escape(str(EXAMPLES))}/yes.mp3", yes)
     assert unreadable.startswith("unreadable ") and "not an audio file" in unreadable
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_the_command_hears_standard_input():
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(EXAMPLES / "yes.mp3", "rb") as recording:
+        ours.sendall((EXAMPLES / "yes.mp3").read_bytes())
+        ours.shutdown(socket.SHUT_WR)
+        for stdin in [recording, theirs]:
+            row = run("-", stdin=stdin).stdout
+            assert row.startswith("yes ") and row.endswith(" -\n"), row
+    assert run("-", stdin=subprocess.DEVNULL).stdout.endswith(" -: the recording is empty: it holds no samples\n")
+
+
+def test_the_command_says_that_standard_input_is_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    (answer,) = answers(None, ["-"])
+    assert str(answer) == "-: standard input is closed"
+
+
+def test_a_hyphen_is_no_folder(tmp_path, monkeypatch):
+    (tmp_path / "-").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert [*files(["-"])] == ["-"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device here")
+def test_the_command_says_that_the_disk_is_full():
+    with open("/dev/full", "w") as full:
+        done = run(EXAMPLES / "yes.mp3", stdout=full)
+    assert (done.returncode, done.stderr) == (1, "error: [Errno 28] No space left on device\n")
+
+
+def test_ctrl_c_ends_the_command_without_a_traceback(monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run", interrupted)
+    monkeypatch.setattr(sys, "argv", ["speech_commands", "one.wav"])
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 130
 
 
 def test_the_command_prints_json_and_detections():
@@ -473,6 +595,18 @@ def test_a_word_is_taught_saved_and_forgotten(tmp_path):
         recognizer.teach({"lights": [SPEECH]})
     recognizer.forget("банан")
     assert recognizer.classify(SPEECH) == before
+
+
+def test_an_error_tells_programs_why_a_word_is_refused(recognizer):
+    for call, reason in [
+        (lambda: recognizer.teach({"yes": [SPEECH]}), "known"),
+        (lambda: recognizer.teach({"lights": [SPEECH]}), "too_few"),
+        (lambda: recognizer.forget("банан"), "not_taught"),
+        (lambda: recognizer.classify(b""), None),
+    ]:
+        with pytest.raises(sc.Error) as refused:
+            call()
+        assert refused.value.reason == reason
 
 
 def test_a_recording_that_cannot_be_read_is_named_once():

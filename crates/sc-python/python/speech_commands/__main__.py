@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from . import Error, Recognizer, __version__
 
 CHUNK = 256  # files that are in the threads' queue at a time
+STDIN = "-"  # the path of standard input
+MAX_BYTES = 256 << 20  # of the largest file that `detect` takes
 
 
 def main():
@@ -16,8 +18,13 @@ def main():
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold any bytes
     try:
         run(options)
-    except BrokenPipeError:  # as `head` does: nobody reads on
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        # What is left goes nowhere: Python would write it at its end, and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # as `head` does: nobody reads on
+            sys.exit(f"error: {error}")
 
 
 def run(options):
@@ -38,7 +45,7 @@ def run(options):
 
 def arguments():
     parser = argparse.ArgumentParser(prog="python -m speech_commands", description=__doc__.split(":")[0] + ".")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="recordings, and folders of recordings")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="recordings, and folders of them; - is standard input")
     parser.add_argument("--model", metavar="FILE", help="the model file [default: the one in this package]")
     parser.add_argument("--threshold", type=float, metavar="0..1", help="accept a keyword from this confidence")
     parser.add_argument(
@@ -53,7 +60,7 @@ def arguments():
 def files(roots):
     """Yields each file, and each file in and below each folder, sorted by name, without hidden ones."""
     for root in roots:
-        if not os.path.isdir(root):
+        if root == STDIN or not os.path.isdir(root):
             yield root
             continue
         around = {root: frozenset()}  # the folders around each, by their real paths: a link may lead back to one
@@ -80,13 +87,23 @@ def answers(recognize, paths):
 
     def answer(path):
         try:
-            return recognize(path)
+            return recognize(path) if path != STDIN else of_stdin(recognize)
         except Error as error:
             return error
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(paths), CHUNK):
             yield from threads.map(answer, paths[start : start + CHUNK])
+
+
+def of_stdin(recognize):
+    """Returns the answer to standard input. It is read here, since no path opens a socket."""
+    if sys.stdin is None:
+        raise Error(f"{STDIN}: standard input is closed")
+    try:
+        return recognize(sys.stdin.buffer.read(MAX_BYTES + 1))  # enough to be refused: a device would never end
+    except Error as error:
+        raise Error(f"{STDIN}: {error}") from error
 
 
 def as_text(path, answer):
@@ -106,15 +123,10 @@ def as_json(path, answer):
     if isinstance(answer, Error):
         row = {"error": str(answer)}
     elif isinstance(answer, list):
-        row = {"detections": [fields(found, "label", "start_s", "end_s", "confidence") for found in answer]}
+        row = {"detections": [found.to_dict() for found in answer]}
     else:
-        row = fields(answer, "label", "confidence", "accepted")
-        row["predictions"] = [{"label": label, "probability": value} for label, value in answer.predictions]
+        row = answer.to_dict()
     return json.dumps({"path": path, **row})
-
-
-def fields(answer, *names):
-    return {name: getattr(answer, name) for name in names}
 
 
 if __name__ == "__main__":

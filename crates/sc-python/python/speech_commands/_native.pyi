@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Never, Protocol, Self, final
 
 from typing_extensions import Buffer
 
+__all__ = ["Detection", "Detector", "Error", "Prediction", "Recognizer", "Score", "__version__"]
+
 __version__: str
 
 _Path = str | PathLike[str]
@@ -16,7 +18,8 @@ _Audio = _Path | bytes | _Samples
 class _Array(Protocol):
     def __array__(self) -> Any: ...
 
-class Error(Exception): ...
+class Error(Exception):
+    reason: str | None
 
 @final
 class Prediction:
@@ -24,6 +27,7 @@ class Prediction:
         cls, label: str, confidence: float, accepted: bool, predictions: list[tuple[str, float]]
     ) -> Self: ...
     def __getnewargs__(self) -> tuple[str, float, bool, list[tuple[str, float]]]: ...
+    def to_dict(self) -> dict[str, Any]: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
     @property
     def label(self) -> str: ...
@@ -38,6 +42,7 @@ class Prediction:
 class Detection:
     def __new__(cls, label: str, start_s: float, end_s: float, confidence: float) -> Self: ...
     def __getnewargs__(self) -> tuple[str, float, float, float]: ...
+    def to_dict(self) -> dict[str, Any]: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
     @property
     def label(self) -> str: ...
@@ -82,11 +87,13 @@ class Recognizer:
     @property
     def info(self) -> dict[str, Any]: ...
     def classify(self, audio: _Audio, *, sample_rate: float | None = None) -> Prediction: ...
-    def classify_many(self, paths: Iterable[_Path]) -> list[Prediction | Error]: ...
+    def classify_many(
+        self, recordings: Iterable[_Audio], *, sample_rate: float | None = None
+    ) -> list[Prediction | Error]: ...
     def detect(self, audio: _Audio, *, sample_rate: float | None = None) -> list[Detection]: ...
     def detector(
         self,
-        sample_rate: float = 16000,
+        sample_rate: float = 16000.0,
         *,
         threshold: float | None = None,
         hop_s: float | None = None,
