@@ -35,7 +35,8 @@ const N_DIRECTIONS: usize = 128;
 const PUBLISHED_SHARE: f64 = 0.4;
 
 /// Clips of speech in the bank, and seconds of noise: together 297 kB.
-const BANK: [usize; 2] = [500, 80];
+const BANK_CLIPS: usize = 500;
+const BANK_NOISES: usize = 80;
 
 /// Least clips of speech for a bank that says something of ordinary speech.
 pub(crate) const LEAST_BANK: usize = 60;
@@ -115,7 +116,7 @@ fn bank(pooled: Vec<Vec<Vec<f32>>>, rng: &mut ChaCha8Rng) -> Vec<Vec<f32>> {
     let shares = shares(&pooled);
     let drawn = pooled.into_iter().zip(shares).flat_map(|(mut clips, share)| {
         clips.shuffle(rng);
-        clips.truncate((BANK[0] as f64 * share) as usize);
+        clips.truncate((BANK_CLIPS as f64 * share) as usize);
         clips
     });
     drawn.collect()
@@ -124,7 +125,7 @@ fn bank(pooled: Vec<Vec<Vec<f32>>>, rng: &mut ChaCha8Rng) -> Vec<Vec<f32>> {
 /// Draws seconds of the noise that training hears.
 fn noises(cache: &SampleCache, rng: &mut ChaCha8Rng) -> Vec<Source> {
     let files: Vec<_> = cache.noise_starts(Split::Train).collect();
-    let turns = files.iter().cycle().take(if files.is_empty() { 0 } else { BANK[1] });
+    let turns = files.iter().cycle().take(BANK_NOISES);
     let noise = turns.map(|(file, starts)| Source::Noise {
         file: *file,
         offset: rng.random_range(starts.clone()),

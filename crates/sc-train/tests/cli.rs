@@ -226,6 +226,20 @@ fn words_before_a_damaged_place_are_kept_and_the_place_is_said() {
 }
 
 #[test]
+fn detect_says_that_a_recording_was_cut_off_and_a_clip_that_was_is_still_answered() {
+    let folder = Folder::new();
+    let file = folder.wav("half.wav", 4);
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let output = run("classify", &["--detect", "--json"], &file);
+    let line = json(&output);
+    let place = "heard up to 2.0 s only: the file is damaged or cut off there";
+    assert!(line["error"].as_str().is_some_and(|error| error.starts_with(place)), "{line}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(run("classify", &[], &file).status.success());
+}
+
+#[test]
 fn a_label_track_is_of_one_recording() {
     let folder = Folder::new();
     let file = folder.wav("a.wav", 1);
@@ -435,6 +449,19 @@ fn an_empty_split_is_an_error_that_says_so() {
 }
 
 #[test]
+fn a_data_set_of_words_that_the_model_does_not_know_asks_for_another_model() {
+    let folder = Folder::new();
+    folder.wav("data/banana/067f61e2_nohash_0.wav", 1); // a speaker of the validation split
+    let data = folder.path().join("data");
+    for stream in [None, Some("--stream")] {
+        let mut command = sc_train("evaluate");
+        let output =
+            command.args(stream).args(["--split", "validation", "--data"]).arg(&data).output().unwrap();
+        assert_refused(&output, "data is named after a keyword of the model (yes, no, up");
+    }
+}
+
+#[test]
 fn what_is_left_out_of_a_data_set_is_said_once() {
     let folder = Folder::new();
     folder.wav("data/yes/ann.wav", 1);
@@ -595,6 +622,15 @@ fn a_keyword_that_alarms_by_mistake_raises_the_threshold() {
 }
 
 #[test]
+fn a_background_in_which_a_keyword_may_be_said_is_told_of() {
+    let folder = Folder::new();
+    let words = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/web/examples/several.mp3");
+    let output = tune(None, &words, &folder.path().join("tuned.safetensors"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("hardly heard any more: the keywords (threshold 0.99"), "{said}");
+}
+
+#[test]
 fn a_quiet_room_changes_nothing() {
     let folder = Folder::new();
     let quiet = folder.file("quiet.wav", &wav::encode(&vec![0; 48_000], 16_000));
@@ -645,6 +681,104 @@ fn a_model_is_not_replaced_by_one_that_lacks_its_words() {
 }
 
 #[test]
+fn a_file_that_is_no_model_is_not_replaced_by_one() {
+    let folder = Folder::new();
+    let recording = folder.wav("recording.wav", 1);
+    let before = fs::read(&recording).unwrap();
+    let word = format!("lamp={}", five(&folder, "lamp", "stop").display());
+    let path = recording.display().to_string();
+    for arguments in [
+        &["teach", "--word", word.as_str()][..],
+        &["tune", "--background", path.as_str()],
+        &["bank", "--data", "data"],
+        &["compact"],
+    ] {
+        let output = program().args(arguments).arg("--out").arg(&recording).output().unwrap();
+        assert_refused(
+            &output,
+            "recording.wav is no model that this program reads: name another --out: not a usable model",
+        );
+    }
+    assert!(fs::read(&recording).unwrap() == before);
+    let empty = folder.file("empty", b""); // as `mktemp` makes it
+    assert!(run("compact", &["--out"], &empty).status.success());
+}
+
+#[test]
+fn an_export_replaces_an_onnx_file_and_no_other() {
+    let folder = Folder::new();
+    let model = fs::read(&*MODEL).unwrap();
+    for out in [
+        folder.file("words.safetensors", &model),
+        folder.file("words.onnx", &model),
+        folder.wav("recording.wav", 1),
+    ] {
+        let before = fs::read(&out).unwrap();
+        assert_refused(&run("export", &["--onnx"], &out), "is no ONNX file: name another --onnx");
+        assert!(fs::read(&out).unwrap() == before);
+    }
+    folder.file("OTHER.ONNX", b"another program's");
+    for name in ["new.onnx", "new", "OTHER.ONNX"] {
+        for _ in 0..2 {
+            assert!(run("export", &["--onnx"], &folder.path().join(name)).status.success(), "{name}");
+        }
+    }
+}
+
+/// Returns true if a command ends well within a minute.
+#[cfg(unix)]
+fn ends_well(mut command: Command) -> bool {
+    let mut run = command.stderr(Stdio::null()).spawn().unwrap();
+    let has_ended = (0..600).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        run.try_wait().unwrap().is_some()
+    });
+    run.kill().unwrap();
+    let status = run.wait().unwrap();
+    has_ended && status.success()
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_does_not_wait_for_what_comes_out_of_a_pipe() {
+    let folder = Folder::new();
+    let pipe = folder.path().join("pipe.onnx");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut export = sc_train("export");
+    export.arg("--onnx").arg(&pipe);
+    std::thread::spawn(move || fs::read(pipe));
+    assert!(ends_well(export));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_another_program_holds_is_not_waited_for_for_ever() {
+    let folder = Folder::new();
+    let holder = fs::File::open(folder.path()).unwrap();
+    holder.lock().unwrap();
+    let mut compact = sc_train("compact");
+    compact.arg("--out").arg(folder.path().join("small.safetensors"));
+    assert!(ends_well(compact));
+}
+
+#[test]
+fn of_two_words_that_are_taught_to_a_file_at_once_none_is_lost_in_silence() {
+    let folder = Folder::new();
+    let out = folder.path().join("taught.safetensors");
+    let runs = [("lamp", "stop"), ("light", "no")].map(|(name, timbre)| {
+        let word = format!("{name}={}", five(&folder, name, timbre).display());
+        let mut teach = program();
+        teach.args(["teach", "--word", &word, "--out"]).arg(&out).stdout(Stdio::null()).stderr(Stdio::null());
+        (name, teach.spawn().unwrap())
+    });
+    let runs = runs.map(|(name, mut run)| (name, run.wait().unwrap().success()));
+    let labels = Record::load(&out).unwrap().header.labels;
+    for (name, is_taught) in runs {
+        assert_eq!(labels.has_keyword(name), is_taught, "{name}");
+    }
+}
+
+#[test]
 fn a_model_without_a_bank_teaches_nothing_and_says_what_would() {
     let folder = Folder::new();
     let lamp = five(&folder, "lamp", "stop");
@@ -672,7 +806,12 @@ fn a_model_gets_its_bank_from_a_data_set_that_is_large_enough() {
     assert!(Record::load(&out).unwrap().words.is_some());
 
     five(&folder, "few/yes", "yes");
-    assert_refused(&bank(&folder.path().join("few")), "expected 60 or more to train on, and 3 of one word");
+    assert_refused(
+        &bank(&folder.path().join("few")),
+        "expected 60 or more to train on, and 3 of one word; found ",
+    );
+    five(&folder, "few/other", "no");
+    assert_refused(&bank(&folder.path().join("few")), "whose word is not known, as in a folder `other`");
 }
 
 #[test]
@@ -743,6 +882,26 @@ fn a_taught_word_is_searched_as_if_it_were_new_and_a_keyword_is_not() {
     fs::remove_file(words.join("lamp/110.wav")).unwrap();
     fs::remove_file(words.join("lamp/130.wav")).unwrap();
     assert_refused(&few_shot(&words), "or give fewer --shots");
+}
+
+#[test]
+fn folders_that_are_not_searched_are_named_with_the_reason() {
+    let folder = Folder::new();
+    five(&folder, "words/lamp", "stop");
+    five(&folder, "words/yes", "yes");
+    let recording = wav::encode(&spoken("no", 120.0), 16_000);
+    for name in ["light/1.wav", "-/1.wav", "_speech/1.wav", "loose.wav"] {
+        folder.file(&format!("words/{name}"), &recording);
+    }
+    let words = folder.path().join("words");
+    let named = "only among the others: - (expected a letter or digit first), light (recordings: 1), yes (a \
+                 keyword)\n";
+    let said = |output: Output| String::from_utf8(output.stderr).unwrap();
+    let output = said(few_shot(&words));
+    assert!(output.contains(named), "{output}");
+    fs::remove_dir_all(words.join("lamp")).unwrap();
+    let refusal = said(few_shot(&words));
+    assert!(refusal.contains(named) && refusal.contains("or give fewer --shots"), "{refusal}");
 }
 
 #[test]

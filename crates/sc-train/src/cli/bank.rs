@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use sc_data::{SampleCache, SpeechCommands, Split};
 use sc_model::{Backend, Classifier};
 
-use super::{check_out, load_record};
+use super::{check_out, load_record, save};
 use crate::evaluate::split;
 use crate::word_space::{self, LEAST_BANK, LEAST_CLIPS};
 
@@ -34,13 +35,24 @@ pub(super) fn run(args: &BankArgs) -> Result<()> {
     );
     let classifier = Classifier::new(&record, Backend::Native)?;
     let (dataset, cache) = split::open(&args.data, &classifier.header().labels)?;
-    let words = word_space::fit(&classifier, &dataset, &cache)?.with_context(|| {
-        let data = args.data.display();
-        format!(
-            "too few clips in {data} for a bank: expected {LEAST_BANK} or more to train on, and {LEAST_CLIPS} of one word"
-        )
-    })?;
-    record.give_words(words);
-    record.save(&args.out)?;
+    let words = word_space::fit(&classifier, &dataset, &cache)?;
+    record.give_words(words.with_context(|| too_few(&dataset, &cache))?);
+    save(&record, &args.out, record.header.labels.names())?;
     Ok(writeln!(io::stdout(), "{}: words can be taught to it", args.out.display())?)
+}
+
+/// Says how many clips a bank needs, and how many there are.
+fn too_few(dataset: &SpeechCommands, cache: &SampleCache) -> String {
+    let is_named = |clip: &usize| dataset.clips()[*clip].said().is_some();
+    let (named, others): (Vec<usize>, Vec<usize>) =
+        dataset.readable_in(Split::Train, cache).partition(is_named);
+    let (root, n) = (dataset.root().display(), named.len());
+    let others = match others.len() {
+        0 => String::new(),
+        n => format!(", and {n} whose word is not known, as in a folder `other`"),
+    };
+    format!(
+        "too few clips in {root} for a bank: expected {LEAST_BANK} or more to train on, and {LEAST_CLIPS} of one word; \
+         found {n}{others}"
+    )
 }

@@ -12,7 +12,7 @@ use clap::Args;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
+use sc_data::{SAMPLE_RATE_HZ, Waveform};
 use sc_model::Classifier;
 
 use super::ModelArgs;
@@ -245,8 +245,7 @@ fn answer(classifier: &Arc<Classifier>, file: &File, find: Method, bar: &Progres
 }
 
 fn classify(classifier: &Arc<Classifier>, path: &Path, bar: &ProgressBar) -> Result<Words> {
-    let samples = audio::read(path, &Limits::default());
-    let waveform = Waveform::from_samples(&samples.map_err(with_way_out)?);
+    let waveform = Waveform::from_samples(&audio::read(path).map_err(with_way_out)?);
     bar.inc(1);
     Ok(Words::One(classifier.classify(&waveform)))
 }

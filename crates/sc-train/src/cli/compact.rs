@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use sc_model::{Backend, Classifier, compact};
 
-use super::{check_out, load_record};
+use super::{check_out, load_record, save};
 use crate::progress::note;
 
 /// Write a model with weights of eight bits: a quarter of the size, for a page or a device.
@@ -25,7 +25,7 @@ pub(super) fn run(args: &CompactArgs) -> Result<()> {
     check_out(&args.out, record.header.labels.names())?;
     Classifier::new(&record, Backend::Native)?; // its self-test
     let compact = compact(&record)?;
-    compact.save(&args.out)?;
+    save(&compact, &args.out, compact.header.labels.names())?;
     let [before, after] = [record.to_bytes()?, compact.to_bytes()?].map(|bytes| bytes.len() as f64 / 1e6);
     note!("{}: {after:.2} MB instead of {before:.2} MB", args.out.display()); // the output may be a pipe for the model
     Ok(())

@@ -11,10 +11,13 @@ use sc_model::Classifier;
 use sc_model::words::forget_all;
 use serde::Serialize;
 
-use super::{ModelArgs, parse_minutes, parse_shots};
+use super::{ModelArgs, parse_shots, whole};
 use crate::audio::{Unreadable, check_path};
 use crate::evaluate::{clips, conditions, few_shot, open_set, split, stream};
 use crate::progress::note;
+
+/// Most minutes of a kind of stream: their samples take 2.3 GB.
+const MOST_STREAM_MINUTES: u32 = 600;
 
 // An option that requires one which conflicts with a third is no error beside the third, so it names the third too.
 /// Score a model on clips whose label is known, or on sounds that are no keyword.
@@ -45,7 +48,7 @@ pub struct EvaluateArgs {
     #[expect(clippy::option_option, reason = "clap's type of an option whose value may be left out")]
     few_shot: Option<Option<PathBuf>>,
     /// Recordings that teach a word of --few-shot.
-    #[arg(long, value_name = "K", default_value_t = 5, value_parser = parse_shots, requires = "few_shot", conflicts_with_all = ["clips", "conditions", "stream"])]
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = parse_shots, allow_negative_numbers = true, requires = "few_shot", conflicts_with_all = ["clips", "conditions", "stream"])]
     shots: usize,
     /// Evaluate the same clips under every condition: softer, clipped, behind other voices and noise, in rooms, by
     /// telephone, faster and slower, higher and lower, earlier and later.
@@ -55,13 +58,13 @@ pub struct EvaluateArgs {
     #[arg(long, conflicts_with_all = ["clips", "conditions"])]
     stream: bool,
     /// Minutes of each kind of stream.
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = parse_minutes, requires = "stream", conflicts_with_all = ["audio", "clips", "conditions", "few_shot"])]
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = parse_stream_minutes, allow_negative_numbers = true, requires = "stream", conflicts_with_all = ["audio", "clips", "conditions", "few_shot"])]
     stream_minutes: u32,
     /// A recording of words, for --stream.
     #[arg(long, value_name = "FILE", requires_all = ["stream", "truth"], conflicts_with_all = ["clips", "conditions"])]
     audio: Option<PathBuf>,
-    /// The words in --audio: a table with the heading `label,start_s,end_s`, a label track of Audacity, or what
-    /// `classify --detect` prints of one recording with --format csv.
+    /// The words in --audio: a table with the heading `label,start_s,end_s`, or `label;start_s;end_s` above decimal
+    /// commas, a label track of Audacity, or what `classify --detect` prints of one recording with --format csv.
     #[arg(long, value_name = "FILE", requires = "audio", conflicts_with_all = ["clips", "data", "few_shot", "conditions", "open_set"])]
     truth: Option<PathBuf>,
     /// Print one JSON object.
@@ -148,4 +151,8 @@ fn print_figures(
 
 fn print(text: &str) -> Result<()> {
     Ok(writeln!(io::stdout().lock(), "{}", text.trim_end())?)
+}
+
+fn parse_stream_minutes(text: &str) -> Result<u32, String> {
+    whole(text, " of minutes", 1..=MOST_STREAM_MINUTES)
 }

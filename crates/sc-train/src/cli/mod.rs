@@ -15,12 +15,15 @@ mod tune;
 use std::env;
 use std::ffi::OsStr;
 use std::fmt::Display;
+use std::fs::{File, TryLockError};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Command as Arguments, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sc_data::printable;
 use sc_model::words::N_RECORDINGS;
@@ -35,6 +38,10 @@ use teach::TeachArgs;
 #[cfg(feature = "flex")]
 use train::TrainArgs;
 use tune::TuneArgs;
+
+/// The lock of a folder is tried so many times, with such pauses: for five seconds.
+const LOCK_TRIES: usize = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Names words in recordings, teaches new words, and trains, evaluates and exports models.
 #[derive(Debug, Parser)]
@@ -107,7 +114,7 @@ pub struct ModelArgs {
     #[arg(long, default_value_t)]
     backend: Backend,
     /// Accept a keyword from this confidence, instead of from the model's own threshold.
-    #[arg(long, value_name = "0..1", value_parser = parse_probability)]
+    #[arg(long, value_name = "0..1", value_parser = parse_probability, allow_negative_numbers = true)]
     threshold: Option<f32>,
 }
 
@@ -132,20 +139,56 @@ fn load_record(model: Option<&Path>) -> Result<Record> {
     Ok(model.map_or_else(Record::shipped, Record::load)?)
 }
 
-/// Refuses to write a model to `out` in place of one that knows words which are not `kept`. A pipe is not looked into.
+/// Writes a model to `out`, if [`check_out`] still allows it: another program may have written there meanwhile.
+fn save(record: &Record, out: &Path, kept: &[String]) -> Result<()> {
+    let _lock = lock_folder_of(out);
+    check_out(out, kept)?;
+    Ok(record.save(out)?)
+}
+
+/// Locks the folder of a file, if it can be locked: those that write at the same moment take turns. Whoever holds it for
+/// more than five seconds is not waited for. A pipe has none, as its reader may wait for another.
+fn lock_folder_of(out: &Path) -> Option<File> {
+    if out.exists() && !out.is_file() {
+        return None;
+    }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(folder).ok()?;
+    for _ in 0..LOCK_TRIES {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    None
+}
+
+/// Refuses to write a model to `out` in place of another file, or of a model that knows words which are not `kept`.
 fn check_out(out: &Path, kept: &[String]) -> Result<()> {
-    if !out.is_file() {
+    if !holds_something(out) {
         return Ok(());
     }
-    let Ok(Record { header, .. }) = Record::load(out) else { return Ok(()) };
-    let taught = header.taught_words().map(|(word, _)| word);
-    let lost: Vec<&str> = taught.filter(|word| !kept.iter().any(|kept| kept == word)).collect();
-    let (out, words) = (printable(out.display()), lost.join(", "));
+    let name = printable(out.display());
+    let record = Record::load(out)
+        .with_context(|| format!("{name} is no model that this program reads: name another --out"))?;
+    let lost = taught_but(&record, kept);
     ensure!(
         lost.is_empty(),
-        "{out} knows {words}, which this would lose: name another --out, or begin with `--model {out}`"
+        "{name} knows {lost}, which this would lose: name another --out, or begin with `--model {name}`"
     );
     Ok(())
+}
+
+/// Returns true for a file that is not empty. A pipe is not looked into.
+fn holds_something(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.len() > 0)
+}
+
+/// Names the words that were taught to a model, but for those that are `kept`.
+fn taught_but(record: &Record, kept: &[String]) -> String {
+    let taught = record.header.taught_words().map(|(word, _)| word);
+    taught.filter(|word| !kept.iter().any(|kept| kept == word)).collect::<Vec<_>>().join(", ")
 }
 
 /// Parses a whole number of `what` in `range`.
@@ -156,10 +199,6 @@ fn whole<T: FromStr + PartialOrd + Display>(
 ) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("expected a whole number{what}, {} to {}", range.start(), range.end()))
-}
-
-fn parse_minutes(text: &str) -> Result<u32, String> {
-    whole(text, " of minutes", 1..=10_000)
 }
 
 fn parse_shots(text: &str) -> Result<usize, String> {
@@ -194,6 +233,23 @@ mod tests {
     }
 
     #[test]
+    fn a_negative_number_is_refused_for_what_it_is() {
+        for (arguments, expected) in [
+            (
+                "tune --background a --out b --false-alarms -1",
+                "expected a number of alarms an hour, 0 or more",
+            ),
+            ("classify a --threshold -0.5", "expected a number from 0 to 1"),
+            ("evaluate --few-shot a --shots -1", "expected a whole number of recordings"),
+            ("evaluate --stream --stream-minutes -1", "expected a whole number of minutes"),
+        ] {
+            let parsed = Cli::try_parse_from(["sc-train"].into_iter().chain(arguments.split(' ')));
+            let error = parsed.unwrap_err().to_string();
+            assert!(error.contains(expected), "{arguments}: {error}");
+        }
+    }
+
+    #[test]
     fn evaluation_needs_exactly_one_source_and_takes_no_option_that_it_would_ignore() {
         for (arguments, fits) in [
             ("evaluate --data a --split testing", true),
@@ -215,6 +271,7 @@ mod tests {
             ("evaluate --few-shot a --threshold 0.5", false),
             ("evaluate --clips a --shots 3", false),
             ("evaluate --stream --data a --split testing --stream-minutes 1", true),
+            ("evaluate --stream --data a --split testing --stream-minutes 601", false),
             ("evaluate --stream --audio a --truth b --stream-minutes 1", false),
             ("evaluate --data a --split testing --stream-minutes 1", false),
             ("evaluate --data a --split testing --conditions --stream-minutes 1", false),

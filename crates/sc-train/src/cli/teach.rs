@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sc_data::{Limits, normal_form, printable};
+use sc_data::{normal_form, printable};
 use sc_model::Record;
 use sc_model::words::{Advice, Recording, Taught, check_word, forget, teach};
 use serde_json::json;
 
-use super::{check_out, load_record};
+use super::{check_out, load_record, save, taught_but};
 use crate::audio::{self, Unreadable, files_below};
 
 /// Teach a model a word of your own, by three recordings of it or more: no training, below a second.
@@ -25,7 +25,7 @@ pub struct TeachArgs {
     /// The model file [default: the one built into this program]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// The file for the new model; it may be the old one. A file that knows other words is not replaced.
+    /// The file for the new model; it may be the old one. A file that knows other words or is no model is not replaced.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Print one JSON object.
@@ -37,8 +37,9 @@ pub struct TeachArgs {
 pub(super) fn run(args: &TeachArgs) -> Result<()> {
     let mut record = load_record(args.model.as_deref())?;
     // Words of the model are forgotten by their names alone, and others are taught anew.
-    let anew = args.words.iter().map(|(name, _)| name.clone());
-    check_out(&args.out, &record.header.labels.names().iter().cloned().chain(anew).collect::<Vec<_>>())?;
+    let anew = args.words.iter().map(|(name, _)| name);
+    let kept: Vec<String> = record.header.labels.names().iter().chain(anew).cloned().collect();
+    check_out(&args.out, &kept)?;
     for name in &args.forget {
         record = forget(&record, name)?;
     }
@@ -52,7 +53,7 @@ pub(super) fn run(args: &TeachArgs) -> Result<()> {
         record = taught;
         words.push(report);
     }
-    record.save(&args.out)?;
+    save(&record, &args.out, &kept)?;
     if args.json {
         return Ok(writeln!(io::stdout(), "{}", json!({ "words": words, "forgotten": args.forget }))?);
     }
@@ -76,7 +77,7 @@ fn by_name(words: &[(String, PathBuf)]) -> Vec<(&str, Vec<&Path>)> {
 fn recording(file: Result<PathBuf, Unreadable>) -> Recording {
     match file {
         Ok(file) => {
-            let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
+            let samples = audio::read(&file).map_err(|error| format!("{error:#}"));
             Recording::new(printable(file.display()), samples)
         }
         Err(Unreadable { path, error }) => Recording::new(printable(&path), Err(error)),
@@ -110,11 +111,8 @@ fn sentence(advice: Advice) -> &'static str {
 
 /// Names the words that the model has been taught.
 fn known(record: &Record) -> String {
-    let taught: Vec<&str> = record.header.taught_words().map(|(name, _)| name).collect();
-    if taught.is_empty() {
-        return "no word is taught".into();
-    }
-    format!("it knows {} too", taught.join(", "))
+    let taught = taught_but(record, &[]);
+    if taught.is_empty() { "no word is taught".into() } else { format!("it knows {taught} too") }
 }
 
 fn parse_word(text: &str) -> Result<(String, PathBuf), String> {

@@ -9,7 +9,7 @@ use clap::Args;
 use sc_data::{Labels, Sha256Digest, Split, Task, Words};
 use sc_model::{Backend, Classifier, Record, Weights};
 
-use super::{parse_minutes, parse_probability, whole};
+use super::{parse_probability, whole};
 use crate::Evaluation;
 use crate::config::{MOST_EXAMPLES, TrainConfig};
 use crate::evaluate::split;
@@ -51,31 +51,31 @@ pub struct TrainArgs {
     pub words: Option<Words>,
     /// Number of epochs: passes through the training clips. 0 makes a record of --init as it is: only its temperature,
     /// threshold and space of words are fitted to the data.
-    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().epochs, value_parser = parse_epochs)]
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().epochs, value_parser = parse_epochs, allow_negative_numbers = true)]
     pub epochs: usize,
     /// Minutes to train, instead of a number of epochs, counted from the start of the program: as many epochs as fit follow
     /// from the speed of the first steps.
-    #[arg(long, value_name = "N", conflicts_with = "epochs", value_parser = parse_minutes)]
+    #[arg(long, value_name = "N", conflicts_with = "epochs", value_parser = parse_minutes, allow_negative_numbers = true)]
     pub minutes: Option<u32>,
     /// Clips in one epoch, drawn anew for each [default: as many as there are to train on; 2000 with --words, if
     /// there are fewer]
-    #[arg(long, value_name = "N", conflicts_with = "minutes", value_parser = parse_examples)]
+    #[arg(long, value_name = "N", conflicts_with = "minutes", value_parser = parse_examples, allow_negative_numbers = true)]
     pub epoch_clips: Option<usize>,
     /// Epochs over which the learning rate rises, at most 1.
-    #[arg(long, value_name = "X", default_value_t = TrainConfig::default().warmup_epochs, conflicts_with = "minutes", value_parser = parse_rate)]
+    #[arg(long, value_name = "X", default_value_t = TrainConfig::default().warmup_epochs, conflicts_with = "minutes", value_parser = parse_rate, allow_negative_numbers = true)]
     pub warmup_epochs: f64,
     /// Clips in one step.
-    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().batch_size, value_parser = parse_batch)]
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().batch_size, value_parser = parse_batch, allow_negative_numbers = true)]
     pub batch_size: usize,
     /// The highest learning rate of the schedule [default: 0.002; 0.004 with --minutes; 0.001 with
     /// --words]
-    #[arg(long, value_name = "X", value_parser = parse_rate)]
+    #[arg(long, value_name = "X", value_parser = parse_rate, allow_negative_numbers = true)]
     pub learning_rate: Option<f64>,
     /// Share of each target that is spread over all labels.
-    #[arg(long, value_name = "0..1", default_value_t = TrainConfig::default().label_smoothing, value_parser = parse_probability)]
+    #[arg(long, value_name = "0..1", default_value_t = TrainConfig::default().label_smoothing, value_parser = parse_probability, allow_negative_numbers = true)]
     pub label_smoothing: f32,
     /// Factor by which every layer is wider than usual: 2 is four times as slow, and has brought no better model.
-    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().width, value_parser = parse_width)]
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().width, value_parser = parse_width, allow_negative_numbers = true)]
     pub width: usize,
     /// A model whose weights the training begins with, instead of random ones. Labels that it does not know begin anew.
     /// Use half of the usual --learning-rate or less, so that it keeps what it knows. Of several models, it is the mean.
@@ -85,7 +85,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub teacher: Vec<PathBuf>,
     /// Makes the run repeatable: the same seed gives the same weights.
-    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().seed)]
+    #[arg(long, value_name = "N", default_value_t = TrainConfig::default().seed, value_parser = parse_seed, allow_negative_numbers = true)]
     pub seed: u64,
     /// The backend that runs the network: flex, ndarray or wgpu, if built in.
     #[arg(long, default_value_t = TrainConfig::default().backend)]
@@ -153,7 +153,8 @@ fn train(args: &TrainArgs, recipe: Recipe, data: &Path, out: &Path) -> Result<Ev
     crate::training::train(&config, &job)
 }
 
-/// Refuses to replace the model of an earlier run, unless it is that run that goes on, or a model that does not load.
+/// Refuses to replace the model of an earlier run, unless it is that run that goes on, or a model that does not load; and
+/// one to which words were taught since.
 fn check_earlier(out: &Path, args: &TrainArgs) -> Result<()> {
     let model = out.join("model.safetensors");
     let goes_on = crate::training::can_resume(out)?;
@@ -163,7 +164,7 @@ fn check_earlier(out: &Path, args: &TrainArgs) -> Result<()> {
         "{} is of an earlier run: {way_out}",
         model.display()
     );
-    Ok(())
+    crate::training::check_untaught(&model)
 }
 
 /// The settings that the arguments ask for, for so many clips to train on.
@@ -238,6 +239,10 @@ fn mean(records: &[Record]) -> Result<Option<Record>> {
     Ok(Some(Record { weights, ..first.clone() }))
 }
 
+fn parse_minutes(text: &str) -> Result<u32, String> {
+    whole(text, " of minutes", 1..=10_000)
+}
+
 fn parse_examples(text: &str) -> Result<usize, String> {
     whole(text, " of clips", 1..=MOST_EXAMPLES)
 }
@@ -248,6 +253,10 @@ fn parse_batch(text: &str) -> Result<usize, String> {
 
 fn parse_epochs(text: &str) -> Result<usize, String> {
     whole(text, "", 0..=MOST_EPOCHS)
+}
+
+fn parse_seed(text: &str) -> Result<u64, String> {
+    whole(text, "", 0..=u64::MAX)
 }
 
 fn parse_width(text: &str) -> Result<usize, String> {
@@ -276,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_training_that_could_not_learn_is_refused() {
+    fn a_number_out_of_range_is_refused_for_what_it_is() {
         for wrong in [
             "--epochs=-1",
             "--epochs=10000",
@@ -285,9 +294,11 @@ mod tests {
             "--batch-size=9999999999999999",
             "--learning-rate=0",
             "--learning-rate=NaN",
+            "--seed=-1",
         ] {
-            let parsed = Cli::try_parse_from(["sc-train", "train", "--data=a", "--out=b", wrong]);
-            assert!(parsed.is_err_and(|error| error.to_string().contains("expected a")), "{wrong}");
+            let arguments = ["sc-train", "train", "--data=a", "--out=b"].into_iter().chain(wrong.split('='));
+            let parsed = Cli::try_parse_from(arguments);
+            assert!(parsed.is_err_and(|error| error.to_string().contains(": expected a")), "{wrong}");
         }
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use sc_data::printable;
 
-use super::{check_out, load_record};
+use super::{check_out, load_record, save};
 use crate::audio::check_path;
 use crate::evaluate::tune::{MOST_ROUNDS, Place, Tuned, Word, tune};
 use crate::progress::note;
@@ -19,7 +19,7 @@ pub struct TuneArgs {
     #[arg(long, value_name = "PATH", required = true)]
     background: Vec<PathBuf>,
     /// False alarms an hour that each word may have.
-    #[arg(long, value_name = "N", default_value_t = 0.5, value_parser = parse_alarms)]
+    #[arg(long, value_name = "N", default_value_t = 0.5, value_parser = parse_alarms, allow_negative_numbers = true)]
     false_alarms: f64,
     /// The model file [default: the one built into this program]
     #[arg(long, value_name = "FILE")]
@@ -38,10 +38,18 @@ pub(super) fn run(args: &TuneArgs) -> Result<()> {
     let mut record = load_record(args.model.as_deref())?;
     check_out(&args.out, record.header.labels.names())?;
     let tuned = tune(&mut record, &args.background, args.false_alarms)?;
-    record.save(&args.out)?;
+    save(&record, &args.out, record.header.labels.names())?;
     let loud = tuned.still_too_many();
     if !loud.is_empty() {
         note!("after {MOST_ROUNDS} rounds there are still too many alarms of {}", loud.join(", "));
+    }
+    let strict = tuned.too_strict();
+    if !strict.is_empty() {
+        note!(
+            "hardly heard any more: {}; a keyword may be said in these recordings: `sc-train classify --detect` with \
+             the model as it was finds the places",
+            strict.join(", ")
+        );
     }
     if args.json {
         return Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&tuned)?)?);

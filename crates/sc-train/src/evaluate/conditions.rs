@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use rayon::prelude::*;
 use sc_data::{
-    Clip, Condition, Example, Half, Labels, Limits, SILENCE, SampleCache, Source, SpeechCommands, Split,
-    Subject, Surroundings, UNKNOWN, Waveform, labelled_clips,
+    Clip, Condition, Example, Half, Labels, SILENCE, SampleCache, Source, SpeechCommands, Split, Subject,
+    Surroundings, UNKNOWN, Waveform, labelled_clips,
 };
 use sc_model::Classifier;
 
@@ -16,8 +16,8 @@ use crate::audio::{self, Unreadable};
 use crate::evaluation::{ConditionFigures, ConditionTable, LeftOut};
 use crate::{LabelledAnswer, progress};
 
-/// The most voices and seconds of noise that are held ready: 26 MB.
-const MOST_VOICES: usize = 400;
+/// Most voices, and most seconds of noise, that are held ready: 26 MB of each.
+const MOST_HELD: usize = 400;
 
 /// A clip and what is known of it.
 struct Labelled<'a> {
@@ -68,7 +68,7 @@ pub(crate) fn of_half(
 pub(crate) fn of_clips(classifier: &Classifier, dir: &Path) -> Result<ConditionTable> {
     let labels = &classifier.header().labels;
     let read = |(path, label): &(PathBuf, usize)| {
-        let samples = audio::read(path, &Limits::default()).map_err(|error| Unreadable::new(path, &error))?;
+        let samples = audio::read(path).map_err(|error| Unreadable::new(path, &error))?;
         let clip = Clip::parse(path.strip_prefix(dir).unwrap_or(path));
         let speaker = clip.map_or_else(String::new, |clip| clip.speaker);
         Ok((path.display().to_string(), *label, speaker, Waveform::from_samples(&samples)))
@@ -152,8 +152,8 @@ fn noises(cache: &SampleCache, split: Split) -> Result<Vec<Waveform>> {
     spread(split::noises(cache, split)).into_iter().map(|source| Ok(cache.waveform(source)?)).collect()
 }
 
-/// At most [`MOST_VOICES`] of the items, evenly from beginning to end.
+/// At most [`MOST_HELD`] of the items, evenly from beginning to end.
 fn spread<T>(items: Vec<T>) -> Vec<T> {
-    let step = items.len().div_ceil(MOST_VOICES).max(1);
+    let step = items.len().div_ceil(MOST_HELD).max(1);
     items.into_iter().step_by(step).collect()
 }

@@ -3,31 +3,32 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use sc_data::{Labels, Limits, SampleCache, Source, SpeechCommands, Split, Waveform, normal_form};
-use sc_model::words::{Embedding, Recording, check_word, teach};
+use sc_data::{
+    DatasetError, Labels, SampleCache, Source, SpeechCommands, Split, Waveform, normal_form, printable,
+};
+use sc_model::words::{Embedding, Recording, TeachError, check_word, teach};
 use sc_model::{Backend, Classifier, Record};
 
-use super::split;
+use super::{readable, split};
 use crate::audio::{self, Unreadable};
-use crate::{FewShot, WordTrials, progress};
+use crate::progress::{self, note};
+use crate::{FewShot, WordTrials};
 
 /// Draws of the recordings that teach a word.
 const N_DRAWS: u64 = 10;
-
-/// Shares of false accepts at which words are searched.
-const FALSE_ACCEPTS: [f64; 2] = [0.01, 0.002];
 
 /// Numbers of recordings that teach a word in a report: the least, and enough.
 #[cfg(feature = "flex")]
 const SHOTS: [usize; 2] = [3, 5];
 
 /// A report needs so many words, and so many recordings of each beside those that teach it.
-const LEAST: [usize; 2] = [2, 2];
+const LEAST_WORDS: usize = 2;
+const LEAST_SEARCHED: usize = 2;
 
 /// The only label of a trial that the network does not know.
 const TAUGHT: &str = "taught word";
@@ -54,8 +55,12 @@ struct Output {
 /// If no folder has enough recordings, or the record has no word space.
 pub(crate) fn of_folder(record: &Record, dir: &Path, shots: usize) -> Result<FewShot> {
     let (mut heard, unreadable) = listen(&classifier(record)?, dir)?;
+    let not_searched = not_searched(&heard.words, &record.header.labels, shots);
     keep_new(&mut heard.words, &record.header.labels);
     heard.words.retain(|_, recordings| recordings.len() > shots);
+    if !not_searched.is_empty() {
+        note!("only among the others: {}", not_searched.join(", "));
+    }
     if heard.words.is_empty() {
         let unreadable = unreadable.first().map_or_else(String::new, |first| format!("; left out: {first}"));
         bail!(
@@ -80,12 +85,13 @@ pub(crate) fn of_split(record: &Record, data: &Path, split: Split, shots: usize)
         "the {split} split of {} has too few recordings of other words than the keywords: expected two words of {} \
          recordings or more, or fewer --shots",
         data.display(),
-        shots + LEAST[1]
+        shots + LEAST_SEARCHED
     );
     search(record, &heard, shots)
 }
 
-/// The same for every number of recordings of [`SHOTS`] that the split has enough for; nothing without a word space.
+/// The same for the validation split and each number of recordings of [`SHOTS`] that it has enough for; nothing without
+/// a word space.
 ///
 /// # Errors
 /// If a clip cannot be read.
@@ -94,12 +100,11 @@ pub(crate) fn for_report(
     record: &Record,
     dataset: &SpeechCommands,
     cache: &SampleCache,
-    split: Split,
 ) -> Result<Vec<FewShot>> {
     if record.words.is_none() {
         return Ok(Vec::new());
     }
-    let mut heard = listen_to_split(&classifier(record)?, dataset, cache, split)?;
+    let mut heard = listen_to_split(&classifier(record)?, dataset, cache, Split::Validation)?;
     let mut figures = Vec::new();
     for shots in SHOTS {
         keep_words(&mut heard, shots);
@@ -111,7 +116,7 @@ pub(crate) fn for_report(
 }
 
 fn classifier(record: &Record) -> Result<Classifier> {
-    ensure!(record.words.is_some(), "the model has no bank of ordinary speech: `sc-train bank` makes one");
+    ensure!(record.words.is_some(), TeachError::NoSpace);
     Ok(Classifier::new(record, Backend::Native)?)
 }
 
@@ -120,33 +125,48 @@ fn keep_new(words: &mut BTreeMap<String, Vec<usize>>, labels: &Labels) {
     words.retain(|word, _| check_word(labels.names(), word, 0).is_ok());
 }
 
+/// Names the words that are not searched, with the reason. What begins with `_` is meant so, and a file that lies in no
+/// folder has no word.
+fn not_searched(words: &BTreeMap<String, Vec<usize>>, labels: &Labels, shots: usize) -> Vec<String> {
+    let reason = |(word, recordings): (&String, &Vec<usize>)| match check_word(labels.names(), word, 0) {
+        Err(TeachError::Known(_)) => Some(format!("{} (a keyword)", printable(word))),
+        Err(TeachError::Name(DatasetError::Word { reason, .. }))
+            if !word.is_empty() && !word.starts_with('_') =>
+        {
+            Some(format!("{} ({reason})", printable(word)))
+        }
+        Ok(_) if recordings.len() <= shots => {
+            Some(format!("{} (recordings: {})", printable(word), recordings.len()))
+        }
+        _ => None,
+    };
+    words.iter().filter_map(reason).collect()
+}
+
 /// Keeps the words with enough recordings, or none if they are too few.
 fn keep_words(heard: &mut Heard, shots: usize) {
-    let [least_words, least_searched] = LEAST;
-    heard.words.retain(|_, recordings| recordings.len() >= shots + least_searched);
-    if heard.words.len() < least_words {
+    heard.words.retain(|_, recordings| recordings.len() >= shots + LEAST_SEARCHED);
+    if heard.words.len() < LEAST_WORDS {
         heard.words.clear();
     }
 }
 
-/// Listens to all files of a folder. The word of a file is the folder below `dir`.
+/// Listens to all files of a folder. The word of a file is the folder below `dir`, and empty without one.
 fn listen<'a>(classifier: &Classifier, dir: &Path) -> Result<(Heard<'a>, Vec<Unreadable>)> {
     let files: Vec<_> = audio::files_below(dir).collect();
-    let (files, mut unreadable) = super::partition(files);
     let bar = progress::bar(files.len(), "listening");
-    let recordings: Vec<_> = files
-        .par_iter()
-        .map(|file| {
-            bar.inc(1);
-            let samples = audio::read(file, &Limits::default()).map_err(|e| Unreadable::new(file, &e))?;
-            let output = output(classifier, &Waveform::from_samples(&samples));
-            let folder = file.strip_prefix(dir).ok().and_then(|path| path.iter().next());
-            Ok((normal_form(&folder.unwrap_or_default().to_string_lossy()), (samples, output)))
-        })
-        .collect();
+    let recordings = files.into_par_iter().map(|file| {
+        bar.inc(1);
+        let path = file?;
+        let samples = audio::read(&path).map_err(|error| Unreadable::new(&path, &error))?;
+        let output = output(classifier, &Waveform::from_samples(&samples));
+        let folder = path.strip_prefix(dir).ok().and_then(Path::parent);
+        let folder = folder.and_then(|folder| folder.iter().next());
+        Ok((normal_form(&folder.unwrap_or_default().to_string_lossy()), (samples, output)))
+    });
+    let recordings = recordings.collect();
     bar.finish_and_clear();
-    let (recordings, failed) = super::partition(recordings);
-    unreadable.extend(failed);
+    let (recordings, unreadable) = readable(dir, recordings)?;
     let (folders, recordings): (Vec<_>, Vec<_>) = recordings.into_iter().unzip();
     let (samples, recordings): (Vec<_>, Vec<_>) = recordings.into_iter().unzip();
     let recordings = recordings.into_iter().collect::<Result<_>>()?;
@@ -180,7 +200,7 @@ fn listen_to_split<'a>(
 
 fn output(classifier: &Classifier, waveform: &Waveform) -> Result<Output> {
     let output = classifier.listen(waveform);
-    let embedding = classifier.embed(&output).context("the model has no bank of ordinary speech")?;
+    let embedding = classifier.embed(&output).ok_or(TeachError::NoSpace)?;
     Ok(Output { logits: output.logits, embedding })
 }
 
@@ -243,8 +263,8 @@ fn add(trials: &mut WordTrials, classifier: &Classifier, own: &[&Output], others
         let least = negatives.get((share * negatives.len() as f64) as usize);
         positives.iter().filter(|score| least.is_none_or(|least| *score > least)).count()
     };
-    trials.found_at_1_percent += found(FALSE_ACCEPTS[0]);
-    trials.found_at_0_2_percent += found(FALSE_ACCEPTS[1]);
+    trials.found_at_1_percent += found(0.01);
+    trials.found_at_0_2_percent += found(0.002);
     trials.accepted += accepted;
     trials.falsely_accepted += falsely_accepted;
 }

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use rayon::prelude::*;
 use sc_data::{Blocks, N_SAMPLES, SAMPLE_RATE_HZ, Waveform};
 use sc_model::Classifier;
 
-use super::partition;
+use super::readable;
 use crate::audio::{self, Unreadable};
 use crate::{OpenClip, OpenSet, progress};
 
@@ -22,20 +22,18 @@ const HOP: usize = N_SAMPLES / 2;
 /// # Errors
 /// If no file can be read.
 pub(crate) fn evaluate(classifier: &Classifier, dir: &Path) -> Result<OpenSet> {
-    let (files, mut unreadable) = partition(audio::files_below(dir).collect());
+    let files: Vec<_> = audio::files_below(dir).collect();
     let bar = progress::bar(files.len(), "listening");
-    let clips = files.par_iter().map(|path| {
+    let clips = files.into_par_iter().map(|file| {
         bar.inc(1);
-        hear(classifier, path).map_err(|error| Unreadable::new(path, &error))
+        let path = file?;
+        hear(classifier, &path).map_err(|error| Unreadable::new(&path, &error))
     });
-    let (clips, undecodable) = partition(clips.collect());
+    let clips = clips.collect();
     bar.finish_and_clear();
-    unreadable.extend(undecodable);
-    match unreadable.first() {
-        _ if !clips.is_empty() => Ok(OpenSet::new(&clips, unreadable)),
-        Some(first) => bail!("no recording in {}: {first}", dir.display()),
-        None => bail!("no recording in {}", dir.display()),
-    }
+    let (clips, unreadable) = readable(dir, clips)?;
+    ensure!(!clips.is_empty(), "no recording in {}", dir.display());
+    Ok(OpenSet::new(&clips, unreadable))
 }
 
 /// Hears a short recording once, and a long one, of any length, every [`HOP`].

@@ -93,20 +93,36 @@ pub(crate) fn examples(
     split: Split,
     half: Option<Half>,
 ) -> Result<Vec<Example>> {
-    let root = dataset.root().display();
     let mut examples = dataset.examples(split, labels, cache, EXAMPLES_SEED);
-    ensure!(
-        !examples.is_empty(),
-        "the {split} split of {root} has no recording of a keyword: record more (five speakers are enough for most), or \
-         name some in validation_list.txt and testing_list.txt, if these are there"
-    );
+    ensure!(!examples.is_empty(), no_keyword(dataset, labels, split));
     let Some(half) = half else { return Ok(examples) };
     examples.retain(|example| example.half == Some(half));
     ensure!(
         !examples.is_empty(),
-        "the {half} half of the {split} split of {root} is empty: the split needs more speakers"
+        "the {half} half of the {split} split of {} is empty: the split needs more speakers",
+        dataset.root().display()
     );
     Ok(examples)
+}
+
+/// Says why a split has no keyword.
+pub(super) fn no_keyword(dataset: &SpeechCommands, labels: &Labels, split: Split) -> String {
+    let root = dataset.root().display();
+    if dataset.clips().iter().any(|clip| labels.has_keyword(&clip.word)) {
+        return format!(
+            "the {split} split of {root} has no recording of a keyword: record more (five speakers are enough for \
+             most), or name some in validation_list.txt and testing_list.txt, if these are there"
+        );
+    }
+    format!(
+        "no folder in {root} is named after a keyword of the model ({}): name the model of these words by --model",
+        keywords(labels).join(", ")
+    )
+}
+
+/// The names of the keywords.
+pub(crate) fn keywords(labels: &Labels) -> Vec<&str> {
+    labels.names().iter().map(String::as_str).filter(|name| labels.has_keyword(name)).collect()
 }
 
 /// Answers examples in parallel, and returns the answers in the same order.

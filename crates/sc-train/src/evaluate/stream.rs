@@ -64,6 +64,9 @@ const STEP: usize = SAMPLE_RATE_HZ as usize / 100;
 /// What is softer than a word's loudest step by so much is no longer the word.
 const WORD_RANGE_DB: f32 = 25.0;
 
+/// The end of a word that is marked by hand may lie so far behind that of the recording.
+const MOST_BEYOND_S: f64 = 1.0;
+
 /// The columns of a label track of Audacity, which has no heading.
 const TRACK: &str = "start_s\tend_s\tlabel";
 
@@ -126,21 +129,23 @@ pub(crate) fn of_recording(classifier: Classifier, path: &Path, truth: &Path) ->
     let read = |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
     let spoken = parse_table(&read(truth)?).with_context(|| truth.display().to_string())?;
     let classifier = Arc::new(classifier);
-    let mut detectors: Vec<_> =
-        thresholds(&classifier).map(|threshold| Listening::new(&classifier, threshold)).collect();
+    let mut heard: Vec<(Detector, Vec<Detection>)> =
+        thresholds(&classifier).map(|threshold| (detector(&classifier, threshold), Vec::new())).collect();
     let mut n_samples = 0;
     let mut blocks = Blocks::open(fs::File::open(path)?).with_context(|| path.display().to_string())?;
     while let Some(samples) = blocks.next_block().with_context(|| path.display().to_string())? {
-        detectors.par_iter_mut().for_each(|listening| listening.push(&samples));
+        heard.par_iter_mut().for_each(|(detector, found)| found.extend(detector.push(&samples)));
         n_samples += samples.len();
     }
     let seconds = seconds(n_samples);
     check_table(&spoken, seconds, &classifier.header().labels)
         .with_context(|| truth.display().to_string())?;
-    let tally =
-        |listening: Listening| Tally::new(&classifier.header().labels, &spoken, &listening.finish(), seconds);
-    let tallies = detectors.into_iter().map(tally).collect();
-    Ok(table(vec![row(&classifier, &path.display().to_string(), &[(seconds, tallies)])]))
+    let tally = |(mut detector, mut found): (Detector, Vec<Detection>)| {
+        found.extend(detector.finish());
+        Tally::new(&classifier.header().labels, &spoken, &found, seconds)
+    };
+    let tallies = heard.into_iter().map(tally).collect();
+    Ok(table(vec![row(&classifier, &path.display().to_string(), &[tallies])]))
 }
 
 fn table(streams: Vec<StreamRow>) -> StreamTable {
@@ -148,11 +153,11 @@ fn table(streams: Vec<StreamRow>) -> StreamTable {
     StreamTable { hop_s, smoothing_s, streams }
 }
 
-/// Adds up streams, each with its length and its tally at every threshold.
-fn row(classifier: &Classifier, name: &str, streams: &[(f64, Vec<Tally>)]) -> StreamRow {
+/// Adds up streams, each with its tally at every threshold.
+fn row(classifier: &Classifier, name: &str, streams: &[Vec<Tally>]) -> StreamRow {
     let sum = |index: usize| {
         let mut sum = Tally::default();
-        for (_, tallies) in streams {
+        for tallies in streams {
             sum.add(tallies[index].clone());
         }
         sum
@@ -162,7 +167,7 @@ fn row(classifier: &Classifier, name: &str, streams: &[(f64, Vec<Tally>)]) -> St
         .map(|(index, threshold)| StreamFigures::new(threshold, sum(index)));
     StreamRow {
         name: name.into(),
-        seconds: streams.iter().map(|(seconds, _)| seconds).sum(),
+        seconds: sum(0).seconds,
         figures: figures.next().unwrap_or_else(|| StreamFigures::new(0.0, Tally::default())),
         curve: figures.collect(),
     }
@@ -174,40 +179,22 @@ fn thresholds(classifier: &Classifier) -> impl Iterator<Item = f32> {
 }
 
 /// Detects at every threshold.
-fn tallies(classifier: &Arc<Classifier>, Stream { samples, spoken }: &Stream) -> (f64, Vec<Tally>) {
-    let seconds = seconds(samples.len());
+fn tallies(classifier: &Arc<Classifier>, Stream { samples, spoken }: &Stream) -> Vec<Tally> {
     let tally = |threshold| {
-        let mut listening = Listening::new(classifier, threshold);
-        listening.push(samples);
-        Tally::new(&classifier.header().labels, spoken, &listening.finish(), seconds)
+        let mut detector = detector(classifier, threshold);
+        let found = [detector.push(samples), detector.finish()].concat();
+        Tally::new(&classifier.header().labels, spoken, &found, seconds(samples.len()))
     };
-    (seconds, thresholds(classifier).map(tally).collect())
+    thresholds(classifier).map(tally).collect()
 }
 
 fn seconds(n_samples: usize) -> f64 {
     n_samples as f64 / f64::from(SAMPLE_RATE_HZ)
 }
 
-/// A detector, and what it has detected.
-struct Listening {
-    detector: Detector,
-    detections: Vec<Detection>,
-}
-
-impl Listening {
-    fn new(classifier: &Arc<Classifier>, threshold: f32) -> Self {
-        let config = DetectorConfig { threshold: Some(threshold), ..DetectorConfig::default() };
-        Self { detector: Detector::new(Arc::clone(classifier), &config), detections: Vec::new() }
-    }
-
-    fn push(&mut self, samples: &[f32]) {
-        self.detections.extend(self.detector.push(samples));
-    }
-
-    fn finish(mut self) -> Vec<Detection> {
-        self.detections.extend(self.detector.finish());
-        self.detections
-    }
+fn detector(classifier: &Arc<Classifier>, threshold: f32) -> Detector {
+    let config = DetectorConfig { threshold: Some(threshold), ..DetectorConfig::default() };
+    Detector::new(Arc::clone(classifier), &config)
 }
 
 /// The clips and the noise that streams are built of.
@@ -240,7 +227,7 @@ impl<'a> Sounds<'a> {
         let is_keyword = |clip: &usize| labels.has_keyword(&dataset.clips()[*clip].word);
         let (mut keywords, mut others): (Vec<_>, Vec<_>) = clips.partition(is_keyword);
         let root = dataset.root().display();
-        ensure!(!keywords.is_empty(), "the {of} split of {root} has no keyword");
+        ensure!(!keywords.is_empty(), split::no_keyword(dataset, labels, of));
         ensure!(!others.is_empty(), "the {of} split of {root} has no other word to put between the keywords");
         let noises = split::noises(cache, of);
         ensure!(
@@ -316,22 +303,30 @@ fn end_of_word(samples: &[f32]) -> usize {
 }
 
 /// Reads a table whose heading has `label,start_s,end_s`, as `classify --detect` writes it too, or a label track of
-/// Audacity: one word a line.
+/// Audacity: one word a line. Where numbers have a decimal comma, spreadsheets put semicolons between the fields.
 fn parse_table(text: &str) -> Result<Vec<Spoken>> {
     let text = text.trim_start_matches('\u{feff}'); // spreadsheets put a byte-order mark there
     let is_track = text.trim_start().lines().next().is_some_and(|line| line.contains('\t'));
-    let split = |line: &str| -> Vec<String> {
-        if is_track { line.split('\t').map(str::to_owned).collect() } else { fields(line).collect() }
-    };
     // A line with a backslash has the pitches of the label above.
     let is_left_out = |line: &str| line.is_empty() || is_track && line.starts_with('\\');
     let lines = text.lines().map(str::trim).enumerate();
     let mut lines = lines.filter(|(_, line)| !is_left_out(line));
     let heading = if is_track { TRACK } else { lines.next().map_or("", |(_, heading)| heading) };
+    let separator = if heading.contains(';') { ';' } else { ',' };
+    // Between commas, a comma in a number may be one of thousands.
+    let decimal_mark = if is_track || separator == ';' { ',' } else { '.' };
+    let split = |line: &str| -> Vec<String> {
+        if is_track {
+            line.split('\t').map(str::to_owned).collect()
+        } else {
+            fields(line, separator).collect()
+        }
+    };
     let columns = split(heading);
     ensure!(
         ["label", "start_s", "end_s"].iter().all(|name| columns.iter().any(|column| column == name)),
-        "its first line is `{heading}`: expected `label,start_s,end_s`, or a label track of Audacity"
+        "its first line is `{heading}`: expected `label,start_s,end_s`, `label;start_s;end_s` or a label track of \
+         Audacity"
     );
     let rows: Vec<_> = lines.map(|(index, line)| (index + 1, line, split(line))).collect();
     let recordings: BTreeSet<&str> =
@@ -339,7 +334,7 @@ fn parse_table(text: &str) -> Result<Vec<Spoken>> {
     ensure!(recordings.len() <= 1, "it is of {} recordings: expected one", recordings.len());
     rows.iter()
         .map(|(number, line, fields)| {
-            parse_word(line, &columns, fields).with_context(|| format!("line {number}"))
+            parse_word(line, &columns, fields, decimal_mark).with_context(|| format!("line {number}"))
         })
         .collect()
 }
@@ -347,8 +342,11 @@ fn parse_table(text: &str) -> Result<Vec<Spoken>> {
 /// Refuses a table that cannot be of a recording of so many seconds, and names what the model does not know.
 fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
     ensure!(!spoken.is_empty(), "expected a line for each word, below the heading");
-    if let Some(Spoken { label, start_s, .. }) = spoken.iter().find(|word| word.start_s > seconds) {
-        bail!("`{label}` begins at {start_s} s, but the recording ends at {seconds:.1} s: expected seconds");
+    let is_outside = |word: &&Spoken| word.start_s > seconds || word.end_s > seconds + MOST_BEYOND_S;
+    if let Some(Spoken { label, start_s, end_s }) = spoken.iter().find(is_outside) {
+        bail!(
+            "`{label}` is at {start_s} to {end_s} s, but the recording ends at {seconds:.1} s: expected seconds"
+        );
     }
     let unknown: BTreeSet<&str> =
         spoken.iter().map(|word| word.label.as_str()).filter(|label| !labels.has_keyword(label)).collect();
@@ -359,10 +357,12 @@ fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
     Ok(())
 }
 
-fn parse_word(line: &str, columns: &[String], fields: &[String]) -> Result<Spoken> {
+fn parse_word(line: &str, columns: &[String], fields: &[String], decimal_mark: char) -> Result<Spoken> {
     ensure!(fields.len() == columns.len(), "`{line}`: expected {} fields", columns.len());
     let field = |name: &str| field(columns, fields, name);
-    let time = |text: &str| text.parse::<f64>().with_context(|| format!("`{text}`: expected seconds"));
+    let time = |text: &str| {
+        text.replace(decimal_mark, ".").parse::<f64>().with_context(|| format!("`{text}`: expected seconds"))
+    };
     let (start_s, end_s) = (time(field("start_s"))?, time(field("end_s"))?);
     let spoken = Spoken { label: normal_form(field("label")), start_s, end_s };
     let is_time = 0.0 <= spoken.start_s && spoken.start_s < spoken.end_s;
@@ -376,12 +376,12 @@ fn field<'a>(columns: &[String], fields: &'a [String], name: &str) -> &'a str {
     named.find(|(column, _)| *column == name).map_or("", |(_, field)| field.as_str())
 }
 
-/// Returns the fields of a line of a CSV file (RFC 4180, section 2).
-fn fields(line: &str) -> impl Iterator<Item = String> {
+/// Returns the fields of a line of a CSV file (RFC 4180, section 2, but for the separator).
+fn fields(line: &str, separator: char) -> impl Iterator<Item = String> {
     let mut is_quoted = false;
     let fields = line.split(move |c| {
         is_quoted ^= c == '"';
-        c == ',' && !is_quoted
+        c == separator && !is_quoted
     });
     fields.map(str::trim).map(|field| match field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
@@ -408,6 +408,15 @@ mod tests {
     }
 
     #[test]
+    fn a_table_with_decimal_commas_has_semicolons_between_its_fields() {
+        let spoken =
+            parse_table("\u{feff}label;start_s;end_s\r\nyes;0,5;1\r\n\"a;b\";1.5;\"2,25\"\r\n").unwrap();
+        let times: Vec<_> =
+            spoken.iter().map(|word| (word.label.as_str(), word.start_s, word.end_s)).collect();
+        assert_eq!(times, [("yes", 0.5, 1.0), ("a;b", 1.5, 2.25)]);
+    }
+
+    #[test]
     fn no_clip_is_said_twice_before_all_streams_have_said_as_many_as_there_are() {
         let clips: Vec<usize> = (0..12).collect();
         let mut said: Vec<usize> =
@@ -425,6 +434,7 @@ mod tests {
             ("", "expected `label,start_s,end_s`"),
             ("label,start_s,end_s\nyes,0.5", "line 2: `yes,0.5`: expected 3 fields"),
             ("label,start_s,end_s\nyes,now,1", "line 2: `now`: expected seconds"),
+            ("label,start_s,end_s\nyes,\"1,234\",2", "line 2: `1,234`: expected seconds"),
             ("label,start_s,end_s\nyes,1,NaN", "ends after it begins"),
             ("label,start_s,end_s\nyes,-1,1", "ends after it begins"),
         ] {
@@ -438,6 +448,7 @@ mod tests {
         let expected = vec![Spoken { label: "yes".into(), start_s: 0.25, end_s: 0.75 }];
         for table in [
             "0.250000\t0.750000\tyes\n\\\t100.0\t3000.0\n",
+            "0,250000\t0,750000\tyes\n",
             "path,label,start_s,end_s,confidence\n\"a, b.wav\",yes,0.25,0.75,0.9688\n",
         ] {
             assert_eq!(parse_table(table).unwrap(), expected, "{table}");
@@ -455,9 +466,12 @@ mod tests {
     #[test]
     fn a_table_in_other_units_than_seconds_is_refused() {
         let labels = Labels::of_words(["yes"]).unwrap();
-        let word = Spoken { label: "yes".into(), start_s: 1500.0, end_s: 2000.0 };
-        let error = check_table(&[word], 3.0, &labels).unwrap_err().to_string();
-        assert!(error.contains("the recording ends at 3.0 s: expected seconds"), "{error}");
+        let at = |start_s, end_s| Spoken { label: "yes".into(), start_s, end_s };
+        for word in [at(1500.0, 2000.0), at(1.0, 900.0)] {
+            let error = check_table(&[word], 3.0, &labels).unwrap_err().to_string();
+            assert!(error.contains("the recording ends at 3.0 s: expected seconds"), "{error}");
+        }
+        assert!(check_table(&[at(2.5, 3.5)], 3.0, &labels).is_ok());
         assert!(check_table(&[], 3.0, &labels).is_err());
     }
 

@@ -23,17 +23,17 @@ pub struct Confusion {
     pub confused: Vec<ConfusedPair>,
 }
 
-/// One label's figures; a share of no clips is 0.
+/// One label's figures; a share of no clips is `None`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelFigures {
     /// The label.
     pub label: String,
     /// Share of the clips heard as this label that are of it.
-    pub precision: f64,
+    pub precision: Option<f64>,
     /// Share of the clips of this label that were heard as it.
-    pub recall: f64,
+    pub recall: Option<f64>,
     /// Harmonic mean of the two.
-    pub f1: f64,
+    pub f1: Option<f64>,
     /// Clips of this label.
     pub n: usize,
 }
@@ -82,11 +82,12 @@ impl LabelFigures {
         let said: usize = matrix[i].iter().sum();
         let heard: usize = matrix.iter().map(|row| row[i]).sum();
         let correct = matrix[i][i];
+        let share_of = |part: usize, of: usize| (of > 0).then(|| share(part, of));
         Self {
             label: labels[i].clone(),
-            precision: share(correct, heard),
-            recall: share(correct, said),
-            f1: share(2 * correct, said + heard),
+            precision: share_of(correct, heard),
+            recall: share_of(correct, said),
+            f1: share_of(2 * correct, said + heard),
             n: said,
         }
     }
@@ -127,14 +128,14 @@ mod tests {
     #[test]
     fn figures_by_label_follow_their_definitions() {
         let yes = &confusion().per_label[0];
-        assert_eq!((yes.precision, yes.recall, yes.n), (0.5, 2.0 / 3.0, 3));
-        assert!((yes.f1 - 4.0 / 7.0).abs() < 1e-12);
+        assert_eq!((yes.precision, yes.recall, yes.n), (Some(0.5), Some(2.0 / 3.0), 3));
+        assert!((yes.f1.unwrap() - 4.0 / 7.0).abs() < 1e-12);
     }
 
     #[test]
-    fn a_label_without_clips_has_zeros_not_nan() {
+    fn a_label_without_clips_has_no_shares() {
         let silence = &confusion().per_label[2];
-        assert_eq!((silence.precision, silence.recall, silence.f1, silence.n), (0.0, 0.0, 0.0, 0));
+        assert_eq!((silence.precision, silence.recall, silence.f1, silence.n), (None, None, None, 0));
     }
 
     #[test]

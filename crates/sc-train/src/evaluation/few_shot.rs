@@ -94,7 +94,10 @@ impl FewShot {
 
 impl fmt::Display for FewShot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = |k: usize, n: usize| 100.0 * k as f64 / n.max(1) as f64;
+        let percent = |share: f64, n: usize, decimals: usize| {
+            if n == 0 { "–".to_owned() } else { format!("{:.decimals$} %", 100.0 * share) }
+        };
+        let percent_of = |part: usize, n: usize, decimals: usize| percent(share(part, n), n, decimals);
         for heads in [
             ["", "found at", "found at", "found at the product's", "falsely", ""],
             ["word", "1 %", "0.2 %", "own threshold", "accepted", "refused"],
@@ -105,24 +108,38 @@ impl fmt::Display for FewShot {
         for word in &self.words {
             writeln!(
                 f,
-                "{:<16} {:>7.1} % {:>7.1} % {:>20.1} % {:>7.2} % {:>8}",
+                "{:<16} {:>9} {:>9} {:>22} {:>9} {:>8}",
                 printable(&word.name),
-                percent(word.found_at_1_percent, word.n),
-                percent(word.found_at_0_2_percent, word.n),
-                percent(word.accepted, word.n),
-                percent(word.falsely_accepted, word.n_others),
+                percent_of(word.found_at_1_percent, word.n, 1),
+                percent_of(word.found_at_0_2_percent, word.n, 1),
+                percent_of(word.accepted, word.n, 1),
+                percent_of(word.falsely_accepted, word.n_others, 2),
                 word.refused
             )?;
         }
         writeln!(
             f,
-            "{:<16} {:>7.1} % {:>7.1} % {:>20.1} % {:>7.2} %",
+            "{:<16} {:>9} {:>9} {:>22} {:>9}",
             "all",
-            100.0 * self.recall_at_1_percent,
-            100.0 * self.recall_at_0_2_percent,
-            100.0 * self.recall,
-            100.0 * self.false_accepts
+            percent(self.recall_at_1_percent, self.n, 1),
+            percent(self.recall_at_0_2_percent, self.n, 1),
+            percent(self.recall, self.n, 1),
+            percent(self.false_accepts, self.n_others, 2)
         )?;
         write!(f, "{} recordings teach a word, in {} draws", self.shots, self.draws)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_was_never_taught_has_a_dash_in_place_of_false_accepts() {
+        let word = WordTrials { name: "hm".into(), n: 20, refused: 10, ..WordTrials::default() };
+        let table = FewShot::new(3, 10, vec![word]).to_string();
+        let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(rows[2], ["hm", "0.0", "%", "0.0", "%", "0.0", "%", "–", "10"], "{table}");
+        assert_eq!(rows[3], ["all", "0.0", "%", "0.0", "%", "0.0", "%", "–"], "{table}");
     }
 }

@@ -23,6 +23,8 @@ pub use confusion::{ConfusedPair, Confusion, LabelFigures};
 pub use few_shot::{FewShot, WordTrials};
 pub use open_set::{OpenClip, OpenSet};
 pub use stream::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
+#[cfg(feature = "flex")]
+pub(crate) use wilson::is_of_nothing;
 pub use wilson::wilson_interval;
 pub(crate) use wilson::{interval_of_share, with_interval};
 

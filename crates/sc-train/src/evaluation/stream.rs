@@ -22,7 +22,8 @@ pub struct Spoken {
 /// Counts of one stream, or of several.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
-    seconds: f64,
+    /// Length of the stream, or of all together.
+    pub seconds: f64,
     keywords: usize,
     found: usize,
     taken_for_another: usize,
@@ -163,11 +164,11 @@ impl fmt::Display for StreamTable {
 
 fn write_row(f: &mut fmt::Formatter<'_>, name: &str, figures: &StreamFigures) -> fmt::Result {
     let seconds = |time: Option<f32>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.2}"));
+    let found = if figures.keywords == 0 { "-".to_owned() } else { format!("{:.1}", 100.0 * figures.found) };
     writeln!(
         f,
-        "{name:<28} {:>9.3} {:>8.1} {:>10} {:>8.1} {:>9} {:>6}",
+        "{name:<28} {:>9.3} {found:>8} {:>10} {:>8.1} {:>9} {:>6}",
         figures.threshold,
-        100.0 * figures.found,
         figures.taken_for_another,
         figures.false_alarms_an_hour,
         seconds(figures.latency_median_s),
@@ -225,5 +226,14 @@ mod tests {
         let figures = StreamFigures::new(0.9, Tally::new(&Task::Commands.labels(), &[], &[], 0.0));
         assert_eq!((figures.latency_median_s, figures.false_alarms), (None, 0));
         assert!(figures.false_alarms_an_hour.abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_stream_without_keywords_has_a_dash_in_place_of_those_found() {
+        let figures = StreamFigures::new(0.9, Tally::default());
+        let row = StreamRow { name: "noise".into(), seconds: 60.0, figures, curve: Vec::new() };
+        let table = StreamTable { hop_s: 0.08, smoothing_s: 0.32, streams: vec![row] }.to_string();
+        let last: Vec<&str> = table.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(last, ["noise,", "1", "min", "0.900", "-", "0", "0.0", "-", "-"]);
     }
 }

@@ -47,10 +47,9 @@ impl fmt::Display for Acceptance {
 impl fmt::Display for Confusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<12} {:>9} {:>7} {:>7} {:>7}", "label", "precision", "recall", "F1", "clips")?;
-        for (i, LabelFigures { label, precision, recall, f1, n }) in self.per_label.iter().enumerate() {
-            let heard: usize = self.confusion.iter().map(|row| row[i]).sum();
-            let shares = [(precision, heard), (recall, *n), (f1, n + heard)];
-            let [precision, recall, f1] = shares.map(|(share, of)| percent_of(*share, of));
+        for LabelFigures { label, precision, recall, f1, n } in &self.per_label {
+            let [precision, recall, f1] = [precision, recall, f1]
+                .map(|share| share.map_or_else(|| "–".to_owned(), |share| format!("{:.1}", percent(share))));
             writeln!(f, "{label:<12} {precision:>9} {recall:>7} {f1:>7} {n:>7}")?;
         }
         if self.labels.len() <= MATRIX_LABELS {
@@ -102,11 +101,6 @@ impl fmt::Display for OpenSet {
 
 fn percent(share: f64) -> f64 {
     100.0 * share
-}
-
-/// Writes a share of so many; a dash where there is none.
-fn percent_of(share: f64, of: usize) -> String {
-    if of == 0 { "–".into() } else { format!("{:.1}", percent(share)) }
 }
 
 #[cfg(test)]

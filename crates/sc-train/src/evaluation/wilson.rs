@@ -26,8 +26,17 @@ pub(crate) fn interval_of_share(share: f64, n: f64) -> [f64; 2] {
     [((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0)]
 }
 
-/// Writes a share and its interval, in percent.
-pub(crate) fn with_interval(share: f64, [low, high]: [f64; 2]) -> String {
+/// Returns true for the interval of a share of nothing: that of any trial is narrower.
+pub(crate) fn is_of_nothing([low, high]: [f64; 2]) -> bool {
+    low <= 0.0 && high >= 1.0
+}
+
+/// Writes a share and its interval, in percent; a dash of nothing.
+pub(crate) fn with_interval(share: f64, interval: [f64; 2]) -> String {
+    if is_of_nothing(interval) {
+        return "–".into();
+    }
+    let [low, high] = interval;
     format!("{:.1} ({:.1} to {:.1})", 100.0 * share, 100.0 * low, 100.0 * high)
 }
 
@@ -48,6 +57,13 @@ mod tests {
             let off = (interval[0] - expected[0]).abs().max((interval[1] - expected[1]).abs());
             assert!(off < 5e-5, "{successes} of {n}: {interval:?}, expected {expected:?}");
         }
+    }
+
+    #[test]
+    fn a_share_of_nothing_is_a_dash() {
+        assert_eq!(with_interval(0.0, wilson_interval(0, 0)), "–");
+        assert_eq!(with_interval(0.0, wilson_interval(0, 1)), "0.0 (0.0 to 79.3)");
+        assert_eq!(with_interval(1.0, wilson_interval(1, 1)), "100.0 (20.7 to 100.0)");
     }
 
     #[test]

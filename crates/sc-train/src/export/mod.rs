@@ -6,6 +6,10 @@
 mod graph;
 mod proto;
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use clap::ValueEnum;
 use prost::Message;
 use sc_data::N_SAMPLES;
@@ -44,14 +48,25 @@ pub fn to_onnx(record: &Record, from: Input) -> Vec<u8> {
         output.insert(0, ValueInfo::batch_of("probabilities", &[n_labels]));
     }
     let model = Model {
-        ir_version: IR_VERSION,
-        producer_name: "sc-train".into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
         graph: Some(graph.build("speech-commands", input, output)),
         opset_import: vec![OperatorSet { version: OPSET }],
         metadata_props: metadata(&record.header),
+        ..beginning()
     };
     model.encode_to_vec()
+}
+
+/// Returns true if a file begins as [`to_onnx`] begins one.
+pub(crate) fn is_exported(file: &Path) -> bool {
+    let expected = beginning().encode_to_vec();
+    let mut found = vec![0; expected.len()];
+    File::open(file).and_then(|mut file| file.read_exact(&mut found)).is_ok() && found == expected
+}
+
+/// The first fields of a file, before that of the release. Fields are written in the order of their tags.
+fn beginning() -> Model {
+    Model { ir_version: IR_VERSION, producer_name: "sc-train".into(), ..Model::default() }
 }
 
 fn metadata(header: &Header) -> Vec<Entry> {

@@ -1,36 +1,36 @@
 //! The model card, for a reader who decides about using the model (Mitchell et al., arXiv:1810.03993).
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sc_data::{Labels, Task, UNKNOWN};
-use sc_model::{Header, Training};
+use sc_model::Training;
 
 use super::number::{found, latency};
-use super::{FEW_SPEAKERS, Report, few_shot_note, streams_note};
+use super::{FEW_SPEAKERS, Facts, Report, few_shot_note, streams_note, whole_note};
 use crate::evaluation::with_interval;
 use crate::{ConditionTable, FewShot, Recipe, StreamTable, TrainConfig, wilson_interval};
 
-/// Renders the card of the record that `header` belongs to, in Markdown.
-pub(super) fn render(report: &Report, header: &Header) -> String {
-    let is_own = header.training.n_added > 0 && header.training.n_added == header.training.n_clips;
+/// Renders the card in Markdown.
+pub(super) fn render(report: &Report) -> String {
+    let training = &report.training.training;
+    let is_own = training.n_added > 0 && training.n_added == training.n_clips;
     [
-        network(header),
-        data(&header.training, is_own),
-        all_figures(report, &header.training),
+        network(&report.training),
+        data(training, is_own),
+        all_figures(report),
         limits(report, is_own),
-        repetition(report, &header.training),
+        repetition(&report.training),
     ]
     .join("\n")
 }
 
 /// Says what the model is.
-fn network(header: &Header) -> String {
-    let Header { labels, network, threshold, temperature, .. } = header;
+fn network(facts: &Facts) -> String {
+    let Facts { settings, network, multiply_adds, weights, threshold, temperature, .. } = facts;
+    let labels = &settings.labels;
     let n_labels = labels.names().len();
     let keywords: Vec<&str> =
         labels.names().iter().map(String::as_str).filter(|name| labels.has_keyword(name)).collect();
-    let n_weights: usize = network.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
     format!(
         "# Model card
 
@@ -39,12 +39,12 @@ A keyword recogniser: one second of 16 kHz sound in, one of {n_labels} labels ou
 | | |
 |---|---|
 | network | convolutions over time and frequency, then a residual trunk over time |
-| cost | {mega_macs:.1} M multiply-adds a second of sound, {n_weights} weights |
+| cost | {mega_macs:.1} M multiply-adds a second of sound, {weights} weights |
 | input | {n_mels} log-mel bands, {n_frames} frames |
 | acceptance | a keyword of at least {threshold:.3} confidence, at temperature {temperature:.3} |
 ",
         keywords = keywords.join(", "),
-        mega_macs = network.multiply_adds() as f64 / 1e6,
+        mega_macs = *multiply_adds as f64 / 1e6,
         n_mels = network.n_mels,
         n_frames = network.n_frames,
     )
@@ -65,16 +65,16 @@ Trained on {clips}; silence and noises partly synthesised, unknown words partly 
 }
 
 /// Returns every figure, and says of which clips it is.
-fn all_figures(report: &Report, training: &Training) -> String {
+fn all_figures(report: &Report) -> String {
     format!(
         "## Figures
 
 {held_out} Epoch, temperature and threshold were chosen on the other half, the development half. The split is made up as \
-the official test is: every clip of a keyword, other words and silence a tenth as many each.{whole}
+the official test is: every clip of a keyword, other words and silence a tenth as many each. {whole}
 
 {figures}{conditions}{streams}{few_shot}",
         held_out = held_out(report),
-        whole = whole(&training.whole_validation),
+        whole = whole_note(&report.training.training.whole_validation),
         figures = figures(report),
         conditions = conditions(&report.conditions),
         streams = streams(report.streams.as_ref()),
@@ -104,8 +104,7 @@ fn limits(report: &Report, is_own: bool) -> String {
 }
 
 /// Says how to train the same model again.
-fn repetition(report: &Report, training: &Training) -> String {
-    let settings = &report.training.settings;
+fn repetition(Facts { settings, training, .. }: &Facts) -> String {
     format!(
         "## How to repeat it
 
@@ -241,17 +240,6 @@ fn added(n_clips: usize) -> String {
     )
 }
 
-/// Returns a sentence about the accuracy on both halves together.
-fn whole(figures: &BTreeMap<String, f64>) -> String {
-    let (Some(accuracy), Some(clips)) = (figures.get("accuracy"), figures.get("clips")) else {
-        return String::new();
-    };
-    format!(
-        " On the whole split, the development half included, accuracy is {:.2} % of {clips} clips.",
-        100.0 * accuracy
-    )
-}
-
 /// Returns a table of every share with its 95 % interval.
 fn figures(report: &Report) -> String {
     let evaluation = &report.evaluation;
@@ -363,11 +351,11 @@ mod tests {
     use super::*;
     use crate::Evaluation;
     use crate::evaluation::tests::answer;
-    use crate::report::tests::{few_shot, header, report, streams};
+    use crate::report::tests::{few_shot, report, streams};
 
     #[test]
     fn the_card_names_keywords_and_figures() {
-        let card = render(&report(), &header());
+        let card = render(&report());
         for part in ["yes, no.", "| accuracy | 50.00 |", "CC BY 4.0", "| `yes` heard | 100.00 |"] {
             assert!(card.contains(part), "no {part:?} in\n{card}");
         }
@@ -376,17 +364,17 @@ mod tests {
     #[test]
     fn the_card_says_that_other_words_were_not_measured_where_there_were_none() {
         let not_measured = "some for a keyword. How many was not measured, as there were no other words.";
-        assert!(render(&report(), &header()).contains(not_measured));
+        assert!(render(&report()).contains(not_measured));
         let labels = Labels::of_words(["yes"]).unwrap();
         let evaluation = Evaluation::new(&labels, &[answer("_unknown_", "yes", 0.7)]);
-        let card = render(&Report { evaluation, ..report() }, &header());
+        let card = render(&Report { evaluation, ..report() });
         assert!(card.contains("some for a keyword: the figures say how many."), "{card}");
     }
 
     #[test]
     fn the_card_has_words_taught_by_a_few_recordings_where_they_were_measured() {
-        assert!(!render(&report(), &header()).contains("recordings that teach"));
-        let card = render(&Report { few_shot: few_shot(), ..report() }, &header());
+        assert!(!render(&report()).contains("recordings that teach"));
+        let card = render(&Report { few_shot: few_shot(), ..report() });
         for part in ["split: bed, cat.", "| 5 | 2 | 20 | 90.0 (69.9 to 97.2) | 80.0", "| 0.5 (0.2 to 1.2) |"]
         {
             assert!(card.contains(part), "no {part:?} in\n{card}");
@@ -395,20 +383,20 @@ mod tests {
 
     #[test]
     fn the_card_has_streams_where_they_were_measured() {
-        assert!(!render(&report(), &header()).contains("false alarms an hour"));
-        let card = render(&Report { streams: Some(streams()), ..report() }, &header());
+        assert!(!render(&report()).contains("false alarms an hour"));
+        let card = render(&Report { streams: Some(streams()), ..report() });
         assert!(card.contains("| gaps 1.5 s | 8 | 75.0 ("), "{card}");
     }
 
     #[test]
     fn the_card_of_ones_own_words_claims_no_other_data() {
-        let mut header = header();
-        header.training = sc_model::Training { n_clips: 90, n_added: 90, ..header.training };
         let mut report = report();
+        let training = &mut report.training.training;
+        (training.n_clips, training.n_added) = (90, 90);
         let labels = Labels::of_words(["lights", "п'ять"]).unwrap();
         report.training.settings = TrainConfig { seed: 123_456_789, ..TrainConfig::usual(labels, Some(90)) };
         report.training.few_speakers = true;
-        let card = render(&report, &header);
+        let card = render(&report);
         for part in [
             "90 recordings of one's own",
             "--words 'lights,п'\\''ять' --seed 123456789\n",
@@ -433,10 +421,10 @@ mod tests {
 
     #[test]
     fn the_card_says_what_was_chosen_and_measured_on_which_clips() {
-        let mut header = header();
-        header.training.whole_validation =
+        let mut report = report();
+        report.training.training.whole_validation =
             [("accuracy", 0.75), ("clips", 4.0)].map(|(k, v)| (k.into(), v)).into();
-        let card = render(&report(), &header);
+        let card = render(&report);
         for part in [
             "On the held-out half",
             "threshold were chosen on the other half",
@@ -461,7 +449,7 @@ mod tests {
             teachers: vec!["ab12".into()],
             ..TrainConfig::default()
         };
-        let card = render(&report, &header());
+        let card = render(&report);
         let command = "train --data DIR --out OUT --seed 7 --epochs 6 --epoch-clips 36596 --warmup-epochs 0.6 \
                        --learning-rate 0.0019257004232823137 --label-smoothing 0.02 --init INIT-1 --teacher TEACHER-1\n\nINIT-1 is";
         assert!(

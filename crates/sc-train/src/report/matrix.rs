@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::chart::px;
-use super::number::percent;
+use super::number::percent_of;
 use crate::Confusion;
 
 /// Room for the labels at the left and on top.
@@ -46,8 +46,8 @@ fn names(label: &str, middle: f64) -> Markup {
 
 fn draw(confusion: &Confusion, said: usize, heard: usize, cell: f64) -> Markup {
     let Confusion { labels, confusion: matrix, per_label, .. } = confusion;
-    let n = matrix[said][heard];
-    let share = n as f64 / per_label[said].n.max(1) as f64;
+    let (n, of) = (matrix[said][heard], per_label[said].n);
+    let share = n as f64 / of.max(1) as f64;
     let (class, strength) = match (n, said == heard) {
         (0, _) => ("none", 1.0),
         (_, true) => ("right", 0.15 + 0.85 * share.powi(2)),
@@ -58,7 +58,7 @@ fn draw(confusion: &Confusion, said: usize, heard: usize, cell: f64) -> Markup {
     let [middle_x, middle_y] = [x, y].map(|edge| px(edge + side / 2.0));
     html! {
         g {
-            title { (labels[said]) " heard as " (labels[heard]) ": " (n) ", " (percent(share, 1)) }
+            title { (labels[said]) " heard as " (labels[heard]) ": " (n) ", " (percent_of(n, of)) }
             rect class=(class) x=(px(x)) y=(px(y)) width=(px(side)) height=(px(side)) rx="3"
                 fill-opacity=(format!("{strength:.2}")) {}
             text class=(ink) x=(middle_x) y=(middle_y) dy=".35em" text-anchor="middle" {

@@ -8,13 +8,15 @@ mod number;
 mod page;
 mod provenance;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use sc_model::{Header, KeywordCnnConfig, Training};
+use sc_model::{KeywordCnnConfig, Training};
 use serde::Serialize;
 
 pub(crate) use number::as_written;
+use number::percent;
 pub use provenance::Provenance;
 
 use crate::aside::write_aside;
@@ -65,6 +67,15 @@ pub struct Facts {
     pub training: Training,
 }
 
+/// Says how accurate the record is on both halves together; nothing without figures.
+fn whole_note(figures: &BTreeMap<String, f64>) -> String {
+    let (Some(accuracy), Some(clips)) = (figures.get("accuracy"), figures.get("clips")) else {
+        return String::new();
+    };
+    let accuracy = percent(*accuracy, 2);
+    format!("On the whole split, the development half included, accuracy is {accuracy} of {clips} clips.")
+}
+
 /// Says what words were taught, how, and what the network knew of them; nothing without figures.
 fn few_shot_note(figures: &[FewShot]) -> String {
     let Some(FewShot { words, draws, .. }) = figures.first() else { return String::new() };
@@ -81,20 +92,21 @@ fn few_shot_note(figures: &[FewShot]) -> String {
 /// Says what the streams are, and how they are heard.
 fn streams_note(table: &StreamTable) -> String {
     format!(
-        "Clips of the held-out half one after another, with pauses and noise; three of ten words are no keyword. There is an \
-         answer every {:.2} s, averaged over {:.2} s. A false alarm is a detection where no keyword was said, or a second one of \
-         the same word; the latency is the time from a word's end to its detection.",
+        "Clips of the held-out half one after another, with pauses and noise; three of ten words are no keyword, in \
+         the last row all. There is an answer every {:.2} s, averaged over {:.2} s. A false alarm is a detection where \
+         no keyword was said, or a second one of the same word; the latency is the time from a word's end to its \
+         detection.",
         table.hop_s, table.smoothing_s
     )
 }
 
 impl Report {
-    /// Writes `report.json`, `report.html` and the `MODEL_CARD.md` of `header`'s record into `dir`.
+    /// Writes `report.json`, `report.html` and `MODEL_CARD.md` into `dir`.
     ///
     /// # Errors
     /// If one cannot be written.
-    pub fn write(&self, dir: &Path, header: &Header) -> Result<()> {
-        write(&dir.join("MODEL_CARD.md"), &card::render(self, header))?;
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        write(&dir.join("MODEL_CARD.md"), &card::render(self))?;
         write(&dir.join("report.json"), &serde_json::to_string_pretty(self)?)?;
         write(&dir.join("report.html"), &self.to_html())
     }
@@ -111,13 +123,13 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use sc_data::LogMelConfig;
+    use sc_data::Condition;
     use sc_data::augment::Span;
     use serde_json::Value;
 
     use super::*;
     use crate::evaluation::tests::{answer, labels};
-    use crate::{EpochParts, StreamFigures, StreamRow, Tally, WordTrials};
+    use crate::{ConditionFigures, EpochParts, StreamFigures, StreamRow, Tally, WordTrials};
 
     fn epoch(epoch: usize, validation_accuracy: f64) -> EpochMetrics {
         EpochMetrics {
@@ -134,12 +146,6 @@ pub(crate) mod tests {
         }
     }
 
-    pub fn header() -> Header {
-        let network = KeywordCnnConfig::new(101, 40, labels().names().len());
-        let training = Training { seed: 7, data_digest: "ab&cd".into(), ..Training::default() };
-        Header { training, ..Header::untrained(labels(), LogMelConfig::default(), network) }
-    }
-
     fn provenance() -> Provenance {
         Provenance {
             date: "2026-11-27".into(),
@@ -151,16 +157,17 @@ pub(crate) mod tests {
     }
 
     fn facts() -> Facts {
-        let Header { network, temperature, threshold, training, .. } = header();
+        let settings = TrainConfig { labels: labels(), ..TrainConfig::default() };
+        let network = settings.network();
         Facts {
-            settings: TrainConfig::default(),
+            settings,
             few_speakers: false,
             multiply_adds: network.multiply_adds(),
             weights: 1000,
             network,
-            temperature,
-            threshold,
-            training,
+            temperature: 1.0,
+            threshold: 0.5,
+            training: Training { seed: 7, data_digest: "ab&cd".into(), ..Training::default() },
         }
     }
 
@@ -212,7 +219,7 @@ pub(crate) mod tests {
     #[test]
     fn both_files_are_written() {
         let dir = tempfile::tempdir().unwrap();
-        report().write(dir.path(), &header()).unwrap();
+        report().write(dir.path()).unwrap();
         let json: Value =
             serde_json::from_slice(&std::fs::read(dir.path().join("report.json")).unwrap()).unwrap();
         assert_eq!(json["training"]["training"]["seed"], 7);
@@ -237,7 +244,7 @@ pub(crate) mod tests {
         for part in [
             "ended on 2026-11-27 with sc-train 0.1.0 on 2 cores of Xeon &lt;E5&gt;, linux.",
             "figures are of the held-out half: none of its speakers took part in the choice of epoch, temperature and threshold.",
-            "On the whole split, accuracy is 75.00 % of 4 clips.",
+            "On the whole split, the development half included, accuracy is 75.00 % of 4 clips.",
         ] {
             assert!(html.contains(part), "no {part:?} in\n{html}");
         }
@@ -267,6 +274,7 @@ pub(crate) mod tests {
         let html = Report { streams: Some(streams()), ..report() }.to_html();
         for part in [
             title,
+            "in the last row all",
             "every 0.08 s",
             "<th>gaps 1.5 s</th><td>10</td><td>8</td><td>75.0 (",
             "threshold 0.50: 75.0 % found",
@@ -291,6 +299,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_share_of_no_keyword_is_a_dash_under_conditions() {
+        let silence = [answer("_silence_", "no", 0.7)];
+        let row = ConditionFigures::new(&Condition::ALL[0], &labels(), &silence);
+        let conditions = ConditionTable { conditions: vec![row], ..ConditionTable::default() };
+        let html = Report { conditions, ..report() }.to_html();
+        assert!(html.contains("<td>–</td><td>–</td><td>100.0 %</td>"), "{html}");
+    }
+
+    #[test]
     fn names_cannot_become_markup() {
         let html = report().to_html();
         assert!(html.contains("no/&lt;script&gt;.wav") && html.contains("ab&amp;cd"));
@@ -311,5 +328,7 @@ pub(crate) mod tests {
         let html = Report { epochs: Vec::new(), evaluation, ..report() }.to_html();
         assert!(html.ends_with("</html>\n"));
         assert!(!html.contains("NaN") && !html.contains("inf"));
+        assert!(html.contains("<h2>Keywords accepted</h2><p class=\"value\">–</p>"), "{html}");
+        assert!(html.contains("<th>yes</th><td>–</td><td>–</td><td>–</td>"), "{html}");
     }
 }

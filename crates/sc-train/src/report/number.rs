@@ -11,9 +11,14 @@ pub(super) fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", 100.0 * share)
 }
 
-/// A part as a percentage of a whole, with one decimal; nothing of nothing is 0 %.
+/// A share as a percentage with one decimal; a dash where there is none.
+pub(super) fn percent_or_dash(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".to_owned(), |share| percent(share, 1))
+}
+
+/// A part as a percentage of a whole, with one decimal; a dash of nothing.
 pub(super) fn percent_of(part: usize, whole: usize) -> String {
-    percent(part as f64 / whole.max(1) as f64, 1)
+    percent_or_dash((whole > 0).then(|| part as f64 / whole as f64))
 }
 
 /// The share of the keywords that was found, with its interval, in percent. Empty without a keyword.

@@ -1,14 +1,12 @@
 //! The page: its sections, top to bottom.
 
-use std::collections::BTreeMap;
-
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use super::chart::{self, Series};
-use super::number::{as_typed, as_written, found, latency, percent, percent_of};
-use super::{FEW_SPEAKERS, Facts, Provenance, Report, few_shot_note, matrix, streams_note};
-use crate::evaluation::with_interval;
+use super::number::{as_typed, as_written, found, latency, percent, percent_of, percent_or_dash};
+use super::{FEW_SPEAKERS, Facts, Provenance, Report, few_shot_note, matrix, streams_note, whole_note};
+use crate::evaluation::{is_of_nothing, with_interval};
 use crate::{
     Acceptance, ConditionTable, ConfusedPair, EpochMetrics, EpochParts, Evaluation, FewShot, LabelFigures,
     StreamRow, StreamTable, Suspect,
@@ -80,20 +78,11 @@ fn header(report: &Report) -> Markup {
                 " took part in the choice of epoch, temperature and threshold. Who chooses one of several records by these \
                  figures uses that half too. "
                 @if report.training.few_speakers { (FEW_SPEAKERS) " " }
-                (whole_split(&report.training.training.whole_validation))
+                (whole_note(&report.training.training.whole_validation))
             }
             p class="made" {
                 "Training ended on " (date) " with sc-train " (version) " on " (cores) " cores of " (processor) ", " (system) "."
             }
-        }
-    }
-}
-
-/// The accuracy of both halves together, if the record has it.
-fn whole_split(figures: &BTreeMap<String, f64>) -> Markup {
-    html! {
-        @if let (Some(accuracy), Some(clips)) = (figures.get("accuracy"), figures.get("clips")) {
-            "On the whole split, accuracy is " (percent(*accuracy, 2)) " of " (clips) " clips."
         }
     }
 }
@@ -169,8 +158,8 @@ fn by_label(figures: &[LabelFigures]) -> Markup {
         @for LabelFigures { label, precision, recall, f1, n } in figures {
             tr {
                 th { (label) }
-                @for share in [precision, recall, f1] { td { (percent(*share, 1)) } }
-                td class="meter" { (meter(*f1)) }
+                @for share in [precision, recall, f1] { td { (percent_or_dash(*share)) } }
+                td class="meter" { (meter(f1.unwrap_or_default())) }
                 td { (n) }
             }
         }
@@ -207,9 +196,14 @@ fn conditions(table_of: &ConditionTable) -> Markup {
             tr {
                 th { (row.definition) }
                 td class="meter" { (meter(row.commands)) }
-                @for share in [row.commands, row.accepted, row.wrongly_accepted, row.calibration_error] {
-                    td { (percent(share, 1)) }
+                @for (share, interval) in [
+                    (row.commands, row.commands_interval),
+                    (row.accepted, row.accepted_interval),
+                    (row.wrongly_accepted, row.wrongly_accepted_interval),
+                ] {
+                    td { (percent_or_dash((!is_of_nothing(interval)).then_some(share))) }
                 }
+                td { (percent(row.calibration_error, 1)) }
             }
         }
     };

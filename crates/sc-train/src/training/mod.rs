@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use sc_data::{SampleCache, SpeechCommands};
+use sc_data::{SampleCache, SpeechCommands, printable};
 use sc_model::{Classifier, KeywordCnnConfig, Record, Weights};
 
 use crate::Evaluation;
@@ -49,6 +49,22 @@ pub fn can_resume(out: &Path) -> Result<bool> {
     Ok(out.exists() && !checkpoint::all(out)?.is_empty())
 }
 
+/// Refuses to replace a model to which words were taught.
+///
+/// # Errors
+/// Names the model and the words.
+pub fn check_untaught(model: &Path) -> Result<()> {
+    let Ok(Record { header, .. }) = Record::load(model) else { return Ok(()) };
+    let taught: Vec<&str> = header.taught_words().map(|(word, _)| word).collect();
+    ensure!(
+        taught.is_empty(),
+        "{} knows {}, which this would lose: move it to another folder, then go on with --resume",
+        printable(model.display()),
+        taught.join(", ")
+    );
+    Ok(())
+}
+
 /// Trains, and leaves the record and its report in the job's folder.
 ///
 /// # Errors
@@ -56,7 +72,7 @@ pub fn can_resume(out: &Path) -> Result<bool> {
 /// network, or `resume` finds another run's checkpoint.
 pub fn train(config: &TrainConfig, job: &Job) -> Result<Evaluation> {
     check_teachers(config, job)?;
-    let init = job.init.map(|record| first_weights(config, record)).transpose()?;
+    let init = job.init.map(|record| init_weights(config, record)).transpose()?;
     let _lock = run::claim(job.out, job.resume)?;
     let config = &planned(config, job, init.as_ref())?;
     let &Job { dataset, cache, out, teachers, resume, .. } = job;
@@ -98,7 +114,7 @@ fn check_teachers(config: &TrainConfig, job: &Job) -> Result<()> {
 }
 
 /// The weights of the record that a training begins with. Labels that are new to it begin anew.
-fn first_weights(config: &TrainConfig, Record { header, weights, .. }: &Record) -> Result<Weights> {
+fn init_weights(config: &TrainConfig, Record { header, weights, .. }: &Record) -> Result<Weights> {
     let network = config.network();
     ensure!(header.log_mel == config.log_mel, "--init has another front end than this program trains with");
     ensure!(

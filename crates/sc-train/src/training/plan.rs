@@ -75,7 +75,7 @@ pub fn fit(run: Run, job: &Job, init: Option<&Weights>) -> Result<TrainConfig> {
 fn measure(mut trainer: Trainer) -> Result<Speed> {
     trainer.steps(1, WARM_UP)?;
     let start = Instant::now();
-    let n_examples = trainer.steps(1, TIMED)?.n_examples(); // a step at the end of an epoch has fewer
+    let n_examples = trainer.steps(1, TIMED)?.examples; // a step at the end of an epoch has fewer
     let example_s = start.elapsed().as_secs_f64() / n_examples;
     let start = Instant::now();
     trainer.validate()?;

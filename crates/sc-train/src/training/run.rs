@@ -9,11 +9,11 @@ use sc_model::{Classifier, Header, KeywordCnnConfig, Record, Weights};
 
 use super::checkpoint;
 use super::sampler::Sampler;
+use crate::LabelledAnswer;
 use crate::config::TrainConfig;
-use crate::evaluate::{conditions, few_shot, split, stream};
+use crate::evaluate::split;
 use crate::progress::note;
 use crate::report::FEW_SPEAKERS;
-use crate::{ConditionTable, FewShot, LabelledAnswer, StreamTable};
 
 /// A training's settings, data and folder.
 #[derive(Clone, Copy)]
@@ -34,18 +34,22 @@ impl Run<'_> {
             tracing::warn!("left out, since there is no label for them: {}", left_out.join(", "));
         }
         self.check_words()?;
-        let names = labels.names().iter().enumerate();
-        let keywords = names.filter(|(i, _)| labels.is_keyword(*i)).map(|(_, name)| name.as_str());
         ensure!(
             self.sampler.has_keywords(),
             "the training split of {} has no keyword: expected folders named {}, or --words",
             self.dataset.root().display(),
-            keywords.collect::<Vec<_>>().join(", ")
+            split::keywords(labels).join(", ")
         );
         ensure!(
             self.sampler.makes_unknown(),
             "the recipe makes _unknown_ of other words alone, and {} has none: record some, or give weight to one of \
              cropped, spliced, shuffled and reversed",
+            self.dataset.root().display()
+        );
+        ensure!(
+            f64::from(self.config.recipe.word_weight) <= 0.0 || self.sampler.n_words() > 0,
+            "the recipe's word_weight tells words apart, and no word of {} has three recordings to train on: record \
+             more, or leave it at 0",
             self.dataset.root().display()
         );
         for half in Half::ALL {
@@ -107,21 +111,6 @@ impl Run<'_> {
         let labels = &classifier.header().labels;
         let examples = split::examples(self.dataset, self.cache, labels, Split::Validation, half)?;
         split::answer(classifier, self.dataset, self.cache, &examples)
-    }
-
-    /// Evaluates the held-out half of validation under every condition.
-    pub fn conditions(&self, classifier: &Classifier) -> Result<ConditionTable> {
-        conditions::of_half(classifier, self.dataset, self.cache, Split::Validation, Some(Half::HeldOut))
-    }
-
-    /// Teaches the record words of the validation split that are no keyword, and searches them in the whole split.
-    pub fn few_shot(&self, record: &Record) -> Result<Vec<FewShot>> {
-        few_shot::for_report(record, self.dataset, self.cache, Split::Validation)
-    }
-
-    /// Finds keywords in streams of the held-out half of validation.
-    pub fn streams(&self, classifier: Classifier) -> Result<Option<StreamTable>> {
-        stream::for_report(classifier, self.dataset, self.cache)
     }
 
     /// A record of these weights, as the settings have it.

@@ -8,8 +8,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
-    DatasetError, Labels, LogMel, LogMelConfig, SILENCE, SampleCache, SpeechCommands, Split, UNKNOWN,
-    Waveform,
+    DatasetError, LogMel, LogMelConfig, SILENCE, SampleCache, SpeechCommands, Split, UNKNOWN, Waveform,
 };
 
 use sc_model::{Classifier, softmax};
@@ -33,7 +32,6 @@ pub struct Batch {
 /// Draws training examples.
 pub struct Sampler<'a> {
     config: &'a TrainConfig,
-    labels: Labels,
     log_mel: LogMel,
     teachers: &'a [Classifier],
     sounds: SoundMaker<'a>,
@@ -56,7 +54,7 @@ impl<'a> Sampler<'a> {
         config: &'a TrainConfig,
         teachers: &'a [Classifier],
     ) -> Self {
-        let labels = config.labels.clone();
+        let labels = &config.labels;
         let keeps_clean = !teachers.is_empty() && config.recipe.teachers_hear == TeachersHear::Clean;
         let has_label = |clip: &usize| labels.index_of_word(&dataset.clips()[*clip].word).is_some();
         let clips = dataset.readable_in(Split::Train, cache);
@@ -65,8 +63,7 @@ impl<'a> Sampler<'a> {
             log_mel: config.log_mel.init(),
             teachers,
             n_clips: clips.filter(has_label).count(),
-            sounds: SoundMaker::new(dataset, &labels, cache, &config.recipe, keeps_clean),
-            labels,
+            sounds: SoundMaker::new(dataset, labels, cache, &config.recipe, keeps_clean),
         }
     }
 
@@ -83,7 +80,7 @@ impl<'a> Sampler<'a> {
     /// Returns true if there are the sounds that are no keyword, if the recipe asks for a share of them and the model has
     /// a label for them.
     pub fn makes_unknown(&self) -> bool {
-        self.labels.index(UNKNOWN).is_none()
+        self.config.labels.index(UNKNOWN).is_none()
             || f64::from(self.config.recipe.unknown_share) <= 0.0
             || self.sounds.makes_unknown()
     }
@@ -124,7 +121,7 @@ impl<'a> Sampler<'a> {
     fn batch(&self, epoch: usize, first: usize, draws: &[Draw]) -> Result<Batch, DatasetError> {
         let n_values = self.config.log_mel.n_frames() * self.config.log_mel.n_mels;
         let mut features = vec![0.0; draws.len() * n_values];
-        let n_labels = self.labels.names().len();
+        let n_labels = self.config.labels.names().len();
         let mut targets = vec![0.0; draws.len() * n_labels];
         let mut words = vec![None; draws.len()];
         let examples = (
@@ -186,7 +183,7 @@ impl<'a> Sampler<'a> {
         let share = |share| (f64::from(share) * n_examples as f64) as usize;
         let others = [(UNKNOWN, share(recipe.unknown_share)), (SILENCE, share(recipe.silence_share))];
         for (name, n) in others {
-            if let Some(label) = self.labels.index(name) {
+            if let Some(label) = self.config.labels.index(name) {
                 draws.extend(std::iter::repeat_n(Draw { label, clip: None }, n));
             }
         }
@@ -208,7 +205,7 @@ impl<'a> Sampler<'a> {
     fn sound(&self, draw: Draw, rng: &mut impl Rng) -> Made {
         match draw.clip {
             Some(clip) => self.sounds.keyword(clip, rng),
-            None if self.labels.names()[draw.label] == SILENCE => self.sounds.silence(rng),
+            None if self.config.labels.names()[draw.label] == SILENCE => self.sounds.silence(rng),
             None => self.sounds.unknown(|waveform| self.likeness(waveform), rng),
         }
     }
@@ -216,14 +213,14 @@ impl<'a> Sampler<'a> {
     /// The probability that a sound is a keyword, by the teachers.
     fn likeness(&self, waveform: &Waveform) -> f32 {
         let heard = self.heard(self.log_mel.compute(waveform).values());
-        let keywords = heard.iter().enumerate().filter(|(label, _)| self.labels.is_keyword(*label));
+        let keywords = heard.iter().enumerate().filter(|(label, _)| self.config.labels.is_keyword(*label));
         keywords.map(|(_, p)| p).sum()
     }
 
     /// The mean of the teachers' answers.
     fn heard(&self, features: &[f32]) -> Vec<f32> {
         let weight = 1.0 / self.teachers.len() as f32;
-        let mut heard = vec![0.0; self.labels.names().len()];
+        let mut heard = vec![0.0; self.config.labels.names().len()];
         for teacher in self.teachers {
             let answer = softmax(&teacher.logits_of(features), 1.0);
             heard.iter_mut().zip(answer).for_each(|(heard, p)| *heard += weight * p);
@@ -254,6 +251,7 @@ impl<'a> Sampler<'a> {
 
 #[cfg(test)]
 mod tests {
+    use sc_data::Labels;
     use sc_model::{Header, KeywordCnnConfig, Record, Weights};
 
     use super::*;
@@ -275,7 +273,7 @@ mod tests {
             let mut counts = [0; 12];
             sampler.draws(1).iter().for_each(|draw| counts[draw.label] += 1);
             // 96 clips; 22 % unknown, 8 % silence; yes, no and stop are the keywords there are.
-            let label = |name: &str| sampler.labels.index(name).unwrap();
+            let label = |name: &str| sampler.config.labels.index(name).unwrap();
             let of = |name: &str| counts[label(name)];
             assert_eq!(counts.iter().sum::<usize>(), 96);
             assert_eq!((of(UNKNOWN), of(SILENCE), of("up")), (21, 7, 0));
@@ -287,8 +285,8 @@ mod tests {
     fn a_target_is_the_label_and_the_teachers_mean_answer_in_their_shares() {
         with_sampler(|sampler| {
             let log_mel = LogMelConfig::default();
-            let teachers =
-                [1, 2].map(|seed| Classifier::untested(&untaught(&log_mel, sampler.labels.clone(), seed)));
+            let teachers = [1, 2]
+                .map(|seed| Classifier::untested(&untaught(&log_mel, sampler.config.labels.clone(), seed)));
             let features = vec![-3.0; log_mel.n_frames() * log_mel.n_mels];
             let [first, second] = teachers.each_ref().map(|one| softmax(&one.logits_of(&features), 1.0));
             let heard: Vec<f32> = first.iter().zip(&second).map(|(a, b)| f32::midpoint(*a, *b)).collect();

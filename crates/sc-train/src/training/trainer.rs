@@ -8,17 +8,18 @@ use anyhow::{Context, Result, ensure};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
-use sc_data::Half;
+use sc_data::{Half, Split};
 use sc_model::{
     Backend, Classifier, Header, KeywordCnn, KeywordCnnConfig, Training, Weights, self_test_waveform,
 };
 
 use super::checkpoint::{Checkpoint, State};
-use super::fit;
 use super::run::Run;
 use super::sampler::Batch;
 use super::schedule::learning_rate;
+use super::{check_untaught, fit};
 use crate::aside::write_aside;
+use crate::evaluate::{conditions, few_shot, stream};
 use crate::progress::note;
 use crate::report::{Facts, as_written};
 use crate::{EpochMetrics, EpochParts, Evaluation, Provenance, Report, progress, word_space};
@@ -116,16 +117,15 @@ impl<'a> Trainer<'a> {
 
     /// Prints a line about the epoch, for people and for logs.
     fn report_epoch(&self) {
-        let (Some(last), Some(best)) = (self.epochs.last(), EpochMetrics::best(&self.epochs)) else { return };
+        let (Some(last), Some(kept)) = (self.epochs.last(), EpochMetrics::kept(&self.epochs)) else { return };
         note!(
-            "epoch {:>3}/{}  loss {:.4}  accuracy {:.2} %  validation {:.2} % (best {:.2} %, epoch {})  {:.0} clips/s  {:.0} s",
+            "epoch {:>3}/{}  loss {:.4}  accuracy {:.2} %  validation {:.2} % (kept: epoch {})  {:.0} clips/s  {:.0} s",
             last.epoch,
             self.run.config.epochs,
             last.train_loss,
             100.0 * last.train_accuracy,
             100.0 * last.validation_accuracy,
-            100.0 * best.validation_accuracy,
-            best.epoch,
+            kept.epoch,
             last.clips_per_s,
             last.seconds,
         );
@@ -242,7 +242,7 @@ impl<'a> Trainer<'a> {
     /// held-out half.
     ///
     /// # Errors
-    /// If a clip cannot be read, or a file cannot be written.
+    /// If a clip cannot be read, a file cannot be written, or words were meanwhile taught to the model in its place.
     pub fn finish(self) -> Result<Evaluation> {
         let labels = &self.run.config.labels;
         let mut record = self.run.record(&self.kept, &self.network);
@@ -253,25 +253,29 @@ impl<'a> Trainer<'a> {
         let answers = self.run.validate(&calibrated, Some(Half::Development))?;
         record.header.threshold = fit::threshold(labels, &answers);
         let classifier = calibrated.with_threshold(record.header.threshold);
-        let evaluation = Evaluation::new(labels, &self.run.validate(&classifier, Some(Half::HeldOut))?);
+        let held_out = Some(Half::HeldOut);
+        let evaluation = Evaluation::new(labels, &self.run.validate(&classifier, held_out)?);
         let whole = Evaluation::new(labels, &self.run.validate(&classifier, None)?);
 
         record.header.training = self.training(&evaluation, &whole);
-        if let Some(words) = word_space::fit(&classifier, self.run.dataset, self.run.cache)? {
+        let Run { dataset, cache, .. } = self.run;
+        if let Some(words) = word_space::fit(&classifier, dataset, cache)? {
             record.give_words(words);
         }
         let report = Report {
             provenance: Provenance::here(),
             training: self.facts(&record.header),
-            conditions: self.run.conditions(&classifier)?,
-            streams: self.run.streams(classifier)?,
-            few_shot: self.run.few_shot(&record)?,
+            conditions: conditions::of_half(&classifier, dataset, cache, Split::Validation, held_out)?,
+            streams: stream::for_report(classifier, dataset, cache)?,
+            few_shot: few_shot::for_report(&record, dataset, cache)?,
             epochs: self.epochs,
             evaluation,
         };
-        report.write(self.run.out, &record.header)?;
+        report.write(self.run.out)?;
         // Last: where there is a record, --if-missing takes all for done.
-        record.save(&self.run.out.join("model.safetensors"))?;
+        let model = self.run.out.join("model.safetensors");
+        check_untaught(&model)?;
+        record.save(&model)?;
         Ok(report.evaluation)
     }
 
@@ -364,15 +368,10 @@ impl Clock {
 pub(super) struct Totals {
     loss: f64,
     correct: f64,
-    examples: f64,
+    pub(super) examples: f64,
 }
 
 impl Totals {
-    /// Returns the number of examples that were trained on.
-    pub(super) fn n_examples(&self) -> f64 {
-        self.examples
-    }
-
     fn of(logits: &Tensor<2>, loss: Tensor<1>, labels: &[usize]) -> Self {
         let heard: Vec<i64> =
             logits.clone().argmax(1).into_data().convert::<i64>().try_to_vec().unwrap_or_default();
@@ -398,13 +397,15 @@ impl std::fmt::Display for Totals {
 #[cfg(test)]
 mod tests {
     use sc_data::{SampleCache, SpeechCommands};
+    use sc_model::Record;
+    use sc_model::words::{Recording, teach};
 
     use super::*;
     use crate::config::TrainConfig;
     use crate::training::sampler::Sampler;
 
-    #[test]
-    fn more_steps_than_an_epoch_has_go_on_into_the_next() {
+    /// Calls `check` with a training of a small data set that has not begun.
+    fn with_trainer(check: impl FnOnce(Trainer)) {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("data");
         sc_test::dataset::write(&root);
@@ -414,9 +415,32 @@ mod tests {
         let sampler = Sampler::new(&dataset, &cache, &config, &[]);
         let run =
             Run { config: &config, dataset: &dataset, cache: &cache, sampler: &sampler, out: dir.path() };
+        check(Trainer::new(run, None, None).unwrap());
+    }
 
-        let totals = Trainer::new(run, None, None).unwrap().steps(1, 3).unwrap();
+    #[test]
+    fn more_steps_than_an_epoch_has_go_on_into_the_next() {
+        with_trainer(|mut trainer| {
+            let totals = trainer.steps(1, 3).unwrap();
+            assert!((totals.examples - 48.0).abs() < 1e-9, "{}", totals.examples);
+        });
+    }
 
-        assert!((totals.examples - 48.0).abs() < 1e-9, "{}", totals.examples);
+    #[test]
+    fn words_that_were_taught_during_the_training_are_not_lost() {
+        with_trainer(|trainer| {
+            let recordings = [110.0, 130.0, 150.0, 170.0, 190.0].map(|pitch_hz| {
+                let samples = sc_test::dataset::spoken("stop", pitch_hz);
+                let samples = samples.into_iter().map(|sample| f32::from(sample) / 32_768.0).collect();
+                Recording::new(pitch_hz.to_string(), Ok(samples))
+            });
+            let (taught, _) = teach(&Record::shipped().unwrap(), "lamp", recordings.into()).unwrap();
+            let model = trainer.run.out.join("model.safetensors");
+            taught.save(&model).unwrap();
+            let before = std::fs::read(&model).unwrap();
+            let error = trainer.finish().unwrap_err().to_string();
+            assert!(error.contains("model.safetensors knows lamp, which this would lose"), "{error}");
+            assert!(std::fs::read(&model).unwrap() == before);
+        });
     }
 }

@@ -218,6 +218,15 @@ fn teaching_that_is_killed_leaves_a_model_that_loads() {
     }
 }
 
+#[test]
+fn a_run_that_goes_on_does_not_replace_a_model_to_which_words_were_taught() {
+    let (dir, data, _) = with_a_checkpoint();
+    let [takes, out] = ["takes", "out"].map(|name| dir.path().join(name));
+    record_takes(&takes);
+    succeed(teach(&takes, &out.join(MODEL)));
+    assert_refused(train(&data, &out, EPOCHS), &["model.safetensors knows lamp, which this would lose"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn teaching_on_a_full_disk_leaves_the_model_as_it_was() {

@@ -71,6 +71,9 @@ fn words_that_cannot_be_learnt_are_refused_with_the_reason() {
     record(&data, &WORDS, 0..5);
     litter(&data);
     record(&few, &WORDS, 0..1);
+    let recipe = dir.path().join("recipe.toml");
+    fs::write(&recipe, "word_weight = 0.3\n").unwrap();
+    let recipe = format!("--recipe={}", recipe.display());
     for (data, arguments, expected) in [
         (&data, ["--words", "lights,dog"], "no recording of dog"),
         (&data, ["--words", "papers"], "none of the 1 files"),
@@ -78,6 +81,7 @@ fn words_that_cannot_be_learnt_are_refused_with_the_reason() {
         (&data, ["--words", "../lights"], "letter or digit first"),
         (&data, ["--task", "12"], "or --words"),
         (&few, ["--words", "lights"], "record more"),
+        (&data, ["--words=lights", recipe.as_str()], "no word of"), // two recordings of each are left to train on
     ] {
         let output = train(data, &dir.path().join("out"), &arguments).arg("--epochs=1").output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);

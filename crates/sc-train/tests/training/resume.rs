@@ -84,6 +84,17 @@ fn a_run_is_not_resumed_with_other_settings_nor_trained_again_if_it_is_there() {
 }
 
 #[test]
+fn the_log_names_the_epoch_whose_weights_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let [data, out] = ["data", "out"].map(|name| dir.path().join(name));
+    dataset::write(&data);
+    let said = String::from_utf8(succeed(train(&data, &out, &["--epochs", "2"])).stderr).unwrap();
+    let kept = Record::load(&out.join("model.safetensors")).unwrap().header.training.kept_epoch;
+    let last = said.lines().rfind(|line| line.starts_with("epoch ")).unwrap();
+    assert!(last.contains(&format!("(kept: epoch {kept})")), "{last}");
+}
+
+#[test]
 fn a_run_of_some_minutes_plans_its_epochs() {
     let dir = tempfile::tempdir().unwrap();
     let [data, out] = ["data", "out"].map(|name| dir.path().join(name));
