@@ -111,6 +111,7 @@ expect "the engine's health check" "$(docker inspect -f '{{.State.Health.Status}
 expect "the health check by hand" "$(docker exec $name /app/sc-server healthcheck && echo well)" well
 ! docker exec $name /app/sc-server healthcheck http://127.0.0.1:1/ 2>/dev/null || fail "nobody is called well"
 ok "a health check of nobody fails"
+expect "the port of a platform" "$(docker run --rm -e PORT=81 $name --print-config)" '^port = 81$'
 start=$(now_ms)
 docker stop $name >/dev/null
 expect "its status after \`docker stop\`, $(($(now_ms) - start)) ms" \

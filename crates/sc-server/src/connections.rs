@@ -46,8 +46,8 @@ impl Connections {
     }
 
     /// Lets a connection wait for its turn if its client has too many. What waits here takes up hardly any memory. Those that
-    /// ask for something with GET go on at once, because no place has to be free for them: the page, live streams, checks of
-    /// health.
+    /// ask for something with GET over plain http go on at once, because no place has to be free for them: the page, live
+    /// streams, checks of health.
     pub async fn let_in(&self, io: &TcpStream, lifecycle: &Lifecycle) {
         if self.share(io).n_units() > 0 {
             return;

@@ -70,7 +70,7 @@ pub enum ApiError {
     #[error("the body is not compressed as Content-Encoding says")]
     Unpack(#[source] std::io::Error),
     /// The body is larger than allowed.
-    #[error("the request is larger than {limit} bytes: send a shorter recording")]
+    #[error("the request is larger than {limit} bytes: send fewer or shorter recordings")]
     TooLarge { limit: usize },
     /// The request holds more clips than one request may.
     #[error("the request holds more recordings than {limit}: send them in several requests")]
@@ -81,9 +81,9 @@ pub enum ApiError {
     /// One recording of a batch cannot be used.
     #[error("recording {number}")]
     Recording { number: usize, source: sc_data::Error },
-    /// The queue is full, or there are as many streams as allowed.
-    #[error("too many recordings or live streams at once: try again in {wait_s} s")]
-    Busy { wait_s: u64 },
+    /// The queue is full, there are as many streams as allowed, or what is free is kept for other clients.
+    #[error("{why}: try again in {wait_s} s")]
+    Busy { why: &'static str, wait_s: u64 },
     /// There was no result in time.
     #[error("no answer within {} s: send less at once, or try again", limit.as_secs_f32())]
     Deadline { limit: Duration },
@@ -148,13 +148,13 @@ impl ApiError {
     /// Returns the time after which a client may try again, if this refuses what might be taken later.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Busy { wait_s } | Self::RateLimit { wait_s } => Some(Duration::from_secs(*wait_s)),
+            Self::Busy { wait_s, .. } | Self::RateLimit { wait_s } => Some(Duration::from_secs(*wait_s)),
             Self::Changing => Some(Duration::from_secs(CHANGE_S)),
             _ => None,
         }
     }
 
-    /// Returns the kind of error in a word or two, for the metrics.
+    /// Returns the kind of error in a word or two, for programs and the metrics. `docs/src/serve.md` lists them.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
@@ -181,7 +181,10 @@ impl ApiError {
             Self::RateLimit { .. } => "rate_limit",
             Self::Reload(_) => "reload",
             Self::Changing => "changing",
-            Self::Words(_) => "words",
+            Self::Words(WordsError::NoTeaching) => "no_teaching",
+            Self::Words(WordsError::Teach(error)) => error.reason(),
+            Self::Words(WordsError::Exchanged) => "exchanged",
+            Self::Words(WordsError::Unsaved) => "unsaved",
             Self::Internal(_) => "internal",
         }
     }
@@ -191,6 +194,9 @@ impl ApiError {
     pub fn message(&self) -> String {
         match self {
             Self::Internal(_) => self.to_string(),
+            Self::Audio(sc_data::Error::TooLong { .. }) => {
+                format!("{self}: send a part of it, or all of it to /stream; --max-seconds sets the limit")
+            }
             // A text for each recording, which is no longer than it has to be.
             Self::Words(WordsError::Teach(TeachError::TooFew { .. })) => with_causes(self),
             _ => without_middle(with_causes(self)),
@@ -254,7 +260,7 @@ impl ResponseError for ApiError {
         if let Some(wait) = self.retry_after() {
             response.insert_header((RETRY_AFTER, wait.as_secs()));
         }
-        response.json(Body { error: self.message() })
+        response.json(Body::from(self))
     }
 }
 
@@ -280,7 +286,7 @@ impl From<ApiError> for tonic::Status {
     }
 }
 
-/// The body of an error: `{"error": "…"}`, as in the Open Inference Protocol.
+/// The body of an error: `error` as in the Open Inference Protocol, and `reason`.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Body {
     /// The mistake, and what would be right.
@@ -288,6 +294,15 @@ pub struct Body {
         example = "not an audio file: expected WAV, W64, AU, AIFF, CAF, FLAC, MP3, MP2, AAC, MP4, WebM, Ogg Vorbis or Opus"
     )]
     pub error: String,
+    /// The kind of mistake, for programs: it stays if the sentence changes. The guide lists them, under *Serve*.
+    #[schema(example = "recording")]
+    pub reason: &'static str,
+}
+
+impl From<&ApiError> for Body {
+    fn from(error: &ApiError) -> Self {
+        Self { error: error.message(), reason: error.reason() }
+    }
 }
 
 /// The refusals of a guarded route.

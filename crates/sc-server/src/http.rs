@@ -31,7 +31,8 @@ pub fn serve(ports: Vec<(TcpListener, Option<ServerConfig>)>, state: &Data<AppSt
     let mut server = Server::build()
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_S)
-        .worker_max_blocking_threads(state.capacity.workers.get() + 1); // all jobs may come by one thread, and a reload
+        // All jobs may come by one thread, those of live streams too, and a reload.
+        .worker_max_blocking_threads(2 * state.capacity.workers.get() + 1);
     let stop = server.graceful_shutdown_signal();
     let stopped = move || {
         let stop = stop.clone();

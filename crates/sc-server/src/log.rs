@@ -78,8 +78,10 @@ impl Exporter {
 #[cfg(feature = "otel")]
 impl Drop for Exporter {
     fn drop(&mut self) {
+        use std::io::{self, Write};
+
         if let Some(Err(error)) = self.0.take().map(|provider| provider.shutdown()) {
-            eprintln!("the last traces could not be sent: {error}");
+            let _ = writeln!(io::stderr(), "the last traces could not be sent: {error}");
         }
     }
 }

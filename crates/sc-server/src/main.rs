@@ -4,7 +4,12 @@ mod healthcheck;
 mod log;
 mod settings;
 
-use std::{io, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{
     dev::ServerHandle,
@@ -20,7 +25,7 @@ async fn main() -> ExitCode {
     match run_command().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let _ = writeln!(io::stderr(), "error: {error:#}"); // it ends anyway
             ExitCode::FAILURE
         }
     }
@@ -32,8 +37,10 @@ async fn run_command() -> anyhow::Result<()> {
         return target.check();
     }
     if settings.print_config {
-        print!("{}", settings.to_toml()?);
-        return Ok(());
+        return match io::stdout().write_all(settings.to_toml()?.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()), // `| head` has read enough
+            written => written.context("cannot print the settings"),
+        };
     }
     serve(&settings).await
 }

@@ -15,8 +15,10 @@ use crate::error::ApiError;
 /// A part of the work on audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Waiting for a worker.
+    /// A recording's wait for a worker.
     Queue,
+    /// The wait of a piece of live sound for a worker.
+    LiveQueue,
     /// Bytes to 16 kHz samples.
     Decode,
     /// Samples to log-mel features.
@@ -29,6 +31,7 @@ impl Phase {
     fn name(self) -> &'static str {
         match self {
             Self::Queue => "queue",
+            Self::LiveQueue => "live_queue",
             Self::Decode => "decode",
             Self::Features => "features",
             Self::Network => "network",
@@ -53,6 +56,7 @@ pub struct Metrics {
 }
 
 /// Values at the moment of a scrape.
+#[derive(Default)]
 pub struct Snapshot<'a> {
     /// Jobs that wait for a worker.
     pub n_waiting: usize,
@@ -96,7 +100,7 @@ impl Metrics {
             predictions: counter("sc_predictions_total", "Answers by label.", &["label", "accepted"]),
             rejected: counter(
                 "sc_rejected_total",
-                "Requests, recordings of a list and live streams that got an error, by reason.",
+                "Requests, recordings of a list, event streams and live streams that got an error, by reason.",
                 &["reason"],
             ),
             queue_length: gauge("sc_queue_length", "Recordings that wait for a worker."),
@@ -113,7 +117,7 @@ impl Metrics {
             writing: Mutex::default(),
         };
         // Of a series that begins with its first count, that count is no increase: a first full queue would not be seen.
-        metrics.rejected.with_label_values(&[ApiError::Busy { wait_s: 1 }.reason()]);
+        metrics.rejected.with_label_values(&[ApiError::Busy { why: "", wait_s: 1 }.reason()]);
         let process = Box::new(ProcessCollector::for_self());
         metrics.registry.register(process).expect("names of its own");
         metrics
@@ -130,7 +134,7 @@ impl Metrics {
         self.request_seconds.with_label_values(&[route]).observe(time.as_secs_f64());
     }
 
-    /// Counts a refusal: of a request, of one recording of several, or of a live stream that has begun.
+    /// Counts a refusal: of a request, of one recording of several, or of events or a live stream that have begun.
     pub fn rejected(&self, reason: &str) {
         self.rejected.with_label_values(&[reason]).inc();
     }

@@ -29,12 +29,16 @@ pub struct ModelSource {
 }
 
 impl ModelSource {
-    /// Loads the record and runs its self-test.
+    /// Loads the record and runs its self-test. Warns if clients may teach words, but none can be taught to it.
     ///
     /// # Errors
     /// As [`Record::load`] and [`Classifier::new`].
     fn load(&self) -> Result<Current, Error> {
-        Current::new(&self.record()?, self.backend)
+        let record = self.record()?;
+        if self.words.is_some() && record.words.is_none() {
+            tracing::warn!("no word can be taught: {}", TeachError::NoSpace);
+        }
+        Current::new(&record, self.backend)
     }
 
     /// Loads the record.
@@ -83,7 +87,8 @@ struct Current {
 
 impl Current {
     fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
-        let digest = digest(record)?; // first: its bytes are gone again before the engine takes memory
+        // First: its bytes are gone again before the engine takes memory.
+        let digest = Sha256Digest::of(&record.to_bytes()?);
         Ok(Self { classifier: Arc::new(Classifier::new(record, backend)?), digest })
     }
 }
@@ -243,14 +248,30 @@ impl Change {
     }
 }
 
-/// Returns the digest by which records are told apart, taught words included.
-fn digest(record: &Record) -> Result<Sha256Digest, Error> {
-    Ok(Sha256Digest::of(&record.to_bytes()?))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    fn an_operator_is_warned_of_a_model_that_cannot_be_taught() {
+        let [file, log] = [(); 2].map(|()| tempfile::NamedTempFile::new().unwrap());
+        let logs = tracing_subscriber::fmt().with_writer(log.reopen().unwrap()).finish();
+        let source = ModelSource {
+            file: Some(file.path().into()),
+            words: Some("no/such/file".into()),
+            backend: Backend::Native,
+        };
+        let mut record = Record::shipped().unwrap();
+        record.words = None;
+        record.save(file.path()).unwrap();
+
+        assert!(tracing::subscriber::with_default(logs, || source.load()).is_ok());
+
+        let log = fs::read_to_string(log.path()).unwrap();
+        assert!(log.contains("no word can be taught: the model has no bank"), "{log}");
+    }
 
     #[actix_web::test]
     async fn one_at_a_time_changes_the_model() {

@@ -17,15 +17,13 @@ pub struct Places(Arc<Shares>);
 
 /// A place. It is free again when its last clone is dropped.
 #[derive(Clone, Debug)]
-pub struct Place {
-    hold: Arc<Hold>,
-    /// The memory of the body that the place is for.
-    _body: Option<Arc<Share>>,
-}
+pub struct Place(Arc<Hold>);
 
 #[derive(Debug)]
 struct Hold {
     _share: Share,
+    /// The memory of the body that the place is for.
+    body: OnceLock<Share>,
     /// The time at which its first job was asked for.
     begun: OnceLock<Instant>,
 }
@@ -33,12 +31,13 @@ struct Hold {
 impl Place {
     /// Starts the clock unless it runs, and returns its beginning: a request has one deadline, however many jobs it takes.
     pub fn begin(&self) -> Instant {
-        *self.hold.begun.get_or_init(Instant::now)
+        *self.0.begun.get_or_init(Instant::now)
     }
 
     /// Keeps the memory of a body as long as the place.
     pub fn with_body(self, share: Share) -> Self {
-        Self { _body: Some(Arc::new(share)), ..self }
+        let _ = self.0.body.set(share); // a place is for one body
+        self
     }
 }
 
@@ -55,7 +54,7 @@ impl Places {
     pub fn take(&self, client: &Client) -> Result<Place, ApiError> {
         let mut share = self.0.share(client);
         share.grow(1)?;
-        Ok(Place { hold: Arc::new(Hold { _share: share, begun: OnceLock::new() }), _body: None })
+        Ok(Place(Arc::new(Hold { _share: share, body: OnceLock::new(), begun: OnceLock::new() })))
     }
 
     /// Counts the places that are held.

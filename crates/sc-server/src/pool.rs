@@ -17,36 +17,36 @@ use crate::{
     Capacity,
     error::ApiError,
     places::{Place, Places},
-    shares::Shares,
 };
 
 /// Runs a bounded number of jobs at once. A bounded number of others may wait for that.
 pub struct Pool {
     /// One place for each job that is running or waiting.
     places: Places,
-    /// One permit for each job that is running.
+    n_workers: usize,
+    /// One permit for each job that is running and has a place.
     workers: Arc<Semaphore>,
-    /// One clone for each running job that has a place. Those of live streams have none.
-    running: Arc<()>,
+    /// As many permits for jobs of live streams. A microphone cannot wait until recordings are done, and a job that has
+    /// begun cannot be interrupted. So both run, and the system shares the processors between them: half each, or all to
+    /// either alone.
+    live_workers: Arc<Semaphore>,
     /// One place for each live stream.
     streams: Places,
-    /// One unit for each byte of the bodies of requests.
-    memory: Arc<Shares>,
     deadline: Duration,
-    /// Takes the time that each job waited for its worker.
+    /// Takes the time that each job with a place waited for its worker.
     on_wait: Box<dyn Fn(Duration) + Send + Sync>,
 }
 
 impl Pool {
-    /// Makes a pool within `capacity` that tells `on_wait` how long each job waited for its worker.
+    /// Makes a pool within `capacity` that tells `on_wait` how long each job with a place waited for its worker.
     pub fn new(capacity: &Capacity, on_wait: impl Fn(Duration) + Send + Sync + 'static) -> Self {
-        let n_workers = capacity.workers.get();
+        let n_workers = capacity.workers.get().min(Semaphore::MAX_PERMITS);
         Self {
             places: Places::new(n_workers.saturating_add(capacity.queue)),
-            workers: Arc::new(Semaphore::new(n_workers.min(Semaphore::MAX_PERMITS))),
-            running: Arc::default(),
+            n_workers,
+            workers: Arc::new(Semaphore::new(n_workers)),
+            live_workers: Arc::new(Semaphore::new(n_workers)),
             streams: Places::new(capacity.streams),
-            memory: Shares::new(capacity.body_bytes()),
             deadline: capacity.deadline,
             on_wait: Box::new(on_wait),
         }
@@ -66,7 +66,7 @@ impl Pool {
     ) -> Result<T, ApiError> {
         let (asked, begun) = (Instant::now(), place.begin());
         self.in_time(begun, async {
-            let permits = (place, self.worker(asked).await?, Arc::clone(&self.running));
+            let permits = (place, self.worker(asked).await?);
             let cancellation = CancellationToken::new();
             let _cancel = cancellation.clone().drop_guard();
             hand_over(move || job(&cancellation), permits).await
@@ -83,14 +83,14 @@ impl Pool {
         let asked = Instant::now();
         self.in_time(place.begin(), async {
             yield_now().await; // requests that have arrived take their places in the queue, or are refused
-            let _permits = (self.worker(asked).await?, Arc::clone(&self.running));
+            let _worker = self.worker(asked).await?;
             catch_unwind(AssertUnwindSafe(job)).map_err(|_| ApiError::internal(Panicked))
         })
         .await
     }
 
-    /// Runs a job of a live stream in its turn, without a deadline: [`streams`](Self::streams)
-    /// bounds the number of streams, and each has one job at a time.
+    /// Runs a job of a live stream in its turn, beside the jobs that have a place, and without a deadline:
+    /// [`streams`](Self::streams) bounds the number of streams, and each has one job at a time.
     ///
     /// # Errors
     /// [`ApiError::Internal`] if the job panics.
@@ -98,7 +98,7 @@ impl Pool {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        hand_over(job, self.worker(Instant::now()).await?).await
+        hand_over(job, permit(&self.live_workers).await?).await
     }
 
     /// Does the same for a job that is known when a worker is free, if there still is one.
@@ -109,7 +109,7 @@ impl Pool {
         &self,
         next: impl FnOnce() -> Option<J>,
     ) -> Result<(), ApiError> {
-        let worker = self.worker(Instant::now()).await?;
+        let worker = permit(&self.live_workers).await?;
         match next() {
             Some(job) => hand_over(job, worker).await,
             None => Ok(()),
@@ -126,19 +126,14 @@ impl Pool {
         &self.streams
     }
 
-    /// Returns the memory for the bodies of requests.
-    pub fn memory(&self) -> &Arc<Shares> {
-        &self.memory
-    }
-
     /// Counts the jobs that wait for a worker, or for the rest of their audio.
     pub fn n_waiting(&self) -> usize {
-        let n_running = Arc::strong_count(&self.running) - 1;
+        let n_running = self.n_workers - self.workers.available_permits();
         self.places.n_held().saturating_sub(n_running)
     }
 
     async fn worker(&self, asked: Instant) -> Result<OwnedSemaphorePermit, ApiError> {
-        let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(ApiError::internal)?;
+        let worker = permit(&self.workers).await?;
         (self.on_wait)(asked.elapsed());
         Ok(worker)
     }
@@ -157,6 +152,11 @@ impl Pool {
             .await
             .unwrap_or(Err(ApiError::Deadline { limit }))
     }
+}
+
+/// Waits for one of `workers`.
+async fn permit(workers: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
+    Arc::clone(workers).acquire_owned().await.map_err(ApiError::internal)
 }
 
 /// Runs `job` on another thread, where it keeps the permits until its end: this future ends earlier if the
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_wait_for_a_worker_is_told_once_a_job() {
+    async fn the_wait_for_a_worker_is_told_once_a_job_that_has_a_place() {
         let (told, waits) = mpsc::channel();
         let pool = Pool::new(&Capacity::default(), move |wait| told.send(wait).unwrap());
 
@@ -268,15 +268,15 @@ mod tests {
         pool.run_live(|| ()).await.unwrap();
         pool.run_next_live(|| None::<fn()>).await.unwrap();
 
-        assert_eq!(waits.try_iter().count(), 4);
+        assert_eq!(waits.try_iter().count(), 2);
     }
 
     #[actix_web::test]
-    async fn a_job_that_waits_for_a_stream_is_counted() {
+    async fn a_job_that_waits_is_counted() {
         let pool = pool(Capacity::default());
         let (finish, finished) = mpsc::channel();
 
-        let stream = pool.run_live(move || finished.recv().unwrap());
+        let running = pool.run(place(&pool), move |_| finished.recv().unwrap());
         let waiting = pool.run(place(&pool), |_| ());
         let n_waiting = async {
             let n_waiting = pool.n_waiting();
@@ -284,9 +284,29 @@ mod tests {
             n_waiting
         };
 
-        let (stream, waiting, n_waiting) = tokio::join!(stream, waiting, n_waiting);
+        let (running, waiting, n_waiting) = tokio::join!(running, waiting, n_waiting);
 
-        assert_eq!((stream.unwrap(), waiting.unwrap(), n_waiting), ("done", (), 1));
+        assert_eq!((running.unwrap(), waiting.unwrap(), n_waiting), ("done", (), 1));
+    }
+
+    #[actix_web::test]
+    async fn a_recording_and_live_sound_do_not_wait_for_each_other() {
+        let pool = pool(Capacity::default());
+        let (tell_live, told_live) = mpsc::channel();
+        let (tell_recording, told_recording) = mpsc::channel();
+        let patience = Duration::from_secs(5);
+
+        let recording = pool.run(place(&pool), move |_| {
+            tell_live.send("recording").unwrap();
+            told_recording.recv_timeout(patience)
+        });
+        let live = pool.run_live(move || {
+            let _ = tell_recording.send("live"); // fails if the recording has given up
+            told_live.recv_timeout(patience)
+        });
+        let (recording, live) = tokio::join!(recording, live);
+
+        assert_eq!((recording.unwrap(), live.unwrap()), (Ok("live"), Ok("recording")));
     }
 
     #[actix_web::test]

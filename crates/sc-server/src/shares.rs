@@ -15,6 +15,13 @@ const TURN: Duration = Duration::from_millis(1);
 /// Longest time to a turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// The refusal if fewer units are free than are asked for.
+const FULL: &str = "too many recordings or live streams at once";
+
+/// The refusal of a client that holds more units than are free. It may never get more, however often it asks.
+const KEPT: &str = "you hold as much as is free, which is kept for other clients \
+                    (the operator can give each a key, or set a larger --queue or --streams)";
+
 /// A bounded number of units. A client gets more only while at least as many are free as it holds.
 ///
 /// So one client alone fills half of them, *n* clients *n* parts in *n* + 1, and the next client finds some.
@@ -82,7 +89,8 @@ impl Share {
         if self.try_grow(n) {
             return Ok(());
         }
-        Err(ApiError::Busy { wait_s: self.of.turn(1).as_secs_f32().ceil() as u64 })
+        let why = if n > self.of.n_units.saturating_sub(self.of.n_held()) { FULL } else { KEPT };
+        Err(ApiError::Busy { why, wait_s: self.of.turn(1).as_secs_f32().ceil() as u64 })
     }
 
     /// Grows by `n` units, or returns false if it cannot.
@@ -169,6 +177,19 @@ mod tests {
             assert_eq!(fill(&Shares::new(n_units), &client(1), 1).len(), n_units);
         }
         assert!(Shares::new(0).share(&client(1)).grow(1).is_err());
+    }
+
+    #[test]
+    fn a_client_that_holds_as_much_as_is_free_is_told_so() {
+        let why = |n_units, n| {
+            let shares = Shares::new(n_units);
+            let _held = fill(&shares, &client(1), 1);
+            match shares.share(&client(1)).grow(n) {
+                Err(ApiError::Busy { why, .. }) => why,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!([why(3, 1), why(3, 2), why(2, 1)], [KEPT, FULL, FULL]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     pool::Pool,
     recogniser::Recogniser,
     refusals::Refusals,
+    shares::Shares,
 };
 
 /// The state of a running service.
@@ -21,6 +22,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     pub refusals: Arc<Refusals>,
     pub connections: Connections,
+    /// One unit for each byte of the bodies of requests.
+    pub memory: Arc<Shares>,
     pub recogniser: Arc<Recogniser>,
 }
 
@@ -39,7 +42,8 @@ impl AppState {
         let limits = capacity.audio.clone();
         let recogniser = Recogniser::new(Arc::clone(&model), limits, pool, Arc::clone(&metrics));
         let connections = Connections::new(capacity.connections);
+        let memory = Shares::new(capacity.body_bytes());
         let (refusals, recogniser) = (Arc::default(), Arc::new(recogniser));
-        Self { name, capacity, access, lifecycle, model, metrics, refusals, connections, recogniser }
+        Self { name, capacity, access, lifecycle, model, metrics, refusals, connections, memory, recogniser }
     }
 }

@@ -51,14 +51,6 @@ const UNPACK_BUFFER: usize = 4096;
 /// crawl keep no place from others.
 const SWIFT: Duration = Duration::from_millis(100);
 
-/// The audio files that a client sent.
-pub enum Upload {
-    /// One file. It gets one answer.
-    One(Bytes),
-    /// Several files of a form. They get a list of answers.
-    Several(Vec<Bytes>),
-}
-
 /// `{"audio": "<base64>"}`
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -83,8 +75,8 @@ pub struct Form {
     file: Vec<AudioFile>,
 }
 
-/// Takes a place for the request, and reads the audio files in `payload`: the fields `file` of a form, the body
-/// itself, or JSON. `parameters` are those of the query.
+/// Takes a place for the request, and reads the audio files in `payload`, of which there is at least one: the fields
+/// `file` of a form, the body itself, or JSON. `parameters` are those of the query.
 ///
 /// # Errors
 /// As [`read_body`]; [`ApiError::TooMany`] if a form holds more than [`MAX_CLIPS`] files;
@@ -95,22 +87,22 @@ pub async fn read_audio(
     payload: Payload,
     state: &AppState,
     parameters: &'static [&'static str],
-) -> Result<(Upload, Place), ApiError> {
+) -> Result<(Vec<Bytes>, Place), ApiError> {
     let headers = request.headers();
     let (body, place) = read_body(request, payload, state).await?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let upload = match media_type.as_str() {
+    let files = match media_type.as_str() {
         media if media.starts_with("multipart/") => {
             let headers = headers.clone();
-            parse(state, &place, body, move |body| file_fields(&headers, &body, parameters)).await?
+            parse(state, &place, body.len(), move || file_fields(&headers, &body, parameters)).await?
         }
-        "application/json" => Upload::One(parse(state, &place, body, |body| decode_json(&body)).await?),
-        media if body.is_empty() || is_audio(media, &body) => Upload::One(body),
+        "application/json" => vec![parse(state, &place, body.len(), move || decode_json(&body)).await?],
+        media if body.is_empty() || is_audio(media, &body) => vec![body],
         "" => return Err(ApiError::ContentType { got: "no Content-Type".into() }),
         other => return Err(ApiError::ContentType { got: other.into() }),
     };
-    Ok((upload, place))
+    Ok((files, place))
 }
 
 /// Returns true for a body that is an audio file by its type.
@@ -145,7 +137,7 @@ pub async fn read_body(
     let place = admit(request, &mut payload, state).await?;
     let (limit, max_bytes) = (state.capacity.body_deadline, state.capacity.audio.max_bytes);
     let (pool, client) = (state.recogniser.pool(), client(request)?);
-    let arriving = Body::new(pool.memory(), &client, max_bytes);
+    let arriving = Body::new(&state.memory, &client, max_bytes);
     let mut arrives = pin!(timeout(limit, read_to_end(payload, arriving)));
     let (body, place) = if let Ok(body) = timeout(SWIFT, &mut arrives).await {
         (body, Ok(place))
@@ -157,7 +149,7 @@ pub async fn read_body(
     let body = body.unwrap_or(Err(ApiError::TooSlow { limit }));
     let (mut body, place) = slowed(request, body.and_then(|body| Ok((body, place?)))).await?;
     if let Some(packing) = Packing::of(request.headers())? {
-        let unpacked = Body::new(pool.memory(), &client, max_bytes);
+        let unpacked = Body::new(&state.memory, &client, max_bytes);
         let unpacked = pool.run(place.clone(), move |_| packing.unpack(&body, unpacked)).await;
         body = slowed(request, unpacked.flatten()).await?;
     }
@@ -173,20 +165,20 @@ async fn slowed<T>(request: &HttpRequest, result: Result<T, ApiError>) -> Result
     }
 }
 
-/// Parses a body: at once if it is short, else in its turn on the pool, where nobody else waits for that.
+/// Parses a body of this size: at once if it is short, else in its turn on the pool, where nobody else waits for that.
 ///
 /// # Errors
 /// As `parse` and [`Pool::run`](crate::pool::Pool::run).
 pub async fn parse<T: Send + 'static>(
     state: &AppState,
     place: &Place,
-    body: Bytes,
-    parse: impl FnOnce(Bytes) -> Result<T, ApiError> + Send + 'static,
+    n_bytes: usize,
+    parse: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    if body.len() <= SHORT_BYTES {
-        return parse(body);
+    if n_bytes <= SHORT_BYTES {
+        return parse();
     }
-    state.recogniser.pool().run(place.clone(), move |_| parse(body)).await?
+    state.recogniser.pool().run(place.clone(), move |_| parse()).await?
 }
 
 /// A way to compress a body.
@@ -238,7 +230,7 @@ async fn read_to_end(mut payload: Payload, body: Body) -> Result<Body, ApiError>
     body
 }
 
-fn file_fields(headers: &HeaderMap, body: &Bytes, parameters: &[&str]) -> Result<Upload, ApiError> {
+fn file_fields(headers: &HeaderMap, body: &Bytes, parameters: &[&str]) -> Result<Vec<Bytes>, ApiError> {
     // All of it is there, so that nothing waits.
     let read = |body| read_form(headers, body, parameters).now_or_never().unwrap_or(Err(ApiError::NoFile));
     match read(body.clone()) {
@@ -263,7 +255,7 @@ fn with_plain_names(form: &[u8]) -> Bytes {
     form.into()
 }
 
-async fn read_form(headers: &HeaderMap, body: Bytes, parameters: &[&str]) -> Result<Upload, ApiError> {
+async fn read_form(headers: &HeaderMap, body: Bytes, parameters: &[&str]) -> Result<Vec<Bytes>, ApiError> {
     let body = stream::iter([Ok::<_, PayloadError>(body)]);
     let mut form = Multipart::new(headers, body);
     let mut files = Vec::new();
@@ -294,11 +286,7 @@ async fn read_form(headers: &HeaderMap, body: Bytes, parameters: &[&str]) -> Res
         }
         _ => {}
     }
-    match files.len() {
-        0 => Err(ApiError::NoFile),
-        1 => Ok(Upload::One(files.remove(0))),
-        _ => Ok(Upload::Several(files)),
-    }
+    if files.is_empty() { Err(ApiError::NoFile) } else { Ok(files) }
 }
 
 /// Refuses a text that is named like a parameter of the query: nothing would heed it.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use actix_web::web::Bytes;
+use prost::Message;
 
 use super::protocol::{
     Contents, InferRequest, InferResponse, ModelMetadata, ModelName, Parameter, ServerMetadata, Tensor,
@@ -16,6 +17,7 @@ use crate::{
         VERSION, WantedParameters, inputs, outputs, predictions,
     },
     state::AppState,
+    upload,
 };
 
 /// Answers `ServerMetadata`.
@@ -61,19 +63,19 @@ pub async fn infer(
     let (name, version) =
         (std::mem::take(&mut request.model_name), std::mem::take(&mut request.model_version));
     named(name, version).check(&state.name)?;
-    let Inference { id, clips, outputs, threshold } = parse(request)?;
+    let parsed = upload::parse(state, &place, request.encoded_len(), move || parse(request)).await?;
+    let Inference { id, clips, outputs, threshold } = parsed;
     let (classifier, answers) = state.recogniser.classify_all(place, clips, threshold).await?;
     let labels = &classifier.header().labels;
     let predictions = predictions(answers)?;
-    let tensors = outputs.iter().map(|output| output.kind.tensor(labels, &predictions));
     let mut response = InferResponse {
         model_name: state.name.clone(),
         model_version: VERSION.into(),
         id: id.unwrap_or_default(),
         ..InferResponse::default()
     };
-    for (asked, elements) in outputs.iter().zip(tensors) {
-        let kind = asked.kind;
+    for kind in outputs.iter().map(|output| output.kind) {
+        let elements = kind.tensor(labels, &predictions);
         let sizes = kind.shape(predictions.len(), labels.names().len());
         response.outputs.push(Tensor {
             name: kind.name().into(),
@@ -129,11 +131,12 @@ fn parse(request: InferRequest) -> Result<Inference, ApiError> {
 /// Returns the elements as they are in raw contents.
 fn bytes(contents: Contents) -> Vec<u8> {
     let Contents { fp32_contents, bytes_contents } = contents;
-    let samples = fp32_contents.iter().flat_map(|sample| sample.to_le_bytes());
-    let files = bytes_contents
-        .iter()
-        .flat_map(|file| (file.len() as u32).to_le_bytes().into_iter().chain(file.iter().copied()));
-    samples.chain(files).collect()
+    let mut bytes: Vec<u8> = fp32_contents.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    for file in bytes_contents {
+        bytes.extend((file.len() as u32).to_le_bytes());
+        bytes.extend(file);
+    }
+    bytes
 }
 
 /// Returns the threshold in the parameters of a request, if it is there.

@@ -149,14 +149,16 @@ async fn answer(state: &Arc<AppState>, request: http::Request<Body>) -> http::Re
     let path = request.uri().path().to_owned();
     let mut method = path.strip_prefix(SERVICE).unwrap_or_default();
     let response = match method {
-        SERVER_LIVE => unary(request, SMALL, |_: Empty| async { Ok(Yes { yes: true }) }).await,
+        SERVER_LIVE => unary(state, request, SMALL, |_: Empty| async { Ok(Yes { yes: true }) }).await,
         SERVER_READY => {
             let yes = !state.lifecycle.is_stopping();
-            unary(request, SMALL, |_: Empty| async move { Ok(Yes { yes }) }).await
+            unary(state, request, SMALL, |_: Empty| async move { Ok(Yes { yes }) }).await
         }
-        "ModelReady" => unary(request, SMALL, |model| async move { infer::ready(state, model) }).await,
-        "ServerMetadata" => unary(request, SMALL, |_: Empty| async { Ok(infer::server()) }).await,
-        "ModelMetadata" => unary(request, SMALL, |model| async move { infer::metadata(state, model) }).await,
+        "ModelReady" => unary(state, request, SMALL, |model| async move { infer::ready(state, model) }).await,
+        "ServerMetadata" => unary(state, request, SMALL, |_: Empty| async { Ok(infer::server()) }).await,
+        "ModelMetadata" => {
+            unary(state, request, SMALL, |model| async move { infer::metadata(state, model) }).await
+        }
         "ModelInfer" => infer(state, request).await.unwrap_or_else(refuse),
         STREAM_INFER => match stream_infer(state, request).await {
             Ok(answers) => return answers, // each is counted by itself
@@ -179,13 +181,13 @@ async fn infer(
     let pool = state.recogniser.pool();
     let client = client(state, &request)?;
     drop(pool.places().take(&client)?); // a message that crawls keeps no place from others
-    let arriving = Arriving::new(pool.memory(), &client);
+    let arriving = Arriving::new(&state.memory, &client);
     let request = request.map(|body| arriving.count(body));
     let answer = |message| {
         let place = pool.places().take(&client).map(|place| place.with_body(arriving.take()));
         async { infer::infer(state, place?, message).await }
     };
-    Ok(unary(request, largest(state), answer).await)
+    Ok(unary(state, request, largest(state), answer).await)
 }
 
 fn refuse(refusal: ApiError) -> http::Response<Body> {
@@ -198,22 +200,31 @@ fn client(state: &AppState, request: &http::Request<Body>) -> Result<Client, Api
     state.access.client(address, |name| str::from_utf8(request.headers().get(name)?.as_bytes()).ok())
 }
 
-/// Reads one message of at most `largest` bytes, and answers it.
+/// Reads one message of at most `largest` bytes, and answers it. tonic's `unary` has no limit for its time.
 async fn unary<Q, R, A>(
+    state: &AppState,
     request: http::Request<Body>,
     largest: usize,
-    answer: impl Fn(Q) -> A + Send,
+    answer: impl Fn(Q) -> A + Send + Sync,
 ) -> http::Response<Body>
 where
     Q: Message + Default + 'static,
     R: Message + 'static,
     A: Future<Output = Result<R, ApiError>> + Send,
 {
-    let answer = |request: Request<Q>| {
-        let answer = answer(request.into_inner());
-        async { answer.await.map(Response::new).map_err(Status::from) }
+    let answer = &answer;
+    let answer = move |request: Request<Streaming<Q>>| async move {
+        let message = next(state, &mut request.into_inner()).await?;
+        let message = message.ok_or_else(|| Status::internal("expected a message"))?;
+        answer(message).await.map(Response::new).map_err(Status::from)
     };
-    grpc(largest).unary(service_fn(answer), request).await
+    grpc(largest).client_streaming(service_fn(answer), request).await
+}
+
+/// Reads the next message, as long as a body may take.
+async fn next<Q>(state: &AppState, messages: &mut Streaming<Q>) -> Result<Option<Q>, Status> {
+    let limit = state.capacity.body_deadline;
+    timeout(limit, messages.message()).await.unwrap_or_else(|_| Err(ApiError::TooSlow { limit }.into()))
 }
 
 /// Answers each message of a stream in its turn, with an answer or with its mistake.
@@ -222,7 +233,7 @@ async fn stream_infer(
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>, ApiError> {
     let client = client(state, &request)?;
-    let arriving = Arriving::new(state.recogniser.pool().memory(), &client);
+    let arriving = Arriving::new(&state.memory, &client);
     let conversation = Conversation { state: Arc::clone(state), client, is_begun: false, arriving };
     let request = request.map(|body| conversation.arriving.count(body));
     let answer = |request: Request<Streaming<InferRequest>>| {
@@ -246,13 +257,10 @@ struct Conversation {
 type Turn = (Conversation, Streaming<InferRequest>);
 
 impl Conversation {
-    /// Reads the next message, as long as a body may take, and answers it.
+    /// Reads the next message and answers it.
     async fn turn((mut this, mut messages): Turn) -> Result<Option<(StreamInferResponse, Turn)>, Status> {
-        let limit = this.state.capacity.body_deadline;
         let read = tokio::select! {
-            read = timeout(limit, messages.message()) => {
-                read.unwrap_or_else(|_| Err(ApiError::TooSlow { limit }.into()))
-            }
+            read = next(&this.state, &mut messages) => read,
             () = this.state.lifecycle.closed() => Err(ApiError::Stopping.into()),
         };
         let start = Instant::now();

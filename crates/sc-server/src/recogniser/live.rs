@@ -14,14 +14,21 @@ use tokio::sync::oneshot;
 use super::Recogniser;
 use crate::{error::ApiError, metrics::Phase, places::Place};
 
-/// Most pieces that a worker takes at once: about two milliseconds of work.
-const MOST_TOGETHER: usize = 26;
+/// Bytes of a sample.
+const SAMPLE_BYTES: usize = size_of::<i16>();
 
-/// The results of one piece of a stream.
+/// Longest piece, in seconds: a longer message is heard in several, and other streams between them.
+const LONGEST_PIECE_S: f64 = 0.5;
+
+/// Most sound that a worker takes at once, in seconds: 26 pieces of 80 ms, which are about two milliseconds of work.
+const MOST_TOGETHER_S: f64 = 2.1;
+
+/// The results of more sound of a stream.
+#[derive(Default)]
 pub struct Found {
     /// The keywords that are detected in it.
     pub detections: Vec<Detection>,
-    /// The newest window's likeliest label, if a window ends in the piece.
+    /// The newest window's likeliest label, if a window ends in it.
     pub score: Option<Score>,
 }
 
@@ -37,7 +44,12 @@ impl Pieces {
     /// Returns the first of them, or `None` if there is none.
     fn take(&self) -> Option<Vec<Piece>> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let n = waiting.len().min(MOST_TOGETHER);
+        let mut total_s = 0.0;
+        let fitting = waiting.iter().take_while(|piece| {
+            total_s += piece.seconds();
+            total_s <= MOST_TOGETHER_S
+        });
+        let n = fitting.count();
         (n > 0).then(|| waiting.drain(..n).collect())
     }
 }
@@ -46,8 +58,16 @@ impl Pieces {
 struct Piece {
     stream: LiveStream,
     samples: Bytes,
+    /// The time from which on it waits for a worker.
+    asked: Instant,
     /// Takes the stream back, and the results.
     heard: oneshot::Sender<(LiveStream, Found)>,
+}
+
+impl Piece {
+    fn seconds(&self) -> f64 {
+        (self.samples.len() / SAMPLE_BYTES) as f64 / f64::from(self.stream.rate_hz)
+    }
 }
 
 /// A live stream between two pieces of sound. It holds its place among the streams until it is dropped.
@@ -68,14 +88,27 @@ impl LiveStream {
         Self { recogniser, resampler, detector, rate_hz, n_samples: 0, _place: place }
     }
 
-    /// Takes the next piece, 16-bit little-endian samples, and returns itself and the results.
+    /// Takes more sound, 16-bit little-endian samples, and returns itself and the results.
     ///
     /// # Errors
     /// As [`Pool::run_live`](crate::pool::Pool::run_live).
-    pub async fn push(self, samples: Bytes) -> Result<(Self, Found), ApiError> {
+    pub async fn push(mut self, mut samples: Bytes) -> Result<(Self, Found), ApiError> {
+        let longest = (LONGEST_PIECE_S * f64::from(self.rate_hz)) as usize * SAMPLE_BYTES;
+        let mut all = Found::default();
+        while !samples.is_empty() {
+            let piece = samples.split_to(longest.min(samples.len()));
+            let (rest, found) = self.push_piece(piece).await?;
+            self = rest;
+            all.detections.extend(found.detections);
+            all.score = found.score.or(all.score);
+        }
+        Ok((self, all))
+    }
+
+    async fn push_piece(self, samples: Bytes) -> Result<(Self, Found), ApiError> {
         let recogniser = Arc::clone(&self.recogniser);
         let (heard, mut result) = oneshot::channel();
-        recogniser.pieces.push(Piece { stream: self, samples, heard });
+        recogniser.pieces.push(Piece { stream: self, samples, asked: Instant::now(), heard });
         let hear_waiting = recogniser.pool.run_next_live(|| {
             let (recogniser, pieces) = (Arc::clone(&recogniser), recogniser.pieces.take()?);
             Some(move || recogniser.hear(pieces))
@@ -101,7 +134,7 @@ impl LiveStream {
     /// Returns a piece's samples at 16 kHz.
     fn decode(&mut self, samples: &[u8]) -> Vec<f32> {
         let start = Instant::now();
-        let pairs = samples.as_chunks::<2>().0.iter();
+        let pairs = samples.as_chunks::<SAMPLE_BYTES>().0.iter();
         let samples: Vec<f32> = pairs.map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect();
         self.n_samples += samples.len() as u64;
         let samples = self.resampler.push(&samples);
@@ -121,6 +154,9 @@ impl LiveStream {
 impl Recogniser {
     /// Hears pieces together, and gives each its results.
     fn hear(&self, mut pieces: Vec<Piece>) {
+        for piece in &pieces {
+            self.metrics.took(Phase::LiveQueue, piece.asked.elapsed());
+        }
         let samples: Vec<Vec<f32>> =
             pieces.iter_mut().map(|piece| piece.stream.decode(&piece.samples)).collect();
         let before: Vec<Option<Score>> =
@@ -134,6 +170,35 @@ impl Recogniser {
             self.note_piece(detector, &detections);
             let score = detector.latest().filter(|&latest| before.as_ref() != Some(latest)).cloned();
             let _ = piece.heard.send((piece.stream, Found { detections, score })); // fails if nobody waits any more
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use sc_model::DetectorConfig;
+
+    use super::*;
+    use crate::{Capacity, client::Client, recogniser::tests::recogniser};
+
+    #[test]
+    fn a_worker_takes_no_more_sound_at_once_in_long_pieces_than_in_short_ones() {
+        let recogniser = recogniser(&Capacity::default());
+        let client = Client::of_address(Ipv4Addr::LOCALHOST.into());
+        let piece = |ms: usize| Piece {
+            stream: recogniser.stream(&client, 16_000, &DetectorConfig::default()).unwrap(),
+            samples: vec![0; ms * 16 * SAMPLE_BYTES].into(),
+            asked: Instant::now(),
+            heard: oneshot::channel().0,
+        };
+        for (ms, n_taken) in [(80, [26, 4]), (500, [4, 4])] {
+            let pieces = Pieces::default();
+            for _ in 0..30 {
+                pieces.push(piece(ms));
+            }
+            assert_eq!(n_taken.map(|_| pieces.take().map_or(0, |taken| taken.len())), n_taken, "{ms} ms");
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::paths;
     info(
         title = "Speech commands",
         description = "Recordings in, spoken keywords out. \
-            Errors are `{\"error\": \"what was wrong, and what would be right\"}`, \
+            Errors are `{\"error\": \"what was wrong, and what would be right\", \"reason\": \"its kind, for programs\"}`, \
             except for a refused CORS preflight, which gets plain text, and a head that cannot be read, which gets no body.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    web::{Data, Payload},
+    web::{Bytes, Data, Payload},
 };
 use sc_model::Prediction;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::{
     query::PredictQuery,
     recogniser::Audio,
     state::AppState,
-    upload::{AudioFile, Encoded, Form, Upload, read_audio},
+    upload::{AudioFile, Encoded, Form, read_audio},
 };
 
 /// The result for one of several clips.
@@ -58,13 +58,13 @@ pub async fn predict(
         prediction.predictions.truncate(top_k);
         prediction
     };
-    let (upload, place) = read_audio(&request, payload, &state, &PredictQuery::PARAMETERS).await?;
-    match upload {
-        Upload::One(file) => {
+    let (files, place) = read_audio(&request, payload, &state, &PredictQuery::PARAMETERS).await?;
+    match <[Bytes; 1]>::try_from(files) {
+        Ok([file]) => {
             let prediction = state.recogniser.classify(place, Audio::File(file), threshold).await?;
             Ok(HttpResponse::Ok().json(shorten(prediction)))
         }
-        Upload::Several(files) => {
+        Err(files) => {
             let clips = files.into_iter().map(Audio::File).collect();
             let (_, answers) = state.recogniser.classify_all(place, clips, threshold).await?;
             let results = answers.into_iter().map(|answer| match answer {
@@ -79,5 +79,5 @@ pub async fn predict(
 /// Refuses one of several clips, and counts that.
 fn refuse(state: &AppState, error: &ApiError) -> ClipResult {
     state.metrics.rejected(error.reason());
-    ClipResult::Refused(Body { error: error.message() })
+    ClipResult::Refused(error.into())
 }

@@ -1,6 +1,6 @@
 //! Keywords in live sound, over a WebSocket.
 
-use std::{cell::Cell, io::ErrorKind, mem, rc::Rc, time::Duration};
+use std::{cell::Cell, io::ErrorKind, mem, pin::pin, rc::Rc, time::Duration};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev,
@@ -18,6 +18,7 @@ use tracing::{Instrument, Span};
 use crate::{
     admission::client,
     error::{AccessErrors, ApiError, Body},
+    lifecycle::Lifecycle,
     paths::STREAM,
     query::StreamQuery,
     recogniser::LiveStream,
@@ -34,7 +35,7 @@ const MAX_BEGUN: usize = 2 * MAX_MESSAGE;
 const MAX_TEXT: usize = 64;
 
 /// A message of the server.
-#[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Serialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum StreamEvent {
     /// A keyword is detected.
@@ -47,10 +48,7 @@ pub enum StreamEvent {
         duration_s: f64,
     },
     /// The connection ends by an error.
-    Error {
-        /// The mistake, and what would be right.
-        error: String,
-    },
+    Error(Body),
 }
 
 /// Finds the keywords in live sound, over a WebSocket
@@ -58,7 +56,8 @@ pub enum StreamEvent {
 /// The client sends binary messages of 16-bit little-endian mono samples at `sample_rate`, in pieces of any size up to
 /// 1 MiB, and the text `end` when the sound is over. The server sends text messages: `{"type":"detection",…}` as soon as
 /// a keyword is detected, `{"type":"score",…}` for the newest step after each message if asked for, and `{"type":"end",…}` after the
-/// last. The same samples give the same detections as from `/detect`.
+/// last. The same samples give the same detections as from `/detect`. Send silence too: a stream without sound for 30 s
+/// is closed with 1001; pings do not count.
 #[utoipa::path(
     get, path = STREAM, tag = "keywords", params(StreamQuery),
     responses(
@@ -114,19 +113,16 @@ async fn bounded(
 
 /// Answers messages until one side ends the conversation or the server stops, and closes the connection.
 async fn converse(mut conversation: Conversation, stream: LiveStream, state: Data<AppState>) {
-    let ended = tokio::select! {
-        ended = conversation.answer(stream) => ended,
-        () = state.lifecycle.closed() => Err(End::Refused(CloseCode::Away, ApiError::Stopping.message())),
-    };
-    let reason = match ended {
+    let reason = match conversation.answer(stream, &state.lifecycle).await {
         Ok(()) => Some(CloseCode::Normal.into()),
         Err(End::Gone) => return,
         Err(End::Closed(code)) => code.map(CloseReason::from),
-        Err(End::Refused(code, error)) => {
-            state.metrics.rejected("stream");
-            tracing::info!(code = u16::from(code), error, "a live stream ended early");
-            let _ = conversation.tell(&StreamEvent::Error { error: error.clone() }).await;
-            Some((code, error).into())
+        Err(End::Refused(code, body)) => {
+            state.metrics.rejected(body.reason);
+            tracing::info!(code = u16::from(code), error = body.error, "a live stream ended early");
+            let reason = CloseReason::from((code, body.error.clone()));
+            let _ = conversation.tell(&StreamEvent::Error(body)).await;
+            Some(reason)
         }
     };
     let Conversation { session, patience, .. } = conversation;
@@ -148,7 +144,7 @@ enum End {
     /// The client closes the connection, and waits for the same from the server (RFC 6455, 5.5.1).
     Closed(Option<CloseCode>),
     /// The server closes the connection.
-    Refused(CloseCode, String),
+    Refused(CloseCode, Body),
 }
 
 impl From<actix_ws::Closed> for End {
@@ -165,7 +161,7 @@ impl From<Elapsed> for End {
 
 impl From<ApiError> for End {
     fn from(error: ApiError) -> Self {
-        Self::Refused(CloseCode::Error, error.message())
+        Self::Refused(CloseCode::Error, Body::from(&error))
     }
 }
 
@@ -175,16 +171,21 @@ impl From<ProtocolError> for End {
             // A frame is too large, or what has come of one is. Of a connection that has failed nobody hears this.
             ProtocolError::Overflow => Self::too_large(),
             ProtocolError::Io(error) if error.kind() == ErrorKind::Other => Self::too_large(),
-            error => Self::Refused(CloseCode::Protocol, error.to_string()),
+            error => Self::of_client(CloseCode::Protocol, error.to_string()),
         }
     }
 }
 
 impl End {
+    /// The client sends what is no live sound, or nothing.
+    fn of_client(code: CloseCode, why: impl Into<String>) -> Self {
+        Self::Refused(code, Body { error: why.into(), reason: "stream" })
+    }
+
     fn too_large() -> Self {
         let why =
             format!("expected messages of at most {MAX_MESSAGE} bytes: send the sound in smaller pieces");
-        Self::Refused(CloseCode::Size, why)
+        Self::of_client(CloseCode::Size, why)
     }
 }
 
@@ -206,10 +207,19 @@ struct Conversation {
 }
 
 impl Conversation {
-    /// Answers messages until the client says that the sound is over.
-    async fn answer(&mut self, mut stream: LiveStream) -> Result<(), End> {
+    /// Answers messages until the client says that the sound is over, or the server stops: then that is its end.
+    async fn answer(&mut self, mut stream: LiveStream, lifecycle: &Lifecycle) -> Result<(), End> {
+        let mut closed = pin!(lifecycle.closed());
         loop {
-            match self.next().await? {
+            let message = tokio::select! {
+                biased; // sound that comes all the time does not delay the stop
+                () = &mut closed => {
+                    self.tell_all(stream.finish().await?.0).await?;
+                    return Err(End::Refused(CloseCode::Away, Body::from(&ApiError::Stopping)));
+                }
+                message = self.next() => message?,
+            };
+            match message {
                 Message::Samples(samples) => {
                     let (rest, found) = stream.push(samples).await?;
                     stream = rest;
@@ -232,8 +242,13 @@ impl Conversation {
     async fn next(&mut self) -> Result<Message, End> {
         let frame = match timeout_at(self.heard + self.patience, self.frames.recv()).await {
             Err(_) => {
-                let why = format!("no sound was sent for {} s", self.patience.as_secs_f32());
-                return Err(End::Refused(CloseCode::Away, why));
+                // While its answers are not read, nothing of what the client sends arrives either.
+                let why = format!(
+                    "no sound was sent for {} s, or the answers were not read: \
+                     send zeros while the microphone is off",
+                    self.patience.as_secs_f32()
+                );
+                return Err(End::of_client(CloseCode::Away, why));
             }
             Ok(None) => return Err(End::Gone),
             Ok(Some(frame)) => frame?,
@@ -274,7 +289,7 @@ impl Conversation {
 
     /// Takes the text that says that the sound is over.
     fn end(&self, text: &[u8]) -> Result<Message, End> {
-        let refused = |why: &str| Err(End::Refused(CloseCode::Unsupported, why.into()));
+        let refused = |why: &str| Err(End::of_client(CloseCode::Unsupported, why));
         if text.trim_ascii() != b"end" {
             return refused("expected samples, or the text `end`");
         }

@@ -15,7 +15,7 @@ use crate::{
     paths::{TAUGHT_RECORD, WORD, WORDS},
     recogniser::Audio,
     state::AppState,
-    upload::{Form, Upload, read_audio},
+    upload::{Form, read_audio},
 };
 
 /// The words that were taught.
@@ -77,11 +77,7 @@ pub async fn teach(
     if !state.model.teaches() {
         return Err(WordsError::NoTeaching.into());
     }
-    let (upload, place) = read_audio(&request, payload, &state, &[]).await?;
-    let files = match upload {
-        Upload::One(file) => vec![file],
-        Upload::Several(files) => files,
-    };
+    let (files, place) = read_audio(&request, payload, &state, &[]).await?;
     let clips = files.into_iter().map(Audio::File).collect();
     Ok(Json(state.recogniser.teach(place, name.into_inner(), clips).await?))
 }

@@ -34,13 +34,13 @@ pub fn with_defaults_of(mut command: Command, file: &Path) -> anyhow::Result<Com
 
 fn with_default(command: Command, name: &str, value: &toml::Value) -> anyhow::Result<Command> {
     let settings = || command.get_arguments().filter(|arg| is_setting(arg));
-    let id = settings().find(|arg| arg.get_long() == Some(name)).map(|arg| arg.get_id().clone());
-    let Some(id) = id else {
+    let Some(setting) = settings().find(|arg| arg.get_long() == Some(name)) else {
         let names: Vec<&str> = settings().filter_map(Arg::get_long).collect();
         bail!("no setting `{name}`: expected one of {}", names.join(", "));
     };
-    let values = match value {
-        toml::Value::Array(values) => values.iter().map(plain).collect::<anyhow::Result<Vec<_>>>(),
+    let (id, takes_list) = (setting.get_id().clone(), setting.get_value_delimiter().is_some());
+    let values: anyhow::Result<Vec<_>> = match value {
+        toml::Value::Array(values) if takes_list => values.iter().map(plain).collect(),
         value => plain(value).map(|value| vec![value]),
     };
     let values = values.with_context(|| format!("`{name}`"))?;
@@ -116,7 +116,8 @@ pub mod tests {
         for (file, expected) in [
             ("prt = 1", "no setting `prt`: expected one of host, port"),
             ("port = \"x\"", "expected a port, 0 to 65535"),
-            ("port = [[1]]", "`port`: expected a string or a whole number, got array"),
+            ("port = [1, 2]", "`port`: expected a string or a whole number, got array"),
+            ("allow-origin = [[1]]", "`allow-origin`: expected a string or a whole number, got array"),
             ("port", "cannot use --config"),
         ] {
             let error = format!("{:#}", parse_with(file, &[]).unwrap_err());

@@ -39,7 +39,7 @@ pub struct Settings {
     command: Option<Subcommands>,
 
     /// Read settings from a TOML file, named as the flags but without dashes before them
-    #[arg(long, env = "SC_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "SC_CONFIG", value_name = "FILE", global = true)]
     #[serde(skip)]
     config: Option<PathBuf>,
 
@@ -49,21 +49,27 @@ pub struct Settings {
     pub print_config: bool,
 
     /// Address to listen on; 0.0.0.0 is all addresses of this machine
-    #[arg(long, env = "SC_HOST", default_value = "127.0.0.1")]
+    #[arg(long, env = "SC_HOST", default_value = "127.0.0.1", global = true)]
     host: String,
 
     /// Port to listen on; 0 takes any free one
-    #[arg(long, env = "SC_PORT", default_value_t = 8000, value_parser = number::<u16>("a port, 0 to 65535"))]
+    #[arg(
+        long, env = "SC_PORT", default_value_t = 8000, global = true,
+        value_parser = number::<u16>("a port, 0 to 65535"),
+    )]
     port: u16,
 
     /// Serve /metrics and /admin on this port, and on no other
-    #[arg(long, env = "SC_ADMIN_PORT", value_name = "PORT", value_parser = number::<u16>("a port, 0 to 65535"))]
-    admin_port: Option<u16>,
+    #[arg(long, env = "SC_ADMIN_PORT", value_name = "PORT", value_parser = fixed_port)]
+    admin_port: Option<NonZeroU16>,
 
     /// Serve the Open Inference Protocol over gRPC on this port
-    #[cfg(feature = "grpc")]
-    #[arg(long, env = "SC_GRPC_PORT", value_name = "PORT", value_parser = number::<u16>("a port, 0 to 65535"))]
-    grpc_port: Option<u16>,
+    #[arg(
+        long, env = "SC_GRPC_PORT", value_name = "PORT",
+        hide = !cfg!(feature = "grpc"),
+        value_parser = grpc_port,
+    )]
+    grpc_port: Option<NonZeroU16>,
 
     /// Trained model to serve [default: the one compiled in]
     #[arg(long, env = "SC_MODEL", value_name = "FILE")]
@@ -99,7 +105,7 @@ pub struct Settings {
     )]
     max_seconds: u32,
 
-    /// Recordings processed at once, one thread each
+    /// Recordings processed at once, one thread each; live streams have as many threads of their own
     #[arg(
         long, env = "SC_WORKERS", value_name = "N",
         default_value_t = Capacity::default().workers,
@@ -115,13 +121,12 @@ pub struct Settings {
     )]
     queue: usize,
 
-    /// Live streams at once, of which one client gets about half; the next is refused
+    /// Live streams at once, of which one client gets about half; the next is refused [default: 250 for each worker]
     #[arg(
         long, env = "SC_STREAMS", value_name = "N",
-        default_value_t = Capacity::default().streams,
         value_parser = number::<usize>("a number of streams, 0 or more"),
     )]
-    streams: usize,
+    streams: Option<usize>,
 
     /// Time for a request from the end of its body to its answer, in seconds
     #[arg(
@@ -222,7 +227,7 @@ impl Settings {
         let port = match (&self.tls_cert, self.admin_port) {
             (None, _) => self.port,
             // The port for operators speaks no TLS.
-            (Some(_), Some(port)) => port,
+            (Some(_), Some(port)) => port.get(),
             (Some(_), None) => bail!(
                 "cannot ask over https: give the server an --admin-port (SC_ADMIN_PORT), which answers over http"
             ),
@@ -250,7 +255,7 @@ impl Settings {
             capacity: self.capacity(),
             access: Access::new(self.keys()?, self.rate_limit, given(&self.allow_origins)),
             certificate: self.certificate()?,
-            admin: self.admin_port.map(|port| listen(&self.host, port, "admin-port")).transpose()?,
+            admin: self.admin_port.map(|port| listen(&self.host, port.get(), "admin-port")).transpose()?,
             #[cfg(feature = "grpc")]
             grpc: self.grpc()?,
             ..Service::new(self.model()?)
@@ -264,7 +269,7 @@ impl Settings {
                 "--grpc-port (SC_GRPC_PORT) speaks no TLS: serve it without --tls-cert, behind a proxy that has one"
             );
         }
-        self.grpc_port.map(|port| listen(&self.host, port, "grpc-port")).transpose()
+        self.grpc_port.map(|port| listen(&self.host, port.get(), "grpc-port")).transpose()
     }
 
     /// Listens on the host and port of these settings.
@@ -339,12 +344,12 @@ impl Settings {
     }
 
     fn capacity(&self) -> Capacity {
+        let usual = Capacity::of(self.workers);
         let mut capacity = Capacity {
-            workers: self.workers,
             queue: self.queue,
-            streams: self.streams,
+            streams: self.streams.unwrap_or(usual.streams),
             deadline: Duration::from_secs(self.deadline),
-            ..Capacity::default()
+            ..usual
         };
         capacity.audio.max_bytes = self.max_bytes;
         capacity.audio.max_seconds = self.max_seconds;
@@ -396,6 +401,19 @@ fn given<T: Clone>(values: &[Option<T>]) -> Vec<T> {
     values.iter().flatten().cloned().collect()
 }
 
+/// Parses the number of a port. Nobody would be told which free one is taken for 0.
+fn fixed_port(text: &str) -> Result<NonZeroU16, String> {
+    number("a port, 1 to 65535")(text)
+}
+
+/// Parses the port for gRPC, if it can be served.
+fn grpc_port(text: &str) -> Result<NonZeroU16, String> {
+    if cfg!(feature = "grpc") {
+        return fixed_port(text);
+    }
+    Err("this program was built without gRPC: build it with --features grpc, or take the image".into())
+}
+
 /// Parses a number of threads: more than any system has are a mistake.
 fn workers(text: &str) -> Result<NonZeroUsize, String> {
     let workers = text.parse::<NonZeroU16>().map_err(|_| "expected a number of threads, 1 to 65535")?;
@@ -436,8 +454,12 @@ pub mod tests {
 
     #[test]
     fn a_wrong_setting_is_named_with_what_would_be_right() {
+        let grpc_port =
+            if cfg!(feature = "grpc") { "expected a port, 1 to 65535" } else { "--features grpc" };
         for (name, value, expected) in [
             ("--port", "65536", "expected a port, 0 to 65535"),
+            ("--admin-port", "0", "expected a port, 1 to 65535"),
+            ("--grpc-port", "0", grpc_port),
             ("--workers", "0", "expected a number of threads, 1 to 65535"),
             ("--workers", "18446744073709551615", "expected a number of threads, 1 to 65535"),
             ("--queue", "-1", "expected a number of recordings, 0 or more"),
@@ -522,7 +544,7 @@ pub mod tests {
             parse(&["--max-bytes=9", "--workers=3", "--queue=0", "--deadline=2"]).unwrap().capacity();
 
         assert_eq!(capacity.audio.max_bytes, 9);
-        assert_eq!(capacity.workers.get(), 3);
+        assert_eq!((capacity.workers.get(), capacity.streams), (3, 750));
         assert_eq!(capacity.queue, 0);
         assert_eq!(capacity.deadline, Duration::from_secs(2));
     }
@@ -534,8 +556,10 @@ pub mod tests {
         };
 
         assert_eq!(asked(&[]), None);
-        let own = asked(&["--host=0.0.0.0", "--port=81", "healthcheck"]);
-        assert_eq!(own.as_deref(), Some("http://127.0.0.1:81/health/ready"));
+        let [host, port] = ["--host=0.0.0.0", "--port=81"];
+        for own in [[host, port, "healthcheck"], ["healthcheck", host, port]] {
+            assert_eq!(asked(&own).as_deref(), Some("http://127.0.0.1:81/health/ready"));
+        }
         let other = asked(&["healthcheck", "http://10.0.0.1:8000/health"]);
         assert_eq!(other.as_deref(), Some("http://10.0.0.1:8000/health"));
         let over_http = asked(&["--tls-cert=c", "--tls-key=k", "--admin-port=82", "healthcheck"]);

@@ -1,6 +1,17 @@
 //! Keywords in longer audio and in live sound: they are the same, whichever way the sound comes.
 
-use std::{io::Write, net::TcpStream, num::NonZeroUsize, sync::Arc, thread, time::Duration};
+use std::{
+    io::Write,
+    net::TcpStream,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
 
 use sc_data::{Limits, decode};
 use sc_model::{Detection, Detector, DetectorConfig};
@@ -17,6 +28,7 @@ use tungstenite::{
 };
 
 use crate::{
+    faults::under_load,
     helpers::{TestServer, classifier, client, error, read, service, wav_of, word},
     program::Program,
 };
@@ -34,7 +46,7 @@ pub fn sound(rate_hz: u32) -> Vec<i16> {
 }
 
 /// Returns what the library detects in an audio file.
-fn expected(audio: &[u8]) -> Vec<Detection> {
+pub fn expected(audio: &[u8]) -> Vec<Detection> {
     let samples = decode(audio, &Limits::default()).unwrap();
     let mut detector = Detector::new(Arc::new(classifier()), &DetectorConfig::default());
     let mut detections = detector.push(&samples);
@@ -133,6 +145,44 @@ fn streams_that_are_heard_together_have_the_events_of_each_alone() {
 }
 
 #[test]
+fn words_in_live_sound_are_told_before_recordings_that_wait() {
+    let deadline = Duration::from_mins(1);
+    let server = TestServer::with(Capacity { workers: NonZeroUsize::MIN, deadline, ..Capacity::default() });
+    let minute = wav_of(&sound(16_000).repeat(17), 16_000);
+    let n_answered = AtomicUsize::new(0);
+    let ask = || {
+        assert_eq!(server.post("/detect", "audio/wav", minute.clone()).status(), 200);
+        n_answered.fetch_add(1, Ordering::Relaxed);
+    };
+    under_load(4, ask, || {
+        let before = n_answered.load(Ordering::Relaxed);
+        let events = listen(&server, "", &sound(16_000)[..24_000], 1_280);
+        let n_meanwhile = n_answered.load(Ordering::Relaxed) - before;
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert!(n_meanwhile < 4, "{n_meanwhile} recordings of a minute are answered first");
+    });
+}
+
+#[test]
+fn a_stream_in_large_messages_does_not_hold_up_another() {
+    let server = TestServer::with(Capacity { workers: NonZeroUsize::MIN, ..Capacity::default() });
+    let long = sound(16_000).repeat(40);
+    let (end, ended) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            let (end, server, long) = (end.clone(), &server, &long);
+            scope.spawn(move || {
+                listen(server, "", long, 500_000);
+                end.send("large messages").unwrap();
+            });
+        }
+        listen(&server, "", &sound(16_000)[..24_000], 1_280);
+        end.send("small messages").unwrap();
+    });
+    assert_eq!(ended.recv(), Ok("small messages"));
+}
+
+#[test]
 fn scores_tell_what_each_window_sounds_like() {
     let events = listen(&TestServer::start(), "?scores=true", &sound(16_000), 1_600);
 
@@ -179,12 +229,12 @@ fn a_stream_that_is_none_is_refused_and_says_why() {
     let server = TestServer::start();
 
     let refused = [
-        ("/stream?sample_rate=1", 422, "a sample rate of 1 Hz: expected 4000 to 192000 Hz"),
-        ("/stream?hop_ms=5", 400, "query: a hop of 0.005 s: expected 0.01 to 1 s"),
-        ("/stream?scores=1", 400, "query: scores=1: expected true or false"),
+        ("/stream?sample_rate=1", 422, "a sample rate of 1 Hz: expected 4000 to 192000 Hz", "recording"),
+        ("/stream?hop_ms=5", 400, "query: a hop of 0.005 s: expected 0.01 to 1 s", "query"),
+        ("/stream?scores=1", 400, "query: scores=1: expected true or false", "query"),
     ];
-    for (path, status, message) in refused {
-        assert_eq!(read(server.get(path)), (status, error(message)), "{path}");
+    for (path, status, message, reason) in refused {
+        assert_eq!(read(server.get(path)), (status, error(message, reason)), "{path}");
     }
     let (status, body) = read(server.get("/stream"));
     assert!(status == 400 && body["error"].as_str().unwrap().starts_with("expected a WebSocket"), "{body}");
@@ -216,7 +266,7 @@ fn a_message_that_is_no_sound_ends_the_stream_with_the_reason() {
         for message in messages {
             socket.send(message).unwrap();
         }
-        assert_eq!(event(&mut socket), json!({"type": "error", "error": reason}));
+        assert_eq!(event(&mut socket), json!({"type": "error", "error": reason, "reason": "stream"}));
         assert_eq!(closed(&mut socket), Some((code, reason.into())));
     }
 }
@@ -323,6 +373,8 @@ fn a_stream_without_sound_gives_its_place_back() {
                 Err(error) => panic!("{sent:?}: {error}"),
             }
         };
-        assert_eq!(last.unwrap().reason, "no sound was sent for 0.3 s", "{sent:?}");
+        let reason = "no sound was sent for 0.3 s, or the answers were not read: \
+                      send zeros while the microphone is off";
+        assert_eq!(last.unwrap().reason, reason, "{sent:?}");
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use actix_web::web::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt, future::select_all, stream};
 use http_body::Frame;
 use prost::Message;
 use sc_server::{
@@ -89,9 +89,7 @@ impl Pair {
 
     /// Returns the number of answers of the method with this status.
     fn count(&self, method: &str, status: u16) -> u32 {
-        let metrics = self.server.get("/metrics").text().unwrap();
-        let name = format!("sc_http_requests_total{{route=\"{method}\",status=\"{status}\"}} ");
-        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+        self.server.metric(&format!("sc_http_requests_total{{route=\"{method}\",status=\"{status}\"}}"))
     }
 
     fn infer(&mut self, request: impl tonic::IntoRequest<InferRequest>) -> Result<InferResponse, Status> {
@@ -406,6 +404,30 @@ fn a_stream_without_a_message_ends() {
     assert_eq!(pair.count("ModelStreamInfer", 408), 1);
 }
 
+#[test]
+fn a_message_that_does_not_arrive_in_time_is_refused_and_counted() {
+    let capacity = Capacity { body_deadline: Duration::from_millis(200), ..Capacity::default() };
+    let pair = Pair::start(Service { capacity, ..service() });
+    let one_byte_of_nine = Bytes::from_static(&[0, 0, 0, 0, 9, 1]);
+
+    let (refused, _) = pair.runtime.block_on(send_unended(pair.address, one_byte_of_nine));
+
+    assert_eq!(refused.headers()["grpc-status"], "4", "DEADLINE_EXCEEDED");
+    assert_eq!(pair.count("ModelInfer", 408), 1);
+}
+
+#[test]
+fn a_long_message_is_read_by_a_worker_and_a_short_one_at_once() {
+    let mut pair = Pair::start(service());
+    for (n_bytes, n) in [(10, 0), (200_000, 1)] {
+        let mut request = files(&[vec![0; n_bytes]]);
+        request.inputs[0].shape = vec![2]; // so that nothing is decoded
+        let before = pair.server.n_waits();
+        assert_eq!(pair.infer(request).unwrap_err().code(), Code::InvalidArgument);
+        assert_eq!(pair.server.n_waits() - before, n, "{n_bytes} bytes");
+    }
+}
+
 /// A body of these bytes that does not end.
 struct Unended(Option<Bytes>);
 
@@ -421,33 +443,30 @@ impl http_body::Body for Unended {
     }
 }
 
+/// Sends the beginning of a message. Returns the head of the answer, and the connection.
+async fn send_unended(address: SocketAddr, bytes: Bytes) -> (http::Response<tonic::body::Body>, Channel) {
+    let url = format!("http://{address}");
+    let mut channel = Channel::from_shared(url.clone()).unwrap().connect().await.unwrap();
+    let request = http::Request::post(url + INFER).header("content-type", "application/grpc");
+    let request = request.body(tonic::body::Body::new(Unended(Some(bytes)))).unwrap();
+    (channel.ready().await.unwrap().call(request).await.unwrap(), channel)
+}
+
 #[test]
 fn messages_without_an_end_cannot_fill_the_memory() {
     let audio = sc_data::Limits { max_bytes: 16 << 20, ..sc_data::Limits::default() };
-    let capacity = Capacity { audio, body_deadline: Duration::from_secs(600), ..Capacity::default() };
+    let capacity = Capacity { audio, body_deadline: Duration::from_mins(10), ..Capacity::default() };
     let mut pair = Pair::start(Service { capacity, ..service() });
     let n_bytes: u32 = 16 << 20;
-    // Four fill it, but for 32 kB.
-    let most = vec![0; (n_bytes - (8 << 10)) as usize];
-    let message = Bytes::from([&[0], &n_bytes.to_be_bytes()[..], &most].concat());
-    let address = pair.address;
-    let fill = || async {
-        let url = format!("http://{address}");
-        let mut channel = Channel::from_shared(url.clone()).unwrap().connect().await.unwrap();
-        let request = http::Request::post(url + STREAM_INFER).header("content-type", "application/grpc");
-        let request = request.body(tonic::body::Body::new(Unended(Some(message.clone())))).unwrap();
-        (channel.ready().await.unwrap().call(request).await.unwrap(), channel)
-    };
+    let message = Bytes::from([&[0], &n_bytes.to_be_bytes()[..], &vec![0; n_bytes as usize - 1]].concat());
+    // One client gets half of the 64 MB.
+    let filling = [(); 4].map(|()| Box::pin(send_unended(pair.address, message.clone())));
 
-    let filling = [(); 4].map(|()| pair.runtime.block_on(fill()));
+    let ((refused, _), _, others) = pair.runtime.block_on(select_all(filling));
+
+    assert_eq!(refused.headers()["grpc-status"], "14", "UNAVAILABLE");
+    drop(others);
     let clip = files(&[wav(200.0, 3.0, 16_000)]);
-    let refused = (0..10_000).find_map(|_| {
-        pair.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await }); // they arrive meanwhile
-        pair.infer(clip.clone()).err()
-    });
-
-    assert_eq!(refused.unwrap().code(), Code::Unavailable);
-    drop(filling);
     while pair.infer(clip.clone()).is_err() {}
 }
 

@@ -76,12 +76,7 @@ impl TestServer {
 
     /// Posts `clip` as every client should.
     pub fn predict(&self, clip: Vec<u8>) -> Response {
-        self.predict_field("file", clip)
-    }
-
-    pub fn predict_field(&self, field: &'static str, clip: Vec<u8>) -> Response {
-        let form = Form::new().part(field, Part::bytes(clip).file_name("word.wav"));
-        self.client.post(self.url("/predict")).multipart(form).send().unwrap()
+        self.predict_all(vec![clip])
     }
 
     /// Posts several clips in one form.
@@ -114,11 +109,16 @@ impl TestServer {
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().unwrap()
     }
 
+    /// Returns a figure of `/metrics`: 0 if it is not there yet.
+    pub fn metric(&self, name: &str) -> u32 {
+        let text = self.get("/metrics").text().unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().unwrap())
+    }
+
     /// Returns how many jobs have waited for a worker.
     pub fn n_waits(&self) -> u32 {
-        let metrics = self.get("/metrics").text().unwrap();
-        let name = "sc_stage_seconds_count{stage=\"queue\"} ";
-        metrics.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap_or(0)
+        self.metric("sc_stage_seconds_count{stage=\"queue\"}")
     }
 
     /// Asks the server to stop; the future it returns only waits.
@@ -149,8 +149,12 @@ pub fn read(response: Response) -> (u16, Value) {
     (response.status().as_u16(), response.json().unwrap())
 }
 
-pub fn error(text: &str) -> Value {
-    json!({ "error": text })
+/// Returns the body of an error, whose reason the guide has to list.
+pub fn error(text: &str, reason: &str) -> Value {
+    let guide = include_str!("../../../../docs/src/serve.md");
+    let is_listed = |row: &str| row.starts_with("| `") && row.contains(&format!("`{reason}`"));
+    assert!(guide.lines().any(is_listed), "the guide does not list {reason}");
+    json!({ "error": text, "reason": reason })
 }
 
 /// The model compiled in, for all.

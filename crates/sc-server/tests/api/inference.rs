@@ -108,7 +108,7 @@ fn a_threshold_counts_and_is_checked_and_other_parameters_are_passed_over() {
         assert_eq!((status, &answer["outputs"][2]["data"]), (200, &json!([accepted])), "{answer}");
     }
     request["parameters"] = json!({"threshold": 1.5});
-    assert_eq!(infer(&server, &request), (400, error("a threshold of 1.5: expected 0 to 1")));
+    assert_eq!(infer(&server, &request), (400, error("a threshold of 1.5: expected 0 to 1", "inference")));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn the_recording_of_a_batch_that_cannot_be_used_is_named() {
     let files = [word().into_inner(), b"no audio".to_vec()].map(|file| BASE64_STANDARD.encode(file));
     let request = of("AUDIO_FILE", &[2], "BYTES", &json!(files));
     let message = format!("recording 2: {}", sc_data::Error::NotAudio);
-    assert_eq!(infer(&TestServer::start(), &request), (415, error(&message)));
+    assert_eq!(infer(&TestServer::start(), &request), (415, error(&message, "recording")));
 }
 
 #[test]
@@ -146,11 +146,11 @@ fn what_a_request_makes_the_server_repeat_or_hold_is_bounded() {
 
     let mut named = of("AUDIO", &[1, 2], "FP32", &json!([0, 0]));
     named["id"] = long.into();
-    assert_eq!(infer(&server, &named), (400, error("an id of more than 1000 bytes")));
+    assert_eq!(infer(&server, &named), (400, error("an id of more than 1000 bytes", "inference")));
 
     let many = of("AUDIO_FILE", &[100_000], "BYTES", &json!(vec![""; 100_000]));
     let message = "the request holds more recordings than 1000: send them in several requests";
-    assert_eq!(infer(&server, &many), (413, error(message)));
+    assert_eq!(infer(&server, &many), (413, error(message, "size")));
     let (status, answer) = infer(&server, &of("AUDIO", &[1; 1_000], "FP32", &json!([0])));
     let message = answer["error"].as_str().unwrap();
     assert!(status == 400 && message.contains("expected a list of at most 16"), "{message}");
@@ -175,18 +175,18 @@ fn what_does_not_fit_the_model_is_refused_with_what_would() {
         (json!({"inputs": []}), "0 inputs: expected one, AUDIO or AUDIO_FILE"),
     ];
     for (request, message) in refused {
-        assert_eq!(infer(&server, &request), (400, error(message)));
+        assert_eq!(infer(&server, &request), (400, error(message, "inference")));
     }
     let mut request = of("AUDIO", &[1, 2], "FP32", &json!([0, 0]));
     request["outputs"] = json!([{"name": "WORD"}]);
     let message = "no output WORD: expected PROBABILITIES, LABEL or ACCEPTED";
-    assert_eq!(infer(&server, &request), (400, error(message)));
+    assert_eq!(infer(&server, &request), (400, error(message, "inference")));
     request["outputs"] = json!([{"name": "LABEL"}, {"name": "LABEL"}]);
     let message = "outputs: expected each of PROBABILITIES, LABEL and ACCEPTED at most once";
-    assert_eq!(infer(&server, &request), (400, error(message)));
+    assert_eq!(infer(&server, &request), (400, error(message, "inference")));
     let other = server.get("/v2/models/other");
     let message = "no model other in version 1: this server has speech-commands in version 1";
-    assert_eq!(read(other), (404, error(message)));
+    assert_eq!(read(other), (404, error(message, "inference")));
     let not_audio = of("AUDIO_FILE", &[1], "BYTES", &json!([BASE64_STANDARD.encode("hello")]));
     assert_eq!(infer(&server, &not_audio).0, 415);
 }

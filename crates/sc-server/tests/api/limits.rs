@@ -12,6 +12,7 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sc_data::Limits;
 use sc_server::{Access, Capacity, Service};
+use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
 use crate::{
@@ -26,7 +27,7 @@ fn a_body_over_the_limit_is_413_and_the_client_hears_it() {
 
     let response = server.predict(vec![0; 20 << 20]);
 
-    let expected = error("the request is larger than 100000 bytes: send a shorter recording");
+    let expected = error("the request is larger than 100000 bytes: send fewer or shorter recordings", "size");
     assert_eq!(read(response), (413, expected));
     assert_eq!(server.predict(wav(200.0, 1.0, 16_000)).status(), 200);
 }
@@ -55,14 +56,18 @@ fn a_body_that_does_not_arrive_in_time_is_408() {
     connection.read_to_string(&mut answer).unwrap();
 
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    let expected = error("the request's body did not arrive within 0.2 s").to_string();
+    let expected = error("the request's body did not arrive within 0.2 s", "slow_body").to_string();
     assert!(answer.ends_with(&expected), "{answer}");
+}
+
+/// The body of a refusal for want of a place or of memory.
+fn busy() -> Value {
+    error("too many recordings or live streams at once: try again in 1 s", "busy")
 }
 
 #[test]
 fn more_clips_than_the_queue_holds_are_refused_with_503() {
-    let capacity = Capacity { workers: NonZeroUsize::MIN, queue: 0, ..Capacity::default() };
-    let server = TestServer::with(capacity);
+    let server = TestServer::with(one_at_a_time());
     let slow_to_decode = wav(200.0, 60.0, 192_000);
 
     let answers = thread::scope(|scope| {
@@ -76,8 +81,7 @@ fn more_clips_than_the_queue_holds_are_refused_with_503() {
     assert!(!answered.is_empty() && !refused.is_empty(), "{} answered", answered.len());
     for answer in refused {
         assert_eq!(answer.headers()["Retry-After"], "1");
-        let expected = error("too many recordings or live streams at once: try again in 1 s");
-        assert_eq!(read(answer), (503, expected));
+        assert_eq!(read(answer), (503, busy()));
     }
 }
 
@@ -135,7 +139,7 @@ fn a_request_without_a_place_is_refused_without_its_body() {
         }
     });
     assert!(status.starts_with("HTTP/1.1 503 "), "{status}");
-    assert_eq!(body, error("too many recordings or live streams at once: try again in 1 s").to_string());
+    assert_eq!(body, busy().to_string());
 }
 
 #[test]
@@ -244,7 +248,9 @@ fn bodies_without_an_end_cannot_fill_the_memory() {
             break (status, body);
         }
     };
-    assert_eq!(refused, (503, error("too many recordings or live streams at once: try again in 1 s")));
+    let kept = "you hold as much as is free, which is kept for other clients \
+                (the operator can give each a key, or set a larger --queue or --streams): try again in 1 s";
+    assert_eq!(refused, (503, error(kept, "busy")));
 
     let mut other = connect_from([127, 0, 0, 2], server.address);
     let word = wav(200.0, 1.0, 16_000);

@@ -88,7 +88,7 @@ fn as_written(value: &impl Serialize) -> Value {
 fn an_unknown_path_is_404_and_names_those_there_are() {
     let response = TestServer::start().get("/predictions");
 
-    let expected = error("nothing is here: try /, /docs or /openapi.json");
+    let expected = error("nothing is here: try /, /docs or /openapi.json", "not_found");
     assert_eq!(read(response), (404, expected));
 }
 
@@ -115,8 +115,29 @@ fn a_wrong_method_is_405_and_names_the_right_one() {
         let response = server.request(method, path);
 
         assert_eq!(response.headers()["Allow"], allowed, "{path}");
-        let expected = error(&format!("wrong method: use {allowed}"));
+        let expected = error(&format!("wrong method: use {allowed}"), "method");
         assert_eq!(read(response), (405, expected), "{path}");
+    }
+}
+
+#[test]
+fn each_refusal_has_a_reason_that_the_guide_lists() {
+    let server = TestServer::start();
+    let guide = include_str!("../../../../docs/src/serve.md");
+    for (response, reason) in [
+        (server.get("/predictions"), "not_found"),
+        (server.get("/predict"), "method"),
+        (server.get("/stream"), "websocket"),
+        (server.get("/v2/models/other"), "inference"),
+        (server.predict(b"no audio".to_vec()), "recording"),
+        (server.predict_raw("text/plain", b"yes".to_vec()), "body"),
+        (server.post("/predict?topk=3", "audio/wav", Vec::new()), "query"),
+        (server.request(Method::DELETE, "/words/lamp"), "no_teaching"),
+    ] {
+        let (status, body) = read(response);
+        assert_eq!(body["reason"], reason, "{body}");
+        let is_listed = |row: &str| row.contains(&format!("`{reason}`")) && row.contains(&status.to_string());
+        assert!(guide.lines().any(is_listed), "{reason}, {status}");
     }
 }
 

@@ -93,17 +93,12 @@ fn every_way_to_an_answer_is_measured_and_counted() {
         let server = TestServer::start();
         assert!(ask(&server), "{way}");
 
-        let text = server.get("/metrics").text().unwrap();
-
-        let count = |metric: &str| -> Option<u32> {
-            let value = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
-            value.and_then(|value| value.parse().ok())
-        };
-        for stage in ["queue", "decode", "features", "network"] {
-            let n = count(&format!("sc_stage_seconds_count{{stage=\"{stage}\"}}"));
-            assert!(n >= Some(1), "{way}: {stage} is not measured in\n{text}");
+        let queue = if way == "/stream" { "live_queue" } else { "queue" };
+        for stage in [queue, "decode", "features", "network"] {
+            let n = server.metric(&format!("sc_stage_seconds_count{{stage=\"{stage}\"}}"));
+            assert!(n >= 1, "{way}: {stage} is not measured");
         }
-        assert_eq!(count(label), Some(1), "{way}: {label} is not counted in\n{text}");
+        assert_eq!(server.metric(label), 1, "{way}: {label} is not counted");
     }
 }
 
@@ -147,7 +142,7 @@ fn a_server_told_to_stop_is_no_longer_ready_but_answers() {
 
     lifecycle.stop();
 
-    assert_eq!(read(server.get("/health/ready")), (503, error("the server is stopping")));
+    assert_eq!(read(server.get("/health/ready")), (503, error("the server is stopping", "stopping")));
     for path in ["/v2/health/ready", "/v2/models/speech-commands/ready"] {
         assert_eq!(server.get(path).status(), 503, "{path}");
     }
@@ -195,7 +190,7 @@ fn with_keys_only_who_has_one_is_answered_and_probes_are_free() {
     assert_eq!(refused.headers()["WWW-Authenticate"], "Bearer");
     assert!(refused.headers().contains_key("x-request-id"));
     let message = "send a key that is known here, as `Authorization: Bearer KEY` or `X-API-Key: KEY`";
-    assert_eq!(read(refused), (401, error(message)));
+    assert_eq!(read(refused), (401, error(message, "key")));
     assert_eq!(server.get("/metrics").status(), 401);
     for written_otherwise in ["/%6detrics", "/%73tream"] {
         assert_eq!(server.get(written_otherwise).status(), 401, "{written_otherwise}");
@@ -215,7 +210,7 @@ fn who_asks_too_often_is_told_when_to_come_back() {
     assert_eq!(server.predict(word().into_inner()).status(), 200);
     let refused = server.predict(word().into_inner());
     assert_eq!(refused.headers()["Retry-After"], "1");
-    assert_eq!(read(refused), (429, error("too many requests from you: try again in 1 s")));
+    assert_eq!(read(refused), (429, error("too many requests from you: try again in 1 s", "rate_limit")));
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn what_would_be_passed_over_in_a_form_is_refused() {
         ),
     ] {
         let expected = "expected a form (multipart/form-data) with the recording in its field `file`";
-        assert_eq!(send((head, content.as_bytes())), (400, error(&format!("{expected}: {why}"))));
+        assert_eq!(send((head, content.as_bytes())), (400, error(&format!("{expected}: {why}"), "body")));
     }
     // A browser sends this of a control in which no file was chosen.
     assert_eq!(send(("name=\"file2\"; filename=\"\"", b"".as_slice())), (200, answer(&classifier(), &clip)));
@@ -116,16 +116,8 @@ fn a_form_without_a_file_is_400() {
 
     let response = TestServer::start().predict_raw("multipart/form-data; boundary=x", form.into());
 
-    let expected = error("the form has no field `file`: send the recording in it");
+    let expected = error("the form has no field `file`: send the recording in it", "body");
     assert_eq!(read(response), (400, expected));
-}
-
-#[test]
-fn a_lone_file_of_a_form_is_heard_whatever_its_field() {
-    let clip = wav(200.0, 1.0, 16_000);
-    let expected = answer(&classifier(), &clip);
-
-    assert_eq!(read(TestServer::start().predict_field("audio", clip)), (200, expected));
 }
 
 /// `no audio`, by Google's `brotli`.
@@ -155,12 +147,16 @@ fn a_compressed_body_is_unpacked_within_the_limits() {
     assert_eq!(post("gzip", gzip(&clip)), (200, answer(&classifier(), &clip)));
     let bomb = gzip(&vec![0; (25 << 20) + 1]);
     assert!(bomb.len() < 1 << 20, "{} bytes", bomb.len());
-    let expected = error("the request is larger than 26214400 bytes: send a shorter recording");
+    let expected =
+        error("the request is larger than 26214400 bytes: send fewer or shorter recordings", "size");
     assert_eq!(post("gzip", bomb), (413, expected.clone()));
     assert_eq!(post("br", BROTLI_BOMB.into()), (413, expected));
-    assert_eq!(post("br", BROTLI_TEXT.into()), (415, error(&sc_data::Error::NotAudio.to_string())));
+    assert_eq!(
+        post("br", BROTLI_TEXT.into()),
+        (415, error(&sc_data::Error::NotAudio.to_string(), "recording"))
+    );
     let expected =
-        error("expected a body in gzip, deflate or br, or uncompressed; got Content-Encoding zstd");
+        error("expected a body in gzip, deflate or br, or uncompressed; got Content-Encoding zstd", "body");
     assert_eq!(post("zstd", clip.clone()), (415, expected));
     let (status, body) = post("gzip", clip);
     assert!(status == 400 && body["error"].as_str().unwrap().contains("not compressed"), "{status} {body}");
@@ -176,7 +172,7 @@ fn a_broken_form_is_400_and_says_what_is_wrong_with_it() {
         ("multipart/form-data; boundary=x", "Multipart stream is incomplete"),
     ] {
         let response = server.predict_raw(content_type, wav(200.0, 1.0, 16_000));
-        assert_eq!(read(response), (400, error(&format!("{expected}: {cause}"))));
+        assert_eq!(read(response), (400, error(&format!("{expected}: {cause}"), "body")));
     }
 }
 
@@ -187,7 +183,7 @@ fn several_clips_are_answered_in_order_each_with_its_own_error() {
     let server = TestServer::start();
     let response = server.predict_all(vec![first.clone(), b"no audio".to_vec(), last.clone()]);
 
-    let refused = error(&sc_data::Error::NotAudio.to_string());
+    let refused = error(&sc_data::Error::NotAudio.to_string(), "recording");
     let expected = json!([answer(&classifier(), &first), refused, answer(&classifier(), &last)]);
     assert_eq!(read(response), (200, expected));
     let metrics = server.get("/metrics").text().unwrap();
@@ -198,7 +194,8 @@ fn several_clips_are_answered_in_order_each_with_its_own_error() {
 fn more_clips_than_one_request_may_hold_are_413() {
     let response = TestServer::start().predict_all(vec![Vec::new(); 1_001]);
 
-    let expected = error("the request holds more recordings than 1000: send them in several requests");
+    let expected =
+        error("the request holds more recordings than 1000: send them in several requests", "size");
     assert_eq!(read(response), (413, expected));
 }
 
@@ -275,7 +272,7 @@ fn the_query_says_how_many_labels_and_from_which_confidence() {
 
 #[test]
 fn a_file_that_is_no_audio_is_415() {
-    let expected = error(&sc_data::Error::NotAudio.to_string());
+    let expected = error(&sc_data::Error::NotAudio.to_string(), "recording");
     let response = TestServer::start().predict("plain text, and not a recording".into());
     assert_eq!(read(response), (415, expected));
 }
@@ -290,7 +287,7 @@ fn an_empty_file_or_body_is_422_and_said_to_be_empty() {
         server.predict_raw("application/x-www-form-urlencoded", Vec::new()),
         server.predict_raw("application/json", json),
     ] {
-        assert_eq!(read(response), (422, error(&sc_data::Error::Empty.to_string())));
+        assert_eq!(read(response), (422, error(&sc_data::Error::Empty.to_string(), "recording")));
     }
 }
 
@@ -308,10 +305,12 @@ fn a_damaged_clip_is_422_and_says_why() {
 }
 
 #[test]
-fn a_clip_that_is_too_long_is_413() {
-    let response = TestServer::start().predict(wav(200.0, 61.0, 8_000));
+fn a_clip_that_is_too_long_is_413_and_hears_a_way_out() {
+    let (status, refused) = read(TestServer::start().predict(wav(200.0, 61.0, 8_000)));
 
-    assert_eq!(read(response), (413, error("the recording is longer than 60 s")));
+    let expected = "the recording is longer than 60 s: \
+                    send a part of it, or all of it to /stream; --max-seconds sets the limit";
+    assert_eq!((status, refused), (413, error(expected, "recording")));
 }
 
 #[test]

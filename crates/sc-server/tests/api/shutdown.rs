@@ -9,11 +9,11 @@ use std::{
 };
 
 use serde_json::json;
-use tungstenite::{connect, protocol::frame::coding::CloseCode};
+use tungstenite::{Message, connect, protocol::frame::coding::CloseCode};
 
 use crate::{
-    detect::{closed, event},
-    helpers::{TestServer, service, wav},
+    detect::{closed, event, expected, sound},
+    helpers::{TestServer, service, wav, wav_of},
     limits::head,
     program::Program,
 };
@@ -73,7 +73,28 @@ fn an_open_stream_is_told_of_the_stop_and_does_not_delay_it() {
     lifecycle.close();
     server.ask_to_stop();
 
-    assert_eq!(event(&mut socket), json!({"type": "error", "error": reason}));
+    assert_eq!(event(&mut socket), json!({"type": "error", "error": reason, "reason": "stopping"}));
     assert_eq!(closed(&mut socket), Some((CloseCode::Away, reason.into())));
     server.join().unwrap();
+}
+
+#[test]
+fn a_word_that_is_heard_when_the_server_stops_is_told() {
+    let service = service();
+    let lifecycle = Arc::clone(&service.lifecycle);
+    let server = TestServer::serving(service);
+    let samples = sound(16_000);
+    let detected_s = expected(&wav_of(&samples, 16_000))[0].detected_s;
+    let a_step_before = ((detected_s - 0.08) * 16_000.0) as usize;
+    let bytes: Vec<u8> = samples[..a_step_before].iter().flat_map(|sample| sample.to_le_bytes()).collect();
+
+    let (mut socket, _) = connect(server.url("/stream").replace("http", "ws")).unwrap();
+    socket.send(Message::binary(bytes)).unwrap();
+    socket.send(Message::Ping(vec![1].into())).unwrap();
+    assert_eq!(socket.read().unwrap(), Message::Pong(vec![1].into()), "all is heard, and nothing detected");
+    lifecycle.close();
+
+    assert_eq!(event(&mut socket)["label"], "yes");
+    assert_eq!(event(&mut socket)["reason"], "stopping");
+    assert_eq!(closed(&mut socket).unwrap().0, CloseCode::Away);
 }

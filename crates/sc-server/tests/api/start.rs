@@ -16,6 +16,19 @@ fn a_variable_that_is_no_setting_stops_the_start() {
     assert_eq!(run_with("SC_API_KEY", "secret"), Err(expected.into()));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_nobody_can_read_is_no_panic() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let print = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sc-server"));
+        command.arg("--print-config");
+        command
+    };
+    assert_eq!(print().env("SC_API_KEY", "secret").stderr(full()).status().unwrap().code(), Some(1));
+    assert_eq!(print().stdout(full()).status().unwrap().code(), Some(1));
+}
+
 #[test]
 fn an_empty_variable_is_as_good_as_not_set() {
     for name in ["SC_RATE_LIMIT", "SC_API_KEYS", "SC_TLS_CERT", "SC_WORKERS", "SC_CONFIG", "SC_API_KEY"] {

@@ -85,7 +85,8 @@ fn a_word_is_taught_answered_kept_and_forgotten() {
 
     assert_eq!(server.request(Method::DELETE, "/words/lamp").status(), 204);
     assert_ne!(read(server.predict(take("stop", 140.0))).1["label"], "lamp");
-    assert_eq!(server.request(Method::DELETE, "/words/lamp").status(), 404);
+    let (status, body) = read(server.request(Method::DELETE, "/words/lamp"));
+    assert_eq!((status, &body["reason"]), (404, &json!("not_taught")), "{body}");
 }
 
 #[test]
@@ -215,15 +216,16 @@ fn what_cannot_be_taught_is_refused_and_changes_nothing() {
     let file = dir.path().join("words.safetensors");
     let server = teaching(&file);
     let broken = [five("stop")[..2].to_vec(), vec![b"no sound".to_vec()]].concat();
-    for (name, clips, status, part) in [
-        ("lamp", broken, 422, "not an audio file"),
-        ("lamp", vec![b"no sound".to_vec(); 50], 422, "; 50: not an audio file"),
-        ("yes", five("stop"), 409, "knows `yes` already"),
-        ("a%2Fb", five("stop"), 422, "cannot be the name"),
-        ("_unknown_", five("stop"), 422, "cannot be the name"),
-        ("lamp", vec![take("stop", 120.0); 51], 422, "51 recordings"),
+    for (name, clips, status, reason, part) in [
+        ("lamp", broken, 422, "too_few", "not an audio file"),
+        ("lamp", vec![b"no sound".to_vec(); 50], 422, "too_few", "; 50: not an audio file"),
+        ("yes", five("stop"), 409, "known", "knows `yes` already"),
+        ("a%2Fb", five("stop"), 422, "name", "cannot be the name"),
+        ("_unknown_", five("stop"), 422, "name", "cannot be the name"),
+        ("lamp", vec![take("stop", 120.0); 51], 422, "too_many", "51 recordings"),
     ] {
         let (got, body) = put(&server, name, clips);
+        assert_eq!(body["reason"], reason, "{name}: {body}");
         assert!(got == status && body["error"].as_str().unwrap().contains(part), "{name}: {got} {body}");
     }
     let n_decoded = "sc_stage_seconds_count{stage=\"decode\"} 2"; // of the first word: nothing else was worth it
@@ -247,7 +249,7 @@ fn a_name_taught_by_other_recordings_is_another_model() {
 fn a_file_that_cannot_be_written_leaves_the_words_as_they_were() {
     let server = teaching(Path::new("no/such/folder/words.safetensors"));
     let (status, body) = put(&server, "lamp", five("stop"));
-    assert_eq!(status, 507, "{body}");
+    assert_eq!((status, &body["reason"]), (507, &json!("unsaved")), "{body}");
     let message = body["error"].as_str().unwrap();
     assert!(message.contains("the words stay as they were") && !message.contains("folder"), "{message}");
     assert_eq!(read(server.get("/words")).1["words"], json!([]));
@@ -265,7 +267,7 @@ fn a_file_that_cannot_be_read_is_not_the_one_that_answers() {
     let expected = "the model's file is not the one that answers: \
                     its operator has to load it again first (SIGHUP or POST /admin/reload)";
     for answer in [taught, record] {
-        assert_eq!(answer, (409, error(expected)));
+        assert_eq!(answer, (409, error(expected, "exchanged")));
     }
     for path in ["/words/lamp/shade", "//words/lamp", "/api/Words/lamp", "/x/../words/lamp", "/%77ords/lamp"]
     {

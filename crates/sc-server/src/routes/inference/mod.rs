@@ -122,7 +122,7 @@ pub async fn metadata(named: Path<Named>, state: Data<AppState>) -> Result<Json<
 #[utoipa::path(
     get, path = MODEL_READY, tag = "inference", operation_id = "model_ready",
     params(("model" = String, Path, example = "speech-commands")),
-    responses((status = 200, description = "the metadata", body = Value), (status = 404, description = "another model or version", body = Body),
+    responses((status = 200, description = "it answers", body = Value), (status = 404, description = "another model or version", body = Body),
     (status = 503, description = "the server is stopping", body = Body))
 )]
 pub async fn ready(named: Path<Named>, state: Data<AppState>) -> Result<Json<Value>, ApiError> {
@@ -163,7 +163,8 @@ pub async fn infer(
     named.check(&state.name)?;
     let (body, place) = read_body(&request, payload, &state).await?;
     let json_len = request.headers().get(HEADER_LENGTH).cloned();
-    let parsed = parse(&state, &place, body, move |body| Inference::parse(json_len.as_ref(), &body)).await?;
+    let parsed =
+        parse(&state, &place, body.len(), move || Inference::parse(json_len.as_ref(), &body)).await?;
     let Inference { id, clips, outputs, threshold } = parsed;
     let (classifier, answers) = state.recogniser.classify_all(place, clips, threshold).await?;
     let predictions = predictions(answers)?;
