@@ -4,7 +4,7 @@ import * as api from './api.js';
 import { accepts, drawAnswer, showAnswer, spoken } from './answer.js';
 import { $, element, onFiles, onHold, refill } from './dom.js';
 import { addToHistory, showHistory } from './history.js';
-import { isKeyword, languageOf, learn, name, number, percent, say, speakIn, translate } from './language.js';
+import { isKeyword, keep, languageOf, learn, name, number, percent, recall, say, speakIn, translate } from './language.js';
 import * as meter from './meter.js';
 import { reportOf, showModel } from './model.js';
 import { csv, entries, remember } from './session.js';
@@ -26,7 +26,6 @@ const EXAMPLES = ['yes', 'stop', 'banana', 'noise', 'several'];
 const state = {
   info: null, // `GET /info`
   shipped: undefined, // the report of the shipped model
-  report: undefined, // the same, if that is the model that answers
   threshold: null, // as chosen; the model's own until then
   current: null, // the entry that is shown, or a `Live`
   request: { path: 'predict', file: 'word.wav' },
@@ -42,6 +41,7 @@ const usual = () => state.info?.threshold ?? 0.5;
 const threshold = () => state.threshold ?? usual();
 const counts = (answer) => accepts(answer, threshold());
 const query = () => (state.threshold === null ? '' : `?threshold=${state.threshold}`);
+const report = () => state.info && reportOf(state.info, state.shipped); // of the model that answers
 
 // --- What is shown ---
 
@@ -52,7 +52,7 @@ function show() {
   showHint();
   showExamples();
   showListening();
-  if (state.info) showModel(state.info, state.report);
+  if (state.info) showModel(state.info, report());
   showKnownWords();
   showTeaching();
   showResults();
@@ -61,7 +61,6 @@ function show() {
 
 function know(info) {
   state.info = info;
-  state.report = reportOf(info, state.shipped);
   learn(info);
 }
 
@@ -76,7 +75,7 @@ function showResults() {
   showHistory(threshold(), { open, replay });
 }
 
-const showSure = () => showThreshold({ threshold: threshold(), usual: usual(), current: state.current, report: state.report });
+const showSure = () => showThreshold({ threshold: threshold(), usual: usual(), current: state.current, report: report() });
 
 const replay = ({ samples, rate }) => play(samples, rate);
 
@@ -151,8 +150,8 @@ async function hear(recording) {
 async function answer({ blob, name: file, source, samples }) {
   samples ??= await decode(blob);
   // What this browser cannot read is searched in any case: the server tells how long it is.
-  const found = samples ? undefined : await ask('detect', blob, file);
-  const length_s = samples ? samples.length / RATE : found.duration_s;
+  const found = samples ? undefined : await detect(blob, file);
+  const length_s = samples ? samples.length / RATE : found.answer.duration_s;
   // A server refuses what is large, as a video is.
   if (samples && blob?.size > Math.max(LARGE, 44 + 2 * samples.length)) blob = wav(samples);
   const isLong = length_s > LONG_S && source !== 'microphone';
@@ -173,20 +172,23 @@ async function recognise(entry, blob) {
 }
 
 async function search(entry, found) {
-  const searchedBy = threshold();
-  const answer = found ?? await ask('detect', entry.blob, entry.name);
-  Object.assign(entry, { answer, threshold: searchedBy });
+  Object.assign(entry, found);
+  while (isOutdated(entry)) Object.assign(entry, await detect(entry.blob, entry.name)); // it may be moved meanwhile
   $('spoken').textContent = [
     say('found', entry.answer.detections.length, number(entry.answer.duration_s, 1)),
     entry.answer.detections.map(({ label }) => label).join(', '),
   ].filter(Boolean).join(': ');
 }
 
+// An answer, with the threshold that it is asked by.
+const detect = async (blob, file) => ({ threshold: threshold(), answer: await ask('detect', blob, file) });
+
 async function ask(path, recording, file) {
+  const asked = query(); // the threshold may be moved meanwhile
   try {
     const place = await api.yielding(forTask());
-    state.request = { path: path + query(), file, isHere: isOnDevice() };
-    state.answer = await place[path](recording, file, query());
+    state.request = { path: path + asked, file, isHere: isOnDevice() };
+    state.answer = await place[path](recording, file, asked);
     await learnOf(state.answer.predictions ?? state.answer.detections);
     return state.answer;
   } catch (error) {
@@ -206,7 +208,7 @@ async function learnOf(answers) {
 
 async function learnAgain() {
   know(await askThere((place) => place.info()));
-  showModel(state.info, state.report);
+  showModel(state.info, report());
   showKnownWords();
 }
 
@@ -243,7 +245,7 @@ function setSaved({ second }) {
   if (second) $('save').href = URL.createObjectURL(wav(second));
 }
 
-// Shows an entry of the history again; of a command heard while listening the server is asked anew.
+// Shows an entry of the history again; a command heard while listening is answered anew.
 function open(entry) {
   if (entry.kind === 'heard') {
     return work(() => hear({ blob: wav(entry.samples, entry.rate), name: entry.name, source: 'live' }));
@@ -435,9 +437,13 @@ $('usualThreshold').addEventListener('click', () => {
 
 function choose(chosen) {
   state.threshold = chosen;
+  keep('threshold', chosen ?? '');
   showResults();
   showKnownWords();
 }
+
+const chosenBefore = recall('threshold');
+if (chosenBefore) state.threshold = Number(chosenBefore);
 
 // A word's probability is known; what is detected, and how surely, in a recording or live, depends on the threshold.
 const isOutdated = (entry) => entry?.kind === 'recording' && entry.threshold !== threshold();
@@ -529,7 +535,6 @@ async function begin() {
   }));
   if (!state.info) return;
   state.shipped = await api.report();
-  know(state.info);
   show();
 }
 

@@ -1,19 +1,21 @@
 // The same answers as `api.js` gives, from this device: nothing leaves it.
 
+import { accepts } from './answer.js';
 import { Refusal, file, promised, reach, yielding } from './api.js';
 import { Recognizer } from './device/index.js';
-import { isSameWord, taughtNames } from './language.js';
+import { isSameWord, percent } from './language.js';
 import { RATE, bytesOf, decode } from './sound.js';
 import { fromInt16 } from './wav.js';
+import { TAUGHT, keptModel } from './where.js';
+import { hint } from './work.js';
 
 const TOP = 5; // labels in an answer, as the server gives
 const LONGEST_S = 600; // of a recording: an answer to a longer one would take too long
 const PIECE_S = 60; // the most that the detector takes at once
 const MODEL = new URL('model.safetensors', document.baseURI);
-const TAUGHT = new URL('taught.safetensors', document.baseURI); // the model with words of its own, kept by the browser
 const CACHE = 'taught';
 
-let isKept = true; // false if the browser keeps no words: then they are this page's alone
+let isKept = true; // false if the browser did not keep the last change: then it is this page's alone
 
 const pages = new BroadcastChannel(TAUGHT); // the others of this device
 
@@ -41,7 +43,8 @@ pages.onmessage = () => {
 
 // The model as the pages that are open have left it, of which each has its own copy.
 async function newest() {
-  const kept = await keptModel();
+  const response = await keptModel();
+  const kept = response && await read(response);
   const taught = kept && await load(kept).catch(() => undefined);
   if (taught) return taught;
   const fresh = await load(await shipped());
@@ -53,12 +56,6 @@ async function lose(fresh) {
   await keep(fresh);
   dispatchEvent(new Event('wordslost'));
   return fresh;
-}
-
-// Browsers keep files on https and localhost only, and may forbid it.
-async function keptModel() {
-  const response = await globalThis.caches?.match(TAUGHT).catch(() => undefined);
-  return response && read(response);
 }
 
 const tagOf = ({ headers }) => headers.get('ETag') ?? '';
@@ -82,8 +79,7 @@ export const info = async () => (await recognizer()).info;
 
 // `note` is a key of words: they are not kept, or the server has another model by now than the one that was taught.
 export async function taughtWords() {
-  const { tag, recognizer: { info } } = await model();
-  const words = taughtNames(info).map((name, i) => ({ name, recordings: info.taught[i].n_recordings }));
+  const { tag, recognizer: { taught: words } } = await model();
   const isOld = words.length > 0 && await isReplaced(tag);
   return { teaches: true, words, note: isKept ? isOld && 'taughtBefore' : 'notKept' };
 }
@@ -108,18 +104,25 @@ export async function teach(word, recordings) {
   });
 }
 
-// Forgets the word. One that is gone already is as well forgotten.
-export const forget = (word) => change((model) => forgetIn(model, word));
+// Forgets the word. One that is gone already is as well forgotten. The older copy goes first: if there is no room for
+// the new one, it would bring the word back.
+export const forget = (word) => change(async (model) => {
+  forgetIn(model, word);
+  await drop().catch(() => {}); // the browser forbids files
+});
 
 const forgetIn = (model, word) =>
-  taughtNames(model.info).some((name) => isSameWord(name, word)) && model.forget(word);
+  model.taught.some(({ name }) => isSameWord(name, word)) && model.forget(word);
 
-// Takes the model of a file, with the words of another device, in place of this one's.
-export const takeModel = (given) => alone(async () => {
+// Takes the model of a file, with the words of another device, in place of this one's, and returns the words; or
+// nothing, unless `agrees()`.
+export const takeModel = (given, agrees) => alone(async () => {
   const bytes = new Uint8Array(await bytesOf(given));
   const taken = await load({ bytes, tag: await serversTag() || '' }).catch(() => undefined);
-  if (taken && taughtNames(taken.recognizer.info).length > 0) return put(taken);
-  throw new Refusal('notModel');
+  if (!taken?.recognizer.taught.length) throw new Refusal('notModel');
+  if (!agrees()) return undefined;
+  await put(taken);
+  return taken.recognizer.taught.map(({ name }) => name);
 });
 
 // One page changes the words at a time, where the browser knows of the others.
@@ -132,11 +135,11 @@ async function changeNewest(work) {
   if (isKept) model = once(newest); // what this page knows may be older
   const { tag, recognizer } = await load(await model());
   try {
-    const report = work(recognizer);
+    const report = await work(recognizer);
     await put({ bytes: recognizer.toBytes(), tag, recognizer });
     return report;
-  } catch ({ message }) {
-    throw new Refusal('failed', { error: message });
+  } catch ({ message: error, reason }) {
+    throw new Refusal('failed', { error, reason });
   }
 }
 
@@ -149,21 +152,24 @@ async function put(changed) {
 // Keeps the model as long as it has words. Returns false if the browser forbids it.
 async function keep({ bytes, tag, recognizer }) {
   try {
-    const cache = await caches.open(CACHE);
-    const hasWords = taughtNames(recognizer.info).length > 0;
-    await (hasWords ? cache.put(TAUGHT, new Response(bytes, { headers: { ETag: tag } })) : cache.delete(TAUGHT));
+    if (recognizer.taught.length === 0) await drop();
+    else await (await caches.open(CACHE)).put(TAUGHT, new Response(bytes, { headers: { ETag: tag } }));
     return true;
   } catch {
     return false;
   }
 }
 
+const drop = async () => (await caches.open(CACHE)).delete(TAUGHT);
+
 // The address of the model with its words, for a download.
 export const modelAddress = async () => URL.createObjectURL(new Blob([(await model()).bytes]));
 
-export async function predict(recording) {
-  const { predictions, ...answer } = (await recognizer()).classify(await samples(recording), RATE);
-  return { ...answer, predictions: predictions.slice(0, TOP) };
+export async function predict(recording, name, query) {
+  const model = await recognizer();
+  const { predictions, ...answer } = model.classify(await samples(recording), RATE);
+  const { threshold = model.threshold } = options(RATE, query);
+  return { ...answer, accepted: accepts(answer, threshold), predictions: predictions.slice(0, TOP) };
 }
 
 export async function detect(recording, name, query) {
@@ -171,8 +177,9 @@ export async function detect(recording, name, query) {
   if (heard.length > LONGEST_S * RATE) throw new Refusal('tooLong');
   const detections = [];
   const [ended, end, fail] = promised();
-  const worker = await detecting(RATE, query, ({ detection, state, error }) => {
+  const worker = await detecting(RATE, query, ({ detection, latest, state, error }) => {
     if (detection) detections.push(detection);
+    if (latest) hint('thinking', percent(latest.time_s * RATE / heard.length, 0));
     if (state === 'ended') end();
     if (error) fail(new Refusal('failed'));
   });
@@ -180,6 +187,7 @@ export async function detect(recording, name, query) {
   for (let start = 0; start < heard.length; start += piece) worker.send(heard.slice(start, start + piece));
   worker.send('end');
   await yielding(ended).finally(worker.close);
+  hint('ready'); // where it was searched again, nothing else says so
   return { duration_s: heard.length / RATE, detections };
 }
 

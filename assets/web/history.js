@@ -2,7 +2,7 @@
 
 import { accepts } from './answer.js';
 import { $, element, prepend, refill, row } from './dom.js';
-import { clock, name, percent, reason, say } from './language.js';
+import { clock, percent, reason, say } from './language.js';
 import { MOST, answers, entries } from './session.js';
 
 // `open(entry)` shows one again, `replay(entry)` plays it.
@@ -47,5 +47,5 @@ function summary(entry, threshold) {
   const [answer] = answers(entry);
   if (accepts(answer, threshold)) return row([answer.label]);
   const other = { _silence_: say('silence'), _unknown_: say('unknown') }[answer.label];
-  return [other ?? say('perhaps', name(answer.label))];
+  return [other ?? say('perhaps', answer.label)];
 }

@@ -53,7 +53,7 @@ export const reason = (key) => say(has(key) ? key : 'failed');
 // `_silence_` and `_unknown_` are no words anyone says: they are named in the page's language.
 export const isKeyword = (label) => !label.startsWith('_');
 // The labels that the model was taught come after those of its network.
-export const taughtNames = ({ labels, network }) => labels.slice(network.n_labels);
+const taughtNames = ({ labels, network }) => labels.slice(network.n_labels);
 
 // As the models tell names apart: in small or capital letters they are the same.
 export const isSameWord = (a, b) => a.toLowerCase() === b.toLowerCase();

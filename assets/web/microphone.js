@@ -18,17 +18,20 @@ export async function open(onBlock, onLost = () => {}) {
     let source;
     [context, source] = connect(microphone, RATE) ?? connect(microphone);
     await yielding(context.resume()); // a browser may start it paused
-    await yielding(context.audioWorklet.addModule('capture.js').catch(() => {
+    await yielding(context.audioWorklet.addModule('device/worklet.js').catch(() => {
       throw new Refusal('away');
     }));
-    const capture = new AudioWorkletNode(context, 'capture', {
+    const capture = new AudioWorkletNode(context, 'speech-commands', {
       channelCount: 1,
       channelCountMode: 'explicit', // the browser mixes to mono
     });
     capture.port.onmessage = ({ data: block }) => context && onBlock(block);
     source.connect(capture);
     capture.connect(context.destination); // silent, but without it some browsers run no capture
-    microphone.getTracks().forEach((track) => track.addEventListener('ended', onLost));
+    for (const track of microphone.getTracks()) {
+      track.addEventListener('ended', onLost);
+      if (track.readyState === 'ended') throw new Refusal('NotFoundError'); // no event comes any more
+    }
     return { rate: context.sampleRate, close };
   } catch (error) {
     await close();

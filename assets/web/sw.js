@@ -11,10 +11,11 @@ async function keep() {
   const { version, files } = await list.clone().json();
   const name = `${PAGE}${version} ${model.headers.get('ETag')}`;
   const cache = await caches.open(name);
-  if (await cache.match(LIST)) return;
-  await cache.addAll(files.map((path) => new Request(path, { cache: 'no-cache' })));
-  if (model.ok) await cache.put(MODEL, model);
-  await cache.put(LIST, list); // last: the version is whole
+  if (!await cache.match(LIST)) {
+    await cache.addAll(files.map((path) => new Request(path, { cache: 'no-cache' })));
+    if (model.ok) await cache.put(MODEL, model);
+    await cache.put(LIST, list); // last: the version is whole
+  }
   for (const other of await caches.keys()) if (other !== name && other.startsWith(PAGE)) await caches.delete(other);
 }
 

@@ -14,23 +14,13 @@ const ENOUGH = 5; // recordings that the page asks for
 const LEAST = 3; // recordings that the server needs
 const BEGINNING = /^[\p{Alphabetic}\p{Number}]/u; // of a name, as the server wants it; `..` would change the address
 
-// The refusals of a word come in English: the key of the words for each.
-const REFUSALS = {
-  known: /^the model knows `(.+)` already/,
-  heardAs: /^the recordings are heard as `(.+)`/,
-  few: /^(\d+) of (\d+) recordings can be used/,
-  unlike: /^(\d+) of (\d+) recordings are not like/,
-  name: /cannot be the name of a word/,
-  many: /^(\d+) recordings: expected/,
-  noBank: /^the model has no bank/,
-};
-
 // { samples, fault, word, isHere }: a fault is the key of its words, `word` what it has taught already, and `isHere` is true
 // if that was on this device; it is undefined once another model is there.
 let takes = [];
 let taught = null; // as `GET /words` has it
 let taughtHere; // true if those are the words of this device
-let result = null; // what became of the last word: { name, report } or { name, refusal }
+// Of the last word: { name, report, words } or { name, refusal: { error, reason } }; of a loaded model: { words }.
+let result = null;
 let recording = null;
 let tellChanged; // that the words have changed
 
@@ -44,23 +34,21 @@ export function setUpTeaching(changed) {
   };
   onHold($('take'), press, () => recording?.release(), { everywhere: false });
   onFiles($('takeFiles'), (files) => attempt(() => takeFiles(files)));
-  onFiles($('modelFile'), ([file]) => {
-    if (taught.words.length === 0 || confirm(say('replaceWords'))) attempt(() => takeModel(file));
-  });
+  onFiles($('modelFile'), ([file]) => attempt(() => takeModel(file)));
   $('newWord').addEventListener('input', showTeaching);
-  $('newWord').addEventListener('change', () => {
-    const name = typed();
-    const rest = takes.filter(({ word = name }) => isSameWord(word, name)); // not what taught another word
-    if (!name || rest.length === takes.length) return;
-    takes = rest;
-    judge();
-  });
   $('teachForm').addEventListener('submit', (event) => {
     event.preventDefault();
     const name = typed();
     const isIt = (word) => isSameWord(word, name);
+    const other = takes.find(({ word = name }) => !isIt(word)); // the name was corrected, or is the next
+    if (other && !confirm(say('keepTakes', other.word))) {
+      takes = takes.filter(({ word = name }) => isIt(word));
+      judge();
+      $('take').focus(); // the button may be off by now
+      return;
+    }
     const isAdded = takes.some(({ word = '', isHere }) => isIt(word) && isHere === taughtHere);
-    const replaces = taught.words.some((word) => isIt(word.name)) && !isAdded;
+    const replaces = isTaught(name) && !isAdded;
     if (replaces && !confirm(say('replaceWord', name))) return;
     attempt(async () => {
       await teach(name).finally(refresh);
@@ -69,6 +57,8 @@ export function setUpTeaching(changed) {
     });
   });
 }
+
+const isTaught = (name) => taught?.words.some((word) => isSameWord(word.name, name)) ?? false;
 
 const typed = () => $('newWord').value.trim().normalize();
 
@@ -84,6 +74,7 @@ export async function refresh() {
   if (answer || taughtHere !== isOnDevice()) {
     taught = answer?.words ?? null;
     taughtHere = isOnDevice();
+    if (result?.words?.every(isTaught) === false) result = null; // one was forgotten, maybe by another page
     URL.revokeObjectURL($('download').href); // of the words before
     $('download').href = answer?.address ?? '';
   }
@@ -137,7 +128,6 @@ function wordRow({ name, recordings }, index) {
 }
 
 async function forget(name, index) {
-  if (result?.name === name) result = null;
   await (await forTask()).forget(name).finally(refresh);
   focusNext($('taught'), index, $('take'));
   await tellChanged();
@@ -145,8 +135,11 @@ async function forget(name, index) {
 
 // Takes the words of another device, in place of those of this one.
 async function takeModel(file) {
-  await (await forTask()).takeModel(file).finally(refresh);
-  result = null; // as what the takes have taught, it was of the words before
+  const agrees = () => taught.words.length === 0 || confirm(say('replaceWords'));
+  const words = await (await forTask()).takeModel(file, agrees);
+  await refresh();
+  if (!words) return;
+  result = { words }; // as what the takes have taught, the one before was of the words before
   for (const take of takes) take.isHere = undefined;
   showTeaching();
   await tellChanged();
@@ -156,26 +149,29 @@ function showResult() {
   $('teachResult').replaceChildren();
   if (!result) return;
   const line = (text, lang) => element('p', { textContent: text, lang: lang ?? document.documentElement.lang });
-  if (result.refusal) {
-    const reason = inWords(result.refusal);
-    $('teachResult').append(line(say('notTaught', result.name)), reason ? line(reason) : line(result.refusal, 'en'));
+  const { name, refusal, report } = result;
+  if (refusal) {
+    const reason = inWords(refusal);
+    $('teachResult').append(line(say('notTaught', name)), reason ? line(reason) : line(refusal.error, 'en'));
     return;
   }
-  const { recall_leave_one_out: recall, false_accepts: wrong, nearest, advice } = result.report;
+  if (!report) {
+    $('teachResult').append(line(`${say('taught')}: ${result.words.join(', ')}`));
+    return;
+  }
+  const { recall_leave_one_out: recall, false_accepts: wrong, nearest, advice } = report;
   $('teachResult').append(
-    line(say('isTaught', result.name)),
+    line(say('isTaught', name)),
     line(say('teachFigures', percent(recall, 0), percent(wrong, 1))),
     ...(nearest?.probability > 0.05 ? [line(say('nearest', labelName(nearest.label)))] : []),
     ...advice.map((one) => line(say('advice')[one])),
   );
 }
 
-const keyOf = (refusal) => Object.keys(REFUSALS).find((key) => REFUSALS[key].test(refusal));
-
-// The refusal in the page's language, if it is known.
-function inWords(refusal) {
-  const key = keyOf(refusal);
-  return say('teachRefusals')[key]?.(...REFUSALS[key].exec(refusal).slice(1));
+// The refusal in the page's language, if its reason is known, with the names and numbers of the English sentence.
+function inWords({ error = '', reason }) {
+  const told = [...error.matchAll(/`(.+?)`|\d+/g)].map(([number, name]) => name ?? number);
+  return say('teachRefusals')[reason]?.(...told);
 }
 
 async function record() {
@@ -224,22 +220,20 @@ const tell = (takes, faults) => faults.forEach(({ name: number, reason }) => { t
 // Teaches the word by all takes.
 async function teach(name) {
   try {
-    if (!BEGINNING.test(name)) {
-      const error = `“${name}” cannot be the name of a word: expected a letter or digit first`;
-      throw new Refusal('failed', { error });
-    }
+    if (!BEGINNING.test(name)) throw new Refusal('failed', { reason: 'name' });
     const sent = [...takes]; // meanwhile one may be removed
     const report = await (await forTask()).teach(name, sent.map(({ samples }) => wav(samples)));
     tell(sent, report.left_out);
-    result = { name, report };
+    result = { name, report, words: [name] };
     for (const take of sent) Object.assign(take, { word: name, isHere: isOnDevice() });
     if (report.left_out.length === 0 && !report.advice.includes('more_recordings')) { // which add up
       takes = takes.filter((take) => !sent.includes(take));
       $('newWord').value = '';
     }
   } catch (error) {
-    const isOfWord = error.answer && (keyOf(error.answer.error) || !(error.key > 0 && has(error.key)));
-    result = isOfWord ? { name, refusal: error.answer.error } : null;
+    const { key, answer } = error;
+    const isOfWord = answer && (['failed', 422].includes(key) || !has(key));
+    result = isOfWord ? { name, refusal: answer } : null;
     if (!isOfWord) throw error; // a busy server, and the like
   }
 }

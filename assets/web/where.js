@@ -5,6 +5,7 @@ import { $ } from './dom.js';
 import * as language from './language.js';
 
 const KEY = 'where';
+export const TAUGHT = new URL('taught.safetensors', document.baseURI); // the kept model with words of its own
 const AGAIN_MS = 5000; // from one look for a server that was away to the next
 
 let place = 'server';
@@ -69,8 +70,11 @@ export async function settle(served) {
   $('where').hidden = !isServed || !isOffered;
   $('developers').hidden = !isServed;
   if (!isServed) offerServer();
-  const arriving = isOffered && (!isServed || language.recall(KEY) === 'device') ? take('device') : fromServer;
+  const wasHere = language.recall(KEY) === 'device';
+  const arriving = isOffered && (!isServed || wasHere) ? take('device') : fromServer;
+  if (wasHere && !isOffered) refusal = new server.Refusal('notOffered'); // also of what waits already
   served(isServed ? fromServer : undefined);
+  if (refusal) throw refusal;
   return arriving;
 }
 
@@ -84,8 +88,12 @@ async function offerServer() {
   }
 }
 
-// Returns true unless it is known that there is no model to fetch for this device: a server that teaches keeps its own.
+// Browsers keep files on https and localhost only, and may forbid it.
+export const keptModel = async () => globalThis.caches?.match(TAUGHT).catch(() => undefined);
+
+// Returns true unless it is known that this device has no model and gets none: a server that teaches keeps its own.
 async function hasModel() {
+  if (await keptModel()) return true;
   const { teaches } = await server.taughtWords().catch(() => ({}));
   return !teaches && server.reach('model.safetensors', ({ status }) => status !== 404, { method: 'HEAD' }).catch(() => true);
 }

@@ -56,19 +56,25 @@ export interface DetectorOptions {
 
 /** A stream of samples between two pieces. After `finish` it is closed, and both methods throw. */
 export interface Detector {
-  /** Takes more samples of one channel, and returns the keywords detected in them. */
+  /** Takes more samples of one channel, at most a minute's, and returns the keywords detected in them. */
   push(samples: Float32Array): Detection[];
   /** Ends the stream, and returns the keywords detected at its end. */
   finish(): Detection[];
-  /** The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is null. */
+  /**
+   * The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, and after `finish`, it is
+   * null.
+   */
   readonly latest: Score | null;
+  /** Gives its memory back at once. It cannot be used afterwards. */
+  free(): void;
 }
 
 /** A recording that was not used, and why. */
 export interface LeftOut {
   /** Its number, from "1". */
   name: string;
-  reason: string;
+  reason: 'too_quiet' | 'clipped' | 'cut_off' | 'unlike' | 'repeated' | 'unreadable';
+  /** The reason in words. */
   message: string;
 }
 
@@ -85,7 +91,19 @@ export interface Taught {
   /** The keyword that the network takes the recordings for most, with the mean of its probability, which may be small. */
   nearest: Scored | null;
   /** What would help. */
-  advice: string[];
+  advice: ('more_recordings' | 'longer_word' | 'other_word')[];
+}
+
+/** A word that was taught, with the number of recordings that taught it. */
+export interface TaughtWord {
+  name: string;
+  recordings: number;
+}
+
+/** An error of `teach`, `check` or `forget`. */
+export interface TeachError extends Error {
+  /** The kind of refusal, for programs that act on it. An argument of a wrong type has none. */
+  reason?: 'no_space' | 'name' | 'known' | 'not_taught' | 'too_many' | 'too_few' | 'unlike' | 'heard_as';
 }
 
 /** A loaded model. Every method throws an `Error` that says what is wrong with its arguments. */
@@ -96,8 +114,10 @@ export class Recognizer {
    * scheme begins at the page; in Node.js it is a path.
    */
   static load(model?: string | URL | Uint8Array | ArrayBuffer): Promise<Recognizer>;
-  /** All labels, in the order of the logits. */
+  /** All labels: those of the network, in the order of its logits, then the taught words. */
   readonly labels: string[];
+  /** The taught words, in the order of their labels. */
+  readonly taught: TaughtWord[];
   /** Least confidence at which a keyword is accepted. */
   readonly threshold: number;
   /** The model's header: labels, settings, and the training that made it. */
@@ -119,8 +139,10 @@ export class Recognizer {
   detector(options?: DetectorOptions): Detector;
   /** Returns what the network sees of the loudest second, `[n_frames, n_mels]`, row by row. */
   logMel(samples: Float32Array, sampleRate: number): ReturnType<Float32Array['slice']>;
-  /** Returns the network's output for such features before it becomes probabilities, `[n_labels]`. */
+  /** Returns the network's output for such features before it becomes probabilities, `[n_labels]`. Taught words have none. */
   logits(features: Float32Array): ReturnType<Float32Array['slice']>;
+  /** Gives the model's memory back at once. It cannot be used afterwards; detectors that it made can. */
+  free(): void;
 }
 
 export interface ListenOptions extends Omit<DetectorOptions, 'sampleRate'> {
@@ -134,7 +156,8 @@ export interface ListenOptions extends Omit<DetectorOptions, 'sampleRate'> {
 
 /**
  * Detects keywords in a microphone's stream, in a worker, until `stop`, which may be called again. Resolves once sound runs,
- * which a browser may allow only after a click.
+ * which a browser may allow only after a click. `stop` leaves the microphone on: it is off once each track of `stream`
+ * is stopped.
  */
 export function listen(
   stream: MediaStream,

@@ -134,6 +134,11 @@ export class Recognizer {
     return this.#native.record();
   }
 
+  get taught() {
+    const { labels, network, taught } = this.info;
+    return labels.slice(network.n_labels).map((name, i) => ({ name, recordings: taught[i].n_recordings }));
+  }
+
   detector(options = {}) {
     const { sampleRate = 16_000, threshold, hopS, smoothingS } = known(options);
     return new Detector(this.#native.detector(rate(sampleRate), threshold, hopS, smoothingS));
@@ -145,6 +150,10 @@ export class Recognizer {
 
   logits(features) {
     return this.#native.logits(floats(features));
+  }
+
+  free() {
+    this.#native.free();
   }
 }
 
@@ -166,6 +175,10 @@ class Detector {
   get latest() {
     return this.#native.latest;
   }
+
+  free() {
+    this.#native.free();
+  }
 }
 
 // A promise, and the function that resolves it.
@@ -176,6 +189,8 @@ function signal() {
 
 // Listens to a microphone: a worklet hands blocks of samples to a worker, which detects, so that the page never waits.
 export async function listen(stream, onDetection, { model = MODEL, onLatest, onError, ...options } = {}) {
+  if (!stream?.getAudioTracks?.().length) throw new Error(`${kind(stream)}: expected a MediaStream with an audio track`);
+  if (typeof onDetection !== 'function') throw new Error(`${kind(onDetection)}: expected a function for detections`);
   const record = isBytes(model) ? model : locate(model).href;
   const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   const context = new AudioContext();

@@ -3,7 +3,7 @@
 registerProcessor('speech-commands', class extends AudioWorkletProcessor {
   block = new Float32Array(Math.round(sampleRate / 20));
   filled = 0;
-  to = null;
+  to = this.port; // unless another comes
 
   constructor() {
     super();
@@ -19,7 +19,7 @@ registerProcessor('speech-commands', class extends AudioWorkletProcessor {
   }
 
   handOn() {
-    this.to?.postMessage(this.block.subarray(0, this.filled));
+    this.to.postMessage(this.block.subarray(0, this.filled));
     this.filled = 0;
   }
 

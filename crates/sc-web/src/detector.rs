@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use sc_data::Limits;
-use sc_model::{Classifier, Detection, DetectorConfig, LiveDetector};
+use sc_model::{Classifier, DetectorConfig, LiveDetector};
 use wasm_bindgen::prelude::*;
 
 use crate::{object, to_js};
@@ -12,12 +11,16 @@ use crate::{object, to_js};
 #[wasm_bindgen]
 pub struct Detector {
     open: Option<LiveDetector>,
-    rate_hz: u32,
 }
 
 impl Detector {
-    pub(crate) fn new(classifier: Arc<Classifier>, config: &DetectorConfig, rate_hz: u32) -> Self {
-        Self { open: Some(LiveDetector::new(classifier, config, rate_hz)), rate_hz }
+    pub(crate) fn new(
+        classifier: Arc<Classifier>,
+        config: &DetectorConfig,
+        rate_hz: f64,
+    ) -> Result<Self, JsError> {
+        let open = LiveDetector::new(classifier, config, rate_hz).map_err(|error| to_js(&error))?;
+        Ok(Self { open: Some(open) })
     }
 }
 
@@ -29,11 +32,7 @@ impl Detector {
     /// If a sample is not finite, there are more than a minute's, or the detector is closed.
     pub fn push(&mut self, samples: &[f32]) -> Result<JsValue, JsValue> {
         let open = self.open.as_mut().ok_or_else(closed)?;
-        if samples.is_empty() {
-            return object::<[Detection]>(&[]);
-        }
-        Limits::default().check_samples(samples, self.rate_hz).map_err(|error| to_js(&error))?;
-        object(&*open.push(samples))
+        object(&*open.push(samples).map_err(|error| to_js(&error))?)
     }
 
     /// Ends the stream, and returns the keywords detected at its end.
@@ -44,7 +43,8 @@ impl Detector {
         object(&*self.open.take().ok_or_else(closed)?.finish())
     }
 
-    /// The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is null.
+    /// The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, and after `finish`, it is
+    /// null.
     #[wasm_bindgen(getter)]
     pub fn latest(&self) -> Result<JsValue, JsValue> {
         object(&self.open.as_ref().and_then(LiveDetector::latest))

@@ -8,11 +8,21 @@ mod detector;
 mod recogniser;
 
 use sc_data::with_causes;
+use sc_model::words::TeachError;
 use wasm_bindgen::prelude::*;
 
 /// Returns the error with its causes, as the command line prints them.
 fn to_js(error: &dyn std::error::Error) -> JsError {
     JsError::new(&with_causes(error))
+}
+
+/// Returns the refusal of a word, with its kind as the property `reason`.
+fn refusal(error: &TeachError) -> JsValue {
+    let refusal = JsValue::from(to_js(error));
+    match js_sys::Reflect::set(&refusal, &"reason".into(), &error.reason().into()) {
+        Ok(_) => refusal,
+        Err(error) => error,
+    }
 }
 
 /// Returns an answer as a plain JavaScript object, with the names that the server's JSON has.

@@ -9,7 +9,7 @@ use sc_model::{Backend, Classifier, DetectorConfig, Record};
 use wasm_bindgen::prelude::*;
 
 use crate::detector::Detector;
-use crate::{object, to_js};
+use crate::{object, refusal, to_js};
 
 /// A loaded model.
 #[wasm_bindgen]
@@ -36,7 +36,8 @@ impl Recognizer {
     /// If the word cannot be taught. Nothing has changed then.
     pub fn teach(&mut self, name: &str, takes: Vec<Float32Array>, rate_hz: f64) -> Result<JsValue, JsValue> {
         let recordings = recordings(&takes, rate_hz);
-        let (record, report) = words::teach(&self.record, name, recordings).map_err(|error| to_js(&error))?;
+        let (record, report) =
+            words::teach(&self.record, name, recordings).map_err(|error| refusal(&error))?;
         *self = Self::of(record)?;
         object(&report)
     }
@@ -46,15 +47,15 @@ impl Recognizer {
     /// # Errors
     /// If there are more than 50, or the model teaches no words.
     pub fn check(&self, takes: Vec<Float32Array>, rate_hz: f64) -> Result<JsValue, JsValue> {
-        object(&words::check(&self.record, recordings(&takes, rate_hz)).map_err(|error| to_js(&error))?)
+        object(&words::check(&self.record, recordings(&takes, rate_hz)).map_err(|error| refusal(&error))?)
     }
 
     /// Forgets a taught word.
     ///
     /// # Errors
     /// If no taught word has this name.
-    pub fn forget(&mut self, name: &str) -> Result<(), JsError> {
-        *self = Self::of(words::forget(&self.record, name).map_err(|error| to_js(&error))?)?;
+    pub fn forget(&mut self, name: &str) -> Result<(), JsValue> {
+        *self = Self::of(words::forget(&self.record, name).map_err(|error| refusal(&error))?)?;
         Ok(())
     }
 
@@ -66,7 +67,7 @@ impl Recognizer {
         self.record.to_bytes().map_err(|error| to_js(&error))
     }
 
-    /// All labels, in the order of the logits.
+    /// All labels: those of the network, in the order of its logits, then the taught words.
     #[wasm_bindgen(getter)]
     pub fn labels(&self) -> Vec<String> {
         self.classifier.header().labels.names().to_vec()
@@ -122,8 +123,7 @@ impl Recognizer {
     ) -> Result<Detector, JsError> {
         let config = DetectorConfig::new(hop_s, smoothing_s, threshold);
         let config = config.map_err(|reason| JsError::new(&reason))?;
-        let rate_hz = Limits::default().check_rate(rate_hz).map_err(|error| to_js(&error))?;
-        Ok(Detector::new(Arc::clone(&self.classifier), &config, rate_hz))
+        Detector::new(Arc::clone(&self.classifier), &config, rate_hz)
     }
 }
 

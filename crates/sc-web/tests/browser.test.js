@@ -9,13 +9,12 @@ import { after, before, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
+import { wav } from '../../../assets/web/wav.js';
 import { PACKAGE, REPOSITORY, difference, sounds } from './helpers.js';
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const [, example] = /```html\n(.*?)```/s.exec(readFileSync(join(PACKAGE, 'README.md'), 'utf8'));
-
-const executablePath = process.env.CHROMIUM || BROWSERS.find(existsSync);
 
 let server;
 let browser;
@@ -29,14 +28,15 @@ before(async () => {
   });
   await new Promise((listening) => { server.listen(0, '127.0.0.1', listening); });
   const file = join(mkdtempSync(join(tmpdir(), 'web-package-')), 'microphone.wav');
-  writeFileSync(file, wav(await decoded('yes.mp3')));
   browser = await chromium.launch({
-    executablePath,
+    executablePath: process.env.CHROMIUM || BROWSERS.find(existsSync),
     args: [
       '--autoplay-policy=no-user-gesture-required', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
       `--use-file-for-fake-audio-capture=${file}`,
     ],
   });
+  const bytes = await wav(await decoded('yes.mp3')).arrayBuffer();
+  writeFileSync(file, Buffer.from(bytes)); // which is read once the microphone is opened
 });
 
 after(async () => {
@@ -46,8 +46,7 @@ after(async () => {
 
 // The samples of an example, at 16 kHz, as a browser decodes them.
 async function decoded(name) {
-  const deaf = await chromium.launch({ executablePath });
-  const page = await deaf.newPage();
+  const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${server.address().port}/`); // audio needs an origin
   const bytes = [...readFileSync(join(REPOSITORY, 'assets/web/examples', name))];
   const samples = await page.evaluate(async (file) => {
@@ -55,21 +54,8 @@ async function decoded(name) {
     const buffer = await context.decodeAudioData(Uint8Array.from(file).buffer);
     return [...buffer.getChannelData(0)];
   }, bytes);
-  await deaf.close();
+  await page.close();
   return samples;
-}
-
-// A WAV file of 16-bit samples at 16 kHz.
-function wav(samples) {
-  const bytes = Buffer.alloc(44 + 2 * samples.length);
-  bytes.write('RIFF', 0);
-  bytes.writeUInt32LE(bytes.length - 8, 4);
-  bytes.write('WAVEfmt ', 8);
-  [16, 0x1_0001, 16_000, 32_000, 0x10_0002].forEach((word, i) => bytes.writeUInt32LE(word, 16 + 4 * i));
-  bytes.write('data', 36);
-  bytes.writeUInt32LE(2 * samples.length, 40);
-  samples.forEach((sample, i) => bytes.writeInt16LE(Math.round(Math.max(-1, Math.min(1, sample)) * 32_767), 44 + 2 * i));
-  return bytes;
 }
 
 async function visit() {
@@ -156,6 +142,19 @@ test('what cannot be listened with is refused', async () => {
   await assert.rejects(listening(page, () => {}, () => ({ model: 5 })), /Number: expected the address/);
   await page.route('**/worker.js', (route) => route.abort());
   await assert.rejects(listening(page, () => {}), /cannot load worker\.js/);
+  await page.close();
+});
+
+test('a stream without sound is refused, and so is what cannot be called', async () => {
+  const page = await visit();
+  const refusal = (args) => page.evaluate(`(async () => {
+    const { listen } = await import('/speech-commands/index.js');
+    return listen(...${args}).catch(({ message }) => message);
+  })()`);
+  assert.equal(await refusal('[null, () => {}]'), 'null: expected a MediaStream with an audio track');
+  assert.equal(await refusal('[new MediaStream(), () => {}]'), 'MediaStream: expected a MediaStream with an audio track');
+  const heard = '[await navigator.mediaDevices.getUserMedia({ audio: true })]';
+  assert.equal(await refusal(heard), 'undefined: expected a function for detections');
   await page.close();
 });
 

@@ -64,15 +64,17 @@ test('a word is taught by recordings, kept in the model, and forgotten', async (
   assert.deepEqual(learner.check([takes[0], takes[1], new Float32Array(rate)], rate).map(({ name, reason }) => [name, reason]), [['3', 'too_quiet']]);
   const report = learner.teach('світло', takes, rate);
   assert.deepEqual([report.name, report.used, report.left_out], ['світло', ['1', '2', '3'], []]);
+  assert.deepEqual(learner.taught, [{ name: 'світло', recordings: 3 }]);
   const { label, accepted } = learner.classify(samples, rate);
   assert.deepEqual([label, accepted], ['світло', true]);
   const copy = await Recognizer.load(learner.toBytes());
   assert.deepEqual(copy.classify(samples, rate), learner.classify(samples, rate));
-  assert.throws(() => learner.teach('світло', [samples], rate), /knows `світло` already/);
-  assert.throws(() => learner.teach('lights', [samples], rate), /1 of 1 recordings/);
+  assert.throws(() => learner.teach('світло', [samples], rate), { message: /knows `світло` already/, reason: 'known' });
+  assert.throws(() => learner.teach('lights', [samples], rate), { message: /1 of 1 recordings/, reason: 'too_few' });
+  assert.throws(() => learner.check(Array(51).fill(samples), rate), { reason: 'too_many' });
   learner.forget('світло');
-  assert.deepEqual(learner.labels, recognizer.labels);
-  assert.throws(() => learner.forget('світло'), Error);
+  assert.deepEqual([learner.labels, learner.taught], [recognizer.labels, []]);
+  assert.throws(() => learner.forget('світло'), { name: 'Error', reason: 'not_taught' });
 });
 
 test('logits of the features are those behind the answer', () => {
@@ -179,6 +181,22 @@ test('memory does not grow with the calls', () => {
   };
   const before = calls(300);
   assert.ok(calls(1_000) - before < 8e6);
+});
+
+test('a model that is freed gives its memory back, and its detectors stay', async () => {
+  const load = async () => {
+    const loaded = await Recognizer.load(model);
+    const detector = loaded.detector();
+    loaded.free();
+    assert.deepEqual(detector.push(second), []);
+    detector.free();
+    assert.throws(() => loaded.classify(second, 16_000), Error);
+    return process.memoryUsage().rss;
+  };
+  const before = await load();
+  let after;
+  for (let i = 0; i < 50; i += 1) after = await load();
+  assert.ok(after - before < 5e7, `${after - before} bytes`);
 });
 
 const site = (folder, env) => execFileSync(join(REPOSITORY, 'crates/sc-web/scripts/site.sh'), [folder], { env: { ...process.env, ...env } });

@@ -33,7 +33,8 @@ export class Detector {
         return takeFromExternrefTable0(ret[0]);
     }
     /**
-     * The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, it is null.
+     * The likeliest label of the newest answer. The first answer comes after about 0.9 s; before, and after `finish`, it is
+     * null.
      * @returns {any}
      */
     get latest() {
@@ -160,7 +161,7 @@ export class Recognizer {
         return takeFromExternrefTable0(ret[0]);
     }
     /**
-     * All labels, in the order of the logits.
+     * All labels: those of the network, in the order of its logits, then the taught words.
      * @returns {string[]}
      */
     get labels() {
@@ -296,6 +297,10 @@ function __wbg_get_imports() {
         __wbg_prototypesetcall_22b1bb88c4ec5c5a: function(arg0, arg1, arg2) {
             Float32Array.prototype.set.call(getArrayF32FromWasm0(arg0, arg1), arg2);
         },
+        __wbg_set_2793479888329cb6: function() { return handleError(function (arg0, arg1, arg2) {
+            const ret = Reflect.set(arg0, arg1, arg2);
+            return ret;
+        }, arguments); },
         __wbindgen_generic_0000000000000001: function(arg0, arg1) {
             // Cast intrinsic for `Ref(String) -> Externref`.
             const ret = getStringFromWasm0(arg0, arg1);

@@ -15,11 +15,9 @@ const problems = []; // of every page that should have none
 
 before(async () => {
   server = await serve();
-  const deaf = await launch();
   const wav = join(folder, 'microphone.wav');
-  writeFileSync(wav, await asWav(await visit(deaf, server.address), '/examples/several.mp3'));
-  await deaf.close();
   browser = await launch({ wav });
+  writeFileSync(wav, await asWav(await open(), '/examples/several.mp3')); // which is read once the microphone is opened
 });
 
 after(async () => {
@@ -57,7 +55,7 @@ test('weighs no more than 100 kB, examples and all, and paints soon', async (t) 
     await press(page, name);
     await page.waitForFunction((n) => document.querySelectorAll('#entries li').length === n, i + 1);
   }
-  await page.evaluate(() => fetch('capture.js')); // what the microphone would need
+  await page.evaluate(() => fetch('device/worklet.js')); // what the microphone would need
   await page.waitForTimeout(500);
   const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   const paint_ms = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime);
@@ -111,6 +109,7 @@ test('draws the spectrogram by the front end of the record', async () => {
   await press(page, 'yes');
   await hears(page, /^Heard yes/);
   assert.deepEqual(await page.evaluate(() => window.cells), [54, 20]);
+  assert.doesNotMatch(await page.textContent('#seen figcaption'), /40|101/);
 });
 
 test('shows what was heard in a file', async () => {
@@ -305,6 +304,22 @@ test('searches a recording that is opened again if the search by this threshold 
   assert.deepEqual(asked, ['?threshold=1', '?threshold=1']);
 });
 
+test('searches again if the threshold was moved while it searched', async () => {
+  const page = await open();
+  await page.evaluate(() => { delete window.OfflineAudioContext; });
+  let search;
+  const searching = new Promise((go) => { search = go; });
+  await page.route('**/detect', async (route) => {
+    await searching;
+    await route.continue();
+  });
+  await Promise.all([page.waitForRequest('**/detect'), press(page, 'several')]);
+  await page.focus('#threshold');
+  await page.keyboard.press('End');
+  search();
+  await hears(page, /^0 commands/);
+});
+
 test('another threshold changes a verdict without a request', async () => {
   const page = await open();
   await press(page, 'stop');
@@ -320,6 +335,19 @@ test('another threshold changes a verdict without a request', async () => {
   assert.equal(await page.textContent('#word'), 'stop');
   assert.equal(await page.textContent('#thresholdValue'), await page.textContent('#facts dd:last-child'));
   assert.deepEqual(requests, []);
+});
+
+test('keeps the threshold that was chosen, until the model’s own is', async () => {
+  const page = await open();
+  await page.focus('#threshold');
+  await page.keyboard.press('End');
+  await page.reload();
+  await page.waitForSelector('#usualThreshold:not([hidden])');
+  assert.equal(await page.textContent('#thresholdValue'), '100.0%');
+  await page.click('#usualThreshold');
+  await page.reload();
+  await page.waitForSelector('#known:not([hidden])');
+  assert(await page.isHidden('#usualThreshold'));
 });
 
 test('records while the button is held, while the space bar is, and after a tap', async () => {
@@ -406,6 +434,23 @@ test('says nothing of a recording that holds no sound', async () => {
   await hint(page, /^No microphone was found/);
   assert.equal(await page.locator('#entries li').count(), 0);
   assert.equal(await running(page), 0);
+});
+
+test('says that there is no microphone if it is lost while it opens', async () => {
+  const page = await open();
+  await page.evaluate(() => {
+    const { getUserMedia } = navigator.mediaDevices;
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      const stream = await getUserMedia(wanted);
+      stream.getTracks().forEach((track) => track.stop());
+      return stream;
+    };
+  });
+  for (const button of ['#record', '#listen']) {
+    await page.click(button);
+    await hint(page, /^No microphone was found/);
+    assert.equal(await running(page), 0);
+  }
 });
 
 test('listens until it is stopped, and leaves nothing running', async () => {
@@ -1009,7 +1054,7 @@ test('teaches a word from files, and names those that are none', async () => {
   await page.waitForSelector('#taught >> text=3 recordings');
 });
 
-test('adds what is said later to a word that few recordings taught, and keeps nothing of it for another word', async () => {
+test('adds what is said later to a word that few recordings taught, and asks before another word is taught by it', async () => {
   const page = await open();
   const asked = [];
   page.on('dialog', (dialog) => asked.push(dialog.message()));
@@ -1025,8 +1070,13 @@ test('adds what is said later to a word that few recordings taught, and keeps no
   await page.setInputFiles('#takeFiles', bananas()); // the same as those that have taught it
   await page.waitForSelector('#takes li:nth-child(7) .fault >> text=the same as another');
   await page.fill('#newWord', 'інше');
-  await page.focus('#take');
-  assert.equal(await page.textContent('#takeCount'), '3 of 5');
+  await page.click('#teachIt');
+  await page.waitForSelector('#teachResult >> text=It sounds like “банан”');
+  assert.deepEqual(asked, ['Some of these recordings taught “банан”. Use them for this word too?']);
+  assert.equal(await page.textContent('#takeCount'), '7');
+  await page.evaluate(() => { window.confirm = () => false; });
+  await page.click('#teachIt');
+  await page.waitForFunction(() => document.getElementById('takeCount').textContent === '3 of 5');
   await page.waitForFunction(() => !/the same/.test(document.getElementById('takes').textContent));
 });
 
@@ -1052,8 +1102,11 @@ test('takes on the device a model with words, and no other file', async () => {
   await other.waitForSelector('#teachResult >> text=“банан” is taught');
   await other.route('**/model.safetensors', (route, request) => // which model it has is not known
     (request.method() === 'HEAD' ? route.fulfill({ status: 502 }) : route.continue()));
+  await other.setInputFiles('#modelFile', example('yes'));
+  await hint(other, /^That is no model with taught words/, 'teachProblem');
+  assert.deepEqual(asked, [], 'it asks once it knows that this is a model');
   await other.setInputFiles('#modelFile', await download.path());
-  await other.waitForSelector('#teachResult:empty', { state: 'attached' });
+  await other.waitForSelector('#teachResult >> text=Words it was taught: банан');
   await other.unroute('**/model.safetensors');
   await other.click('#teachIt'); // by what has taught the word in the model before
   await other.waitForSelector('#teachResult >> text=“банан” is taught');
@@ -1128,7 +1181,40 @@ test('says that a browser which keeps nothing will lose the words', async () => 
   await page.fill('#newWord', 'банан');
   await page.setInputFiles('#takeFiles', bananas());
   await page.click('#teachIt');
-  await page.waitForSelector('#taughtNote >> text=This browser keeps nothing');
+  await page.waitForSelector('#taughtNote >> text=This change is not kept here');
+});
+
+test('keeps no word that was forgotten, where there is no room for the others', async () => {
+  const page = await open();
+  await onDevice(page);
+  await isTaught(page, '/device.js', 'банан');
+  await page.evaluate(async (file) => {
+    const [{ decode }, { wav }, { teach }] = await Promise.all(['/sound.js', '/wav.js', '/device.js'].map((module) => import(module)));
+    const said = await decode(new Blob([Uint8Array.from(file)]));
+    await teach('інше', [1, 0.9, 0.8].map((gain) => wav(said.map((sample) => gain * sample))));
+  }, [...readFileSync(join(GOLDEN, 'speech-16000-1.wav'))]);
+  await page.reload();
+  await page.waitForSelector('#taught li:nth-child(2)');
+  await page.evaluate(() => { Cache.prototype.put = () => Promise.reject(new DOMException('', 'QuotaExceededError')); });
+  await page.click('#taught button'); // of “банан”
+  await page.waitForSelector('#taughtNote >> text=This change is not kept here');
+  await page.reload();
+  await page.waitForSelector('[data-where=device][aria-pressed=true]');
+  assert(!(await page.textContent('#words')).includes('банан'));
+});
+
+test('no longer says that a word is taught once another page of the device forgot it', async () => {
+  const page = await open();
+  await onDevice(page);
+  await page.fill('#newWord', 'банан');
+  await page.setInputFiles('#takeFiles', bananas());
+  await page.click('#teachIt');
+  await page.waitForSelector('#teachResult >> text=“банан” is taught');
+  const other = await page.context().newPage();
+  await other.goto(server.address);
+  await other.waitForSelector('#taught b >> text=банан');
+  await other.evaluate(async () => (await import('/device.js')).forget('банан'));
+  await page.waitForSelector('#teachResult:empty', { state: 'attached' });
 });
 
 test('offers the server again once it answers', async () => {
@@ -1262,7 +1348,7 @@ test('says in the language of the page why a word is not taught', async () => {
     await page.waitForSelector('#teachForm:not([hidden])');
     return reason;
   };
-  assert.match(await teach('..', 'banana'), /^Назва складається з літер/);
+  assert.match(await teach('..', 'banana'), /^Назва починається з літери/);
   assert.match(await teach('yes', 'banana'), /^Слово «yes» він уже знає/);
   assert.match(await teach('так', 'yes'), /^Воно звучить як «yes»/);
   assert.match(await teach('тихо', 'nothing'), /^Придатних записів: 0 із 3/);
@@ -1271,6 +1357,27 @@ test('says in the language of the page why a word is not taught', async () => {
   await page.setInputFiles('#takeFiles', bananas());
   await page.click('#teachIt');
   await page.waitForSelector('#teachResult >> text=It knows “yes” already: choose another name.');
+});
+
+test('says why a word is not taught by the reason of the server, and in its own words if it knows none', async () => {
+  const page = await open({ locale: 'uk-UA', problems: [] }); // the browser itself reports the refusals
+  let refusal;
+  await page.route('**/words', (route) => route.fulfill({ json: { teaches: true, words: [] } }));
+  await page.route('**/words/*', (route) => route.fulfill({ status: 422, json: refusal }));
+  await page.reload();
+  await page.fill('#newWord', 'банан');
+  await page.setInputFiles('#takeFiles', bananas());
+  const refusals = [
+    [{ error: '1 of 3 is good: expected 3', reason: 'too_few' }, 'Придатних записів: 1 із 3,'],
+    [{ error: 'there is `yes`', reason: 'known' }, 'Слово «yes» він уже знає'],
+    [{ error: 'not on Sundays', reason: 'sunday' }, 'not on Sundays'],
+    [{ error: 'not like this' }, 'not like this'], // from an older server
+  ];
+  for (const [given, said] of refusals) {
+    refusal = given;
+    await page.click('#teachIt');
+    await page.waitForSelector(`#teachResult >> text=${said}`);
+  }
 });
 
 test('says how a server is started that teaches', async () => {
@@ -1424,6 +1531,17 @@ test('hears on the device what the server hears, and sends it nothing', async ()
   assert.deepEqual(posted, []);
 });
 
+test('accepts on the device by the threshold that was chosen', async () => {
+  const page = await open();
+  await onDevice(page);
+  await page.click('#developers summary');
+  await page.click('#languages >> text=Answer');
+  await page.focus('#threshold');
+  await page.keyboard.press('End');
+  await press(page, 'yes');
+  await hint(page, /"label": "yes",[^]*"accepted": false/, 'code');
+});
+
 test('waits for the device that was chosen, and sends the server nothing meanwhile', async () => {
   const page = await open();
   let load;
@@ -1497,6 +1615,45 @@ test('answers on the device that was chosen last though the server cannot tell j
   assert(await page.isVisible('#where'));
 });
 
+test('says that recordings go to the server now where it has no model for the device that was chosen', async () => {
+  const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that there is no model to fetch
+  await onDevice(page);
+  await page.route('**/model.safetensors', (route) => route.fulfill({ status: 404 })); // as a server with --model answers
+  const posted = [];
+  page.on('request', (request) => request.method() === 'POST' && posted.push(request.url()));
+  let tell;
+  const telling = new Promise((go) => { tell = go; });
+  await page.route('**/words', async (route) => {
+    await telling;
+    await route.continue();
+  });
+  await page.reload({ waitUntil: 'commit' });
+  await page.waitForSelector('#examples button');
+  await press(page, 'yes'); // before it is known
+  tell();
+  await hint(page, /^This server hands out no model for this device/, 'filesProblem');
+  assert.deepEqual(posted, []);
+  await press(page, 'yes'); // now it is meant for the server
+  await hears(page, /^Heard yes/);
+  assert.equal(posted.length, 1);
+});
+
+test('keeps the words of the device, and answers there, when the server begins to teach', async () => {
+  const teacher = await serve('--teach', join(folder, 'begins.safetensors'));
+  const page = await visit(browser, teacher.address, { serviceWorkers: 'block', problems: [] }); // the browser itself reports a 404
+  await page.route('**/model.safetensors', async (route) => // from when the server taught none
+    route.fulfill({ response: await route.fetch({ url: `${server.address}/model.safetensors` }) }));
+  await isTaught(page, '/device.js', 'банан');
+  await page.unroute('**/model.safetensors');
+  await page.evaluate(() => localStorage.setItem('where', 'device'));
+  await page.reload();
+  await page.waitForSelector('[data-where=device][aria-pressed=true]');
+  await knowsBanana(page);
+  assert(await page.isVisible('#download'));
+  await page.close();
+  await teacher.stop();
+});
+
 test('sends the server nothing that was asked of a device that cannot answer', async () => {
   const page = await open({ problems: [] }); // the browser itself reports that the file is missing
   const posted = [];
@@ -1527,15 +1684,27 @@ test('sends the server nothing that was asked of a device that cannot answer', a
   await hears(page, /^Heard yes/);
 });
 
+// Drops a file of so many seconds of silence.
+const dropsSilence = (page, length_s) => page.evaluate(async (length_s) => {
+  const { wav } = await import('/wav.js');
+  const data = new DataTransfer();
+  data.items.add(new File([wav(new Float32Array(length_s * 4000), 4000)], 'long.wav'));
+  dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
+}, length_s);
+
+test('says how much of a long recording was heard on the device', async () => {
+  const page = await open();
+  await onDevice(page);
+  await dropsSilence(page, 240);
+  await hint(page, /^Listening to it… [2-7]\d%$/);
+  await hears(page, /^0 commands in 240/);
+  await hint(page, /^Hold again/);
+});
+
 test('refuses on the device a recording of more than ten minutes', async () => {
   const page = await open();
   await onDevice(page);
-  await page.evaluate(async () => {
-    const { wav } = await import('/wav.js');
-    const data = new DataTransfer();
-    data.items.add(new File([wav(new Float32Array(601 * 4000), 4000)], 'long.wav'));
-    dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
-  });
+  await dropsSilence(page, 601);
   await hint(page, /^That recording is too long: on this device ten minutes/, 'filesProblem');
 });
 
@@ -1591,6 +1760,18 @@ test('answers without a network once it was used on the device', async () => {
   await page.waitForSelector('#known:not([hidden])');
   await press(page, 'stop');
   await hears(page, /^Heard stop/);
+});
+
+test('keeps no older version of the page, though it was stopped before it forgot that', async () => {
+  const page = await open();
+  await onDevice(page);
+  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  const old = `page at ${server.address}/, version old`;
+  await page.evaluate((old) => caches.open(old), old);
+  await page.reload();
+  const isKept = () => page.evaluate((old) => caches.has(old), old);
+  for (let tries = 0; await isKept() && tries < 100; tries += 1) await page.waitForTimeout(50);
+  assert.equal(await isKept(), false);
 });
 
 test('makes the console complain of nothing', (t) => {

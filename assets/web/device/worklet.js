@@ -1,0 +1,1 @@
+../../../crates/sc-web/js/worklet.js
