@@ -480,6 +480,21 @@ def test_the_command_hears_standard_input():
     assert run("-", stdin=subprocess.DEVNULL).stdout.endswith(" -: the recording is empty: it holds no samples\n")
 
 
+def test_the_command_that_waits_for_standard_input_can_be_interrupted():
+    program = [sys.executable, "-m", "speech_commands", str(EXAMPLES / "yes.mp3"), "-"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=pipe) as waiting:
+        assert waiting.stdout.readline().startswith(b"yes ")  # now it waits for the other
+        waiting.send_signal(signal.SIGINT)
+        assert (waiting.wait(60), waiting.stderr.read()) == (130, b"")
+
+
+def test_standard_input_that_cannot_be_read_loses_no_other_answer(tmp_path):
+    with open(tmp_path / "out", "wb") as unreadable:
+        rows = run("-", EXAMPLES / "yes.mp3", stdin=unreadable).stdout.splitlines()
+    assert rows[0].endswith("-: [Errno 9] Bad file descriptor") and rows[1].startswith("yes "), rows
+
+
 def test_the_command_says_that_standard_input_is_closed(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     (answer,) = answers(None, ["-"])

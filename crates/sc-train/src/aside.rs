@@ -1,10 +1,19 @@
 //! Output files, with errors that name them.
 
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use sc_data::Aside;
+use sc_data::{Aside, printable};
+
+use crate::progress::note;
+
+/// The lock of a folder is tried so many times, with such pauses: for five seconds.
+const LOCK_TRIES: usize = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Writes `output`, which appears only when it is complete: see [`Aside`].
 ///
@@ -18,4 +27,26 @@ pub fn write_aside<T>(output: &Path, write: impl FnOnce(&mut dyn Write) -> Resul
         Ok(written)
     };
     written().with_context(|| format!("cannot write {}", output.display()))
+}
+
+/// Locks the folder of a file, if it can be locked: those that write at the same moment take turns. Whoever holds it for
+/// more than five seconds is not waited for, which is said. A pipe has none, as its reader may wait for another.
+pub fn lock_folder_of(out: &Path) -> Option<File> {
+    if out.exists() && !out.is_file() {
+        return None;
+    }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(folder).ok()?;
+    for _ in 0..LOCK_TRIES {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    note!(
+        "another program holds the folder of {}: what both write there may be lost",
+        printable(out.display())
+    );
+    None
 }

@@ -92,8 +92,11 @@ def answers(recognize, paths):
             return error
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for start in range(0, len(paths), CHUNK):
-            yield from threads.map(answer, paths[start : start + CHUNK])
+        try:
+            for start in range(0, len(paths), CHUNK):
+                yield from threads.map(answer, paths[start : start + CHUNK])
+        except KeyboardInterrupt:
+            os._exit(130)  # a thread that waits for standard input would be waited for; what was printed is flushed
 
 
 def of_stdin(recognize):
@@ -101,8 +104,9 @@ def of_stdin(recognize):
     if sys.stdin is None:
         raise Error(f"{STDIN}: standard input is closed")
     try:
-        return recognize(sys.stdin.buffer.read(MAX_BYTES + 1))  # enough to be refused: a device would never end
-    except Error as error:
+        # Enough to be refused: a device would never end. Without a byte yet, `read` may give nothing at all.
+        return recognize(sys.stdin.buffer.read(MAX_BYTES + 1) or b"")
+    except (Error, OSError) as error:
         raise Error(f"{STDIN}: {error}") from error
 
 

@@ -15,13 +15,10 @@ mod tune;
 use std::env;
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::fs::{File, TryLockError};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Command as Arguments, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -38,10 +35,6 @@ use teach::TeachArgs;
 #[cfg(feature = "flex")]
 use train::TrainArgs;
 use tune::TuneArgs;
-
-/// The lock of a folder is tried so many times, with such pauses: for five seconds.
-const LOCK_TRIES: usize = 100;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Names words in recordings, teaches new words, and trains, evaluates and exports models.
 #[derive(Debug, Parser)]
@@ -144,24 +137,6 @@ fn save(record: &Record, out: &Path, kept: &[String]) -> Result<()> {
     let _lock = lock_folder_of(out);
     check_out(out, kept)?;
     Ok(record.save(out)?)
-}
-
-/// Locks the folder of a file, if it can be locked: those that write at the same moment take turns. Whoever holds it for
-/// more than five seconds is not waited for. A pipe has none, as its reader may wait for another.
-fn lock_folder_of(out: &Path) -> Option<File> {
-    if out.exists() && !out.is_file() {
-        return None;
-    }
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = File::open(folder).ok()?;
-    for _ in 0..LOCK_TRIES {
-        match folder.try_lock() {
-            Ok(()) => return Some(folder),
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::Error(_)) => return None,
-        }
-    }
-    None
 }
 
 /// Refuses to write a model to `out` in place of another file, or of a model that knows words which are not `kept`.

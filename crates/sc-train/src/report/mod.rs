@@ -205,6 +205,7 @@ pub(crate) mod tests {
         let figures = |threshold| StreamFigures {
             keywords: 8,
             found: 0.75,
+            found_interval: [0.41, 0.93],
             ..StreamFigures::new(threshold, Tally::default())
         };
         let row = StreamRow {

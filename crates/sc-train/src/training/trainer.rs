@@ -18,7 +18,7 @@ use super::run::Run;
 use super::sampler::Batch;
 use super::schedule::learning_rate;
 use super::{check_untaught, fit};
-use crate::aside::write_aside;
+use crate::aside::{lock_folder_of, write_aside};
 use crate::evaluate::{conditions, few_shot, stream};
 use crate::progress::note;
 use crate::report::{Facts, as_written};
@@ -271,10 +271,11 @@ impl<'a> Trainer<'a> {
             epochs: self.epochs,
             evaluation,
         };
+        let model = self.run.out.join("model.safetensors");
+        let _lock = lock_folder_of(&model);
+        check_untaught(&model)?;
         report.write(self.run.out)?;
         // Last: where there is a record, --if-missing takes all for done.
-        let model = self.run.out.join("model.safetensors");
-        check_untaught(&model)?;
         record.save(&model)?;
         Ok(report.evaluation)
     }
@@ -441,6 +442,7 @@ mod tests {
             let error = trainer.finish().unwrap_err().to_string();
             assert!(error.contains("model.safetensors knows lamp, which this would lose"), "{error}");
             assert!(std::fs::read(&model).unwrap() == before);
+            assert!(!model.with_file_name("report.html").exists(), "the card is of the other model");
         });
     }
 }
