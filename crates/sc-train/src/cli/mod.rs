@@ -26,6 +26,8 @@ use sc_data::printable;
 use sc_model::words::N_RECORDINGS;
 use sc_model::{Backend, Classifier, Record};
 
+use crate::aside::lock_folder_of;
+
 use bank::BankArgs;
 use classify::ClassifyArgs;
 use compact::CompactArgs;
