@@ -172,8 +172,14 @@ async function recognise(entry, blob) {
 }
 
 async function search(entry, found) {
-  Object.assign(entry, found);
-  while (isOutdated(entry)) Object.assign(entry, await detect(entry.blob, entry.name)); // it may be moved meanwhile
+  Object.assign(entry, found ?? await detect(entry.blob, entry.name));
+  while (isOutdated(entry)) { // it was moved meanwhile
+    const again = await detect(entry.blob, entry.name).catch((error) => {
+      if (error.key === 'givenUp') throw error;
+    });
+    if (!again) break; // what was found stays, and is searched again when it is opened
+    Object.assign(entry, again);
+  }
   $('spoken').textContent = [
     say('found', entry.answer.detections.length, number(entry.answer.duration_s, 1)),
     entry.answer.detections.map(({ label }) => label).join(', '),
@@ -442,8 +448,8 @@ function choose(chosen) {
   showKnownWords();
 }
 
-const chosenBefore = recall('threshold');
-if (chosenBefore) state.threshold = Number(chosenBefore);
+const chosenBefore = Number.parseFloat(recall('threshold'));
+if (chosenBefore >= 0 && chosenBefore <= 1) state.threshold = chosenBefore; // other pages of the origin may keep one
 
 // A word's probability is known; what is detected, and how surely, in a recording or live, depends on the threshold.
 const isOutdated = (entry) => entry?.kind === 'recording' && entry.threshold !== threshold();

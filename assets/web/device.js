@@ -46,7 +46,7 @@ async function newest() {
   const response = await keptModel();
   const kept = response && await read(response);
   const taught = kept && await load(kept).catch(() => undefined);
-  if (taught) return taught;
+  if (taught && (taught.recognizer.taught.length > 0 || !await serversTag())) return taught;
   const fresh = await load(await shipped());
   if (!kept) return fresh;
   return load(kept).catch(() => lose(fresh)); // the engine is well by now: it is the words that do not load
@@ -104,12 +104,9 @@ export async function teach(word, recordings) {
   });
 }
 
-// Forgets the word. One that is gone already is as well forgotten. The older copy goes first: if there is no room for
-// the new one, it would bring the word back.
-export const forget = (word) => change(async (model) => {
-  forgetIn(model, word);
-  await drop().catch(() => {}); // the browser forbids files
-});
+// Forgets the word. One that is gone already is as well forgotten. If there is no room for the new copy, the older one
+// goes: it would bring the word back.
+export const forget = (word) => change(async (model) => forgetIn(model, word), true);
 
 const forgetIn = (model, word) =>
   model.taught.some(({ name }) => isSameWord(name, word)) && model.forget(word);
@@ -128,15 +125,20 @@ export const takeModel = (given, agrees) => alone(async () => {
 // One page changes the words at a time, where the browser knows of the others.
 const alone = (work) => (navigator.locks ? navigator.locks.request(CACHE, work) : work());
 
-const change = (work) => alone(() => changeNewest(work));
+const change = (work, forgets) => alone(() => changeNewest(work, forgets));
 
 // Changes the words of a copy of the newest model, which takes its place if that went well.
-async function changeNewest(work) {
+async function changeNewest(work, forgets) {
   if (isKept) model = once(newest); // what this page knows may be older
   const { tag, recognizer } = await load(await model());
   try {
     const report = await work(recognizer);
-    await put({ bytes: recognizer.toBytes(), tag, recognizer });
+    const changed = { bytes: recognizer.toBytes(), tag, recognizer };
+    await put(changed);
+    if (forgets && !isKept) {
+      await drop().catch(() => {}); // the browser forbids files
+      await put(changed);
+    }
     return report;
   } catch ({ message: error, reason }) {
     throw new Refusal('failed', { error, reason });
@@ -149,10 +151,10 @@ async function put(changed) {
   if (isKept) pages.postMessage('');
 }
 
-// Keeps the model as long as it has words. Returns false if the browser forbids it.
+// Keeps the model as long as it has words, or the server hands out none. Returns false if the browser forbids it.
 async function keep({ bytes, tag, recognizer }) {
   try {
-    if (recognizer.taught.length === 0) await drop();
+    if (recognizer.taught.length === 0 && await serversTag() !== false) await drop();
     else await (await caches.open(CACHE)).put(TAUGHT, new Response(bytes, { headers: { ETag: tag } }));
     return true;
   } catch {

@@ -72,7 +72,10 @@ export async function settle(served) {
   if (!isServed) offerServer();
   const wasHere = language.recall(KEY) === 'device';
   const arriving = isOffered && (!isServed || wasHere) ? take('device') : fromServer;
-  if (wasHere && !isOffered) refusal = new server.Refusal('notOffered'); // also of what waits already
+  if (wasHere && !isOffered) {
+    language.keep(KEY, 'server'); // it is said once
+    refusal = new server.Refusal('notOffered'); // also of what waits already
+  }
   served(isServed ? fromServer : undefined);
   if (refusal) throw refusal;
   return arriving;

@@ -65,7 +65,7 @@ export const words = {
   taught: 'Words it was taught',
   taughtBy: (n) => `${n} recordings`,
   taughtBefore: 'The server has another model by now. To use it, forget these words and teach them again.',
-  notKept: 'This change is not kept here: download the model before the page is closed or loaded again.',
+  notKept: 'These words are not kept here: download the model before the page is closed or loaded again.',
   keepTakes: (word) => `Some of these recordings taught “${word}”. Use them for this word too?`,
   replaceWord: (word) => `“${word}” is taught already. Replace it?`,
   forget: 'Forget',

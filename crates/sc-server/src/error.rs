@@ -194,8 +194,10 @@ impl ApiError {
     pub fn message(&self) -> String {
         match self {
             Self::Internal(_) => self.to_string(),
-            Self::Audio(sc_data::Error::TooLong { .. }) => {
-                format!("{self}: send a part of it, or all of it to /stream; --max-seconds sets the limit")
+            Self::Audio(sc_data::Error::TooLong { .. })
+            | Self::Recording { source: sc_data::Error::TooLong { .. }, .. } => {
+                let fault = with_causes(self);
+                format!("{fault}: send a part of it, or all of it to /stream; --max-seconds sets the limit")
             }
             // A text for each recording, which is no longer than it has to be.
             Self::Words(WordsError::Teach(TeachError::TooFew { .. })) => with_causes(self),

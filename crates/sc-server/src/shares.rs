@@ -19,8 +19,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const FULL: &str = "too many recordings or live streams at once";
 
 /// The refusal of a client that holds more units than are free. It may never get more, however often it asks.
-const KEPT: &str = "you hold as much as is free, which is kept for other clients \
-                    (the operator can give each a key, or set a larger --queue or --streams)";
+const KEPT: &str = "you hold more than is free, and the rest is kept for other clients \
+                    (the operator can give each a key, or set a larger --queue, --streams or --max-bytes)";
 
 /// A bounded number of units. A client gets more only while at least as many are free as it holds.
 ///
@@ -86,28 +86,30 @@ impl Share {
     /// # Errors
     /// [`ApiError::Busy`] at once if fewer are free, or if the client holds more than are free.
     pub fn grow(&mut self, n: usize) -> Result<(), ApiError> {
-        if self.try_grow(n) {
-            return Ok(());
-        }
-        let why = if n > self.of.n_units.saturating_sub(self.of.n_held()) { FULL } else { KEPT };
-        Err(ApiError::Busy { why, wait_s: self.of.turn(1).as_secs_f32().ceil() as u64 })
+        let added = self.add(n);
+        added.map_err(|why| ApiError::Busy { why, wait_s: self.of.turn(1).as_secs_f32().ceil() as u64 })
     }
 
     /// Grows by `n` units, or returns false if it cannot.
     pub fn try_grow(&mut self, n: usize) -> bool {
+        self.add(n).is_ok()
+    }
+
+    /// Grows by `n` units, or returns why it cannot.
+    fn add(&mut self, n: usize) -> Result<(), &'static str> {
         if n == 0 {
-            return true;
+            return Ok(());
         }
         let mut held = self.of.held();
         let n_free = self.of.n_units - held.in_all;
         let n_own = held.by_client.get(&self.client).copied().unwrap_or_default();
         if n.max(n_own) > n_free {
-            return false;
+            return Err(if n > n_free { FULL } else { KEPT });
         }
         held.in_all += n;
         *held.by_client.entry(self.client.clone()).or_default() += n;
         self.n_units += n;
-        true
+        Ok(())
     }
 
     /// Returns the number of units.

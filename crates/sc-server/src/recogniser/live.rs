@@ -52,6 +52,10 @@ impl Pieces {
         let n = fitting.count();
         (n > 0).then(|| waiting.drain(..n).collect())
     }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
 }
 
 /// A piece of a stream.
@@ -109,17 +113,21 @@ impl LiveStream {
         let recogniser = Arc::clone(&self.recogniser);
         let (heard, mut result) = oneshot::channel();
         recogniser.pieces.push(Piece { stream: self, samples, asked: Instant::now(), heard });
-        let hear_waiting = recogniser.pool.run_next_live(|| {
-            let (recogniser, pieces) = (Arc::clone(&recogniser), recogniser.pieces.take()?);
-            Some(move || recogniser.hear(pieces))
-        });
-        // Each piece asks for a worker, so that none is left; another piece's worker may hear this one before.
-        tokio::select! {
-            biased;
-            result = &mut result => return result.map_err(ApiError::internal),
-            heard = hear_waiting => heard?,
+        // Each piece asks for a worker until none is left: another's worker may hear this one before, or have no room for it.
+        loop {
+            let hear_waiting = recogniser.pool.run_next_live(|| {
+                let (recogniser, pieces) = (Arc::clone(&recogniser), recogniser.pieces.take()?);
+                Some(move || recogniser.hear(pieces))
+            });
+            tokio::select! {
+                biased;
+                result = &mut result => return result.map_err(ApiError::internal),
+                heard = hear_waiting => heard?,
+            }
+            if recogniser.pieces.is_empty() {
+                return result.await.map_err(ApiError::internal);
+            }
         }
-        result.await.map_err(ApiError::internal)
     }
 
     /// Ends the sound, and returns the last detections and the length of the whole, in seconds.

@@ -6,7 +6,9 @@ mod live;
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{rt::spawn, web::Bytes};
-use sc_data::{Limits, SAMPLE_RATE_HZ, Sha256Digest, Waveform, decode, quick_wav_seconds, resample};
+use sc_data::{
+    Limits, SAMPLE_RATE_HZ, Sha256Digest, Waveform, decode, quick_wav_seconds, resample, with_causes,
+};
 use sc_model::{
     Classifier, Detection, Detector, DetectorConfig, Prediction, Timing,
     words::{Recording, Taught},
@@ -227,7 +229,7 @@ impl Recogniser {
         let job = move |cancellation: &CancellationToken| {
             let clips = clips.iter().take_while(|_| !cancellation.is_cancelled()).enumerate();
             let recordings = clips.map(|(i, audio)| {
-                let samples = this.decode(audio).map_err(|error| ApiError::from(error).message());
+                let samples = this.decode(audio).map_err(|error| with_causes(&error));
                 Recording::new((i + 1).to_string(), samples)
             });
             change.teach(&name, recordings.collect(), cancellation)

@@ -60,7 +60,7 @@ pub struct Settings {
     port: u16,
 
     /// Serve /metrics and /admin on this port, and on no other
-    #[arg(long, env = "SC_ADMIN_PORT", value_name = "PORT", value_parser = fixed_port)]
+    #[arg(long, env = "SC_ADMIN_PORT", value_name = "PORT", value_parser = fixed_port, global = true)]
     admin_port: Option<NonZeroU16>,
 
     /// Serve the Open Inference Protocol over gRPC on this port
@@ -161,11 +161,11 @@ pub struct Settings {
     allow_origins: Vec<Option<String>>,
 
     /// Serve https with this certificate chain, in PEM; SIGHUP reads it again
-    #[arg(long, env = "SC_TLS_CERT", value_name = "FILE")]
+    #[arg(long, env = "SC_TLS_CERT", value_name = "FILE", global = true)]
     tls_cert: Option<PathBuf>,
 
     /// The certificate's private key, in PEM
-    #[arg(long, env = "SC_TLS_KEY", value_name = "FILE")]
+    #[arg(long, env = "SC_TLS_KEY", value_name = "FILE", global = true)]
     tls_key: Option<PathBuf>,
 
     /// Format of the log
@@ -562,8 +562,10 @@ pub mod tests {
         }
         let other = asked(&["healthcheck", "http://10.0.0.1:8000/health"]);
         assert_eq!(other.as_deref(), Some("http://10.0.0.1:8000/health"));
-        let over_http = asked(&["--tls-cert=c", "--tls-key=k", "--admin-port=82", "healthcheck"]);
-        assert_eq!(over_http.as_deref(), Some("http://127.0.0.1:82/health/ready"));
+        let [cert, key, port] = ["--tls-cert=c", "--tls-key=k", "--admin-port=82"];
+        for over_http in [[cert, key, port, "healthcheck"], ["healthcheck", cert, key, port]] {
+            assert_eq!(asked(&over_http).as_deref(), Some("http://127.0.0.1:82/health/ready"));
+        }
         let refused = parse(&["--tls-cert=c", "--tls-key=k", "healthcheck"]).unwrap().healthcheck();
         assert!(refused.unwrap_err().to_string().contains("--admin-port"));
     }

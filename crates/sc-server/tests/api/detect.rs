@@ -176,7 +176,7 @@ fn a_stream_in_large_messages_does_not_hold_up_another() {
                 end.send("large messages").unwrap();
             });
         }
-        listen(&server, "", &sound(16_000)[..24_000], 1_280);
+        listen(&server, "", &sound(16_000).repeat(3)[..128_000], 1_280);
         end.send("small messages").unwrap();
     });
     assert_eq!(ended.recv(), Ok("small messages"));

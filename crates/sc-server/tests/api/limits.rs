@@ -248,8 +248,9 @@ fn bodies_without_an_end_cannot_fill_the_memory() {
             break (status, body);
         }
     };
-    let kept = "you hold as much as is free, which is kept for other clients \
-                (the operator can give each a key, or set a larger --queue or --streams): try again in 1 s";
+    let kept = "you hold more than is free, and the rest is kept for other clients \
+                (the operator can give each a key, or set a larger --queue, --streams or --max-bytes): \
+                try again in 1 s";
     assert_eq!(refused, (503, error(kept, "busy")));
 
     let mut other = connect_from([127, 0, 0, 2], server.address);

@@ -1181,7 +1181,7 @@ test('says that a browser which keeps nothing will lose the words', async () => 
   await page.fill('#newWord', 'банан');
   await page.setInputFiles('#takeFiles', bananas());
   await page.click('#teachIt');
-  await page.waitForSelector('#taughtNote >> text=This change is not kept here');
+  await page.waitForSelector('#taughtNote >> text=These words are not kept here');
 });
 
 test('keeps no word that was forgotten, where there is no room for the others', async () => {
@@ -1197,10 +1197,23 @@ test('keeps no word that was forgotten, where there is no room for the others', 
   await page.waitForSelector('#taught li:nth-child(2)');
   await page.evaluate(() => { Cache.prototype.put = () => Promise.reject(new DOMException('', 'QuotaExceededError')); });
   await page.click('#taught button'); // of “банан”
-  await page.waitForSelector('#taughtNote >> text=This change is not kept here');
+  await page.waitForSelector('#taughtNote >> text=These words are not kept here');
   await page.reload();
   await page.waitForSelector('[data-where=device][aria-pressed=true]');
   assert(!(await page.textContent('#words')).includes('банан'));
+});
+
+test('teaches again after the last word is forgotten where the server hands out no model', async () => {
+  const page = await open({ serviceWorkers: 'block', problems: [] }); // the browser itself reports that there is no model to fetch
+  await onDevice(page);
+  await isTaught(page, '/device.js', 'банан');
+  await page.route('**/model.safetensors', (route) => route.fulfill({ status: 404 })); // as a server with --model answers
+  await page.reload();
+  await page.click('#taught button');
+  await page.waitForSelector('#taughtWords', { state: 'hidden' });
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  await isTaught(page, '/device.js', 'банан');
 });
 
 test('no longer says that a word is taught once another page of the device forgot it', async () => {
@@ -1636,6 +1649,9 @@ test('says that recordings go to the server now where it has no model for the de
   await press(page, 'yes'); // now it is meant for the server
   await hears(page, /^Heard yes/);
   assert.equal(posted.length, 1);
+  await page.reload();
+  await press(page, 'yes'); // it is said once
+  await hears(page, /^Heard yes/);
 });
 
 test('keeps the words of the device, and answers there, when the server begins to teach', async () => {
