@@ -19,7 +19,7 @@ def main():
     try:
         run(options)
     except KeyboardInterrupt:
-        sys.exit(130)
+        os._exit(130)  # a thread that waits for standard input would be waited for; each row is flushed
     except OSError as error:
         # What is left goes nowhere: Python would write it at its end, and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -91,12 +91,12 @@ def answers(recognize, paths):
         except Error as error:
             return error
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        try:
-            for start in range(0, len(paths), CHUNK):
-                yield from threads.map(answer, paths[start : start + CHUNK])
-        except KeyboardInterrupt:
-            os._exit(130)  # a thread that waits for standard input would be waited for; what was printed is flushed
+    threads = ThreadPoolExecutor(os.cpu_count())
+    try:
+        for start in range(0, len(paths), CHUNK):
+            yield from threads.map(answer, paths[start : start + CHUNK])
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)  # one may wait for standard input
 
 
 def of_stdin(recognize):
