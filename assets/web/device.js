@@ -106,7 +106,7 @@ export async function teach(word, recordings) {
 
 // Forgets the word. One that is gone already is as well forgotten. If there is no room for the new copy, the older one
 // goes: it would bring the word back.
-export const forget = (word) => change(async (model) => forgetIn(model, word), true);
+export const forget = (word) => change((model) => forgetIn(model, word), true);
 
 const forgetIn = (model, word) =>
   model.taught.some(({ name }) => isSameWord(name, word)) && model.forget(word);
@@ -132,7 +132,7 @@ async function changeNewest(work, forgets) {
   if (isKept) model = once(newest); // what this page knows may be older
   const { tag, recognizer } = await load(await model());
   try {
-    const report = await work(recognizer);
+    const report = work(recognizer);
     const changed = { bytes: recognizer.toBytes(), tag, recognizer };
     await put(changed);
     if (forgets && !isKept) {

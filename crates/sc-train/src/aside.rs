@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use sc_data::{Aside, printable};
+use sc_model::Record;
 
 use crate::progress::note;
 
@@ -49,4 +50,10 @@ pub fn lock_folder_of(out: &Path) -> Option<File> {
         printable(out.display())
     );
     None
+}
+
+/// Names the words that were taught to a model, but for those that are `kept`: what is lost in its place.
+pub fn taught_but(record: &Record, kept: &[String]) -> String {
+    let taught = record.header.taught_words().map(|(word, _)| word);
+    taught.filter(|word| !kept.iter().any(|kept| kept == word)).collect::<Vec<_>>().join(", ")
 }

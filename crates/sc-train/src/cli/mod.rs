@@ -26,7 +26,7 @@ use sc_data::printable;
 use sc_model::words::N_RECORDINGS;
 use sc_model::{Backend, Classifier, Record};
 
-use crate::aside::lock_folder_of;
+use crate::aside::{lock_folder_of, taught_but};
 
 use bank::BankArgs;
 use classify::ClassifyArgs;
@@ -160,12 +160,6 @@ fn check_out(out: &Path, kept: &[String]) -> Result<()> {
 /// Returns true for a file that is not empty. A pipe is not looked into.
 fn holds_something(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.len() > 0)
-}
-
-/// Names the words that were taught to a model, but for those that are `kept`.
-fn taught_but(record: &Record, kept: &[String]) -> String {
-    let taught = record.header.taught_words().map(|(word, _)| word);
-    taught.filter(|word| !kept.iter().any(|kept| kept == word)).collect::<Vec<_>>().join(", ")
 }
 
 /// Parses a whole number of `what` in `range`.

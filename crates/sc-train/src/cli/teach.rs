@@ -10,7 +10,8 @@ use sc_model::Record;
 use sc_model::words::{Advice, Recording, Taught, check_word, forget, teach};
 use serde_json::json;
 
-use super::{check_out, load_record, save, taught_but};
+use super::{check_out, load_record, save};
+use crate::aside::taught_but;
 use crate::audio::{self, Unreadable, files_below};
 
 /// Teach a model a word of your own, by three recordings of it or more: no training, below a second.

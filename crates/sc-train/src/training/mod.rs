@@ -17,6 +17,7 @@ use sc_data::{SampleCache, SpeechCommands, printable};
 use sc_model::{Classifier, KeywordCnnConfig, Record, Weights};
 
 use crate::Evaluation;
+use crate::aside::taught_but;
 use crate::config::TrainConfig;
 use checkpoint::Checkpoint;
 use run::Run;
@@ -54,13 +55,12 @@ pub fn can_resume(out: &Path) -> Result<bool> {
 /// # Errors
 /// Names the model and the words.
 pub fn check_untaught(model: &Path) -> Result<()> {
-    let Ok(Record { header, .. }) = Record::load(model) else { return Ok(()) };
-    let taught: Vec<&str> = header.taught_words().map(|(word, _)| word).collect();
+    let Ok(record) = Record::load(model) else { return Ok(()) };
+    let taught = taught_but(&record, &[]);
     ensure!(
         taught.is_empty(),
-        "{} knows {}, which this would lose: move it to another folder, then go on with --resume",
-        printable(model.display()),
-        taught.join(", ")
+        "{} knows {taught}, which this would lose: move it to another folder, then go on with --resume",
+        printable(model.display())
     );
     Ok(())
 }
