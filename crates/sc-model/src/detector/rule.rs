@@ -105,12 +105,13 @@ impl Rule {
 }
 
 /// Returns how sure a detector is of a keyword by its smoothed probability in the stream and by that in a second look:
-/// their mean, with its odds doubled, because two looks agree.
+/// their mean, in which the first counts twice, with its odds doubled, because two looks agree.
 ///
 /// At the record's threshold an hour each of five kinds of streams of validation clips then has as many false alarms as
-/// by the first look alone, and 0.7 to 2.8 points more of the words are found, 0.06 s sooner.
+/// by the first look alone, and 0.7 to 2.8 points more of the words are found, 0.06 s sooner. With equal parts, it finds
+/// 0.1 to 0.4 points less, with as many false alarms.
 fn confidence([first, second]: [f32; 2]) -> f32 {
-    let mean = f32::midpoint(first, second);
+    let mean = (2.0 * first + second) / 3.0;
     2.0 * mean / (1.0 + mean)
 }
 
