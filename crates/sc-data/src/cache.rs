@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The first bytes of the file. The version at their end changes with anything that changes the samples.
-const MAGIC: &[u8; 8] = b"sc-data2";
+const MAGIC: &[u8; 8] = b"sc-data3";
 const KEY_LEN: usize = 32;
 const INDEX_START: usize = MAGIC.len() + KEY_LEN;
 const BYTES_PER_SAMPLE: u64 = 2;
@@ -71,7 +71,7 @@ impl SpeechCommands {
 
 impl SampleCache {
     /// Opens the cache at `path`. Builds it first if it is missing, damaged, made from other files or without one that
-    /// can be decoded, and calls `progress` with the number of files done and of all files.
+    /// can be decoded, and calls `progress` with the number of clips and noise files done.
     ///
     /// A file that cannot be decoded is named in a warning and left out: see
     /// [`SampleCache::is_readable`]. A clip longer than a second is cut to its loudest second.
@@ -82,12 +82,12 @@ impl SampleCache {
     pub fn open(
         dataset: &SpeechCommands,
         path: &Path,
-        progress: impl FnMut(usize, usize),
+        progress: impl FnMut(usize),
     ) -> Result<Self, DatasetError> {
         let key = key(dataset)?;
         let mut cache = Self::load(dataset, &key, path).filter(|cache| cache.has_all_readable(dataset));
         if cache.is_none() {
-            build(dataset, &key, path, progress)?;
+            build(dataset, &key, path, progress).map_err(DatasetError::io(path))?;
             cache = Self::load(dataset, &key, path);
         }
         let lost = || io::Error::other("the cache is not what was just written there");
@@ -167,7 +167,7 @@ impl SampleCache {
     }
 
     /// Returns the number of noise files.
-    pub fn n_noise(&self) -> usize {
+    fn n_noise(&self) -> usize {
         self.ends.len() - self.n_clips
     }
 
@@ -254,45 +254,26 @@ fn build(
     dataset: &SpeechCommands,
     key: &[u8; KEY_LEN],
     path: &Path,
-    mut progress: impl FnMut(usize, usize),
-) -> Result<(), DatasetError> {
+    mut progress: impl FnMut(usize),
+) -> io::Result<()> {
     let paths: Vec<&Path> = paths(dataset).collect();
-    let mut builder = Builder::create(path, key, paths.len()).map_err(DatasetError::io(path))?;
+    let mut writer = BufWriter::with_capacity(1 << 20, Aside::create(path)?);
+    write_header(&mut writer, key, &vec![0; paths.len()])?; // reserves the place: the ends are not known yet
+    let mut ends: Vec<u64> = Vec::with_capacity(paths.len());
     let (clips, noise) = paths.split_at(dataset.clips().len());
     for batch in clips.chunks(BATCH).chain(noise.chunks(NOISE_BATCH)) {
         let decoded: Vec<Decoded> = batch.par_iter().map(|path| decode_one(dataset, path)).collect();
         for (file, decoded) in batch.iter().zip(decoded) {
-            builder.append(&or_left_out(file, decoded)).map_err(DatasetError::io(path))?;
+            let samples = or_left_out(file, decoded);
+            let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+            ends.push(ends.last().unwrap_or(&0) + samples.len() as u64);
+            writer.write_all(&bytes)?;
         }
-        progress(builder.ends.len(), paths.len());
+        progress(ends.len());
     }
-    builder.finish(key).map_err(DatasetError::io(path))
-}
-
-/// A cache being written.
-struct Builder {
-    writer: BufWriter<Aside>,
-    ends: Vec<u64>,
-}
-
-impl Builder {
-    fn create(path: &Path, key: &[u8; KEY_LEN], n_files: usize) -> io::Result<Self> {
-        let mut writer = BufWriter::with_capacity(1 << 20, Aside::create(path)?);
-        write_header(&mut writer, key, &vec![0; n_files])?; // reserves the place; `finish` fills it in
-        Ok(Self { writer, ends: Vec::with_capacity(n_files) })
-    }
-
-    fn append(&mut self, samples: &[i16]) -> io::Result<()> {
-        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        self.ends.push(self.ends.last().unwrap_or(&0) + samples.len() as u64);
-        self.writer.write_all(&bytes)
-    }
-
-    fn finish(mut self, key: &[u8; KEY_LEN]) -> io::Result<()> {
-        self.writer.rewind()?;
-        write_header(&mut self.writer, key, &self.ends)?;
-        self.writer.into_inner()?.finish()
-    }
+    writer.rewind()?;
+    write_header(&mut writer, key, &ends)?;
+    writer.into_inner()?.finish()
 }
 
 fn write_header(writer: &mut impl Write, key: &[u8; KEY_LEN], ends: &[u64]) -> io::Result<()> {
@@ -372,8 +353,8 @@ mod tests {
         assert_eq!(
             version,
             (
-                b"sc-data2".as_slice(),
-                "31ed82cdee3f7b2a654997d8616c27ac01c404b4d98c1432e9a08f8d83f70c31".to_owned()
+                b"sc-data3".as_slice(),
+                "60962cbf28ed9760c89448034bb85e0f54788d3be68028dadd5e48fc054521fd".to_owned()
             ),
             "give the cache the next version"
         );

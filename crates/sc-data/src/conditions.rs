@@ -178,8 +178,7 @@ impl Condition {
             Change::Pitch(semitones) => {
                 *waveform = Waveform::from_samples(&augment::pitch(waveform.samples(), semitones));
             }
-            Change::Later(seconds) if seconds < 0.0 => augment::advance(waveform, samples(-seconds)),
-            Change::Later(seconds) => augment::delay(waveform, samples(seconds)),
+            Change::Later(seconds) => augment::shift(waveform, (seconds * SAMPLE_RATE_HZ as f32) as isize),
             Change::Hum(amplitude) => {
                 let turn = TAU * 50.0 / SAMPLE_RATE_HZ as f32;
                 let hum = waveform.samples_mut().iter_mut().enumerate();
@@ -189,10 +188,6 @@ impl Condition {
         }
         waveform.clip();
     }
-}
-
-fn samples(seconds: f32) -> usize {
-    (seconds * SAMPLE_RATE_HZ as f32) as usize
 }
 
 /// Adds another sound at a signal-to-noise ratio; to a clip without speech, as if it held a word of usual level.

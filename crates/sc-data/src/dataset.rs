@@ -164,7 +164,7 @@ fn files(root: &Path, folder: &str) -> Vec<PathBuf> {
                 files.extend(entry.path().strip_prefix(root).ok().map(Path::to_owned));
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!("left out: {error}"),
+            Err(error) => tracing::warn!("left out: {}", printable(error)),
         }
     }
     files

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::printable;
+
 /// An error of decoding audio, or of the front end's settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,6 +45,9 @@ pub enum Error {
     /// The audio has no samples, or the file no bytes.
     #[error("the recording is empty: it holds no samples")]
     Empty,
+    /// A file that is damaged or was cut off behind the sound that was heard.
+    #[error("the rest of the file is damaged or missing")]
+    Damaged,
     /// A sample that is not a finite number.
     #[error("the recording holds a sample that is not a finite number")]
     NotFinite,
@@ -110,7 +115,10 @@ pub enum DatasetError {
     )]
     NoClips(PathBuf),
     /// There is no folder of this word.
-    #[error("no recording of {word}: expected them in {}; the folders there are {}", .root.join(.word).display(), .folders.join(", "))]
+    #[error(
+        "no recording of {word}: expected them in {}; the folders there are {}",
+        printable(.root.join(.word).display()), printable(.folders.join(", "))
+    )]
     NoClipOf {
         /// The word.
         word: String,
@@ -120,7 +128,10 @@ pub enum DatasetError {
         folders: Vec<String>,
     },
     /// A word's folder holds no file that can be decoded.
-    #[error("none of the {n_files} files in {folder} can be read as audio: `sc-data stats` says why")]
+    #[error(
+        "none of the {n_files} files in {} can be read as audio: `sc-data stats` says why",
+        printable(.folder.display())
+    )]
     NoReadableClipOf {
         /// The word's folder.
         folder: PathBuf,
@@ -132,9 +143,9 @@ pub enum DatasetError {
     NoLabelledClips(PathBuf),
     /// The dataset's lists put one speaker in two splits: training and evaluation would share a voice.
     #[error(
-        "speaker {speaker} is in both {} and {}: validation_list.txt and testing_list.txt must \
+        "speaker {} is in both {} and {}: validation_list.txt and testing_list.txt must \
          name all clips of a speaker or none",
-        .splits[0], .splits[1]
+        printable(.speaker), .splits[0], .splits[1]
     )]
     SpeakerInTwoSplits {
         /// The speaker's name in the file names.
@@ -143,7 +154,10 @@ pub enum DatasetError {
         splits: [&'static str; 2],
     },
     /// A folder of labelled clips whose name is not a label.
-    #[error("folder {folder} is not named after a label: expected one of {}", .expected.join(", "))]
+    #[error(
+        "folder {} is not named after a label: expected one of {}",
+        printable(.folder.display()), .expected.join(", ")
+    )]
     NotALabel {
         /// The folder.
         folder: PathBuf,
@@ -152,7 +166,8 @@ pub enum DatasetError {
     },
     /// The dataset is damaged: too many files of the published archive cannot be decoded.
     #[error(
-        "{n_unreadable} of {n_files} published recordings are unreadable, {path} among them: fetch the dataset again"
+        "{n_unreadable} of {n_files} published recordings are unreadable, {} among them: fetch the dataset again",
+        printable(.path.display())
     )]
     Unreadable {
         /// The first of them.

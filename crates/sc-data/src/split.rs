@@ -54,7 +54,7 @@ impl Split {
 
     /// Returns the part of a noise file of `n_samples` that this split may use. Training uses the first four
     /// fifths, and never the rest.
-    pub fn noise_range(self, n_samples: usize) -> Range<usize> {
+    pub(crate) fn noise_range(self, n_samples: usize) -> Range<usize> {
         let boundary = n_samples / 5 * 4;
         match self {
             Self::Train => 0..boundary,
@@ -62,7 +62,8 @@ impl Split {
         }
     }
 
-    /// Returns the offsets at which a second of [`noise_range`](Self::noise_range) may begin: none if that is shorter.
+    /// Returns the offsets at which a second of this split may begin in a noise file of `n_samples`: none if its part is
+    /// shorter.
     pub fn noise_starts(self, n_samples: usize) -> Range<usize> {
         let Range { start, end } = self.noise_range(n_samples);
         start..(end + 1).saturating_sub(N_SAMPLES).max(start)
@@ -191,7 +192,8 @@ fn read_list(path: &Path) -> Result<Option<HashSet<PathBuf>>, DatasetError> {
     match fs::read_to_string(path) {
         Ok(text) => {
             let lines = text.trim_start_matches('\u{FEFF}').lines(); // a byte-order mark, as some editors write it
-            Ok(Some(lines.map(|line| line.trim().trim_start_matches("./").into()).collect()))
+            let paths = lines.map(|line| line.trim().trim_start_matches("./"));
+            Ok(Some(paths.filter(|path| !path.is_empty()).map(PathBuf::from).collect()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DatasetError::io(path)(error)),
@@ -265,9 +267,11 @@ mod tests {
     fn a_byte_order_mark_hides_no_line() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("validation_list.txt"), "\u{FEFF}yes/a_nohash_0.wav\n").unwrap();
-        fs::write(dir.path().join("testing_list.txt"), "\u{FEFF}").unwrap();
+        fs::write(dir.path().join("testing_list.txt"), "\u{FEFF}\n").unwrap();
         let splits = by_lists(dir.path(), &clips(&["yes/a_nohash_0.wav"])).unwrap();
         assert_eq!(splits, Some(vec![Split::Validation]));
+        let testing = read_list(&dir.path().join("testing_list.txt")).unwrap();
+        assert_eq!(testing, Some(HashSet::new()), "a blank line names no recording");
     }
 
     #[test]

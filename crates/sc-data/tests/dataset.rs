@@ -35,7 +35,7 @@ fn dataset() -> TempDir {
 
 fn open(dir: &TempDir) -> (SpeechCommands, SampleCache) {
     let dataset = SpeechCommands::open(dir.path()).unwrap();
-    let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+    let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_| ()).unwrap();
     (dataset.split_by(|clip| cache.is_readable(clip)), cache)
 }
 
@@ -145,7 +145,7 @@ fn the_cache_is_built_again_only_if_a_file_or_the_cache_changed() {
     let is_built = || {
         let dataset = SpeechCommands::open(dir.path()).unwrap();
         let heard = Cell::new(false);
-        SampleCache::open(&dataset, &path, |_, _| heard.set(true)).unwrap();
+        SampleCache::open(&dataset, &path, |_| heard.set(true)).unwrap();
         heard.get()
     };
     assert!(is_built(), "there is none yet");
@@ -160,6 +160,15 @@ fn the_cache_is_built_again_only_if_a_file_or_the_cache_changed() {
     wav::write(&dir.path().join("yes/new.wav"), &[1; 200]);
     assert!(is_built(), "a clip was changed");
     assert!(!is_built(), "nothing changed since");
+}
+
+#[test]
+fn the_files_done_end_at_the_number_of_clips_and_noise_files() {
+    let dir = dataset();
+    let dataset = SpeechCommands::open(dir.path()).unwrap();
+    let n_done = Cell::new(0);
+    SampleCache::open(&dataset, &dir.path().join("samples"), |done| n_done.set(done)).unwrap();
+    assert_eq!(n_done.get(), dataset.clips().len() + dataset.noise().len());
 }
 
 #[test]
@@ -202,7 +211,7 @@ fn a_dataset_with_many_unreadable_clips_is_refused() {
     let damaged = dir.path().join(format!("yes/{VALIDATOR}_nohash_20.wav"));
     fs::write(damaged, "").unwrap(); // one of 52: more than one in a hundred
     let dataset = SpeechCommands::open(dir.path()).unwrap();
-    let error = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap_err();
+    let error = SampleCache::open(&dataset, &dir.path().join("samples"), |_| ()).unwrap_err();
     assert!(matches!(error, DatasetError::Unreadable { n_unreadable: 1, n_files: 52, .. }), "{error}");
 }
 
@@ -220,6 +229,21 @@ fn the_official_test_archive_is_one_folder_a_label() {
     fs::create_dir(dir.path().join("marvin")).unwrap();
     let error = labelled_clips(dir.path(), &labels).unwrap_err().to_string();
     assert!(error.contains("marvin") && error.contains("yes, no, up"), "{error}");
+}
+
+#[test]
+fn names_in_an_error_change_nothing_that_a_terminal_shows() {
+    let name = "lamp\u{1b}[31m";
+    for error in [
+        DatasetError::NoClipOf { word: "bed".into(), root: "data".into(), folders: vec![name.into()] },
+        DatasetError::NoReadableClipOf { folder: name.into(), n_files: 1 },
+        DatasetError::SpeakerInTwoSplits { speaker: name.into(), splits: ["training", "testing"] },
+        DatasetError::NotALabel { folder: name.into(), expected: Vec::new() },
+        DatasetError::Unreadable { path: name.into(), n_unreadable: 1, n_files: 1 },
+    ] {
+        let text = error.to_string();
+        assert!(text.contains("lamp\\u{1b}[31m"), "{text}");
+    }
 }
 
 /// Recordings of three words in several formats, by six speakers, with what else lies in such folders.

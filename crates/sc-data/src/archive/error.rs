@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::Sha256Digest;
+use crate::{Sha256Digest, printable};
 
 /// An error of a fetch; its text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +87,7 @@ pub enum FetchError {
     #[error("the archive cannot be read: it is not a .tar.gz, or damaged")]
     Archive(#[source] io::Error),
     /// The archive holds an entry that no dataset has.
-    #[error("refused: the archive's entry {name} {reason}")]
+    #[error("refused: the archive's entry {} {reason}", printable(.name))]
     Entry {
         /// The entry's path in the archive.
         name: String,

@@ -202,6 +202,8 @@ mod tests {
             let message = refusal(name, entry_type);
             assert!(message.contains(name) && message.contains(reason), "{name}: {message}");
         }
+        let message = refusal("yes/\u{1b}[31m.sh", EntryType::Regular);
+        assert!(message.contains("yes/\\u{1b}[31m.sh"), "{message}");
     }
 
     #[test]

@@ -27,29 +27,22 @@ pub use telephone::telephone;
 
 /// Moves a sound by up to `most` samples either way; what enters is silence.
 pub fn time_shift(waveform: &mut Waveform, most: usize, rng: &mut impl Rng) {
-    let n_shifted = rng.random_range(0..=most);
-    if rng.random() {
-        delay(waveform, n_shifted);
+    let by = rng.random_range(0..=most) as isize;
+    shift(waveform, if rng.random() { by } else { -by });
+}
+
+/// Moves a sound to `by` samples later, or earlier if negative; what enters is silence.
+pub(crate) fn shift(waveform: &mut Waveform, by: isize) {
+    let samples = waveform.samples_mut();
+    let n_entering = by.unsigned_abs().min(samples.len());
+    let n_left = samples.len() - n_entering;
+    if by < 0 {
+        samples.copy_within(n_entering.., 0);
+        samples[n_left..].fill(0.0);
     } else {
-        advance(waveform, n_shifted);
+        samples.copy_within(..n_left, n_entering);
+        samples[..n_entering].fill(0.0);
     }
-}
-
-/// Moves a sound to `by` samples later; what enters is silence.
-pub(crate) fn delay(waveform: &mut Waveform, by: usize) {
-    let samples = waveform.samples_mut();
-    let by = by.min(samples.len());
-    samples.copy_within(..samples.len() - by, by);
-    samples[..by].fill(0.0);
-}
-
-/// Moves a sound to `by` samples earlier; what enters is silence.
-pub(crate) fn advance(waveform: &mut Waveform, by: usize) {
-    let samples = waveform.samples_mut();
-    let by = by.min(samples.len());
-    samples.copy_within(by.., 0);
-    let n_left = samples.len() - by;
-    samples[n_left..].fill(0.0);
 }
 
 /// Adds another sound at a signal-to-noise ratio, clipped to [-1, 1]; nothing, if either is silent.

@@ -9,7 +9,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::span::Span;
-use super::{add, advance, delay, gain};
+use super::{add, gain, shift};
 use crate::waveform::energy;
 use crate::{SAMPLE_RATE_HZ, Waveform};
 
@@ -100,11 +100,7 @@ impl Neighbour {
         } else {
             [word.end + pause, neighbour.start]
         };
-        if to < from {
-            advance(&mut other, from - to);
-        } else {
-            delay(&mut other, to - from);
-        }
+        shift(&mut other, to as isize - from as isize);
         add(waveform, &other, gain);
     }
 }

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Chain, Cursor, Read, Seek, Take};
 
-use symphonia::core::errors::Error as MediaError;
 use symphonia::core::io::ReadOnlySource;
 
 use super::foreign;
@@ -11,7 +10,7 @@ use super::kin::Kin;
 use super::limits::Limits;
 use super::media::{self, Track, guarded};
 use super::mono::{Downmix, Mono};
-use super::quicktime;
+use super::quicktime::QuickTime;
 use super::resample::StreamResampler;
 use super::wav;
 use crate::Error;
@@ -34,14 +33,16 @@ const MAX_HEADER: u64 = 1 << 20;
 const LIMITS: Limits = Limits { max_bytes: usize::MAX, max_seconds: u32::MAX, ..Limits::DATASET };
 
 /// The sound of a file as 16 kHz mono samples, block by block. The blocks together are what [`decode`] gives of the
-/// whole, but that each block chooses for itself between the mean of its channels and one of them.
+/// whole, but that each block chooses for itself between the mean of its channels and one of them, and that the sample
+/// rate may change.
 ///
 /// [`decode`]: super::decode
 pub struct Blocks {
     /// None after the end or an error.
     source: Option<Source>,
-    /// Made for the rate of the first block with samples.
+    /// The rate of the last block with samples, and what was made for it.
     resampler: Option<(u32, StreamResampler)>,
+    /// Told once all samples before it were returned.
     fault: Option<Error>,
 }
 
@@ -61,8 +62,8 @@ impl Blocks {
             return Err(Error::Empty);
         }
         let source = match find_frames(&header, &file)? {
-            Some(kin) if kin.format()?.is_mpeg() => Source::Track(open_mpeg(&kin, &header, file)?),
-            Some(kin) => Source::Frames(FrameBlocks::new(kin, header, file)?),
+            Some(kin) if kin.format.is_mpeg() => Source::Track(open_mpeg(&kin, &header, file)?),
+            Some(kin) => Source::Frames(FrameBlocks::new(kin, header, file)),
             None => {
                 Source::Track(open_track(&header, file).map_err(|error| foreign::explain(&header, error))?)
             }
@@ -73,39 +74,38 @@ impl Blocks {
     /// Returns the next samples, or `None` at the end.
     ///
     /// # Errors
-    /// As [`decode_file`](super::decode_file). Nothing follows an error.
+    /// [`Error::Damaged`] where the file is damaged or was cut off; else as [`decode_file`](super::decode_file). The samples
+    /// before an error were returned, and nothing follows it. That a file was cut off is known of WAV (but with MP2 or MP3
+    /// in it), W64, CAF, FLAC and Matroska files that say their length.
     pub fn next_block(&mut self) -> Result<Option<Vec<f32>>, Error> {
-        let Some(mut source) = self.source.take() else { return Ok(None) };
-        let Some(block) = guarded(|| source.next_block())? else {
-            self.fault = source.into_fault();
-            return self.finish().map(Some);
-        };
-        let samples = self.resample(&block)?;
-        self.source = Some(source);
-        Ok(Some(samples))
+        let Some(mut source) = self.source.take() else { return self.fault.take().map_or(Ok(None), Err) };
+        match guarded(|| source.next_block()) {
+            Ok(Some(block)) => {
+                self.source = Some(source);
+                return Ok(Some(self.resample(&block)));
+            }
+            Ok(None) => self.fault = source.is_damaged().then_some(Error::Damaged),
+            Err(error) => self.fault = Some(error),
+        }
+        self.finish().map(Some)
     }
 
-    /// Returns why the sound ended too early, once it has ended: the file is damaged there, or cut off. That it was cut
-    /// off is known of WAV (but with MP2 or MP3 in it), W64, CAF, FLAC and Matroska files that say their length.
-    pub fn fault(&self) -> Option<&Error> {
-        self.fault.as_ref()
-    }
-
-    fn resample(&mut self, Mono { samples, rate_hz }: &Mono) -> Result<Vec<f32>, Error> {
+    fn resample(&mut self, Mono { samples, rate_hz }: &Mono) -> Vec<f32> {
         if samples.is_empty() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        let (rate_so_far, resampler) =
-            self.resampler.get_or_insert_with(|| (*rate_hz, StreamResampler::new(*rate_hz)));
-        if rate_so_far != rate_hz {
-            return Err(MediaError::Unsupported("its sample rate changes").into());
-        }
-        Ok(resampler.push(samples))
+        let former = self.resampler.take_if(|(rate_so_far, _)| rate_so_far != rate_hz);
+        let mut all = former.map(|(_, resampler)| resampler.finish()).unwrap_or_default();
+        let (_, resampler) = self.resampler.get_or_insert_with(|| (*rate_hz, StreamResampler::new(*rate_hz)));
+        all.extend(resampler.push(samples));
+        all
     }
 
     fn finish(&mut self) -> Result<Vec<f32>, Error> {
-        let (_, resampler) = self.resampler.take().ok_or(Error::Empty)?;
-        Ok(resampler.finish())
+        match self.resampler.take() {
+            Some((_, resampler)) => Ok(resampler.finish()),
+            None => Err(self.fault.take().unwrap_or(Error::Empty)),
+        }
     }
 }
 
@@ -117,10 +117,11 @@ impl Source {
         }
     }
 
-    fn into_fault(self) -> Option<Error> {
+    /// Returns true if the sound ended because the file is damaged or cut off there.
+    fn is_damaged(&self) -> bool {
         match self {
-            Self::Frames(frames) => frames.into_fault(),
-            Self::Track(track) => track.into_fault(),
+            Self::Frames(frames) => frames.is_cut_off(),
+            Self::Track(track) => track.is_damaged(),
         }
     }
 }
@@ -131,7 +132,7 @@ fn read_header(file: &mut File) -> Result<Vec<u8>, Error> {
     if is_pipe(file) {
         file.by_ref().take(LIVE_BLOCK_LEN as u64).read_to_end(&mut header)?;
         if let Ok(Some(kin)) = Kin::find(&header, 0)
-            && !kin.format()?.is_mpeg()
+            && !kin.format.is_mpeg()
         {
             return Ok(header);
         }
@@ -153,7 +154,7 @@ fn find_frames(header: &[u8], file: &File) -> Result<Option<Kin>, Error> {
         found => found?,
     };
     if let Some(kin) = &kin {
-        kin.format()?.check(&LIMITS)?;
+        kin.format.check(&LIMITS)?;
     }
     Ok(kin)
 }
@@ -187,19 +188,25 @@ fn open_track(header: &[u8], file: File) -> Result<Track<'static>, Error> {
 fn open_stream(begun: &[u8], rest: impl Read + Send + Sync + 'static) -> Result<Track<'static>, Error> {
     let untagged = media::without_tags(begun);
     foreign::check(untagged)?;
-    let is_highest_first = quicktime::is_highest_first(&mut Cursor::new(untagged));
+    let movie = QuickTime::read(&mut Cursor::new(untagged));
     let mut stream = Cursor::new(begun.to_vec()).chain(rest);
     let tags = stream.by_ref().take(media::tags_len(begun));
     io::copy(&mut { tags }, &mut io::sink())?;
-    guarded(|| Track::begin(ReadOnlySource::new(stream), is_highest_first))
+    guarded(|| Track::begin(ReadOnlySource::new(stream), &movie))
 }
 
-/// Collects packets to a block.
+/// Collects packets to a block, which ends before a fault and before another sample rate.
 fn next_block(track: &mut Track) -> Result<Option<Mono>, Error> {
     let (mut mix, mut rate_hz) = (Downmix::default(), 0);
     while rate_hz == 0 || mix.len() < BLOCK_S * rate_hz as usize {
         let Some(sound) = track.next_sound() else { break };
-        media::append(&mut mix, &mut rate_hz, &sound, &LIMITS)?;
+        let appended = media::append(&mut mix, &mut rate_hz, &sound, &LIMITS);
+        if mix.len() == 0 {
+            appended?;
+        } else if appended.is_err() {
+            track.hold(); // the next block begins with it
+            break;
+        }
     }
     Ok((mix.len() > 0).then(|| Mono { samples: mix.finish(), rate_hz }))
 }
@@ -210,30 +217,51 @@ struct FrameBlocks {
     samples: Take<Chain<Cursor<Vec<u8>>, File>>,
     /// Bytes of a block: whole frames.
     block_len: usize,
+    /// What is wrong behind the last block.
+    fault: Option<Error>,
 }
 
 impl FrameBlocks {
-    fn new(kin: Kin, mut header: Vec<u8>, file: File) -> Result<Self, Error> {
+    fn new(kin: Kin, mut header: Vec<u8>, file: File) -> Self {
         let len = if is_pipe(&file) { LIVE_BLOCK_LEN } else { BLOCK_LEN };
         let begun = Cursor::new(header.split_off(kin.start)).chain(file);
         let samples = begun.take(kin.len);
-        let frame_len = kin.format()?.frame_len();
+        let frame_len = kin.format.frame_len();
         let block_len = (len / frame_len).max(1) * frame_len;
-        Ok(Self { kin, samples, block_len })
+        Self { kin, samples, block_len, fault: None }
     }
 
     fn next_block(&mut self) -> Result<Option<Mono>, Error> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let mut block = Vec::new();
         self.samples.by_ref().take(self.block_len as u64).read_to_end(&mut block)?;
         if block.is_empty() {
             return Ok(None);
         }
-        self.kin.decode(&block, &LIMITS).map(Some)
+        self.kin.decode(&block, &LIMITS).or_else(|error| self.before(&block, error)).map(Some)
     }
 
-    /// Returns the fault of a file that ended before its samples did.
-    fn into_fault(self) -> Option<Error> {
-        let is_cut_off = self.kin.len < UNKNOWN_LEN && self.samples.limit() > MOST_MISCOUNTED;
-        is_cut_off.then(|| io::Error::from(io::ErrorKind::UnexpectedEof).into())
+    /// Decodes the frames before one with a fault.
+    fn before(&mut self, block: &[u8], fault: Error) -> Result<Mono, Error> {
+        let frame_len = self.kin.format.frame_len();
+        let (mut sound, mut step) = (None, block.len() / frame_len);
+        let mut n_frames = 0;
+        while step > 0 {
+            let longer = (n_frames + step) * frame_len;
+            match self.kin.decode(&block[..longer.min(block.len())], &LIMITS) {
+                Ok(mono) => (sound, n_frames) = (Some(mono), n_frames + step),
+                Err(_) => step /= 2,
+            }
+        }
+        let Some(sound) = sound else { return Err(fault) };
+        self.fault = Some(fault);
+        Ok(sound)
+    }
+
+    /// Returns true if the file ended before its samples did.
+    fn is_cut_off(&self) -> bool {
+        self.kin.len < UNKNOWN_LEN && self.samples.limit() > MOST_MISCOUNTED
     }
 }

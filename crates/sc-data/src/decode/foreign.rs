@@ -5,7 +5,7 @@ use symphonia::core::codecs::audio::{AudioCodecId, well_known as codec};
 use crate::Error;
 
 /// The bytes that files of a format begin with.
-const BEGINNINGS: [(&[u8], &str); 21] = [
+const BEGINNINGS: [(&[u8], &str); 28] = [
     (b"#!AMR", "AMR"),
     (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", "WMA"),
     (b"wvpk", "WavPack"),
@@ -27,6 +27,13 @@ const BEGINNINGS: [(&[u8], &str); 21] = [
     (b"MThd", "MIDI: notes and no sound"),
     (b"\0\0\x01\xBA", "MPEG-PS"),
     (b"\x1F\x07\0", "DV"),
+    (b"NIST_1A", "NIST SPHERE"),
+    (b"\x64\xA3", "IRCAM"),
+    (b"2BIT", "AVR"),
+    (b"PVF1", "PVF"),
+    (b" paf", "PAF"),
+    (b"MATLAB", "MATLAB"),
+    (b"nut/multimedia container", "NUT"),
 ];
 
 /// Names of the first packet of an Ogg stream.

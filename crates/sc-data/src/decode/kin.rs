@@ -2,19 +2,19 @@
 
 use super::limits::{Limits, first};
 use super::mono::Mono;
-use super::wav::{Format, Header, HighestFirst};
+use super::wav::{self, Format, HighestFirst};
 use crate::Error;
 
 /// What a WAV, AU, W64 or CAF file says of its samples.
 pub(super) struct Kin {
-    /// The contents of the format chunk of a WAV file with the same samples.
-    format: Vec<u8>,
+    /// That of a WAV file with the same samples.
+    pub format: Format,
     /// The place of their first byte.
     pub start: usize,
-    /// Their length in bytes, which may be more than there are.
+    /// Their length in bytes: more than there are if they were cut off, `u64::MAX` if it was not known.
     pub len: u64,
     /// Their order of bytes, if it is not WAV's.
-    order: Option<HighestFirst>,
+    pub order: Option<HighestFirst>,
 }
 
 impl Kin {
@@ -28,9 +28,9 @@ impl Kin {
             [b'.', b's', b'n', b'd', rest @ ..] => au(bytes, rest).transpose(),
             [b'r', b'i', b'f', b'f', ..] => Ok(w64(bytes)),
             [b'c', b'a', b'f', b'f', ..] => Ok(caf(bytes)),
-            _ => match Header::find(bytes, file_len) {
+            _ => match wav::find(bytes, file_len) {
                 Err(Error::NotAudio) => Ok(None),
-                found => found.map(|header| Some(header.into())),
+                found => found.map(Some),
             },
         }
     }
@@ -40,20 +40,9 @@ impl Kin {
         first(file.get(self.start..).unwrap_or_default(), self.len)
     }
 
-    /// Returns the format of the samples.
-    pub fn format(&self) -> Result<Format<'_>, Error> {
-        Format::parse(&self.format)
-    }
-
     /// Decodes some of the samples.
     pub fn decode(&self, samples: &[u8], limits: &Limits) -> Result<Mono, Error> {
-        self.format()?.decode(samples, self.order.as_ref(), limits)
-    }
-}
-
-impl From<Header<'_>> for Kin {
-    fn from(Header { format, start, len }: Header) -> Self {
-        Self { format: format.chunk.to_vec(), start, len, order: None }
+        self.format.decode(samples, self.order.as_ref(), limits)
     }
 }
 
@@ -77,7 +66,7 @@ fn au(file: &[u8], rest: &[u8]) -> Option<Result<Kin, Error>> {
         }
     };
     Some(Ok(Kin {
-        format: format_chunk(tag, u16::try_from(channels).ok()?, rate_hz, width),
+        format: format(tag, u16::try_from(channels).ok()?, rate_hz, width)?,
         start,
         len: u64::MAX, // all that follows, as the size is often unknown
         order: Some(HighestFirst { width: width.into(), is_signed_byte: encoding == 2 }),
@@ -96,7 +85,9 @@ fn w64(file: &[u8]) -> Option<Kin> {
         let len = u64::from_le_bytes(*size).saturating_sub(HEADER as u64);
         start += HEADER;
         match name {
-            [b'f', b'm', b't', b' ', ..] => format = Some(without_padding(first(body, len)).to_vec()),
+            [b'f', b'm', b't', b' ', ..] => {
+                format = Some(Format::parse(without_padding(first(body, len))).ok()?);
+            }
             [b'd', b'a', b't', b'a', ..] => return Some(Kin { format: format?, start, len, order: None }),
             _ => {}
         }
@@ -136,7 +127,7 @@ fn caf(file: &[u8]) -> Option<Kin> {
 }
 
 /// Reads the description of a CAF file: rate, encoding, flags, bytes of a packet, frames of it, channels and bits.
-fn caf_format(description: &[u8]) -> Option<(Vec<u8>, Option<HighestFirst>)> {
+fn caf_format(description: &[u8]) -> Option<(Format, Option<HighestFirst>)> {
     let (rate_hz, words) = description.split_first_chunk()?;
     let word = |index| words.as_chunks().0.get(index).map(|bytes| u32::from_be_bytes(*bytes));
     let (flags, frame_len, channels, bits) = (word(1)?, word(2)?, word(4)?, word(5)?);
@@ -152,11 +143,12 @@ fn caf_format(description: &[u8]) -> Option<(Vec<u8>, Option<HighestFirst>)> {
     };
     let order = HighestFirst { width: width.try_into().ok()?, is_signed_byte: tag == 1 && width == 1 };
     let (channels, width) = (channels.try_into().ok()?, width.try_into().ok()?);
-    let format = format_chunk(tag, channels, f64::from_be_bytes(*rate_hz) as u32, width);
+    let format = format(tag, channels, f64::from_be_bytes(*rate_hz) as u32, width)?;
     Some((format, (width == 1 || !is_lowest_first).then_some(order)))
 }
 
-fn format_chunk(tag: u16, channels: u16, rate_hz: u32, width: u16) -> Vec<u8> {
+/// Returns the format of a WAV file with such samples.
+fn format(tag: u16, channels: u16, rate_hz: u32, width: u16) -> Option<Format> {
     let frame_len = channels.wrapping_mul(width);
     let mut chunk = [tag.to_le_bytes(), channels.to_le_bytes()].concat();
     chunk.extend(rate_hz.to_le_bytes());
@@ -164,5 +156,5 @@ fn format_chunk(tag: u16, channels: u16, rate_hz: u32, width: u16) -> Vec<u8> {
     chunk.extend(frame_len.to_le_bytes());
     chunk.extend(width.wrapping_mul(8).to_le_bytes());
     chunk.extend([0, 0]); // no extension
-    chunk
+    Format::parse(&chunk).ok()
 }

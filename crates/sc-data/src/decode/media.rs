@@ -21,13 +21,14 @@ use symphonia::core::{
     io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource},
     meta::MetadataOptions,
     packet::Packet,
-    units::{Duration, Timestamp},
+    units::{Duration, TimeBase, Timestamp},
 };
 
+use super::clock::{self, Clock};
 use super::foreign;
 use super::limits::Limits;
 use super::mono::{Downmix, Mono};
-use super::quicktime;
+use super::quicktime::{self, QuickTime};
 use crate::Error;
 
 /// Sample rate of decoded Opus, whatever the input's was (RFC 6716, section 2). A decoder can also decode to 16 kHz, by
@@ -37,6 +38,8 @@ const OPUS_RATE_HZ: u32 = 48_000;
 const MAX_PADDING_MS: u32 = 200;
 /// The longest Opus packet: 120 ms (RFC 6716, section 3.2.5).
 const OPUS_MAX_FRAMES: usize = OPUS_RATE_HZ as usize * 120 / 1000;
+/// Silence is returned in pieces.
+static SILENCE: [f32; 4_096] = [0.0; 4_096];
 
 /// Decodes an audio file to one channel; see [`decode`](super::decode).
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
@@ -62,49 +65,75 @@ fn read(bytes: &[u8], limits: &Limits) -> Result<Mono, Error> {
     Ok(Mono { samples, rate_hz })
 }
 
-/// The sound of a file, packet by packet.
+/// The sound of a file, packet by packet, with silence where its stamps say that there is none.
 pub(super) struct Track<'a> {
     format: Box<dyn FormatReader + 'a>,
     id: u32,
     decoder: Decoder,
+    clock: Clock,
     part: Part,
-    /// The decoder holds the first sound, which was not returned yet.
-    is_at_first: bool,
+    /// The decoder holds sound which was not returned yet.
+    is_held: bool,
+    /// Frames of silence before that.
+    n_silent: usize,
     /// The end of the newest packet of any track.
     reached: Timestamp,
-    /// Why the sound ended too early.
-    fault: Option<Error>,
+    /// The sound ended too early.
+    is_damaged: bool,
 }
 
 impl<'a> Track<'a> {
     /// Finds the first sound of a file without tags. What its end should say misleads symphonia in a file that was cut
     /// off, so that such a file is read once more as it comes, without a look ahead.
     pub fn open<S: MediaSource + 'a>(source: impl Fn() -> Result<S, Error>) -> Result<Self, Error> {
-        let is_highest_first = quicktime::is_highest_first(&mut source()?);
-        Self::begin(source()?, is_highest_first)
-            .or_else(|first| Self::begin(ReadOnlySource::new(source()?), is_highest_first).map_err(|_| first))
+        let movie = QuickTime::read(&mut source()?);
+        Self::begin(source()?, &movie)
+            .or_else(|first| Self::begin(ReadOnlySource::new(source()?), &movie).map_err(|_| first))
     }
 
     /// Finds the first sound of a source without tags.
-    pub fn begin(source: impl MediaSource + 'a, is_highest_first: bool) -> Result<Self, Error> {
+    pub fn begin(source: impl MediaSource + 'a, movie: &QuickTime) -> Result<Self, Error> {
         let format = probe(source)?;
-        let (id, decoder) = choose(format.as_ref(), is_highest_first)?;
-        let part = Part::new(format.as_ref());
-        let reached = Timestamp::ZERO;
-        let mut track = Self { format, id, decoder, part, is_at_first: false, reached, fault: None };
-        track.is_at_first = track.advance()?;
+        let (id, decoder) = choose(format.as_ref(), movie)?;
+        let mut track = Self {
+            part: Part::new(format.as_ref()),
+            format,
+            id,
+            decoder,
+            clock: Clock::late(movie.late_s),
+            is_held: false,
+            n_silent: 0,
+            reached: Timestamp::ZERO,
+            is_damaged: false,
+        };
+        track.is_held = track.advance()?;
         Ok(track)
     }
 
-    /// Returns the next packet's samples. The end is where the file ends, is cut off or is damaged from there on.
+    /// Returns the next samples: those of a packet, or silence. The end is where the file ends, is cut off or is damaged
+    /// from there on.
     pub fn next_sound(&mut self) -> Option<Sound<'_>> {
-        let has_sound = mem::take(&mut self.is_at_first) || self.goes_on();
-        has_sound.then(|| self.decoder.sound())
+        if !mem::take(&mut self.is_held) && !self.goes_on() {
+            return None;
+        }
+        let sound = self.decoder.sound();
+        if self.n_silent == 0 {
+            return Some(sound);
+        }
+        let n_silent = self.n_silent.min(SILENCE.len() / sound.channels.max(1));
+        self.n_silent -= n_silent;
+        self.is_held = true;
+        Some(Sound { samples: &SILENCE[..n_silent * sound.channels], ..sound })
     }
 
-    /// Returns why the sound ended, if the file is damaged or cut off there.
-    pub fn into_fault(self) -> Option<Error> {
-        self.fault
+    /// Lets the next sound be the last packet's once more.
+    pub fn hold(&mut self) {
+        self.is_held = true;
+    }
+
+    /// Returns true if the sound ended because the file is damaged or cut off there.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
     }
 
     /// Decodes the next packet with samples. An error ends the sound.
@@ -112,7 +141,7 @@ impl<'a> Track<'a> {
         match self.advance() {
             Ok(has_sound) => has_sound,
             Err(error) => {
-                self.fault = Some(error).filter(|error| self.is_damage(error));
+                self.is_damaged = self.is_damage(&error);
                 false
             }
         }
@@ -136,13 +165,23 @@ impl<'a> Track<'a> {
         let mut failure = None;
         while let Some(mut packet) = self.next_packet()? {
             self.reached = packet.pts.saturating_add(packet.dur);
+            let base = self.time_base(packet.track_id);
+            let start_s = clock::seconds(packet.pts, base);
+            self.clock.begin(start_s);
             if packet.track_id != self.id {
                 continue;
             }
             self.part.keep_others(&mut packet);
             match self.decoder.decode(&packet) {
-                Ok(()) if self.decoder.range.is_empty() => {}
-                Ok(()) => return Ok(true),
+                Ok(n_frames) => {
+                    let rate_hz = f64::from(self.decoder.rate_hz);
+                    let trimmed_s = self.decoder.trimmed_s(&packet, base);
+                    let gap_s = self.clock.gap_before(start_s, n_frames as f64 / rate_hz + trimmed_s);
+                    self.n_silent += (gap_s * rate_hz).round() as usize;
+                    if !self.decoder.range.is_empty() {
+                        return Ok(true);
+                    }
+                }
                 Err(error) => failure = Some(error),
             }
         }
@@ -154,24 +193,29 @@ impl<'a> Track<'a> {
         loop {
             match self.format.next_packet() {
                 Err(MediaError::ResetRequired) => {
-                    (self.id, self.decoder) = choose(self.format.as_ref(), false)?;
+                    (self.id, self.decoder) = choose(self.format.as_ref(), &QuickTime::default())?;
+                    self.clock = Clock::default();
                 }
                 packet => return Ok(packet?),
             }
         }
     }
+
+    fn time_base(&self, id: u32) -> Option<TimeBase> {
+        self.format.tracks().iter().find(|track| track.id == id)?.time_base
+    }
 }
 
 /// Chooses the sound among the tracks of a file. Returns the track's number and its decoder.
-fn choose(format: &dyn FormatReader, is_highest_first: bool) -> Result<(u32, Decoder), Error> {
+fn choose(format: &dyn FormatReader, movie: &QuickTime) -> Result<(u32, Decoder), Error> {
     let track = format.default_track(TrackType::Audio).ok_or_else(|| no_sound(format))?;
     let codec = track.codec_params.as_ref().and_then(|codec| codec.audio());
     let mut codec = codec.ok_or(unsupported("its codec is not known"))?.clone();
-    if is_highest_first {
+    if movie.is_highest_first {
         codec.codec = quicktime::with_highest_first(codec.codec);
     }
     let is_mp4 = format.format_info().format == FORMAT_ID_ISOMP4;
-    Ok((track.id, Decoder::new(&codec, is_mp4)?))
+    Ok((track.id, Decoder::new(&codec, is_mp4, movie.skip_s)?))
 }
 
 /// Returns the error that says whether there is a track that may be sound.
@@ -282,6 +326,8 @@ pub(super) struct Sound<'a> {
 /// A track's decoder with the samples of its last packet.
 struct Decoder {
     codec: Codec,
+    /// Seconds still to skip: what the encoder put before the beginning.
+    skip_s: f64,
     samples: Vec<f32>,
     /// Those of `samples` that are sound.
     range: Range<usize>,
@@ -293,8 +339,6 @@ enum Codec {
     Opus {
         decoder: Box<OpusDecoder>,
         channels: usize,
-        /// Samples still to skip at the beginning.
-        pre_skip: usize,
         /// Factor on the samples.
         gain: f32,
     },
@@ -302,48 +346,61 @@ enum Codec {
 }
 
 impl Decoder {
-    fn new(parameters: &AudioCodecParameters, is_mp4: bool) -> Result<Self, Error> {
-        let codec = if parameters.codec == CODEC_ID_OPUS {
+    fn new(parameters: &AudioCodecParameters, is_mp4: bool, skip_s: f64) -> Result<Self, Error> {
+        let (codec, skip_s) = if parameters.codec == CODEC_ID_OPUS {
             let channels = parameters.channels.as_ref().map_or(2, Channels::count);
             let decoder = OpusDecoder::new(OPUS_RATE_HZ as i32, channels)
                 .map_err(|_| Error::Foreign { format: "Opus of more than two channels" })?;
             let (pre_skip, gain) = opus_head(parameters, is_mp4);
-            Codec::Opus { decoder: Box::new(decoder), channels, pre_skip, gain }
+            let codec = Codec::Opus { decoder: Box::new(decoder), channels, gain };
+            (codec, f64::from(pre_skip) / f64::from(OPUS_RATE_HZ))
         } else {
             let codecs = symphonia::default::get_codecs();
             let decoder = codecs.make_audio_decoder(parameters, &AudioDecoderOptions::default());
-            Codec::Other(decoder.map_err(|error| refusal(parameters.codec, error))?)
+            (Codec::Other(decoder.map_err(|error| refusal(parameters.codec, error))?), skip_s)
         };
-        Ok(Self { codec, samples: Vec::new(), range: 0..0, channels: 1, rate_hz: OPUS_RATE_HZ })
+        Ok(Self { codec, skip_s, samples: Vec::new(), range: 0..0, channels: 1, rate_hz: OPUS_RATE_HZ })
     }
 
     fn sound(&self) -> Sound<'_> {
         Sound { samples: &self.samples[self.range.clone()], channels: self.channels, rate_hz: self.rate_hz }
     }
 
-    fn decode(&mut self, packet: &Packet) -> Result<(), MediaError> {
-        match &mut self.codec {
-            Codec::Opus { decoder, channels, pre_skip, gain } => {
+    /// Decodes a packet, and returns its frames, also those that are no sound.
+    fn decode(&mut self, packet: &Packet) -> Result<usize, MediaError> {
+        let (n_frames, end) = match &mut self.codec {
+            Codec::Opus { decoder, channels, gain } => {
                 self.channels = *channels;
                 self.samples.resize(OPUS_MAX_FRAMES * self.channels, 0.0);
                 let n_frames = decoder
                     .decode(&packet.data, OPUS_MAX_FRAMES, &mut self.samples)
                     .map_err(|_| MediaError::DecodeError("a damaged Opus packet"))?;
-                // What the encoder put before the beginning and after the end.
-                let begin = n_frames.min(*pre_skip);
-                let end = n_frames.saturating_sub(packet.trim_end.get() as usize).max(begin);
-                *pre_skip -= begin;
-                self.range = begin * self.channels..end * self.channels;
-                self.samples[self.range.clone()].iter_mut().for_each(|sample| *sample *= *gain);
+                self.samples[..n_frames * self.channels].iter_mut().for_each(|sample| *sample *= *gain);
+                (n_frames, n_frames.saturating_sub(packet.trim_end.get() as usize))
             }
             Codec::Other(decoder) => {
                 let sound = decoder.decode(packet)?;
                 sound.copy_to_vec_interleaved(&mut self.samples);
                 (self.channels, self.rate_hz) = (sound.spec().channels().count(), sound.spec().rate());
-                self.range = 0..self.samples.len();
+                let n_frames = self.samples.len() / self.channels.max(1);
+                (n_frames, n_frames)
             }
+        };
+        let begin = n_frames.min((self.skip_s * f64::from(self.rate_hz)).round() as usize);
+        self.skip_s -= begin as f64 / f64::from(self.rate_hz);
+        self.range = begin * self.channels..end.max(begin) * self.channels;
+        Ok(n_frames)
+    }
+
+    /// Returns the length of what symphonia took from a packet's sound.
+    fn trimmed_s(&self, packet: &Packet, base: Option<TimeBase>) -> f64 {
+        match self.codec {
+            Codec::Opus { .. } => 0.0,
+            Codec::Other(_) => clock::seconds(
+                Timestamp::ZERO.saturating_add(packet.trim_start).saturating_add(packet.trim_end),
+                base,
+            ),
         }
-        Ok(())
     }
 }
 
@@ -355,7 +412,7 @@ fn refusal(codec: AudioCodecId, error: MediaError) -> Error {
 
 /// Returns the samples to skip at the beginning and the factor on all, from the `OpusHead` of Ogg and `WebM` (RFC 7845,
 /// section 5.1). MP4 has the same fields with their highest byte first.
-fn opus_head(parameters: &AudioCodecParameters, is_mp4: bool) -> (usize, f32) {
+fn opus_head(parameters: &AudioCodecParameters, is_mp4: bool) -> (u16, f32) {
     let Some([b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', _, _, s0, s1, _, _, _, _, g0, g1, ..]) =
         parameters.extra_data.as_deref()
     else {
@@ -363,7 +420,7 @@ fn opus_head(parameters: &AudioCodecParameters, is_mp4: bool) -> (usize, f32) {
     };
     let number = if is_mp4 { u16::from_be_bytes } else { u16::from_le_bytes };
     let gain_db = f32::from(number([*g0, *g1]).cast_signed()) / 256.0;
-    (number([*s0, *s1]).into(), 10.0_f32.powf(gain_db / 20.0))
+    (number([*s0, *s1]), 10.0_f32.powf(gain_db / 20.0))
 }
 
 fn unsupported(what: &'static str) -> MediaError {

@@ -3,6 +3,7 @@
 //! The bytes may come from anyone. Each of the [`Limits`] is checked before memory is spent.
 
 mod blocks;
+mod clock;
 mod foreign;
 mod kin;
 mod limits;
@@ -73,9 +74,9 @@ pub fn decode_from(source: impl Read, limits: &Limits) -> Result<Vec<f32>, Error
 /// Resamples mono samples of `rate_hz` to 16 kHz, once they are known to be within `limits`.
 ///
 /// # Errors
-/// As [`Limits::check_format`] and [`Limits::check_samples`].
-pub fn resample(samples: &[f32], rate_hz: u32, limits: &Limits) -> Result<Vec<f32>, Error> {
-    limits.check_format(1, rate_hz)?;
+/// As [`Limits::check_rate`] and [`Limits::check_samples`].
+pub fn resample(samples: &[f32], rate_hz: f64, limits: &Limits) -> Result<Vec<f32>, Error> {
+    let rate_hz = limits.check_rate(rate_hz)?;
     limits.check_samples(samples, rate_hz)?;
     Ok(StreamResampler::all(samples, rate_hz))
 }

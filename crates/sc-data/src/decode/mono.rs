@@ -30,7 +30,7 @@ pub(super) struct Downmix {
 
 impl Downmix {
     /// Appends interleaved samples in [-1, 1].
-    pub fn push(&mut self, samples: impl ExactSizeIterator<Item = f32> + Clone, channels: usize) {
+    pub fn push(&mut self, mut samples: impl ExactSizeIterator<Item = f32> + Clone, channels: usize) {
         if channels == 1 {
             return self.mean.extend(samples);
         }
@@ -39,7 +39,6 @@ impl Downmix {
             self.choose(samples.clone(), channels); // of two that cancel, none is dead
         }
         let chosen = self.chosen.min(channels - 1);
-        let mut samples = samples;
         for _ in 0..samples.len() / channels {
             let (mut sum, mut one) = (0.0, 0.0);
             for (channel, sample) in samples.by_ref().take(channels).enumerate() {

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use hound::{SampleFormat, WavReader, WavSpec};
 
 use super::foreign;
+use super::kin::Kin;
 use super::limits::{Limits, first};
 use super::media;
 use super::mono::{Downmix, Mono};
@@ -36,7 +37,7 @@ const MPEG_TAGS: [u16; 2] = [0x50, 0x55];
 /// Returns the length of a WAV file in seconds if it is decoded in little time, by its header alone: `None` for other
 /// files, for compressed samples, and for a rate that takes long to resample.
 pub fn quick_wav_seconds(bytes: &[u8]) -> Option<f64> {
-    let Header { format, start, len } = Header::find(bytes, bytes.len() as u64).ok()?;
+    let Kin { format, start, len, .. } = find(bytes, bytes.len() as u64).ok()?;
     Limits::DATASET.check_format(format.channels, format.rate_hz).and_then(|()| format.encoding()).ok()?;
     if !is_quick(format.rate_hz) {
         return None;
@@ -45,56 +46,45 @@ pub fn quick_wav_seconds(bytes: &[u8]) -> Option<f64> {
     Some(n_frames as f64 / f64::from(format.rate_hz))
 }
 
-/// What is said of the samples before they come.
-pub(super) struct Header<'a> {
-    pub format: Format<'a>,
-    /// The place of their first byte.
-    pub start: usize,
-    /// Their length in bytes: more than there are if they were cut off, `u64::MAX` if it was not known.
-    pub len: u64,
-}
-
-impl<'a> Header<'a> {
-    /// Finds the format chunk and the data chunk of a WAV file that has `file_len` bytes and begins with `bytes`. A RIFF
-    /// chunk is 4 bytes of name, 4 of length, and the contents, padded to even length.
-    pub fn find(bytes: &'a [u8], file_len: u64) -> Result<Self, Error> {
-        let [n0, n1, n2, n3, s0, s1, s2, s3, b'W', b'A', b'V', b'E', rest @ ..] = bytes else {
-            return Err(Error::NotAudio);
-        };
-        // The latter two hold sizes of 64 bits in a chunk `ds64` (EBU Tech 3306, ITU-R BS.2088).
-        if ![b"RIFF", b"RF64", b"BW64"].contains(&&[*n0, *n1, *n2, *n3]) {
-            return Err(Error::NotAudio);
-        }
-        let size_is_true = u64::from(u32::from_le_bytes([*s0, *s1, *s2, *s3])) + 8 == file_len;
-
-        let mut format = None;
-        let mut long_len = None;
-        let mut rest = rest;
-        while let [n0, n1, n2, n3, l0, l1, l2, l3, body @ ..] = rest {
-            let len = u32::from_le_bytes([*l0, *l1, *l2, *l3]);
-            let contents = first(body, len.into());
-            match &[*n0, *n1, *n2, *n3] {
-                b"fmt " => format = Some(Format::parse(contents)?),
-                b"ds64" => long_len = data_len(body),
-                b"data" => {
-                    let format = format.ok_or(damaged("no format chunk before the samples"))?;
-                    let len = match len {
-                        UNKNOWN_LEN => long_len.unwrap_or(u64::MAX),
-                        // In the header of a stream, whose RIFF size is then wrong, too.
-                        0 if !size_is_true => u64::MAX,
-                        len => len.into(),
-                    };
-                    return Ok(Self { format, start: bytes.len() - body.len(), len });
-                }
-                _ => {}
-            }
-            rest = &body[contents.len()..];
-            if len % 2 == 1 {
-                rest = behind_padding(rest);
-            }
-        }
-        Err(damaged("no samples: the data chunk is missing"))
+/// Finds the format chunk and the data chunk of a WAV file that has `file_len` bytes and begins with `bytes`. A RIFF
+/// chunk is 4 bytes of name, 4 of length, and the contents, padded to even length.
+pub(super) fn find(bytes: &[u8], file_len: u64) -> Result<Kin, Error> {
+    let [n0, n1, n2, n3, s0, s1, s2, s3, b'W', b'A', b'V', b'E', rest @ ..] = bytes else {
+        return Err(Error::NotAudio);
+    };
+    // The latter two hold sizes of 64 bits in a chunk `ds64` (EBU Tech 3306, ITU-R BS.2088).
+    if ![b"RIFF", b"RF64", b"BW64"].contains(&&[*n0, *n1, *n2, *n3]) {
+        return Err(Error::NotAudio);
     }
+    let size_is_true = u64::from(u32::from_le_bytes([*s0, *s1, *s2, *s3])) + 8 == file_len;
+
+    let mut format = None;
+    let mut long_len = None;
+    let mut rest = rest;
+    while let [n0, n1, n2, n3, l0, l1, l2, l3, body @ ..] = rest {
+        let len = u32::from_le_bytes([*l0, *l1, *l2, *l3]);
+        let contents = first(body, len.into());
+        match &[*n0, *n1, *n2, *n3] {
+            b"fmt " => format = Some(Format::parse(contents)?),
+            b"ds64" => long_len = data_len(body),
+            b"data" => {
+                let format = format.ok_or(damaged("no format chunk before the samples"))?;
+                let len = match len {
+                    UNKNOWN_LEN => long_len.unwrap_or(u64::MAX),
+                    // In the header of a stream, whose RIFF size is then wrong, too.
+                    0 if !size_is_true => u64::MAX,
+                    len => len.into(),
+                };
+                return Ok(Kin { format, start: bytes.len() - body.len(), len, order: None });
+            }
+            _ => {}
+        }
+        rest = &body[contents.len()..];
+        if len % 2 == 1 {
+            rest = behind_padding(rest);
+        }
+    }
+    Err(damaged("no samples: the data chunk is missing"))
 }
 
 /// Returns the length of the data in a chunk `ds64`, which begins with those of the file and of the data in 64 bits. In
@@ -140,8 +130,8 @@ impl HighestFirst {
 }
 
 /// The fields of the format chunk, not validated.
-pub(super) struct Format<'a> {
-    pub chunk: &'a [u8],
+pub(super) struct Format {
+    chunk: Vec<u8>,
     tag: u16,
     channels: u16,
     rate_hz: u32,
@@ -151,9 +141,9 @@ pub(super) struct Format<'a> {
     bits: u16,
 }
 
-impl<'a> Format<'a> {
+impl Format {
     /// The fields of `WAVEFORMATEX`: tag, channels, rate, bytes a second, frame length, bits.
-    pub fn parse(chunk: &'a [u8]) -> Result<Self, Error> {
+    pub fn parse(chunk: &[u8]) -> Result<Self, Error> {
         let [t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, f0, f1, b0, b1, ..] = chunk else {
             return Err(damaged("the format chunk is cut off"));
         };
@@ -165,7 +155,8 @@ impl<'a> Format<'a> {
             tag if HOUND_TAGS.contains(&tag) => true_frame_len(frame_len, channels, bits),
             _ => frame_len,
         };
-        Ok(Self { chunk, tag, channels, rate_hz: u32::from_le_bytes([*r0, *r1, *r2, *r3]), frame_len, bits })
+        let rate_hz = u32::from_le_bytes([*r0, *r1, *r2, *r3]);
+        Ok(Self { chunk: chunk.to_vec(), tag, channels, rate_hz, frame_len, bits })
     }
 
     /// Bytes that belong together: a sample of every channel, or several if they are compressed.
@@ -251,7 +242,7 @@ impl<'a> Format<'a> {
     fn file(&self, samples: &[u8]) -> Vec<u8> {
         let size = |bytes: usize| u32::try_from(bytes).unwrap_or(UNKNOWN_LEN).to_le_bytes();
         let padding = &[0][..self.chunk.len() % 2];
-        let format = [b"WAVEfmt ", &size(self.chunk.len())[..], self.chunk, padding].concat();
+        let format = [b"WAVEfmt ", &size(self.chunk.len())[..], &self.chunk, padding].concat();
         let len = format.len() + 8 + samples.len();
         [b"RIFF", &size(len)[..], &format, b"data", &size(samples.len()), samples].concat()
     }

@@ -387,9 +387,9 @@ fn a_link_to_nothing_and_a_list_without_the_other_are_said() {
     fs::create_dir(dir.path().join("yes")).unwrap();
     fs::write(dir.path().join("yes/ann_nohash_0.wav"), WAV).unwrap();
     fs::write(dir.path().join("testing_list.txt"), "yes/ann_nohash_0.wav").unwrap();
-    std::os::unix::fs::symlink("nothing", dir.path().join("yes/bob.wav")).unwrap();
+    std::os::unix::fs::symlink("nothing", dir.path().join("yes/bob\r.wav")).unwrap();
     let said = stderr(&stats(dir.path()).output().unwrap());
-    assert!(said.contains("yes/bob.wav") && said.contains("validation_list.txt"), "{said}");
+    assert!(said.contains("yes/bob\\r.wav") && said.contains("validation_list.txt"), "{said}");
 }
 
 #[cfg(target_os = "linux")]

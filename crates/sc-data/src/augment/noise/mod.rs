@@ -108,34 +108,23 @@ impl Default for NoiseWeights {
     }
 }
 
-/// The kinds of noise, as [`NoiseWeights`] has them.
-#[derive(Clone, Copy)]
-enum Kind {
-    Coloured,
-    Hum,
-    Clicks,
-    Notes,
-    Glides,
-    Drums,
-    Cries,
-    NotesAndDrums,
-    ColouredAndHum,
-}
+/// Makes a second of one kind of noise.
+type Make<R> = fn(&NoiseRecipe, &mut R) -> Vec<f32>;
 
 impl NoiseWeights {
-    fn kinds(&self) -> [(u32, Kind); 9] {
+    fn kinds<R: Rng>(&self) -> [(u32, Make<R>); 9] {
         let Self { coloured, hum, clicks, notes, glides, drums, cries, notes_and_drums, coloured_and_hum } =
             *self;
         [
-            (coloured, Kind::Coloured),
-            (hum, Kind::Hum),
-            (clicks, Kind::Clicks),
-            (notes, Kind::Notes),
-            (glides, Kind::Glides),
-            (drums, Kind::Drums),
-            (cries, Kind::Cries),
-            (notes_and_drums, Kind::NotesAndDrums),
-            (coloured_and_hum, Kind::ColouredAndHum),
+            (coloured, |of, rng| of.coloured.make(rng)),
+            (hum, |of, rng| of.hum.make(rng)),
+            (clicks, |of, rng| of.clicks.make(rng)),
+            (notes, |of, rng| of.notes.make(rng)),
+            (glides, |of, rng| of.glides.make(rng)),
+            (drums, |of, rng| of.drums.make(rng)),
+            (cries, |of, rng| of.cries.make(rng)),
+            (notes_and_drums, |of, rng| both(of.notes.make(rng), of.drums.make(rng))),
+            (coloured_and_hum, |of, rng| both(of.coloured.make(rng), of.hum.make(rng))),
         ]
     }
 }
@@ -143,18 +132,8 @@ impl NoiseWeights {
 impl NoiseRecipe {
     /// Makes a second of noise, with its loudest sample at full scale.
     pub fn make(&self, rng: &mut impl Rng) -> Vec<f32> {
-        let both = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(b).map(|(a, b)| a + b).collect();
-        let mut noise = match choose(&self.weights.kinds(), rng) {
-            Kind::Coloured => self.coloured.make(rng),
-            Kind::Hum => self.hum.make(rng),
-            Kind::Clicks => self.clicks.make(rng),
-            Kind::Notes => self.notes.make(rng),
-            Kind::Glides => self.glides.make(rng),
-            Kind::Drums => self.drums.make(rng),
-            Kind::Cries => self.cries.make(rng),
-            Kind::NotesAndDrums => both(self.notes.make(rng), self.drums.make(rng)),
-            Kind::ColouredAndHum => both(self.coloured.make(rng), self.hum.make(rng)),
-        };
+        let make = choose(&self.weights.kinds(), rng);
+        let mut noise = make(self, rng);
         scale_to_peak(&mut noise, 1.0);
         if self.overdriven.draw(rng) {
             let drive = self.overdrive.draw(rng);
@@ -164,6 +143,11 @@ impl NoiseRecipe {
         }
         noise
     }
+}
+
+/// Two noises at once.
+fn both(a: Vec<f32>, b: Vec<f32>) -> Vec<f32> {
+    a.into_iter().zip(b).map(|(a, b)| a + b).collect()
 }
 
 /// A second of pink noise: as much power in every octave, by Paul Kellet's filter (musicdsp.org, 1999).
