@@ -175,7 +175,7 @@ fn write_floats(path: &str, values: &[f32]) -> Result<()> {
 fn build_cache(dir: &str, file: &str) -> Result<f64> {
     let start = Instant::now();
     let dataset = SpeechCommands::open(Path::new(dir))?;
-    SampleCache::open(&dataset, Path::new(file), |_, _| ())?;
+    SampleCache::open(&dataset, Path::new(file), |_| ())?;
     Ok(start.elapsed().as_secs_f64())
 }
 

@@ -89,10 +89,16 @@ ok "$size bytes, at most 25 MB"
 expect "its user" "$(docker image inspect -f '{{.Config.User}}' $name)" '^65532:65532$'
 id=$(docker create $name)
 files=$(docker export "$id" | tar -t | grep -v '/$' | grep '^app/' | sort | tr '\n' ' ')
+licences=$(docker cp "$id:/app/THIRD-PARTY.txt" - | tar -xO)
 docker rm "$id" >/dev/null
 expected='app/LICENSE-APACHE app/LICENSE-MIT app/MODEL_CARD.md app/THIRD-PARTY.txt app/model.safetensors app/sc-server '
 [ "$files" = "$expected" ] || fail "it holds: $files"
 ok "it holds $files"
+expect "a licence in a file of small letters" "$(grep hound <<<"$licences")" '^---- .*hound v[0-9.]*: license'
+! grep -q '^serde_derive ' <<<"$licences" || fail "its licences name a macro, which no program holds"
+ok "no macro is among its crates"
+build "$work/sbom.log" --target sbom --output "$work/sbom" .
+expect "the crates of sc-train" "$(<"$work/sbom/sc-train.cdx.json")" '"name": "utoipa"'
 ! docker run --rm --entrypoint /bin/sh $name -c true 2>/dev/null || fail "it has a shell"
 ok "it has no shell"
 

@@ -7,13 +7,10 @@
 # EPOCHS if that is set. TASK goes to sc-train. LANG_MSG=uk selects messages in Ukrainian. SC_CACHE is the folder in which an
 # interrupted run finds its data again.
 set -eu
+MINUTES=${MINUTES:-12}
 
 say() { # ENGLISH UKRAINIAN
     if [ "${LANG_MSG:-en}" = uk ]; then echo "$2"; else echo "$1"; fi
-}
-
-size_of() {
-    du -h "$1" | cut -f 1
 }
 
 # Prints why the model does not load, or nothing if it does. This script stands for the recording: an unreadable recording
@@ -43,7 +40,7 @@ key_of() {
 
 train() {
     length=${EPOCHS:+--epochs $EPOCHS}
-    length=${length:---minutes ${MINUTES:-12}}
+    length=${length:---minutes $MINUTES}
     data=$cache/data-$(key_of "${DATA_SHA256:-}")
     run=$cache/run-$(key_of "$(sha256sum < "$(command -v sc-train)")" "${DATA_SHA256:-}" "${TASK:-}" "$length")
     archive=$(find "${SC_ARCHIVES:-/nowhere}" -name '*.tar.gz' 2>/dev/null | head -n 1)
@@ -80,14 +77,16 @@ model=$1
 cache=${SC_CACHE:-/tmp}
 
 if ! is_needed; then
-    say "Model found: $model ($(size_of "$model")). Training is skipped." \
-        "Модель знайдено: $model ($(size_of "$model")). Навчання пропускаємо."
+    size=$(du -h "$model" | cut -f 1)
+    say "Model found: $model ($size). Training is skipped." "Модель знайдено: $model ($size). Навчання пропускаємо."
     exit 0
 fi
 say_why
-say "Training starts; it takes ${MINUTES:-12} minutes unless EPOCHS is set." "Починається навчання; воно триває ${MINUTES:-12} хвилин, якщо не задано EPOCHS."
+say "Training starts; it takes $MINUTES minutes unless EPOCHS is set." \
+    "Починається навчання; воно триває $MINUTES хвилин, якщо не задано EPOCHS."
 trap 'say "Error: no model came of the training." "Помилка: після навчання моделі немає." >&2' EXIT
 train
 [ -z "$(complaint)" ]
 trap - EXIT
-say "Model trained and saved: $model ($(size_of "$model"))." "Модель навчено й збережено: $model ($(size_of "$model"))."
+size=$(du -h "$model" | cut -f 1)
+say "Model trained and saved: $model ($size)." "Модель навчено й збережено: $model ($size)."

@@ -1,20 +1,16 @@
 //! What holds for any bytes, and a server in this process. Tests of the crates include the files of `checks` and call
 //! them with the seeds, so that `cargo test` repeats what fuzzing has found.
 
-#[cfg(feature = "archive")]
 #[path = "checks/archive.rs"]
 pub mod archive;
-#[cfg(feature = "model")]
 #[path = "checks/record.rs"]
 pub mod record;
-#[cfg(feature = "server")]
 #[path = "checks/request.rs"]
 pub mod request;
 #[path = "checks/sound.rs"]
 pub mod sound;
 
 /// Returns the address of a server that runs until the process ends.
-#[cfg(feature = "server")]
 pub fn server() -> std::net::SocketAddr {
     use std::{
         net::{SocketAddr, TcpListener},

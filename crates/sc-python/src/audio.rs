@@ -82,7 +82,7 @@ impl Audio {
                 (error, _) => with_causes(&error),
             }),
             Self::Samples { samples, rate_hz } => {
-                resample(samples, *rate_hz, limits).map_err(|error| with_causes(&error))
+                resample(samples, (*rate_hz).into(), limits).map_err(|error| with_causes(&error))
             }
         }
     }

@@ -178,7 +178,7 @@ impl Recognizer {
     ///
     /// `threshold` is the least confidence of a detected keyword, instead of the model's own. `hop_s` is the distance
     /// between the seconds that are classified, 0.01 to 1 s, or 0.08 if it is left out. `smoothing_s` is the time over
-    /// which their probabilities are averaged, 0 to 1 s, or 0.32 if it is left out.
+    /// which their probabilities are averaged, 0 to 1 s, or 0.24 if it is left out.
     ///
     /// Raises `Error` if the sample rate or a setting is out of range.
     // An expression would be an ellipsis in `help`.

@@ -439,7 +439,7 @@ def test_help_says_what_a_call_takes_and_what_it_raises():
         "in Hz, 4,000 to 192,000",
         "sample_rate=16000",
         "0.01 to 1 s, or 0.08",
-        "0 to 1 s, or 0.32",
+        "0 to 1 s, or 0.24",
         "3 to 50 recordings",
         "a detector that was made before does not",
         "Raises `Error` if it is no audio that can be used",

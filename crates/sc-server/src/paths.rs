@@ -3,7 +3,7 @@
 
 /// Names the keyword in a clip.
 pub const PREDICT: &str = "/predict";
-/// Finds the keywords in audio of any length.
+/// Finds the keywords in a recording.
 pub const DETECT: &str = "/detect";
 /// Finds the keywords in live sound.
 pub const STREAM: &str = "/stream";

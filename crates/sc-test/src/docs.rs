@@ -63,8 +63,8 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Returns the documents whose commands are kept true: README and guide in every language, the packages' READMEs, and
-/// CONTRIBUTING.md.
+/// Returns the documents whose commands are kept true: the guide, the packages' READMEs, and all at the top of the
+/// repository but the changelog.
 pub fn documents() -> Vec<Document> {
     let packages = ["crates/sc-python/README.md", "crates/sc-web/js/README.md"].map(str::to_owned);
     let mut paths: Vec<String> = [".", "docs/src"].into_iter().flat_map(markdown_in).collect();

@@ -95,9 +95,9 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// Reads a file as 16 kHz mono samples.
 ///
 /// # Errors
-/// If it cannot be read, is no audio, or exceeds the usual [`Limits`].
-pub(crate) fn read(path: &Path) -> Result<Vec<f32>> {
-    Ok(decode_from(open(path)?, &Limits::default())?)
+/// If it cannot be read, is no audio, or exceeds the `limits`.
+pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<f32>> {
+    Ok(decode_from(open(path)?, limits)?)
 }
 
 #[cfg(test)]

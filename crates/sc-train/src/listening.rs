@@ -67,7 +67,7 @@ impl<'a> Listening<'a> {
                 let seconds = n_samples as f32 / SAMPLE_RATE_HZ as f32;
                 format!(
                     "heard up to {seconds:.1} s only: {fault}; \
-                     `ffmpeg -i FILE -ar 16000 -ac 1 whole.wav` may read more"
+                     `ffmpeg -i FILE -af aresample=async=1:first_pts=0 -ar 16000 -ac 1 whole.wav` may read more"
                 )
             }),
         };
@@ -88,7 +88,7 @@ impl Iterator for Listening<'_> {
                 self.add(samples.len());
                 return Some(found);
             }
-            Ok(None) => self.blocks.fault().map(|_| "the file is damaged or cut off there".into()),
+            Ok(None) => None,
             Err(error) => Some(with_causes(&error)),
         };
         Some(detector.finish())

@@ -13,6 +13,12 @@ use std::path::Path;
 /// Factors of speed that leave something of a word.
 const FACTORS: [f32; 2] = [0.25, 4.0];
 
+/// Pitches below half of the sample rate.
+const PITCHES_HZ: [f32; 2] = [1.0, 8_000.0];
+
+/// Numbers of tones or of masks that an example has time and memory for.
+const COUNTS: [f32; 2] = [0.0, 1_000.0];
+
 /// The examples of an epoch, and the augmentation of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -368,7 +374,7 @@ impl Recipe {
 
     /// Refuses numbers that are no setting of a sound: percents where factors are meant, for example.
     fn check(&self) -> Result<()> {
-        let Self { speech, unknown, silence, .. } = self;
+        let Self { speech, silence, .. } = self;
         let [unknown_share, silence_share] = [self.unknown_share, self.silence_share].map(f64::from);
         ensure!(
             unknown_share + silence_share < 1.0,
@@ -384,13 +390,32 @@ impl Recipe {
             f64::from(speech.room.probability) <= 0.0 || speech.room.rooms > 0,
             "speech.room.rooms is 0: expected 1 or more, or speech.room.probability = 0"
         );
-        for (name, range, [least, most]) in [
+        self.check_ranges()
+    }
+
+    /// Refuses numbers that are out of range, or not a number.
+    fn check_ranges(&self) -> Result<()> {
+        let Self { speech, unknown, spec_augment, .. } = self;
+        let NoiseRecipe { hum, notes, glides, cries, .. } = &self.noise.made_up;
+        let one = |number: f32| Span::new(number, number);
+        let ranges = [
             ("speech.speed.range", speech.speed.range, FACTORS),
             ("speech.tempo.range", speech.tempo.range, FACTORS),
+            ("speech.shift.most_s", one(speech.shift.most_s), [0.0, 1.0]),
+            ("speech.gain_db.range", speech.gain_db.range, [-100.0, 100.0]),
             ("unknown.fast_or_slow", unknown.fast_or_slow, FACTORS),
             ("unknown.crop", unknown.crop, [0.01, 1.0]),
-            ("speech.shift.most_s", Span::new(speech.shift.most_s, speech.shift.most_s), [0.0, 1.0]),
-        ] {
+            ("noise.made_up.hum.harmonics", one(hum.harmonics as f32), COUNTS),
+            ("noise.made_up.notes.lowest_hz", one(notes.lowest_hz), PITCHES_HZ),
+            ("noise.made_up.glides.lowest_hz", one(glides.lowest_hz), PITCHES_HZ),
+            ("noise.made_up.cries.lowest_hz", one(cries.lowest_hz), PITCHES_HZ),
+            ("spec_augment.time_masks", one(spec_augment.time_masks as f32), COUNTS),
+            ("spec_augment.frequency_masks", one(spec_augment.frequency_masks as f32), COUNTS),
+        ];
+        let of_glides = |count: &u32| ("noise.made_up.glides.counts", one(*count as f32), COUNTS);
+        let of_cries = |hiss: &f32| ("noise.made_up.cries.hiss", one(*hiss), [0.0, 1.0]);
+        let ranges = ranges.into_iter().chain(glides.counts.iter().map(of_glides));
+        for (name, range, [least, most]) in ranges.chain(cries.hiss.iter().map(of_cries)) {
             let [low, high] = range.into();
             ensure!(least <= low && high <= most, "{name} is {low} to {high}: expected {least} to {most}");
         }
@@ -436,6 +461,12 @@ mod tests {
             ("unknown_share = 0.9\nsilence_share = 0.2", "less than 1 together"),
             ("[speech.speed]\nprobability = 1.0\nrange = [87, 115]", "speech.speed.range is 87 to 115"),
             ("[speech.shift]\nmost_s = nan", "speech.shift.most_s"),
+            ("[speech.gain_db]\nprobability = 1.0\nrange = [1000, 1000]", "speech.gain_db.range is 1000"),
+            ("[noise.made_up.hum]\nharmonics = 4000000000", "noise.made_up.hum.harmonics"),
+            ("[noise.made_up.cries]\nlowest_hz = nan", "noise.made_up.cries.lowest_hz"),
+            ("[noise.made_up.cries]\nhiss = [0.5, nan]", "noise.made_up.cries.hiss"),
+            ("[noise.made_up.glides]\ncounts = [1, 4000000000]", "noise.made_up.glides.counts"),
+            ("[spec_augment]\ntime_masks = 4000000000", "spec_augment.time_masks"),
             ("[silence.weights]\nzeros = 0\nbabble = 0\nnoise = 0", "silence.weights are all 0"),
             ("[speech.room]\nprobability = 0.5\nrooms = 0", "speech.room.rooms is 0"),
             ("[speech.room]\nrt60_s = [0, 0]", "rt60_s = [0, 0]"),

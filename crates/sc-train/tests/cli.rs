@@ -233,7 +233,7 @@ fn detect_says_that_a_recording_was_cut_off_and_a_clip_that_was_is_still_answere
     fs::write(&file, &whole[..whole.len() / 2]).unwrap();
     let output = run("classify", &["--detect", "--json"], &file);
     let line = json(&output);
-    let place = "heard up to 2.0 s only: the file is damaged or cut off there";
+    let place = "heard up to 2.0 s only: the rest of the file is damaged or missing";
     assert!(line["error"].as_str().is_some_and(|error| error.starts_with(place)), "{line}");
     assert_eq!(output.status.code(), Some(1));
     assert!(run("classify", &[], &file).status.success());
@@ -404,6 +404,16 @@ fn clips_of_ones_own_are_evaluated_by_folder() {
     assert_eq!(rows.len(), figures["labels"].as_array().unwrap().len());
     assert_eq!(rows.len(), figures["per_label"].as_array().unwrap().len());
     assert_eq!(figures["unreadable"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_clip_that_training_takes_is_evaluated_too() {
+    let folder = Folder::new();
+    folder.wav("yes/long.wav", 61);
+    let figures = json(&run("evaluate", &["--json", "--clips"], folder.path()));
+    assert_eq!(figures["n"], 1, "{figures}");
+    let table = json(&run("evaluate", &["--conditions", "--json", "--clips"], folder.path()));
+    assert_eq!(table["conditions"][0]["n"], 1, "{table}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ export interface DetectorOptions {
   threshold?: number;
   /** Distance between the seconds that are classified, in seconds: 0.01 to 1, or 0.08 if it is left out. */
   hopS?: number;
-  /** Time over which their probabilities are averaged, in seconds: 0 to 1, or 0.32 if it is left out. */
+  /** Time over which their probabilities are averaged, in seconds: 0 to 1, or 0.24 if it is left out. */
   smoothingS?: number;
 }
 

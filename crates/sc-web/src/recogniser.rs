@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use js_sys::Float32Array;
-use sc_data::{Error, Limits, Waveform, resample, with_causes};
+use sc_data::{Limits, Waveform, resample, with_causes};
 use sc_model::words::{self, Recording};
 use sc_model::{Backend, Classifier, DetectorConfig, Record};
 use wasm_bindgen::prelude::*;
@@ -137,19 +137,14 @@ impl Recognizer {
 /// Numbers the recordings of a word, from 1.
 fn recordings(takes: &[Float32Array], rate_hz: f64) -> Vec<Recording> {
     let recordings = takes.iter().enumerate().map(|(i, take)| {
-        let samples = resampled(&take.to_vec(), rate_hz).map_err(|error| with_causes(&error));
-        Recording::new((i + 1).to_string(), samples)
+        let samples = resample(&take.to_vec(), rate_hz, &Limits::default());
+        Recording::new((i + 1).to_string(), samples.map_err(|error| with_causes(&error)))
     });
     recordings.collect()
 }
 
 /// Returns the loudest second of the samples.
 fn waveform(samples: &[f32], rate_hz: f64) -> Result<Waveform, JsError> {
-    Ok(Waveform::from_samples(&resampled(samples, rate_hz).map_err(|error| to_js(&error))?))
-}
-
-/// Returns the samples at 16 kHz.
-fn resampled(samples: &[f32], rate_hz: f64) -> Result<Vec<f32>, Error> {
-    let limits = Limits::default();
-    resample(samples, limits.check_rate(rate_hz)?, &limits)
+    let samples = resample(samples, rate_hz, &Limits::default()).map_err(|error| to_js(&error))?;
+    Ok(Waveform::from_samples(&samples))
 }

@@ -5,9 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const REPOSITORY = resolve(import.meta.dirname, '../../..');
-const TARGET = resolve(REPOSITORY, process.env.CARGO_TARGET_DIR ?? 'target');
-
-export const PACKAGE = resolve(REPOSITORY, process.env.WEB_PACKAGE ?? join(TARGET, 'web-package'));
+export const PACKAGE = resolve(REPOSITORY, process.env.WEB_PACKAGE ?? 'target/web-package');
 const GOLDEN = join(REPOSITORY, 'crates/sc-data/tests/golden');
 
 // A WAV file of 16 or 24 bits a sample, as one channel of floats.

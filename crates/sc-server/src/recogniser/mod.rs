@@ -63,7 +63,7 @@ impl Audio {
     fn decode(&self, limits: &Limits) -> Result<Vec<f32>, sc_data::Error> {
         match self {
             Self::File(bytes) => decode(bytes, limits),
-            Self::Samples { samples, rate_hz } => resample(samples, *rate_hz, limits),
+            Self::Samples { samples, rate_hz } => resample(samples, (*rate_hz).into(), limits),
         }
     }
 }
@@ -155,7 +155,7 @@ impl Recogniser {
         self.pool.run(place, job).await
     }
 
-    /// Finds the keywords in audio of any length.
+    /// Finds the keywords in a recording.
     ///
     /// # Errors
     /// As [`classify`](Self::classify).
@@ -178,8 +178,8 @@ impl Recogniser {
         Ok(self.pool.run(place, job).await??)
     }
 
-    /// Finds the keywords in audio of any length, and tells each as soon as it is found. The work ends within a second
-    /// of audio when the receiver is dropped, and never waits for it: the length of the audio bounds what it may hold.
+    /// Finds the keywords in a recording, and tells each as soon as it is found. The work ends within a second of audio
+    /// when the receiver is dropped, and never waits for it: the length of the audio bounds what it may hold.
     ///
     /// # Errors
     /// As [`classify`](Self::classify), for the decoding. Later errors are steps, [`Progress::Failed`].

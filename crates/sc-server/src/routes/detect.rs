@@ -1,4 +1,4 @@
-//! The keywords in audio of any length.
+//! The keywords in a recording.
 
 use std::{convert::Infallible, sync::Arc};
 

@@ -15,7 +15,8 @@ use crate::word_space::{self, LEAST_BANK, LEAST_CLIPS};
 /// Give an older model what `teach` needs: a bank of ordinary speech, from a data set.
 #[derive(Clone, Debug, Args)]
 pub struct BankArgs {
-    /// The data set, as `sc-data fetch` leaves it.
+    /// The data set, as `sc-data fetch` leaves it, or your own folder with a folder for each word: 60 clips or more to
+    /// train on.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// The model file [default: the one built into this program]

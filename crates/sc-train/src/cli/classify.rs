@@ -12,7 +12,7 @@ use clap::Args;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use sc_data::{SAMPLE_RATE_HZ, Waveform};
+use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
 use sc_model::Classifier;
 
 use super::ModelArgs;
@@ -47,7 +47,7 @@ pub struct ClassifyArgs {
     /// Write to FILE, which appears when it is complete. If it exists already, do nothing.
     #[arg(long, env = "SC_OUTPUT", value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Recordings, and folders of recordings; `-` is standard input, but on Windows.
+    /// Recordings, and folders of recordings; `-` is standard input (not on Windows).
     #[arg(required = true, value_name = "PATH", value_parser = PathBufValueParser::new().map(path_of))]
     paths: Vec<PathBuf>,
 }
@@ -245,7 +245,8 @@ fn answer(classifier: &Arc<Classifier>, file: &File, find: Method, bar: &Progres
 }
 
 fn classify(classifier: &Arc<Classifier>, path: &Path, bar: &ProgressBar) -> Result<Words> {
-    let waveform = Waveform::from_samples(&audio::read(path).map_err(with_way_out)?);
+    let samples = audio::read(path, &Limits::default()).map_err(with_way_out)?;
+    let waveform = Waveform::from_samples(&samples);
     bar.inc(1);
     Ok(Words::One(classifier.classify(&waveform)))
 }

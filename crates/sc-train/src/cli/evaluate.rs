@@ -33,7 +33,7 @@ pub struct EvaluateArgs {
     /// The split to evaluate, whole: training, validation or testing.
     #[arg(long, requires = "data", conflicts_with_all = ["clips", "audio"])]
     split: Option<Split>,
-    /// Your own clips: a folder of recordings for each label, in any format.
+    /// Your own clips: a folder of recordings for each label, in any format, of at most ten minutes each.
     #[arg(long, value_name = "DIR")]
     clips: Option<PathBuf>,
     /// Count how often a keyword is accepted in --clips that hold none, of any format and length.
@@ -42,8 +42,8 @@ pub struct EvaluateArgs {
     /// every half second.
     #[arg(long, requires = "clips", conflicts_with_all = ["audio", "data", "few_shot", "stream"])]
     open_set: bool,
-    /// Teach each word of a folder with a folder a word, and search its other recordings among all others. Without DIR,
-    /// the words are those of --split that are no keyword.
+    /// Teach each word of DIR, which has a folder for each with recordings of up to a minute, and search its other
+    /// recordings among all others. Without DIR, the words are those of --split that are no keyword.
     #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["clips", "conditions", "stream", "audio", "backend", "threshold"])]
     #[expect(clippy::option_option, reason = "clap's type of an option whose value may be left out")]
     few_shot: Option<Option<PathBuf>>,

@@ -70,7 +70,7 @@ impl Cli {
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    /// Runs the command. The exit status of `classify` is 1 if a file could not be read, that of the others 0.
+    /// Runs the command. The exit status is 0, but `classify` tells by it of a file that could not be read.
     ///
     /// # Errors
     /// What went wrong, worded for the user.

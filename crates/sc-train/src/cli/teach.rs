@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sc_data::{normal_form, printable};
+use sc_data::{Limits, normal_form, printable};
 use sc_model::Record;
 use sc_model::words::{Advice, Recording, Taught, check_word, forget, teach};
 use serde_json::json;
@@ -78,7 +78,7 @@ fn by_name(words: &[(String, PathBuf)]) -> Vec<(&str, Vec<&Path>)> {
 fn recording(file: Result<PathBuf, Unreadable>) -> Recording {
     match file {
         Ok(file) => {
-            let samples = audio::read(&file).map_err(|error| format!("{error:#}"));
+            let samples = audio::read(&file, &Limits::default()).map_err(|error| format!("{error:#}"));
             Recording::new(printable(file.display()), samples)
         }
         Err(Unreadable { path, error }) => Recording::new(printable(&path), Err(error)),

@@ -44,9 +44,9 @@ pub struct TrainArgs {
     /// The labels: your own words, by the names of their folders with commas between them, or `all`. Every other folder
     /// is of other words.
     ///
-    /// Files may be of any format and length: of a long one, the loudest second counts. A speaker is what stands before
-    /// `_nohash_` in a file's name, else a folder within the word's, else the file. Without --init, the training begins
-    /// with the model that is built in.
+    /// Files may be of any format, and of at most ten minutes: of a long one, the loudest second counts. A speaker is
+    /// what stands before `_nohash_` in a file's name, else a folder within the word's, else the file. Without --init,
+    /// the training begins with the model that is built in.
     #[arg(long, value_name = "NAME,NAME…|all", conflicts_with = "task")]
     pub words: Option<Words>,
     /// Number of epochs: passes through the training clips. 0 makes a record of --init as it is: only its temperature,

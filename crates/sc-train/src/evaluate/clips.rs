@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use rayon::prelude::*;
-use sc_data::{Waveform, labelled_clips};
+use sc_data::{Limits, Waveform, labelled_clips};
 use sc_model::Classifier;
 
 use super::{Evaluated, readable};
@@ -21,7 +21,7 @@ pub(crate) fn evaluate(classifier: &Classifier, dir: &Path) -> Result<Evaluated>
     let bar = progress::bar(clips.len(), "evaluating");
     let answer = |(path, label): &(PathBuf, usize)| {
         bar.inc(1);
-        let samples = audio::read(path).map_err(|error| Unreadable::new(path, &error))?;
+        let samples = audio::read(path, &Limits::DATASET).map_err(|error| Unreadable::new(path, &error))?;
         let prediction = classifier.classify(&Waveform::from_samples(&samples));
         let label = labels.names()[*label].clone();
         Ok(LabelledAnswer { path: path.display().to_string(), label, prediction })

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use rayon::prelude::*;
 use sc_data::{
-    Clip, Condition, Example, Half, Labels, SILENCE, SampleCache, Source, SpeechCommands, Split, Subject,
-    Surroundings, UNKNOWN, Waveform, labelled_clips,
+    Clip, Condition, Example, Half, Labels, Limits, SILENCE, SampleCache, Source, SpeechCommands, Split,
+    Subject, Surroundings, UNKNOWN, Waveform, labelled_clips,
 };
 use sc_model::Classifier;
 
@@ -68,7 +68,7 @@ pub(crate) fn of_half(
 pub(crate) fn of_clips(classifier: &Classifier, dir: &Path) -> Result<ConditionTable> {
     let labels = &classifier.header().labels;
     let read = |(path, label): &(PathBuf, usize)| {
-        let samples = audio::read(path).map_err(|error| Unreadable::new(path, &error))?;
+        let samples = audio::read(path, &Limits::DATASET).map_err(|error| Unreadable::new(path, &error))?;
         let clip = Clip::parse(path.strip_prefix(dir).unwrap_or(path));
         let speaker = clip.map_or_else(String::new, |clip| clip.speaker);
         Ok((path.display().to_string(), *label, speaker, Waveform::from_samples(&samples)))

@@ -9,7 +9,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
-    DatasetError, Labels, SampleCache, Source, SpeechCommands, Split, Waveform, normal_form, printable,
+    DatasetError, Labels, Limits, SampleCache, Source, SpeechCommands, Split, Waveform, normal_form,
+    printable,
 };
 use sc_model::words::{Embedding, Recording, TeachError, check_word, teach};
 use sc_model::{Backend, Classifier, Record};
@@ -158,7 +159,8 @@ fn listen<'a>(classifier: &Classifier, dir: &Path) -> Result<(Heard<'a>, Vec<Unr
     let recordings = files.into_par_iter().map(|file| {
         bar.inc(1);
         let path = file?;
-        let samples = audio::read(&path).map_err(|error| Unreadable::new(&path, &error))?;
+        let samples =
+            audio::read(&path, &Limits::default()).map_err(|error| Unreadable::new(&path, &error))?;
         let output = output(classifier, &Waveform::from_samples(&samples));
         let folder = path.strip_prefix(dir).ok().and_then(Path::parent);
         let folder = folder.and_then(|folder| folder.iter().next());

@@ -55,8 +55,8 @@ pub(crate) fn open(data: &Path, labels: &Labels) -> Result<(SpeechCommands, Samp
 /// If the data set cannot be read.
 pub(crate) fn read(data: &Path) -> Result<(SpeechCommands, SampleCache)> {
     let dataset = SpeechCommands::open(data)?;
-    let bar = progress::bar(dataset.clips().len(), "reading");
-    let open = |path: &Path| SampleCache::open(&dataset, path, |done, _| bar.set_position(done as u64));
+    let bar = progress::bar(dataset.clips().len() + dataset.noise().len(), "reading");
+    let open = |path: &Path| SampleCache::open(&dataset, path, |done| bar.set_position(done as u64));
     let beside = dataset.cache_path();
     let cache = match open(&beside) {
         Err(DatasetError::Io { path, source }) if path == beside => {

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use sc_data::{Half, SampleCache, SpeechCommands, Split, UNKNOWN};
+use sc_data::{Half, SampleCache, SpeechCommands, Split, UNKNOWN, printable};
 use sc_model::{Classifier, Header, KeywordCnnConfig, Record, Weights};
 
 use super::checkpoint;
@@ -31,7 +31,8 @@ impl Run<'_> {
         let labels = &self.config.labels;
         let left_out = self.dataset.words_without_label(labels);
         if !left_out.is_empty() {
-            tracing::warn!("left out, since there is no label for them: {}", left_out.join(", "));
+            let left_out = printable(left_out.join(", "));
+            tracing::warn!("left out, since there is no label for them: {left_out}");
         }
         self.check_words()?;
         ensure!(

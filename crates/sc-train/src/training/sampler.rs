@@ -262,7 +262,7 @@ mod tests {
         let root = dir.path().join("data");
         sc_test::dataset::write(&root);
         let dataset = SpeechCommands::open(&root).unwrap();
-        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_| ()).unwrap();
         let config = TrainConfig { batch_size: 16, ..TrainConfig::default() };
         check(Sampler::new(&dataset, &cache, &config, &[]));
     }

@@ -80,15 +80,12 @@ impl<'a> SoundMaker<'a> {
         keeps_clean: bool,
     ) -> Self {
         let mut clips = vec![Vec::new(); labels.names().len()];
-        let mut other_words: Vec<(&str, Vec<usize>)> = Vec::new();
+        let mut other_words: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for clip in dataset.readable_in(Split::Train, cache) {
             let word = dataset.clips()[clip].word.as_str();
             match labels.index_of_keyword(word) {
                 Some(label) => clips[label].push(clip),
-                None => match other_words.last_mut() {
-                    Some((last, clips)) if *last == word => clips.push(clip), // clips are sorted by word
-                    _ => other_words.push((word, vec![clip])),
-                },
+                None => other_words.entry(word).or_default().push(clip),
             }
         }
         let (words, n_words) = words(dataset, cache);
@@ -99,7 +96,7 @@ impl<'a> SoundMaker<'a> {
             n_words,
             keeps_clean,
             clips,
-            other_words: other_words.into_iter().map(|(_, clips)| clips).collect(),
+            other_words: other_words.into_values().collect(),
             noises: cache.noise_starts(Split::Train).collect(),
             rooms: rooms(recipe),
         }
@@ -391,7 +388,7 @@ mod tests {
 
     fn read(dir: &TempDir) -> (SpeechCommands, SampleCache) {
         let dataset = SpeechCommands::open(dir.path().join("data")).unwrap();
-        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_| ()).unwrap();
         (dataset, cache)
     }
 
@@ -406,6 +403,18 @@ mod tests {
         }
         let (dataset, cache) = read(&dir);
         assert_eq!(words(&dataset, &cache).1, n_words);
+    }
+
+    #[test]
+    fn another_word_in_folders_of_two_normal_forms_is_one() {
+        let (dir, ..) = data();
+        for word in ["cafe\u{301}", "cafz", "caf\u{E9}"] {
+            sc_test::wav::write(&dir.path().join(format!("data/{word}/ann.wav")), &[1; 100]);
+        }
+        let (dataset, cache) = read(&dir);
+        let recipe = Recipe::default();
+        let sounds = SoundMaker::new(&dataset, &Task::Commands.labels(), &cache, &recipe, false);
+        assert_eq!(sounds.other_words.len(), 3, "bed, cafz and caf\u{E9}");
     }
 
     #[test]

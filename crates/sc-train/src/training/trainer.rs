@@ -411,7 +411,7 @@ mod tests {
         let root = dir.path().join("data");
         sc_test::dataset::write(&root);
         let dataset = SpeechCommands::open(&root).unwrap();
-        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_, _| ()).unwrap();
+        let cache = SampleCache::open(&dataset, &dir.path().join("samples"), |_| ()).unwrap();
         let config = TrainConfig { batch_size: 16, epoch_examples: Some(32), ..TrainConfig::default() };
         let sampler = Sampler::new(&dataset, &cache, &config, &[]);
         let run =
