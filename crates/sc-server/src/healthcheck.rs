@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
     str::FromStr,
     time::Duration,
@@ -50,7 +50,7 @@ impl Target {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
-        stream.take(STATUS_LEN).read_to_end(&mut answer)?;
+        stream.take(STATUS_LEN).read_to_end(&mut answer).map_err(in_words)?;
         let answer = String::from_utf8_lossy(&answer);
         Ok(answer.lines().next().context("it hangs up")?.to_owned())
     }
@@ -72,6 +72,14 @@ fn connect(addresses: &[SocketAddr]) -> anyhow::Result<TcpStream> {
         }
     }
     Err(failed)
+}
+
+/// Says that the time is over, for which Unix has only `Resource temporarily unavailable`.
+fn in_words(error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => anyhow!("it says nothing for {TIMEOUT:?}"),
+        _ => error.into(),
+    }
 }
 
 impl fmt::Display for Target {

@@ -7,7 +7,7 @@ use actix_http::{
     h1::{ExpectHandler, UpgradeHandler},
 };
 use actix_service::{Service, ServiceFactory, ServiceFactoryExt, boxed, fn_service, map_config};
-use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_tls::accept::{max_concurrent_tls_connect, rustls_0_23::TlsStream};
 use actix_web::{
     App, Error,
     body::{BoxBody, MessageBody},
@@ -28,6 +28,8 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// # Errors
 /// If a port cannot be used, or if a thread cannot be started.
 pub fn serve(ports: Vec<(TcpListener, Option<ServerConfig>)>, state: &Data<AppState>) -> io::Result<Server> {
+    // A bound would close every port while so many connections say nothing. The gate shares connections out instead.
+    max_concurrent_tls_connect(usize::MAX);
     let mut server = Server::build()
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_S)

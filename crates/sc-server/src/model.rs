@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use actix_web::web::Bytes;
 use sc_data::{Sha256Digest, with_causes};
 use sc_model::{
     Backend, Classifier, Error, Record,
@@ -38,7 +39,7 @@ impl ModelSource {
         if self.words.is_some() && record.words.is_none() {
             tracing::warn!("no word can be taught: {}", TeachError::NoSpace);
         }
-        Current::new(&record, self.backend)
+        Current::new(&record, self)
     }
 
     /// Loads the record.
@@ -83,13 +84,17 @@ struct Current {
     classifier: Arc<Classifier>,
     /// Of the record's bytes, taught words included.
     digest: Sha256Digest,
+    /// These bytes, once for all that download them. None if clients may not teach: the record may then be a secret.
+    bytes: Option<Bytes>,
 }
 
 impl Current {
-    fn new(record: &Record, backend: Backend) -> Result<Self, Error> {
-        // First: its bytes are gone again before the engine takes memory.
-        let digest = Sha256Digest::of(&record.to_bytes()?);
-        Ok(Self { classifier: Arc::new(Classifier::new(record, backend)?), digest })
+    fn new(record: &Record, source: &ModelSource) -> Result<Self, Error> {
+        // First: bytes that are not kept are gone again before the engine takes memory.
+        let bytes = record.to_bytes()?;
+        let digest = Sha256Digest::of(&bytes);
+        let bytes = source.words.is_some().then(|| bytes.into());
+        Ok(Self { classifier: Arc::new(Classifier::new(record, source.backend)?), digest, bytes })
     }
 }
 
@@ -150,37 +155,14 @@ impl Model {
         check_word(of_network, name, n_recordings).map(drop).map_err(|error| WordsError::Teach(error).into())
     }
 
-    /// Returns the bytes of the file of the model that answers, and their digest.
+    /// Returns the bytes of the record that answers, with its taught words, and their digest.
     ///
     /// # Errors
-    /// [`WordsError::NoTeaching`] if clients may not teach: the file may then be a secret.
-    /// [`WordsError::Exchanged`] if the file holds another model.
-    pub(crate) fn to_bytes(&self) -> Result<(Vec<u8>, Sha256Digest), ApiError> {
-        if !self.teaches() {
-            return Err(WordsError::NoTeaching.into());
-        }
-        let (_, bytes, digest) = self.read()?;
-        Ok((bytes, digest))
-    }
-
-    /// Reads the record that answers from its file. Returns it, its bytes and their digest.
-    ///
-    /// # Errors
-    /// [`WordsError::Exchanged`] if the file holds another record by now, or none.
-    fn read(&self) -> Result<(Record, Vec<u8>, Sha256Digest), WordsError> {
-        let before = self.current_and_digest().1;
-        let read = self.source.record();
-        let read = read.and_then(|record| record.to_bytes().map(|bytes| (record, bytes)));
-        let (record, bytes) = read.map_err(|error| {
-            tracing::error!("the model's file is not the one that answers: {}", with_causes(&error));
-            WordsError::Exchanged
-        })?;
-        let digest = Sha256Digest::of(&bytes);
-        // A word may have been taught meanwhile: then the file is of before or of after it.
-        if digest != before && digest != self.current_and_digest().1 {
-            return Err(WordsError::Exchanged);
-        }
-        Ok((record, bytes, digest))
+    /// [`WordsError::NoTeaching`] if clients may not teach.
+    pub(crate) fn bytes_and_digest(&self) -> Result<(Bytes, Sha256Digest), WordsError> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let bytes = current.bytes.clone().ok_or(WordsError::NoTeaching)?;
+        Ok((bytes, current.digest))
     }
 }
 
@@ -229,9 +211,8 @@ impl Change {
     ) -> Result<T, ApiError> {
         let source = &self.model.source;
         let file = source.words.as_ref().ok_or(WordsError::NoTeaching)?;
-        let (record, ..) = self.model.read()?;
-        let (changed, report) = change(&record).map_err(WordsError::Teach)?;
-        let fresh = Current::new(&changed, source.backend).map_err(ApiError::internal)?;
+        let (changed, report) = change(&self.record()?).map_err(WordsError::Teach)?;
+        let fresh = Current::new(&changed, source).map_err(ApiError::internal)?;
         if cancellation.is_cancelled() {
             return Err(ApiError::Cancelled);
         }
@@ -241,6 +222,23 @@ impl Change {
         }
         self.replace(fresh);
         Ok(report)
+    }
+
+    /// Reads the record that answers from its file.
+    ///
+    /// # Errors
+    /// [`WordsError::Exchanged`] if the file holds another record by now, or none.
+    fn record(&self) -> Result<Record, WordsError> {
+        let read = self.model.source.record();
+        let read = read.and_then(|record| record.to_bytes().map(|bytes| (record, Sha256Digest::of(&bytes))));
+        let (record, digest) = read.map_err(|error| {
+            tracing::error!("the model's file is not the one that answers: {}", with_causes(&error));
+            WordsError::Exchanged
+        })?;
+        if digest != self.model.current_and_digest().1 {
+            return Err(WordsError::Exchanged);
+        }
+        Ok(record)
     }
 
     fn replace(&self, fresh: Current) {

@@ -6,9 +6,7 @@ mod live;
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{rt::spawn, web::Bytes};
-use sc_data::{
-    Limits, SAMPLE_RATE_HZ, Sha256Digest, Waveform, decode, quick_wav_seconds, resample, with_causes,
-};
+use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform, decode, quick_wav_seconds, resample, with_causes};
 use sc_model::{
     Classifier, Detection, Detector, DetectorConfig, Prediction, Timing,
     words::{Recording, Taught},
@@ -249,15 +247,6 @@ impl Recogniser {
     /// Waits for the right to change the model before a worker is asked for: those that wait for it leave the workers to others.
     async fn change(&self, place: &Place) -> Result<Change, ApiError> {
         self.pool.in_time(place.begin(), async { Ok(self.model.change().await) }).await
-    }
-
-    /// Returns the bytes of the file with the taught words, and their digest.
-    ///
-    /// # Errors
-    /// As [`Pool::run`] and [`Model::to_bytes`].
-    pub async fn record(&self, place: Place) -> Result<(Vec<u8>, Sha256Digest), ApiError> {
-        let model = Arc::clone(&self.model);
-        self.pool.run(place, move |_| model.to_bytes()).await?
     }
 
     /// Opens a live stream of `rate_hz` samples a second.

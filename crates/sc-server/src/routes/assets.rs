@@ -1,16 +1,15 @@
 //! The files of the page and of the documentation, compiled in.
 
-use std::io::{self, Read};
-
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{
         AcceptEncoding, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ContentEncoding, ETag,
         Encoding, EntityTag, Header, IfNoneMatch, VARY,
     },
+    web::Bytes,
 };
-use flate2::read::GzDecoder;
 
+use super::pieces;
 use crate::{error::ApiError, route::Route};
 
 /// Swagger UI styles itself inline, and its icons are in its style sheet.
@@ -32,12 +31,12 @@ pub static ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 pub async fn file(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let path = request.app_data::<Route>().map(|route| route.path);
     let asset = ASSETS.iter().find(|asset| Some(asset.path) == path).ok_or(ApiError::NotFound)?;
-    asset.respond(&request)
+    Ok(asset.respond(&request))
 }
 
 impl Asset {
     /// Sends the file, or 304 if the browser has it. Browsers ask each time, so that an upgrade shows at once.
-    fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    fn respond(&self, request: &HttpRequest) -> HttpResponse {
         // A gzip file ends with its content's CRC-32 and length (RFC 1952): enough to tell two releases
         // apart. Weak, as it is the same for both encodings.
         let version = u64::from_le_bytes(*self.gzip.last_chunk().unwrap_or(&[0; 8]));
@@ -49,24 +48,17 @@ impl Asset {
             .insert_header((CACHE_CONTROL, "no-cache"))
             .insert_header((VARY, "Accept-Encoding"));
         if is_known {
-            return Ok(response.finish());
+            return response.finish();
         }
         response.insert_header((CONTENT_TYPE, self.media_type));
         if self.path.starts_with("/docs/") {
             response.insert_header((CONTENT_SECURITY_POLICY, DOCS_POLICY));
         }
-        Ok(if accepts_gzip(request) {
-            response.insert_header(ContentEncoding::Gzip).body(self.gzip)
+        if accepts_gzip(request) {
+            response.insert_header(ContentEncoding::Gzip).body(pieces::whole(Bytes::from_static(self.gzip)))
         } else {
-            response.body(self.plain().map_err(ApiError::internal)?)
-        })
-    }
-
-    /// Unpacks the file for the few programs that take no gzip, such as curl.
-    fn plain(&self) -> io::Result<Vec<u8>> {
-        let mut content = Vec::new();
-        GzDecoder::new(self.gzip).read_to_end(&mut content)?;
-        Ok(content)
+            response.body(pieces::unpacked(self.gzip)) // for the few programs that take no gzip, such as curl
+        }
     }
 }
 

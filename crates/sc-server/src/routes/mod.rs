@@ -7,6 +7,7 @@ mod docs;
 mod health;
 pub mod inference;
 mod info;
+mod pieces;
 mod predict;
 mod record;
 mod stream;

@@ -4,14 +4,13 @@ use std::sync::LazyLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::MessageBody,
     http::header::{CACHE_CONTROL, CONTENT_TYPE, ETag, EntityTag},
     web::{Bytes, Data},
 };
 use sc_data::Sha256Digest;
 use sc_model::Record;
 
-use super::assets::is_known;
+use super::{assets::is_known, pieces};
 use crate::{
     error::{ApiError, Body},
     paths::RECORD,
@@ -47,12 +46,12 @@ pub async fn record(request: HttpRequest, state: Data<AppState>) -> Result<HttpR
 }
 
 /// Sends a model's file, or 304 if the client has what `tag` names.
-pub fn respond(request: &HttpRequest, tag: EntityTag, bytes: impl MessageBody + 'static) -> HttpResponse {
+pub fn respond(request: &HttpRequest, tag: EntityTag, bytes: Bytes) -> HttpResponse {
     let is_known = is_known(request, &tag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header(ETag(tag)).insert_header((CACHE_CONTROL, "no-cache"));
     if is_known {
         return response.finish();
     }
-    response.insert_header((CONTENT_TYPE, "application/octet-stream")).body(bytes)
+    response.insert_header((CONTENT_TYPE, "application/octet-stream")).body(pieces::whole(bytes))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpStream},
     path::{Path, PathBuf},
     sync::{
@@ -227,4 +227,18 @@ fn a_certificate_is_replaced_under_load() {
         }
     });
     assert!(connect(&server, &old).write_all(b"GET").is_err(), "the old certificate is still shown");
+}
+
+#[test]
+fn silent_connections_keep_nobody_from_a_handshake() {
+    let certificate = Certificate::load(pem("old.pem"), pem("old.key")).unwrap();
+    let server = TestServer::serving(Service { certificate: Some(certificate.into()), ..service() });
+    // More than two threads of actix-tls would shake hands with at once, without a bound of ours.
+    let silent: Vec<_> = (0..600).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+
+    assert!(is_answered(&mut connect(&server, &self::certificate("old.pem")), word().get_ref()));
+
+    // The server closes them after 3 s: nobody had to wait for that.
+    silent[0].set_nonblocking(true).unwrap();
+    assert_eq!((&silent[0]).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
 }
