@@ -1,6 +1,5 @@
 // The same answers as `api.js` gives, from this device: nothing leaves it.
 
-import { accepts } from './answer.js';
 import { Refusal, file, promised, reach, yielding } from './api.js';
 import { Recognizer } from './device/index.js';
 import { isSameWord, percent } from './language.js';
@@ -168,10 +167,8 @@ const drop = async () => (await caches.open(CACHE)).delete(TAUGHT);
 export const modelAddress = async () => URL.createObjectURL(new Blob([(await model()).bytes]));
 
 export async function predict(recording, name, query) {
-  const model = await recognizer();
-  const { predictions, ...answer } = model.classify(await samples(recording), RATE);
-  const { threshold = model.threshold } = options(RATE, query);
-  return { ...answer, accepted: accepts(answer, threshold), predictions: predictions.slice(0, TOP) };
+  const { predictions, ...answer } = (await recognizer()).classify(await samples(recording), RATE, asked(query));
+  return { ...answer, predictions: predictions.slice(0, TOP) };
 }
 
 export async function detect(recording, name, query) {
@@ -199,9 +196,9 @@ async function samples(recording) {
   throw new Refusal('undecodable');
 }
 
-const options = (sampleRate, query) => {
+const asked = (query) => {
   const threshold = new URLSearchParams(query.replace(/^[?&]/, '')).get('threshold');
-  return { sampleRate, ...(threshold && { threshold: Number(threshold) }) };
+  return threshold ? { threshold: Number(threshold) } : {};
 };
 
 // A detector beside the page, which would stand still meanwhile. It is sent samples and then `'end'`; `tell` is told
@@ -212,7 +209,7 @@ async function detecting(sampleRate, query, tell) {
   const { port1, port2 } = new MessageChannel();
   worker.onmessage = ({ data }) => tell(data);
   worker.onerror = ({ message }) => tell({ error: message || true }); // without one if it does not load
-  worker.postMessage({ port: port2, model: bytes, options: options(sampleRate, query) }, [port2]);
+  worker.postMessage({ port: port2, model: bytes, options: { sampleRate, ...asked(query) } }, [port2]);
   return { send: (samples) => port1.postMessage(samples), close: () => worker.terminate() };
 }
 

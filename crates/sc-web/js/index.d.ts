@@ -122,8 +122,11 @@ export class Recognizer {
   readonly threshold: number;
   /** The model's header: labels, settings, and the training that made it. */
   readonly info: Record<string, unknown>;
-  /** Names the word in the loudest second of up to a minute of samples of one channel, in [-1, 1]. */
-  classify(samples: Float32Array, sampleRate: number): Prediction;
+  /**
+   * Names the word in the loudest second of up to a minute of samples of one channel, in [-1, 1]. It is accepted from
+   * `threshold` on, 0 to 1, or from the model's own.
+   */
+  classify(samples: Float32Array, sampleRate: number, options?: { threshold?: number }): Prediction;
   /**
    * Teaches a word by three recordings or more, each of one channel. Then it is among the labels; a detector that was made
    * before does not know it.

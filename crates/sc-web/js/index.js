@@ -75,14 +75,12 @@ function rate(sampleRate) {
   throw new Error('samples need their sampleRate, in Hz');
 }
 
-const OPTIONS = ['sampleRate', 'threshold', 'hopS', 'smoothingS'];
-
 // An option with a mistyped name would change nothing, without a word.
-function known(options) {
-  if (Object(options) !== options) throw new Error(`${kind(options)}: expected options, as { sampleRate: 48_000 }`);
-  const other = Object.keys(options).find((name) => !OPTIONS.includes(name));
+function known(options, ...names) {
+  if (Object(options) !== options) throw new Error(`${kind(options)}: expected options, as { threshold: 0.9 }`);
+  const other = Object.keys(options).find((name) => !names.includes(name));
   if (other === undefined) return options;
-  throw new Error(`no option ${other}: expected ${OPTIONS.join(', ')}`);
+  throw new Error(`no option ${other}: expected ${names.join(', ')}`);
 }
 
 function word(name) {
@@ -114,8 +112,9 @@ export class Recognizer {
     return this.#native.info;
   }
 
-  classify(samples, sampleRate) {
-    return this.#native.classify(floats(samples), rate(sampleRate));
+  classify(samples, sampleRate, options = {}) {
+    const { threshold } = known(options, 'threshold');
+    return this.#native.classify(floats(samples), rate(sampleRate), threshold);
   }
 
   teach(name, takes, sampleRate) {
@@ -140,7 +139,8 @@ export class Recognizer {
   }
 
   detector(options = {}) {
-    const { sampleRate = 16_000, threshold, hopS, smoothingS } = known(options);
+    const { sampleRate = 16_000, threshold, hopS, smoothingS } =
+      known(options, 'sampleRate', 'threshold', 'hopS', 'smoothingS');
     return new Detector(this.#native.detector(rate(sampleRate), threshold, hopS, smoothingS));
   }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use js_sys::Float32Array;
 use sc_data::{Limits, Waveform, resample, with_causes};
 use sc_model::words::{self, Recording};
-use sc_model::{Backend, Classifier, DetectorConfig, Record};
+use sc_model::{Backend, Classifier, DetectorConfig, Record, check_threshold};
 use wasm_bindgen::prelude::*;
 
 use crate::detector::Detector;
@@ -79,12 +79,19 @@ impl Recognizer {
         object(self.classifier.header())
     }
 
-    /// Names the keyword in the loudest second of mono samples.
+    /// Names the keyword in the loudest second of mono samples. It is accepted from `threshold` on, or from the model's own.
     ///
     /// # Errors
-    /// If there are no samples, too many, one that is not finite, or a sample rate out of range.
-    pub fn classify(&self, samples: &[f32], rate_hz: f64) -> Result<JsValue, JsValue> {
-        object(&self.classifier.classify(&waveform(samples, rate_hz)?))
+    /// If there are no samples, too many, one that is not finite, or a sample rate or threshold out of range.
+    pub fn classify(
+        &self,
+        samples: &[f32],
+        rate_hz: f64,
+        threshold: Option<f32>,
+    ) -> Result<JsValue, JsValue> {
+        threshold.map_or(Ok(()), check_threshold).map_err(|reason| JsError::new(&reason))?;
+        let threshold = threshold.unwrap_or(self.classifier.threshold());
+        object(&self.classifier.classify_at(&waveform(samples, rate_hz)?, threshold).0)
     }
 
     /// Returns the logits of a log-mel spectrogram, `[n_frames, n_mels]`, row-major.

@@ -27,6 +27,13 @@ test('labels are the native ones, probabilities to 1e-4', () => {
   }
 });
 
+test('an answer may have a threshold of its own', () => {
+  const { samples, rate } = speech();
+  const { confidence } = recognizer.classify(samples, rate);
+  const accepted = (threshold) => recognizer.classify(samples, rate, { threshold }).accepted;
+  assert.deepEqual([accepted(0), accepted(confidence), accepted(1)], [true, true, false]);
+});
+
 test('each build has at most 350 kB, compressed and without the model', (t) => {
   for (const build of ['simd', 'relaxed']) {
     const files = [...readdirSync(join(PACKAGE, build)).map((name) => `${build}/${name}`), 'index.js', 'worker.js', 'worklet.js'];
@@ -125,6 +132,8 @@ const refused = [
   [() => recognizer.classify(second, 0), /sample rate/],
   [() => recognizer.classify(second, NaN), /samples need their sampleRate/],
   [() => recognizer.classify(second), /samples need their sampleRate/],
+  [() => recognizer.classify(second, 16_000, { threshold: 2 }), /a threshold of 2: expected 0 to 1/],
+  [() => recognizer.classify(second, 16_000, { treshold: 0.5 }), /no option treshold: expected threshold/],
   [() => recognizer.classify(Float32Array.of(8_123), 16_000), /a sample of 8123: expected samples in \[-1, 1\]/],
   [() => recognizer.detector().push(Float32Array.of(8_123)), /a sample of 8123: expected samples in \[-1, 1\]/],
   [() => recognizer.classify(new Float32Array(61 * 16_000), 16_000), /longer than 60 s/],

@@ -98,19 +98,21 @@ export class Recognizer {
         return takeFromExternrefTable0(ret[0]);
     }
     /**
-     * Names the keyword in the loudest second of mono samples.
+     * Names the keyword in the loudest second of mono samples. It is accepted from `threshold` on, or from the model's own.
      *
      * # Errors
-     * If there are no samples, too many, one that is not finite, or a sample rate out of range.
+     * If there are no samples, too many, one that is not finite, or a sample rate or threshold out of range.
      * @param {Float32Array | number[]} samples
      * @param {number} rate_hz
+     * @param {number | null} [threshold]
      * @returns {any}
      */
-    classify(samples, rate_hz) {
+    classify(samples, rate_hz, threshold) {
         const val2 = +rate_hz;
+        const val3 = +(isLikeNone(threshold) ? Number.MAX_SAFE_INTEGER : Math.fround(threshold));
         const ptr0 = passArrayF32ToWasm0(samples, wasm.__wbindgen_malloc);
         const len0 = WASM_VECTOR_LEN;
-        const ret = wasm.recognizer_classify(this.__wbg_ptr, ptr0, len0, val2);
+        const ret = wasm.recognizer_classify(this.__wbg_ptr, ptr0, len0, val2, val3);
         if (ret[2]) {
             throw takeFromExternrefTable0(ret[1]);
         }
