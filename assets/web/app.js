@@ -134,8 +134,8 @@ function present(entry) {
 
 // --- One word, one file, several of them ---
 
-async function hear(recording) {
-  hint('thinking');
+async function hear(recording, which) {
+  hint('thinking', which);
   try {
     await answer(recording);
   } catch (error) {
@@ -194,7 +194,7 @@ async function ask(path, recording, file) {
   try {
     const place = await api.yielding(forTask());
     state.request = { path: path + asked, file, isHere: isOnDevice() };
-    state.answer = await place[path](recording, file, asked);
+    state.answer = await place[path](recording, file, asked, (share) => hint('thinking', percent(share, 0)));
     await learnOf(state.answer.predictions ?? state.answer.detections);
     return state.answer;
   } catch (error) {
@@ -216,6 +216,7 @@ async function learnAgain() {
   know(await askThere((place) => place.info()));
   showModel(state.info, report());
   showKnownWords();
+  showResults(); // another model has another threshold
 }
 
 const give = (files) => work(() => hearFiles(files), 'filesProblem');
@@ -228,7 +229,7 @@ async function hearFiles(files) {
   };
   for (const [i, file] of files.entries()) {
     try {
-      await hear({ blob: file, name: file.name, source: 'file' });
+      await hear({ blob: file, name: file.name, source: 'file' }, files.length > 1 ? `${i + 1}/${files.length}` : '');
     } catch (error) {
       if (error.key === 'givenUp') {
         if (files.length > 1) fault('unanswered', ...files.slice(i));
@@ -459,6 +460,7 @@ function searchAgain() {
   if (isOutdated(current)) {
     work(async () => {
       await search(current);
+      hint('again');
       showResults();
     });
   } else if (listening.stop && threshold() < live?.threshold) startListening(); // which ends what went before
@@ -491,6 +493,9 @@ for (const button of document.querySelectorAll('[data-where]')) {
 addEventListener('wordschanged', () => { // elsewhere on this device
   if (listening.stop && state.live && isOnDevice()) startListening(); // which still hears the words from before
   learnAgain().then(refreshTeaching, () => {});
+});
+addEventListener('visibilitychange', () => { // another client may have taught or forgotten a word
+  if (!document.hidden) learnAgain().then(refreshTeaching, () => {});
 });
 addEventListener('wordslost', () => whenIdle().then(() => fail(new api.Refusal('wordsLost'))));
 

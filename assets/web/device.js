@@ -2,11 +2,10 @@
 
 import { Refusal, file, promised, reach, yielding } from './api.js';
 import { Recognizer } from './device/index.js';
-import { isSameWord, percent } from './language.js';
+import { TAUGHT, keptModel } from './kept.js';
+import { isSameWord } from './language.js';
 import { RATE, bytesOf, decode } from './sound.js';
 import { fromInt16 } from './wav.js';
-import { TAUGHT, keptModel } from './where.js';
-import { hint } from './work.js';
 
 const TOP = 5; // labels in an answer, as the server gives
 const LONGEST_S = 600; // of a recording: an answer to a longer one would take too long
@@ -171,14 +170,15 @@ export async function predict(recording, name, query) {
   return { ...answer, predictions: predictions.slice(0, TOP) };
 }
 
-export async function detect(recording, name, query) {
+// `tell` is told the share that was searched.
+export async function detect(recording, name, query, tell) {
   const heard = await samples(recording);
   if (heard.length > LONGEST_S * RATE) throw new Refusal('tooLong');
   const detections = [];
   const [ended, end, fail] = promised();
   const worker = await detecting(RATE, query, ({ detection, latest, state, error }) => {
     if (detection) detections.push(detection);
-    if (latest) hint('thinking', percent(latest.time_s * RATE / heard.length, 0));
+    if (latest) tell(latest.time_s * RATE / heard.length);
     if (state === 'ended') end();
     if (error) fail(new Refusal('failed'));
   });
@@ -186,7 +186,6 @@ export async function detect(recording, name, query) {
   for (let start = 0; start < heard.length; start += piece) worker.send(heard.slice(start, start + piece));
   worker.send('end');
   await yielding(ended).finally(worker.close);
-  hint('ready'); // where it was searched again, nothing else says so
   return { duration_s: heard.length / RATE, detections };
 }
 

@@ -10,6 +10,7 @@ const REMEMBERED = 40; // blocks, of which there are 20 a second
 const PATIENCE = 20; // blocks before silence is called too quiet
 
 let recent = [];
+let isHeard = false; // loud enough once: what is quiet after it is a pause
 
 export function measure(block) {
   const loudest = peak(block);
@@ -22,7 +23,7 @@ export function measure(block) {
 }
 
 export function reset() {
-  recent = [];
+  [recent, isHeard] = [[], false];
   $('meter').ariaValueNow = FLOOR_DB;
   $('meter').style.setProperty('--level', 0);
   $('record').style.setProperty('--level', 0);
@@ -33,7 +34,8 @@ export function reset() {
 function judge() {
   const loudest = Math.max(...recent);
   if (isClipped(loudest)) return 'clipped';
-  return recent.length > PATIENCE && isQuiet(loudest) ? 'tooQuiet' : '';
+  isHeard ||= !isQuiet(loudest);
+  return recent.length > PATIENCE && !isHeard ? 'tooQuiet' : '';
 }
 
 function show(problem) {

@@ -3,7 +3,11 @@
 
 const LIST = 'files.json'; // { version, files }
 const MODEL = 'model.safetensors'; // a server with a model of its own does not hand it out
+const SILENCE_MS = 5000; // a server that says nothing for so long counts as away
+const AWAY_MS = 30_000; // for so long it is asked for nothing: the page comes at once, and of one version
 const PAGE = `page at ${self.registration.scope}, version `; // other pages of this origin have caches of their own
+
+let silentUntil = 0; // in milliseconds, as `Date.now()`
 
 async function keep() {
   const [list, model] = await Promise.all([LIST, MODEL].map((path) => fetch(path, { cache: 'no-cache' })));
@@ -20,14 +24,16 @@ async function keep() {
 }
 
 async function answer(request) {
-  try {
-    return await fetch(request);
-  } catch (error) {
-    const kept = await caches.match(request.url, { ignoreSearch: true });
-    if (kept) return kept;
-    throw error;
-  }
+  const kept = await caches.match(request.url, { ignoreSearch: true });
+  if (Date.now() < silentUntil) return kept ?? Response.error();
+  if (!kept) return fetch(request);
+  const response = await Promise.race([fetch(request).catch(() => kept), silence()]);
+  if (response) return response;
+  silentUntil = Date.now() + AWAY_MS;
+  return kept;
 }
+
+const silence = () => new Promise((end) => { setTimeout(end, SILENCE_MS); });
 
 self.addEventListener('install', (event) => event.waitUntil(keep().then(() => self.skipWaiting())));
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));

@@ -12,6 +12,7 @@ export function showThreshold({ threshold, usual, current, report }) {
   $('threshold').ariaValueText = percent(threshold);
   $('usualThreshold').hidden = threshold === usual;
   $('usualThreshold').textContent = say('usual', percent(usual));
+  $('thresholdEffect').ariaLive = document.activeElement === $('threshold') ? 'polite' : 'off'; // what is heard is told elsewhere
   $('thresholdEffect').textContent = [ofAnswer(current, threshold), ofSession(threshold)].filter(Boolean).join(' ');
   $('thresholdFigures').textContent = report ? ofValidation(report.evaluation, threshold) : '';
 }

@@ -2,10 +2,10 @@
 
 import * as server from './api.js';
 import { $ } from './dom.js';
+import { keptModel } from './kept.js';
 import * as language from './language.js';
 
 const KEY = 'where';
-export const TAUGHT = new URL('taught.safetensors', document.baseURI); // the kept model with words of its own
 const AGAIN_MS = 5000; // from one look for a server that was away to the next
 
 let place = 'server';
@@ -90,9 +90,6 @@ async function offerServer() {
     setTimeout(offerServer, AGAIN_MS);
   }
 }
-
-// Browsers keep files on https and localhost only, and may forbid it.
-export const keptModel = async () => globalThis.caches?.match(TAUGHT).catch(() => undefined);
 
 // Returns true unless it is known that this device has no model and gets none: a server that teaches keeps its own.
 async function hasModel() {

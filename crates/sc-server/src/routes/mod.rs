@@ -88,8 +88,8 @@ pub fn security_headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add((
             "Content-Security-Policy",
-            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; media-src blob:; \
-             connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; media-src blob:; object-src 'none'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
         ))
         .add(("Permissions-Policy", "microphone=(self)"))
         .add(("Referrer-Policy", "no-referrer"))

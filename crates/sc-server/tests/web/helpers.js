@@ -31,7 +31,7 @@ export async function serve(...options) {
         server.kill('SIGKILL'); // SIGTERM would let it finish first
         return gone;
       };
-      return { address, stop };
+      return { address, stop, hang: () => server.kill('SIGSTOP') };
     }
   }
   throw new Error('the server did not start');

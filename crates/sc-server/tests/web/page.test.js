@@ -162,9 +162,15 @@ test('hears several files at once, and says which it cannot', async () => {
     (request.postDataBuffer().includes('large.json') ? route.fulfill({ status: 413, json: { error: 'too large' } }) : route.continue()));
   const large = join(folder, 'large.json');
   writeFileSync(large, '{}');
+  await page.evaluate(() => {
+    window.said = [];
+    const note = () => window.said.push(document.getElementById('hint').textContent);
+    new MutationObserver(note).observe(document.getElementById('hint'), { childList: true });
+  });
   await page.setInputFiles('#file', [example('yes'), join(GOLDEN, 'noise-16000-1.json'), large, example('several')]);
   await page.waitForFunction(() => document.querySelectorAll('#entries li').length === 4);
   assert.deepEqual(await page.locator('#entries b').allTextContents(), ['go, left, right, stop', 'Refused', 'Refused', 'yes']);
+  assert((await page.evaluate(() => window.said)).includes('Listening to it… 4/4'));
   await hint(page, /^noise-16000-1\.json: That is not a recording.*\nlarge\.json: That recording is too long/, 'filesProblem');
 
   const downloading = page.waitForEvent('download');
@@ -335,6 +341,39 @@ test('another threshold changes a verdict without a request', async () => {
   assert.equal(await page.textContent('#word'), 'stop');
   assert.equal(await page.textContent('#thresholdValue'), await page.textContent('#facts dd:last-child'));
   assert.deepEqual(requests, []);
+});
+
+test('says what a threshold changes to those who move it, and not with each word', async () => {
+  const page = await open();
+  await press(page, 'yes');
+  await hears(page, /^Heard yes/);
+  assert.equal(await page.getAttribute('#thresholdEffect', 'aria-live'), 'off');
+  await page.focus('#threshold');
+  await page.keyboard.press('End');
+  assert.equal(await page.getAttribute('#thresholdEffect', 'aria-live'), 'polite');
+});
+
+test('knows the words and the threshold that the server has by now when it is looked at again', async () => {
+  const page = await open();
+  const info = await (await fetch(`${server.address}/info`)).json();
+  await page.route('**/info', (route) => route.fulfill({ json: { ...info, labels: [...info.labels, 'lamp'], threshold: 0.5 } }));
+  await page.evaluate(() => dispatchEvent(new Event('visibilitychange')));
+  await page.waitForSelector('#words >> text=lamp');
+  assert.equal(await page.textContent('#thresholdValue'), '50.0%');
+});
+
+test('calls silence too quiet, and a pause not', async () => {
+  const page = await open();
+  const said = await page.evaluate(async () => {
+    const { measure, reset } = await import('/meter.js');
+    const after = (...peaks) => {
+      reset();
+      for (const peak of peaks) for (let i = 0; i < 60; i += 1) measure(Float32Array.of(peak));
+      return document.getElementById('loudness').textContent;
+    };
+    return [after(0.001), after(0.3, 0.001)];
+  });
+  assert.deepEqual(said, ['Too quiet', '']);
 });
 
 test('keeps the threshold that was chosen, until the model’s own is', async () => {
@@ -1767,19 +1806,22 @@ test('listens on the device without a socket, and leaves nothing running', async
   assert.equal(await running(page), 0);
 });
 
-test('answers without a network once it was used on the device', async () => {
-  const alone = await serve();
-  const page = await visit(browser, alone.address);
-  await page.evaluate(() => caches.open('of another program'));
-  await onDevice(page);
-  await page.waitForFunction(() => navigator.serviceWorker.controller); // it begins once all is kept
-  assert(await page.evaluate(() => caches.has('of another program')));
-  await alone.stop();
-  await page.reload();
-  await page.waitForSelector('#known:not([hidden])');
-  await press(page, 'stop');
-  await hears(page, /^Heard stop/);
-});
+for (const [what, goes] of [['without a network', 'stop'], ['beside a server that says nothing', 'hang']]) {
+  test(`answers ${what} once it was used on the device`, async () => {
+    const alone = await serve();
+    const page = await visit(browser, alone.address);
+    await page.evaluate(() => caches.open('of another program'));
+    await onDevice(page);
+    await page.waitForFunction(() => navigator.serviceWorker.controller); // it begins once all is kept
+    assert(await page.evaluate(() => caches.has('of another program')));
+    await alone[goes]();
+    await page.reload();
+    await page.waitForSelector('#known:not([hidden])');
+    await press(page, 'stop');
+    await hears(page, /^Heard stop/);
+    if (goes === 'hang') await alone.stop();
+  });
+}
 
 test('keeps no older version of the page, though it was stopped before it forgot that', async () => {
   const page = await open();
