@@ -75,9 +75,13 @@ impl Folder {
 }
 
 /// The page's example, in which the model that is built in hears several words.
+fn several_mp3() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/web/examples/several.mp3")
+}
+
+/// Its samples.
 fn several() -> Vec<f32> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/web/examples/several.mp3");
-    sc_data::decode(&fs::read(path).unwrap(), &Limits::default()).unwrap()
+    sc_data::decode(&fs::read(several_mp3()).unwrap(), &Limits::default()).unwrap()
 }
 
 fn json(output: &Output) -> Value {
@@ -213,7 +217,7 @@ fn words_before_a_damaged_place_are_kept_and_the_place_is_said() {
 
     let detect =
         |format| program().args(["classify", "--detect", "--format", format]).arg(&file).output().unwrap();
-    let place = "heard up to 16.4 s only: the recording holds a sample that is not a finite number; `ffmpeg";
+    let place = "heard up to 20.0 s only: the recording holds a sample that is not a finite number; `ffmpeg";
     let output = detect("json");
     let line = json(&output);
     assert!(line["error"].as_str().unwrap().starts_with(place), "{line}");
@@ -243,10 +247,9 @@ fn detect_says_that_a_recording_was_cut_off_and_a_clip_that_was_is_still_answere
 fn a_label_track_is_of_one_recording() {
     let folder = Folder::new();
     let file = folder.wav("a.wav", 1);
-    let words = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/web/examples/several.mp3");
     // With the model that hears words in it.
     let output =
-        program().args(["classify", "--format", "audacity", "--detect"]).arg(words).output().unwrap();
+        program().args(["classify", "--format", "audacity", "--detect"]).arg(several_mp3()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let labels = String::from_utf8(output.stdout).unwrap();
     let fields: Vec<usize> = labels.lines().map(|line| line.split('\t').count()).collect();
@@ -614,14 +617,14 @@ fn the_beginning_of_a_damaged_background_is_heard_and_the_place_is_said() {
     let report = json(&tune(None, &background, &folder.path().join("tuned.safetensors")));
     let recording = &report["heard_in_part"][0];
     assert!(recording["path"].as_str().unwrap().ends_with("room.wav"), "{report}");
-    assert!(recording["error"].as_str().unwrap().starts_with("heard up to 16.4 s only: "), "{report}");
+    assert!(recording["error"].as_str().unwrap().starts_with("heard up to 20.0 s only: "), "{report}");
 }
 
 #[test]
 fn a_keyword_that_alarms_by_mistake_raises_the_threshold() {
     let folder = Folder::new();
     let out = folder.path().join("tuned.safetensors");
-    let words = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/web/examples/several.mp3");
+    let words = several_mp3();
     let report = json(&tune(None, &words, &out));
     let word = &report["words"][0];
     assert!(word["taught"] == false && word["before"].as_u64() > Some(0), "{report}");
@@ -634,7 +637,7 @@ fn a_keyword_that_alarms_by_mistake_raises_the_threshold() {
 #[test]
 fn a_background_in_which_a_keyword_may_be_said_is_told_of() {
     let folder = Folder::new();
-    let words = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/web/examples/several.mp3");
+    let words = several_mp3();
     let output = tune(None, &words, &folder.path().join("tuned.safetensors"));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("hardly heard any more: the keywords (threshold 0.99"), "{said}");
@@ -988,6 +991,77 @@ fn streams_are_built_of_a_split_and_keywords_are_found_in_a_recording() {
         "{table}"
     );
     assert_refused(&evaluate(&folder.path().join("missing.csv")), "missing.csv");
+}
+
+/// Evaluates the built-in model on a recording, with `input` as standard input.
+fn evaluate_stream(audio: &Path, truth: &Path, input: &[u8]) -> Output {
+    let mut command = program();
+    command.args(["evaluate", "--stream", "--json", "--audio"]).arg(audio).arg("--truth").arg(truth);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input); // a program that refuses does not read it
+    child.wait_with_output().unwrap()
+}
+
+/// The words of the page's example. Between them, at 3 s, is one that is no keyword.
+const SEVERAL: &str = "label,start_s,end_s\ngo,0.47,0.78\nleft,1.66,2.04\nright,4.35,4.73\nstop,5.62,6.07\n";
+
+#[test]
+fn words_that_are_missed_or_taken_for_another_are_named_and_so_are_false_alarms() {
+    let folder = Folder::new();
+    let errors = |table: &str| {
+        let truth = folder.file("words.csv", table.as_bytes());
+        json(&evaluate_stream(&several_mp3(), &truth, &[]))["errors"].clone()
+    };
+    assert_eq!(errors(SEVERAL), Value::Array(Vec::new()));
+
+    let wrong = SEVERAL.replace("left", "yes").replace("right,4.35,4.73\n", "up,3.4,3.5\n");
+    let errors = errors(&wrong);
+    let field = |name: &str| -> Vec<_> {
+        errors.as_array().unwrap().iter().map(|error| error[name].clone()).collect()
+    };
+    assert_eq!(field("kind"), ["taken_for_another", "missed", "false_alarm"], "{errors}");
+    assert_eq!(field("said"), [Value::from("yes"), "up".into(), Value::Null], "{errors}");
+    assert_eq!(field("heard"), [Value::from("left"), Value::Null, "right".into()], "{errors}");
+    assert_eq!(field("start_s")[..2], [1.66, 3.4], "{errors}");
+    assert!((4.3..4.4).contains(&field("start_s")[2].as_f64().unwrap()), "{errors}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_recording_or_the_table_may_come_from_standard_input_but_not_both() {
+    let folder = Folder::new();
+    let (pipe, truth) = (Path::new("-"), folder.file("words.csv", SEVERAL.as_bytes()));
+    let samples: Vec<i16> = several().into_iter().map(|sample| (30_000.0 * sample) as i16).collect();
+    let mut wav = wav::encode(&samples, 16_000);
+    wav[40..44].fill(0xFF); // as ffmpeg writes it to a pipe
+    let audio = folder.file("several.wav", &wav);
+    for output in [evaluate_stream(pipe, &truth, &wav), evaluate_stream(&audio, pipe, SEVERAL.as_bytes())] {
+        let table = json(&output);
+        assert_eq!(table["streams"][0]["keywords"], 4, "{table}");
+        assert_eq!(table["streams"][0]["found"], 1.0, "{table}");
+    }
+    assert_refused(
+        &evaluate_stream(pipe, pipe, &[]),
+        "standard input is the recording or the table, not both",
+    );
+}
+
+#[test]
+fn a_table_that_is_not_of_the_recording_is_told_of() {
+    let folder = Folder::new();
+    let evaluate =
+        |table: &str| evaluate_stream(&several_mp3(), &folder.file("words.csv", table.as_bytes()), &[]);
+    let late = format!("{SEVERAL}yes,20,21\n");
+    assert_refused(
+        &evaluate(&late),
+        "words.csv: it goes on to 21.0 s (`yes`), but the recording is 7.1 s long",
+    );
+    assert_refused(&evaluate_stream(&several_mp3(), &several_mp3(), &[]), "save the table in UTF-8");
+    let of_another = evaluate("path,label,start_s,end_s\nother.wav,go,0.47,0.78\n");
+    let stderr = String::from_utf8_lossy(&of_another.stderr);
+    assert!(stderr.contains("the table is of other.wav, not of "), "{stderr}");
+    assert!(of_another.status.success(), "{stderr}");
 }
 
 #[test]

@@ -9,15 +9,14 @@ use std::thread;
 
 use anyhow::{Error, Result, anyhow, ensure};
 use clap::Args;
-use clap::builder::{PathBufValueParser, TypedValueParser};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 use sc_data::{Limits, SAMPLE_RATE_HZ, Waveform};
 use sc_model::Classifier;
 
-use super::ModelArgs;
 use super::format::{Format, Line, Row, Words};
 use super::shard::Shard;
+use super::{ModelArgs, path_parser};
 use crate::aside::write_aside;
 use crate::audio::{self, Unreadable};
 use crate::listening::{self, Heard, Listening};
@@ -48,13 +47,8 @@ pub struct ClassifyArgs {
     #[arg(long, env = "SC_OUTPUT", value_name = "FILE")]
     output: Option<PathBuf>,
     /// Recordings, and folders of recordings; `-` is standard input (not on Windows).
-    #[arg(required = true, value_name = "PATH", value_parser = PathBufValueParser::new().map(path_of))]
+    #[arg(required = true, value_name = "PATH", value_parser = path_parser())]
     paths: Vec<PathBuf>,
-}
-
-/// Returns a path that is named. A lone hyphen is standard input.
-fn path_of(path: PathBuf) -> PathBuf {
-    if path == Path::new("-") { audio::STDIN.into() } else { path }
 }
 
 type File = Result<PathBuf, Unreadable>;

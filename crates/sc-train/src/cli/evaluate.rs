@@ -4,15 +4,15 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{ArgGroup, Args};
 use sc_data::Split;
 use sc_model::Classifier;
 use sc_model::words::forget_all;
 use serde::Serialize;
 
-use super::{ModelArgs, parse_shots, whole};
-use crate::audio::{Unreadable, check_path};
+use super::{ModelArgs, parse_shots, path_parser, whole};
+use crate::audio::{STDIN, Unreadable, check_path};
 use crate::evaluate::{clips, conditions, few_shot, open_set, split, stream};
 use crate::progress::note;
 
@@ -60,12 +60,18 @@ pub struct EvaluateArgs {
     /// Minutes of each kind of stream.
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = parse_stream_minutes, allow_negative_numbers = true, requires = "stream", conflicts_with_all = ["audio", "clips", "conditions", "few_shot"])]
     stream_minutes: u32,
-    /// A recording of words, for --stream.
-    #[arg(long, value_name = "FILE", requires_all = ["stream", "truth"], conflicts_with_all = ["clips", "conditions"])]
+    /// A recording of words, for --stream; `-` is standard input (not on Windows).
+    ///
+    /// Each word that is not found, and each false alarm, is printed with its time.
+    #[arg(long, value_name = "FILE", value_parser = path_parser(), requires_all = ["stream", "truth"], conflicts_with_all = ["clips", "conditions"])]
     audio: Option<PathBuf>,
-    /// The words in --audio: a table with the heading `label,start_s,end_s`, or `label;start_s;end_s` above decimal
-    /// commas, a label track of Audacity, or what `classify --detect` prints of one recording with --format csv.
-    #[arg(long, value_name = "FILE", requires = "audio", conflicts_with_all = ["clips", "data", "few_shot", "conditions", "open_set"])]
+    /// The words in --audio: a table with the heading `label,start_s,end_s`, a label track of Audacity, or what
+    /// `classify --detect` prints of one recording with --format csv; `-` is standard input (not on Windows).
+    ///
+    /// Semicolons or tabs may stand for the commas, and numbers may then have decimal commas. A label whose start is
+    /// its end is a point: its word is found by a detection less than 0.5 s away, half of the second that the network
+    /// hears at once.
+    #[arg(long, value_name = "FILE", value_parser = path_parser(), requires = "audio", conflicts_with_all = ["clips", "data", "few_shot", "conditions", "open_set"])]
     truth: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
@@ -80,6 +86,11 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<()> {
         .chain(args.few_shot.iter().flatten())
         .map(PathBuf::as_path);
     paths.try_for_each(check_path)?;
+    let is_stdin = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new(STDIN));
+    ensure!(
+        !(is_stdin(&args.audio) && is_stdin(&args.truth)),
+        "standard input is the recording or the table, not both: name a file for --audio or --truth"
+    );
     if let Some(dir) = &args.few_shot {
         return run_few_shot(args, dir.as_deref());
     }

@@ -21,12 +21,14 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Command as Arguments, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sc_data::printable;
 use sc_model::words::N_RECORDINGS;
 use sc_model::{Backend, Classifier, Record};
 
 use crate::aside::{lock_folder_of, taught_but};
+use crate::audio;
 
 use bank::BankArgs;
 use classify::ClassifyArgs;
@@ -160,6 +162,11 @@ fn check_out(out: &Path, kept: &[String]) -> Result<()> {
 /// Returns true for a file that is not empty. A pipe is not looked into.
 fn holds_something(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.len() > 0)
+}
+
+/// Parses the path of an input. A lone hyphen is standard input.
+fn path_parser() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|path| if path == Path::new("-") { audio::STDIN.into() } else { path })
 }
 
 /// Parses a whole number of `what` in `range`.

@@ -6,6 +6,7 @@ pub(crate) mod few_shot;
 pub(crate) mod open_set;
 pub(crate) mod split;
 pub(crate) mod stream;
+mod truth;
 pub(crate) mod tune;
 
 use std::fmt;

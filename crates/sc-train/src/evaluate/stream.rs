@@ -1,24 +1,23 @@
 //! A detector's answers to streams: to those that are built of a split's clips, or to a recording with a table.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sc_data::{
     Blocks, Half, Labels, N_SAMPLES, SAMPLE_RATE_HZ, SampleCache, Source, SpeechCommands, Split, Waveform,
-    normal_form, printable,
 };
 use sc_model::{Classifier, Detection, Detector, DetectorConfig};
 
 use super::split;
-use crate::evaluation::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
-use crate::progress::{self, note};
+use super::truth::Truth;
+use crate::audio;
+use crate::evaluation::{RecordingTable, Spoken, StreamFigures, StreamRow, StreamTable, Tally};
+use crate::progress;
 
 /// A kind of stream: words, and noise behind them.
 struct Kind {
@@ -63,12 +62,6 @@ const THRESHOLDS: [f32; 7] = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98];
 const STEP: usize = SAMPLE_RATE_HZ as usize / 100;
 /// What is softer than a word's loudest step by so much is no longer the word.
 const WORD_RANGE_DB: f32 = 25.0;
-
-/// The end of a word that is marked by hand may lie so far behind that of the recording.
-const MOST_BEYOND_S: f64 = 1.0;
-
-/// The columns of a label track of Audacity, which has no heading.
-const TRACK: &str = "start_s\tend_s\tlabel";
 
 /// Sound, and the words in it.
 #[derive(Default)]
@@ -124,28 +117,34 @@ fn of_sounds(classifier: &Arc<Classifier>, sounds: &Sounds, minutes: usize) -> R
 /// A recording with a table of its words.
 ///
 /// # Errors
-/// If one of the two cannot be read.
-pub(crate) fn of_recording(classifier: Classifier, path: &Path, truth: &Path) -> Result<StreamTable> {
-    let read = |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
-    let spoken = parse_table(&read(truth)?).with_context(|| truth.display().to_string())?;
+/// If one of the two cannot be read, or the table cannot be of the recording.
+pub(crate) fn of_recording(classifier: Classifier, path: &Path, truth_path: &Path) -> Result<RecordingTable> {
+    let labels = classifier.header().labels.clone();
+    let of_truth = || truth_path.display().to_string();
+    let truth = Truth::read(truth_path).with_context(of_truth)?;
+    truth.tell_of_doubts(path, &labels);
     let classifier = Arc::new(classifier);
+    let (heard, seconds) = hear(&classifier, path).with_context(|| path.display().to_string())?;
+    truth.check_end(seconds).with_context(of_truth)?;
+    let tally = |found: &Vec<Detection>| Tally::new(&labels, &truth.spoken, found, seconds);
+    let tallies = heard.iter().map(tally).collect();
+    let row = row(&classifier, &path.display().to_string(), &[tallies]);
+    let by_own_threshold = heard.first().map_or(&[][..], Vec::as_slice);
+    Ok(RecordingTable::new(table(vec![row]), &labels, &truth.spoken, by_own_threshold))
+}
+
+/// Returns what is detected in a recording at every threshold, and its length in seconds.
+fn hear(classifier: &Arc<Classifier>, path: &Path) -> Result<(Vec<Vec<Detection>>, f64)> {
     let mut heard: Vec<(Detector, Vec<Detection>)> =
-        thresholds(&classifier).map(|threshold| (detector(&classifier, threshold), Vec::new())).collect();
+        thresholds(classifier).map(|threshold| (detector(classifier, threshold), Vec::new())).collect();
     let mut n_samples = 0;
-    let mut blocks = Blocks::open(fs::File::open(path)?).with_context(|| path.display().to_string())?;
-    while let Some(samples) = blocks.next_block().with_context(|| path.display().to_string())? {
+    let mut blocks = Blocks::open(audio::open(path)?)?;
+    while let Some(samples) = blocks.next_block()? {
         heard.par_iter_mut().for_each(|(detector, found)| found.extend(detector.push(&samples)));
         n_samples += samples.len();
     }
-    let seconds = seconds(n_samples);
-    check_table(&spoken, seconds, &classifier.header().labels)
-        .with_context(|| truth.display().to_string())?;
-    let tally = |(mut detector, mut found): (Detector, Vec<Detection>)| {
-        found.extend(detector.finish());
-        Tally::new(&classifier.header().labels, &spoken, &found, seconds)
-    };
-    let tallies = heard.into_iter().map(tally).collect();
-    Ok(table(vec![row(&classifier, &path.display().to_string(), &[tallies])]))
+    let finish = |(mut detector, found): (Detector, Vec<Detection>)| [found, detector.finish()].concat();
+    Ok((heard.into_iter().map(finish).collect(), seconds(n_samples)))
 }
 
 fn table(streams: Vec<StreamRow>) -> StreamTable {
@@ -302,119 +301,9 @@ fn end_of_word(samples: &[f32]) -> usize {
     energies.iter().rposition(|energy| *energy >= least).map_or(samples.len(), |last| (last + 1) * STEP)
 }
 
-/// Reads a table whose heading has `label,start_s,end_s`, as `classify --detect` writes it too, or a label track of
-/// Audacity: one word a line. Where numbers have a decimal comma, spreadsheets put semicolons between the fields.
-fn parse_table(text: &str) -> Result<Vec<Spoken>> {
-    let text = text.trim_start_matches('\u{feff}'); // spreadsheets put a byte-order mark there
-    let is_track = text.trim_start().lines().next().is_some_and(|line| line.contains('\t'));
-    // A line with a backslash has the pitches of the label above.
-    let is_left_out = |line: &str| line.is_empty() || is_track && line.starts_with('\\');
-    let lines = text.lines().map(str::trim).enumerate();
-    let mut lines = lines.filter(|(_, line)| !is_left_out(line));
-    let heading = if is_track { TRACK } else { lines.next().map_or("", |(_, heading)| heading) };
-    let separator = if heading.contains(';') { ';' } else { ',' };
-    // Between commas, a comma in a number may be one of thousands.
-    let decimal_mark = if is_track || separator == ';' { ',' } else { '.' };
-    let split = |line: &str| -> Vec<String> {
-        if is_track {
-            line.split('\t').map(str::to_owned).collect()
-        } else {
-            fields(line, separator).collect()
-        }
-    };
-    let columns = split(heading);
-    ensure!(
-        ["label", "start_s", "end_s"].iter().all(|name| columns.iter().any(|column| column == name)),
-        "its first line is `{heading}`: expected `label,start_s,end_s`, `label;start_s;end_s` or a label track of \
-         Audacity"
-    );
-    let rows: Vec<_> = lines.map(|(index, line)| (index + 1, line, split(line))).collect();
-    let recordings: BTreeSet<&str> =
-        rows.iter().map(|(.., fields)| field(&columns, fields, "path")).collect();
-    ensure!(recordings.len() <= 1, "it is of {} recordings: expected one", recordings.len());
-    rows.iter()
-        .map(|(number, line, fields)| {
-            parse_word(line, &columns, fields, decimal_mark).with_context(|| format!("line {number}"))
-        })
-        .collect()
-}
-
-/// Refuses a table that cannot be of a recording of so many seconds, and names what the model does not know.
-fn check_table(spoken: &[Spoken], seconds: f64, labels: &Labels) -> Result<()> {
-    ensure!(!spoken.is_empty(), "expected a line for each word, below the heading");
-    let is_outside = |word: &&Spoken| word.start_s > seconds || word.end_s > seconds + MOST_BEYOND_S;
-    if let Some(Spoken { label, start_s, end_s }) = spoken.iter().find(is_outside) {
-        bail!(
-            "`{label}` is at {start_s} to {end_s} s, but the recording ends at {seconds:.1} s: expected seconds"
-        );
-    }
-    let unknown: BTreeSet<&str> =
-        spoken.iter().map(|word| word.label.as_str()).filter(|label| !labels.has_keyword(label)).collect();
-    if !unknown.is_empty() {
-        let unknown = printable(unknown.into_iter().collect::<Vec<_>>().join(", "));
-        note!("no keyword of this model, so a detection there is a false alarm: {unknown}");
-    }
-    Ok(())
-}
-
-fn parse_word(line: &str, columns: &[String], fields: &[String], decimal_mark: char) -> Result<Spoken> {
-    ensure!(fields.len() == columns.len(), "`{line}`: expected {} fields", columns.len());
-    let field = |name: &str| field(columns, fields, name);
-    let time = |text: &str| {
-        text.replace(decimal_mark, ".").parse::<f64>().with_context(|| format!("`{text}`: expected seconds"))
-    };
-    let (start_s, end_s) = (time(field("start_s"))?, time(field("end_s"))?);
-    let spoken = Spoken { label: normal_form(field("label")), start_s, end_s };
-    let is_time = 0.0 <= spoken.start_s && spoken.start_s < spoken.end_s;
-    ensure!(is_time, "`{line}`: expected a word that ends after it begins");
-    Ok(spoken)
-}
-
-/// Returns the field of a line in the column of this name; nothing, if there is none.
-fn field<'a>(columns: &[String], fields: &'a [String], name: &str) -> &'a str {
-    let mut named = columns.iter().zip(fields);
-    named.find(|(column, _)| *column == name).map_or("", |(_, field)| field.as_str())
-}
-
-/// Returns the fields of a line of a CSV file (RFC 4180, section 2, but for the separator).
-fn fields(line: &str, separator: char) -> impl Iterator<Item = String> {
-    let mut is_quoted = false;
-    let fields = line.split(move |c| {
-        is_quoted ^= c == '"';
-        c == separator && !is_quoted
-    });
-    fields.map(str::trim).map(|field| match field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => field.to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_label_is_the_same_word_however_its_accents_are_written() {
-        let [composed, apart] = ["caf\u{e9}", "cafe\u{301}"]
-            .map(|word| parse_table(&format!("label,start_s,end_s\n{word},1,2")).unwrap());
-        assert_eq!(apart[0].label, composed[0].label);
-    }
-
-    #[test]
-    fn a_label_in_quotes_is_the_same_word() {
-        let table = "\"label\",\"start_s\",\"end_s\"\r\n\"go\",0.4,0.8\r\n\"a \"\"b\"\", c\", \"1\",2\r\n";
-        let labels: Vec<String> = parse_table(table).unwrap().into_iter().map(|word| word.label).collect();
-        assert_eq!(labels, ["go", "a \"b\", c"]);
-    }
-
-    #[test]
-    fn a_table_with_decimal_commas_has_semicolons_between_its_fields() {
-        let spoken =
-            parse_table("\u{feff}label;start_s;end_s\r\nyes;0,5;1\r\n\"a;b\";1.5;\"2,25\"\r\n").unwrap();
-        let times: Vec<_> =
-            spoken.iter().map(|word| (word.label.as_str(), word.start_s, word.end_s)).collect();
-        assert_eq!(times, [("yes", 0.5, 1.0), ("a;b", 1.5, 2.25)]);
-    }
 
     #[test]
     fn no_clip_is_said_twice_before_all_streams_have_said_as_many_as_there_are() {
@@ -424,55 +313,6 @@ mod tests {
         said.sort_unstable();
         assert_eq!(said, clips);
         assert_eq!(in_turn(&[7], 5).take(2).collect::<Vec<_>>(), [7, 7]);
-    }
-
-    #[test]
-    fn a_table_gives_the_words_and_says_what_is_wrong() {
-        let spoken = parse_table("\u{feff}label,start_s,end_s\nyes,0.5,1\n\nother word, 2, 3.25\n").unwrap();
-        assert_eq!(spoken[1], Spoken { label: "other word".into(), start_s: 2.0, end_s: 3.25 });
-        for (table, expected) in [
-            ("", "expected `label,start_s,end_s`"),
-            ("label,start_s,end_s\nyes,0.5", "line 2: `yes,0.5`: expected 3 fields"),
-            ("label,start_s,end_s\nyes,now,1", "line 2: `now`: expected seconds"),
-            ("label,start_s,end_s\nyes,\"1,234\",2", "line 2: `1,234`: expected seconds"),
-            ("label,start_s,end_s\nyes,1,NaN", "ends after it begins"),
-            ("label,start_s,end_s\nyes,-1,1", "ends after it begins"),
-        ] {
-            let error = format!("{:#}", parse_table(table).unwrap_err());
-            assert!(error.contains(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_words_that_classify_detects_are_a_table_too() {
-        let expected = vec![Spoken { label: "yes".into(), start_s: 0.25, end_s: 0.75 }];
-        for table in [
-            "0.250000\t0.750000\tyes\n\\\t100.0\t3000.0\n",
-            "0,250000\t0,750000\tyes\n",
-            "path,label,start_s,end_s,confidence\n\"a, b.wav\",yes,0.25,0.75,0.9688\n",
-        ] {
-            assert_eq!(parse_table(table).unwrap(), expected, "{table}");
-        }
-    }
-
-    #[test]
-    fn a_table_of_several_recordings_is_not_taken_for_one_of_one() {
-        let table = |second: &str| format!("path,label,start_s,end_s\na.wav,yes,1,2\n{second},no,1,2\n");
-        assert_eq!(parse_table(&table("a.wav")).unwrap().len(), 2);
-        let error = parse_table(&table("b.wav")).unwrap_err().to_string();
-        assert_eq!(error, "it is of 2 recordings: expected one");
-    }
-
-    #[test]
-    fn a_table_in_other_units_than_seconds_is_refused() {
-        let labels = Labels::of_words(["yes"]).unwrap();
-        let at = |start_s, end_s| Spoken { label: "yes".into(), start_s, end_s };
-        for word in [at(1500.0, 2000.0), at(1.0, 900.0)] {
-            let error = check_table(&[word], 3.0, &labels).unwrap_err().to_string();
-            assert!(error.contains("the recording ends at 3.0 s: expected seconds"), "{error}");
-        }
-        assert!(check_table(&[at(2.5, 3.5)], 3.0, &labels).is_ok());
-        assert!(check_table(&[], 3.0, &labels).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod conditions;
 mod confusion;
 mod few_shot;
 mod open_set;
+mod recording;
 mod stream;
 mod table;
 mod wilson;
@@ -22,6 +23,7 @@ pub use conditions::{ConditionFigures, ConditionTable, LeftOut};
 pub use confusion::{ConfusedPair, Confusion, LabelFigures};
 pub use few_shot::{FewShot, WordTrials};
 pub use open_set::{OpenClip, OpenSet};
+pub(crate) use recording::RecordingTable;
 pub use stream::{Spoken, StreamFigures, StreamRow, StreamTable, Tally};
 #[cfg(feature = "flex")]
 pub(crate) use wilson::is_of_nothing;

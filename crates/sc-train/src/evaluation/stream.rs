@@ -8,6 +8,10 @@ use serde::Serialize;
 
 use super::{share, wilson_interval};
 
+/// A detection belongs to a word of which only a point is known, if it is nearer than this: half of the second that the
+/// network hears at once.
+const POINT_REACH_S: f64 = 0.5;
+
 /// A word in a stream, and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spoken {
@@ -15,8 +19,50 @@ pub struct Spoken {
     pub label: String,
     /// Its beginning, in seconds from that of the stream.
     pub start_s: f64,
-    /// Its end.
+    /// Its end; the same as the beginning, if only a point in the word is known.
     pub end_s: f64,
+}
+
+impl Spoken {
+    /// Returns true for a word whose beginning and end are not known, but a point in it.
+    pub(super) fn is_point(&self) -> bool {
+        self.start_s >= self.end_s
+    }
+
+    /// Returns true if a detection shares time with the word, or is near its point.
+    pub(super) fn touches(&self, detection: &Detection) -> bool {
+        let reach_s = if self.is_point() { POINT_REACH_S } else { 0.0 };
+        self.start_s - reach_s < detection.end_s && detection.start_s < self.end_s + reach_s
+    }
+}
+
+/// What became of a keyword that was said, or of a detection.
+pub(super) enum Outcome<'a> {
+    Found(&'a Spoken, &'a Detection),
+    TakenForAnother(&'a Spoken, &'a Detection),
+    Missed(&'a Spoken),
+    FalseAlarm(&'a Detection),
+}
+
+/// Compares what was detected with what was said, as [`Tally::new`] says.
+pub(super) fn outcomes<'a>(
+    labels: &Labels,
+    spoken: &'a [Spoken],
+    detections: &'a [Detection],
+) -> Vec<Outcome<'a>> {
+    let mut waiting: Vec<&Spoken> = spoken.iter().filter(|word| labels.has_keyword(&word.label)).collect();
+    let outcome = |detection: &'a Detection| {
+        let same = waiting.iter().position(|word| word.touches(detection) && word.label == detection.label);
+        let index = same.or_else(|| waiting.iter().position(|word| word.touches(detection)));
+        match index.map(|index| waiting.remove(index)) {
+            Some(word) if word.label == detection.label => Outcome::Found(word, detection),
+            Some(word) => Outcome::TakenForAnother(word, detection),
+            None => Outcome::FalseAlarm(detection),
+        }
+    };
+    let mut outcomes: Vec<_> = detections.iter().map(outcome).collect();
+    outcomes.extend(waiting.into_iter().map(Outcome::Missed));
+    outcomes
 }
 
 /// Counts of one stream, or of several.
@@ -35,28 +81,21 @@ pub struct Tally {
 impl Tally {
     /// Counts what was detected in a stream of `seconds`, in which `spoken` was said.
     ///
-    /// A detection belongs to the words that it shares time with. It finds a keyword that has its label, or takes
-    /// another keyword for its own; else it is a false alarm. So is a second detection of one word.
+    /// A detection belongs to the words that it shares time with, or whose point is less than 0.5 s away. It finds a
+    /// keyword that has its label, or takes another keyword for its own; else it is a false alarm. So is a second
+    /// detection of one word.
     pub fn new(labels: &Labels, spoken: &[Spoken], detections: &[Detection], seconds: f64) -> Self {
-        let keywords = spoken.iter().filter(|word| labels.has_keyword(&word.label)).collect::<Vec<_>>();
-        let mut tally = Self { seconds, keywords: keywords.len(), ..Self::default() };
-        let mut is_heard = vec![false; keywords.len()];
-        for detection in detections {
-            let touches = |word: &Spoken| word.start_s < detection.end_s && detection.start_s < word.end_s;
-            let free = |index: &usize| !is_heard[*index] && touches(keywords[*index]);
-            let same = |index: &usize| keywords[*index].label == detection.label;
-            let candidates = (0..keywords.len()).filter(free);
-            match candidates.clone().find(same).or(candidates.clone().next()) {
-                Some(index) if same(&index) => {
-                    is_heard[index] = true;
+        let mut tally = Self { seconds, ..Self::default() };
+        for outcome in outcomes(labels, spoken, detections) {
+            tally.keywords += usize::from(!matches!(outcome, Outcome::FalseAlarm(_)));
+            match outcome {
+                Outcome::Found(word, detection) => {
                     tally.found += 1;
-                    tally.latencies_s.push((detection.detected_s - keywords[index].end_s) as f32);
+                    tally.latencies_s.push((detection.detected_s - word.end_s) as f32);
                 }
-                Some(index) => {
-                    is_heard[index] = true;
-                    tally.taken_for_another += 1;
-                }
-                None => tally.false_alarms += 1,
+                Outcome::TakenForAnother(..) => tally.taken_for_another += 1,
+                Outcome::Missed(_) => {}
+                Outcome::FalseAlarm(_) => tally.false_alarms += 1,
             }
         }
         tally
@@ -100,10 +139,6 @@ impl StreamFigures {
     /// Makes figures of counts.
     pub fn new(threshold: f32, mut tally: Tally) -> Self {
         tally.latencies_s.sort_by(f32::total_cmp);
-        let latency = |share: f64| {
-            let last = tally.latencies_s.len().checked_sub(1)?;
-            Some(tally.latencies_s[(share * last as f64).round() as usize])
-        };
         let hours = tally.seconds / 3600.0;
         Self {
             threshold,
@@ -113,10 +148,16 @@ impl StreamFigures {
             taken_for_another: tally.taken_for_another,
             false_alarms: tally.false_alarms,
             false_alarms_an_hour: if hours > 0.0 { tally.false_alarms as f64 / hours } else { 0.0 },
-            latency_median_s: latency(0.5),
-            latency_p95_s: latency(0.95),
+            latency_median_s: quantile(&tally.latencies_s, 0.5),
+            latency_p95_s: quantile(&tally.latencies_s, 0.95),
         }
     }
+}
+
+/// Returns the value that a share of `sorted` does not exceed; `None` of nothing.
+pub(super) fn quantile(sorted: &[f32], share: f64) -> Option<f32> {
+    let last = sorted.len().checked_sub(1)?;
+    sorted.get((share * last as f64).round() as usize).copied()
 }
 
 /// The same kind of stream at several thresholds.
@@ -219,6 +260,16 @@ mod tests {
         let both = [spoken("yes", 0.0), spoken("no", 0.9)];
         let tally = Tally::new(&labels, &both, &[detection("no", 0.8), detection("yes", 0.2)], 2.0);
         assert_eq!((tally.found, tally.taken_for_another, tally.false_alarms), (2, 0, 0));
+    }
+
+    #[test]
+    fn a_word_at_a_point_is_found_by_a_detection_less_than_half_a_second_away() {
+        let labels = Task::Commands.labels();
+        let found = |point_s| {
+            let point = Spoken { label: "yes".into(), start_s: point_s, end_s: point_s };
+            Tally::new(&labels, &[point], &[detection("yes", 2.0)], 4.0).found
+        };
+        assert_eq!([1.45, 1.55, 2.25, 2.95, 3.05].map(found), [0, 1, 1, 1, 0]);
     }
 
     #[test]
