@@ -66,8 +66,9 @@ with tarfile.open(f"{sys.argv[1]}/tones.tar.gz", "w:gz", compresslevel=1) as arc
     for i, word in enumerate(words):
         for speaker in range(8):
             add(archive, f"{word}/{speaker:08x}_nohash_0.wav", wav(1, 150 + 60 * i + speaker))
-    for split, speaker in (("validation", 6), ("testing", 7)):
-        listed = "".join(f"{word}/{speaker:08x}_nohash_0.wav\n" for word in words)
+    # Each half of the validation split needs a speaker: 5 and 6 are in different ones, by a digest of their names.
+    for split, speakers in (("validation", (5, 6)), ("testing", (7,))):
+        listed = "".join(f"{word}/{speaker:08x}_nohash_0.wav\n" for word in words for speaker in speakers)
         add(archive, f"{split}_list.txt", listed.encode())
     add(archive, "_background_noise_/hum.wav", wav(10, 50))
 open(f"{sys.argv[1]}/word.wav", "wb").write(wav(1, 440))
