@@ -109,15 +109,19 @@ export const forget = (word) => change((model) => forgetIn(model, word), true);
 const forgetIn = (model, word) =>
   model.taught.some(({ name }) => isSameWord(name, word)) && model.forget(word);
 
-// Takes the model of a file, with the words of another device, in place of this one's, and returns the words; or
-// nothing, unless `agrees()`.
+// Takes the words of another device from a model's file, and returns them. Where they cannot stand beside this one's, the
+// model takes the place of this one's; or nothing is done, unless `agrees()`.
 export const takeModel = (given, agrees) => alone(async () => {
   const bytes = new Uint8Array(await bytesOf(given));
   const taken = await load({ bytes, tag: await serversTag() || '' }).catch(() => undefined);
-  if (!taken?.recognizer.taught.length) throw new Refusal('notModel');
+  const words = taken?.recognizer.taught.map(({ name }) => name);
+  if (!words?.length) throw new Refusal('notModel');
+  const { recognizer } = await model();
+  const isJoined = recognizer.taught.length > 0 && await changeNewest((model) => model.join(bytes)).catch(() => false);
+  if (isJoined) return words;
   if (!agrees()) return undefined;
   await put(taken);
-  return taken.recognizer.taught.map(({ name }) => name);
+  return words;
 });
 
 // One page changes the words at a time, where the browser knows of the others.

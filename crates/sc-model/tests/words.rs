@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use sc_data::Waveform;
-use sc_model::words::{Reason, Recording, TeachError, check, forget, teach};
-use sc_model::{Backend, Classifier, Detector, DetectorConfig, Record, self_test_waveform};
+use sc_model::words::{Reason, Recording, TeachError, check, forget, join, teach};
+use sc_model::{Backend, Classifier, Detector, DetectorConfig, Record, compact, self_test_waveform};
 use sc_test::dataset::spoken;
 
 /// A word that glides between two timbres, 16 kHz samples.
@@ -216,4 +216,42 @@ fn what_teaches_no_word_is_refused() {
         assert_eq!(error.reason(), reason, "{error}");
         assert!(error.to_string().contains(part), "{part}: {error}");
     }
+}
+
+#[test]
+fn words_of_another_copy_are_joined_and_answer_as_surely() {
+    let (light, _) = teach(&Record::shipped().unwrap(), "light", recordings(five("no"))).unwrap();
+    let mut lamp = with_lamp();
+    lamp.header.set_threshold(0.5);
+
+    let (joined, names) = join(&light, &lamp).unwrap();
+
+    assert_eq!(names, ["lamp"]);
+    for (timbre, before) in [("stop", &with_lamp()), ("no", &light)] {
+        let sound = Waveform::from_samples(&take(timbre, 140.0));
+        let [before, after] = [before, &joined].map(|record| classifier(record).classify(&sound));
+        assert!(after.label == before.label && after.accepted, "{after:?}, {before:?}");
+        assert!((after.confidence - before.confidence).abs() < 1e-4, "{after:?}, {before:?}");
+    }
+    assert_eq!(join(&joined, &light).unwrap(), (joined, Vec::new()), "it has them already");
+}
+
+#[test]
+fn words_that_would_mean_something_else_are_not_joined() {
+    let (shipped, lamp) = (Record::shipped().unwrap(), with_lamp());
+    let (other_lamp, _) = teach(&shipped, "lamp", recordings(five("no"))).unwrap();
+    let reason = |record: &Record, other: &Record| join(record, other).unwrap_err().reason();
+    assert_eq!(reason(&lamp, &other_lamp), "known");
+    assert_eq!(reason(&lamp, &shipped), "none_taught");
+    for change in [
+        |record: &mut Record| record.header.log_mel.win_length = 400,
+        |record: &mut Record| record.header.network.stem[1].stride[0] = 2,
+        |record: &mut Record| record.weights = compact(record).unwrap().weights,
+        |record: &mut Record| record.words = compact(record).unwrap().words,
+    ] {
+        let mut other = shipped.clone();
+        change(&mut other);
+        assert_eq!(reason(&other, &lamp), "other_network", "{:?}", other.header);
+    }
+    assert_eq!(reason(&Record { words: None, ..shipped }, &lamp), "no_space");
 }

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyMapping, PyMemoryView, PyString};
 use rayon::{ThreadPoolBuilder, prelude::*};
 use sc_data::Limits;
-use sc_model::words::{Recording, Taught, check_word, forget, teach};
+use sc_model::words::{Recording, Taught, check_word, forget, join, teach};
 use sc_model::{Backend, Classifier, DetectorConfig, Header, Record, check_threshold};
 
 use crate::answer::{Detection, Prediction};
@@ -255,6 +255,19 @@ impl Recognizer {
             Ok((record, reports))
         })?;
         to_object(py, &reports)
+    }
+
+    /// Takes the words that were taught to another copy of the model, as on another device, from its file. Returns their
+    /// names.
+    ///
+    /// Raises `Error` with its `reason`, and changes nothing, if the file is of another network, has no words, or has one
+    /// that is known here in another way.
+    fn join(&self, py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+        let path = model_path(path)?;
+        self.change(py, |record| {
+            let other = Record::load(&path).map_err(|error| to_python(&error))?;
+            join(&record, &other).map_err(|error| refusal(&error))
+        })
     }
 
     /// Forgets a taught word. Raises `Error` if none has this name.

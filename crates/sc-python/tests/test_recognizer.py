@@ -600,6 +600,17 @@ def test_a_word_is_taught_saved_and_forgotten(tmp_path):
     assert recognizer.classify(SPEECH) == before
 
 
+def test_words_of_another_copy_are_joined(tmp_path):
+    learner, other = sc.Recognizer(), sc.Recognizer()
+    learner.teach({"банан": takes(*read(SPEECH))})
+    learner.save(tmp_path / "taught.safetensors")
+    assert other.join(tmp_path / "taught.safetensors") == ["банан"]
+    assert other.classify(SPEECH) == learner.classify(SPEECH)
+    assert other.join(tmp_path / "taught.safetensors") == []
+    with pytest.raises(sc.Error, match="that model was taught no word"):
+        other.join(ROOT / "assets/model.safetensors")
+
+
 def test_an_error_tells_programs_why_a_word_is_refused(recognizer):
     for call, reason in [
         (lambda: recognizer.teach({"yes": [SPEECH]}), "known"),

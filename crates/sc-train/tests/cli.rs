@@ -14,7 +14,7 @@ use sc_data::{Limits, LogMelConfig, Task};
 use sc_model::{Classifier, Header, KeywordCnnConfig, Record, Weights, self_test_waveform};
 use sc_test::dataset::spoken;
 use sc_test::wav;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A model with random weights, which answers anything but answers.
@@ -789,6 +789,32 @@ fn of_two_words_that_are_taught_to_a_file_at_once_none_is_lost_in_silence() {
     for (name, is_taught) in runs {
         assert_eq!(labels.has_keyword(name), is_taught, "{name}");
     }
+}
+
+#[test]
+fn words_of_two_devices_are_joined() {
+    let folder = Folder::new();
+    let [lamp, light, both] = ["one", "two", "both"].map(|name| folder.path().join(name));
+    let teach = |arguments: &[&str], out: &Path| {
+        program().arg("teach").args(arguments).arg("--out").arg(out).output().unwrap()
+    };
+    for (out, name, timbre) in [(&lamp, "lamp", "stop"), (&light, "light", "no")] {
+        let word = format!("{name}={}", five(&folder, name, timbre).display());
+        assert!(teach(&["--word", &word], out).status.success());
+    }
+    let [lamp, light] = [lamp, light].map(|path| path.display().to_string());
+
+    let joined = teach(&["--model", &lamp, "--words-of", &light], &both);
+
+    let shown = String::from_utf8(joined.stdout).unwrap();
+    assert!(shown.contains("it knows lamp, light too"), "{shown}");
+    let again = teach(&["--words-of", &light, "--words-of", &lamp, "--json"], &both);
+    assert_eq!(serde_json::from_slice::<Value>(&again.stdout).unwrap()["joined"], json!(["light", "lamp"]));
+    let shipped = folder.path().join("shipped").display().to_string();
+    Record::shipped().unwrap().save(Path::new(&shipped)).unwrap();
+    let none = teach(&["--words-of", &shipped], &folder.path().join("none"));
+    let error = String::from_utf8(none.stderr).unwrap();
+    assert!(error.contains("shipped: that model was taught no word"), "{error}");
 }
 
 #[test]

@@ -100,10 +100,10 @@ export interface TaughtWord {
   recordings: number;
 }
 
-/** An error of `teach`, `check` or `forget`. */
+/** An error of `teach`, `check`, `join` or `forget`. */
 export interface TeachError extends Error {
   /** The kind of refusal, for programs that act on it. An argument of a wrong type has none. */
-  reason?: 'no_space' | 'name' | 'known' | 'not_taught' | 'too_many' | 'too_few' | 'unlike' | 'heard_as';
+  reason?: 'no_space' | 'name' | 'known' | 'not_taught' | 'none_taught' | 'other_network' | 'too_many' | 'too_few' | 'unlike' | 'heard_as';
 }
 
 /** A loaded model. Every method throws an `Error` that says what is wrong with its arguments. */
@@ -134,6 +134,8 @@ export class Recognizer {
   teach(name: string, takes: Float32Array[], sampleRate: number): Taught;
   /** Names the recordings that `teach` would leave out, or would refuse a word for: best asked after each of them. */
   check(takes: Float32Array[], sampleRate: number): LeftOut[];
+  /** Takes the words that were taught to another copy of the model, as on another device, and returns their names. */
+  join(model: Uint8Array | ArrayBuffer): string[];
   /** Forgets a taught word. */
   forget(name: string): void;
   /** The bytes of a model file with the taught words, for `load`, and wherever else a model does. */

@@ -54,6 +54,12 @@ function locate(file) {
   return hasScheme ? new URL(file) : process.getBuiltinModule('node:url').pathToFileURL(file);
 }
 
+// The bytes of a model file, which are at hand.
+function given(model) {
+  if (isBytes(model)) return new Uint8Array(model);
+  throw new Error(`${kind(model)}: expected the bytes of a model file`);
+}
+
 const kind = (value) => value?.constructor?.name ?? String(value);
 
 const MOST_SAMPLES = 60 * 192_000; // a minute at the highest rate
@@ -127,6 +133,10 @@ export class Recognizer {
 
   forget(name) {
     this.#native.forget(word(name));
+  }
+
+  join(model) {
+    return this.#native.join(given(model));
   }
 
   toBytes() {

@@ -59,6 +59,17 @@ impl Recognizer {
         Ok(())
     }
 
+    /// Takes the words that were taught to another copy of the model, from the bytes of its file. Returns their names.
+    ///
+    /// # Errors
+    /// If the bytes are no usable model, or its words cannot be joined. Nothing has changed then.
+    pub fn join(&mut self, record: &[u8]) -> Result<Vec<String>, JsValue> {
+        let other = Record::from_bytes(record).map_err(|error| to_js(&error))?;
+        let (record, names) = words::join(&self.record, &other).map_err(|error| refusal(&error))?;
+        *self = Self::of(record)?;
+        Ok(names)
+    }
+
     /// Returns the bytes of the model file, with the taught words.
     ///
     /// # Errors

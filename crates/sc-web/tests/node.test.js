@@ -84,6 +84,17 @@ test('a word is taught by recordings, kept in the model, and forgotten', async (
   assert.throws(() => learner.forget('світло'), { name: 'Error', reason: 'not_taught' });
 });
 
+test('words of another copy of the model are joined', async () => {
+  const { samples, rate } = speech();
+  const learner = await Recognizer.load();
+  learner.teach('світло', [1, 0.9, 0.8].map((gain) => samples.map((sample) => gain * sample)), rate);
+  const other = await Recognizer.load();
+  assert.deepEqual([other.join(learner.toBytes()), other.join(learner.toBytes())], [['світло'], []]);
+  assert.deepEqual(other.classify(samples, rate), learner.classify(samples, rate));
+  assert.throws(() => other.join(model), { message: 'that model was taught no word: name one that was', reason: 'none_taught' });
+  assert.throws(() => other.join('model.safetensors'), /String: expected the bytes of a model file/);
+});
+
 test('logits of the features are those behind the answer', () => {
   const { samples, rate } = speech();
   const features = recognizer.logMel(samples, rate);

@@ -163,6 +163,25 @@ export class Recognizer {
         return takeFromExternrefTable0(ret[0]);
     }
     /**
+     * Takes the words that were taught to another copy of the model, from the bytes of its file. Returns their names.
+     *
+     * # Errors
+     * If the bytes are no usable model, or its words cannot be joined. Nothing has changed then.
+     * @param {Uint8Array | number[]} record
+     * @returns {string[]}
+     */
+    join(record) {
+        const ptr0 = passArray8ToWasm0(record, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.recognizer_join(this.__wbg_ptr, ptr0, len0);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v2 = getArrayJsValueFromWasm0(ret[0], ret[1]);
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v2;
+    }
+    /**
      * All labels: those of the network, in the order of its logits, then the taught words.
      * @returns {string[]}
      */

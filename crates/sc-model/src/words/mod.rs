@@ -5,6 +5,7 @@
 //! of one word lie together. A taught word is the mean direction of its recordings. The similarity of a second to it,
 //! over its similarity to a bank of ordinary speech, tells if the word was said.
 
+mod join;
 mod likeness;
 mod pool;
 mod report;
@@ -14,6 +15,7 @@ mod taught;
 mod teach;
 mod vector;
 
+pub use join::join;
 pub use pool::pool;
 pub use report::{Advice, LeftOut, N_RECORDINGS, Nearest, Reason, Recording, Taught, TeachError};
 pub use space::{Embedding, WordSpace};

@@ -139,6 +139,15 @@ pub enum TeachError {
         /// The taught words, as the end of the sentence.
         known: String,
     },
+    /// The record whose words should be joined has none.
+    #[error("that model was taught no word: name one that was")]
+    NoneTaught,
+    /// The record whose words should be joined hears in another way.
+    #[error(
+        "the words were taught to another network, or beside another bank of ordinary speech: teach them here by their \
+         recordings"
+    )]
+    OtherNetwork,
     /// More recordings than are compared with each other.
     #[error("{0} recordings: expected {least} to {most}", least = N_RECORDINGS.start(), most = N_RECORDINGS.end())]
     TooMany(usize),
@@ -173,6 +182,8 @@ impl TeachError {
             Self::Name(_) => "name",
             Self::Known(_) => "known",
             Self::NotTaught { .. } => "not_taught",
+            Self::NoneTaught => "none_taught",
+            Self::OtherNetwork => "other_network",
             Self::TooMany(_) => "too_many",
             Self::TooFew { .. } => "too_few",
             Self::Unlike { .. } => "unlike",

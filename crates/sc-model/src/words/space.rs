@@ -74,8 +74,7 @@ impl WordSpace {
 
     /// Returns the score of each taught word: the similarity of `embedding` to the word, less that to ordinary speech.
     pub(crate) fn scores(&self, embedding: &Embedding) -> impl Iterator<Item = f32> {
-        let words = self.words.chunks_exact(self.n_directions());
-        words.map(move |word| dot(&embedding.direction, word) - embedding.ordinary)
+        self.words().map(move |word| dot(&embedding.direction, word) - embedding.ordinary)
     }
 
     /// Returns the similarity of each clip of the bank to the other clips that are most like it.
@@ -90,6 +89,16 @@ impl WordSpace {
     /// Returns the embeddings of the bank.
     pub(crate) fn bank(&self) -> impl Iterator<Item = &[f32]> {
         self.bank.chunks_exact(self.n_directions())
+    }
+
+    /// Returns the directions of the taught words.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &[f32]> {
+        self.words.chunks_exact(self.n_directions())
+    }
+
+    /// Returns true if an embedding and its likeness to ordinary speech are the same in both spaces.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (&self.mean, &self.projection, &self.bank) == (&other.mean, &other.projection, &other.bank)
     }
 
     /// Adds the direction of a taught word, behind the others.

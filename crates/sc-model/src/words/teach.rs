@@ -53,7 +53,9 @@ pub fn teach(
         left_out,
     };
     let word = TaughtWord { least_score, n_recordings: takes.len() };
-    Ok((with_word(record, name, word, &direction)?, Taught { advice: advice(&taught), ..taught }))
+    let mut changed = record.clone();
+    add_word(&mut changed, name, word, &direction)?;
+    Ok((changed, Taught { advice: advice(&taught), ..taught }))
 }
 
 /// Returns a name in its normal form, if a word can be taught by it beside these labels, by as many recordings as are
@@ -62,12 +64,18 @@ pub fn teach(
 /// # Errors
 /// [`TeachError`] if it cannot be a label, or is one already, in small or capital letters, or if there are too many recordings.
 pub fn check_word(labels: &[String], name: &str, given: usize) -> Result<String, TeachError> {
-    let name = word_label(name)?;
-    if let Some(known) = labels.iter().find(|known| is_same(known, &name)) {
-        return Err(TeachError::Known(known.clone()));
-    }
+    let name = new_name(labels, name)?;
     check_most(given)?;
     Ok(name)
+}
+
+/// Returns a name in its normal form, if it can be a label beside these.
+pub(super) fn new_name(labels: &[String], name: &str) -> Result<String, TeachError> {
+    let name = word_label(name)?;
+    match labels.iter().find(|known| is_same(known, &name)) {
+        Some(known) => Err(TeachError::Known(known.clone())),
+        None => Ok(name),
+    }
 }
 
 /// Returns true for names of one word, which may differ in small and capital letters.
@@ -208,14 +216,18 @@ fn advice(taught: &Taught) -> Vec<Advice> {
     advice
 }
 
-/// Returns the record with one more word.
-fn with_word(record: &Record, name: &str, word: TaughtWord, direction: &[f32]) -> Result<Record, TeachError> {
-    let mut changed = record.clone();
-    if let Some(space) = &mut changed.words {
+/// Adds a word behind the others. A record with a space has room for it.
+pub(super) fn add_word(
+    record: &mut Record,
+    name: &str,
+    word: TaughtWord,
+    direction: &[f32],
+) -> Result<(), TeachError> {
+    let names = record.header.labels.names().iter().cloned().chain([name.to_owned()]);
+    record.header.labels = Labels::try_from(names.collect::<Vec<_>>())?;
+    record.header.taught.push(word);
+    if let Some(space) = &mut record.words {
         space.add_word(direction);
     }
-    changed.header.taught.push(word);
-    let names = record.header.labels.names().iter().cloned().chain([name.to_owned()]);
-    changed.header.labels = Labels::try_from(names.collect::<Vec<_>>())?;
-    Ok(changed)
+    Ok(())
 }

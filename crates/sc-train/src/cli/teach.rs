@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use sc_data::{Limits, normal_form, printable};
 use sc_model::Record;
-use sc_model::words::{Advice, Recording, Taught, check_word, forget, teach};
+use sc_model::words::{Advice, Recording, Taught, check_word, forget, join, teach};
 use serde_json::json;
 
 use super::{check_out, load_record, save};
@@ -18,11 +18,14 @@ use crate::audio::{self, Unreadable, files_below};
 #[derive(Clone, Debug, Args)]
 pub struct TeachArgs {
     /// A word, and a recording of it or a folder of them. NAME given again adds to the first.
-    #[arg(long = "word", value_name = "NAME=PATH", value_parser = parse_word, required_unless_present = "forget")]
+    #[arg(long = "word", value_name = "NAME=PATH", value_parser = parse_word, required_unless_present_any = ["forget", "words_of"])]
     words: Vec<(String, PathBuf)>,
     /// Take a taught word out again.
     #[arg(long, value_name = "NAME")]
     forget: Vec<String>,
+    /// Take the words that were taught to another copy of the model, as on another device.
+    #[arg(long, value_name = "FILE")]
+    words_of: Vec<PathBuf>,
     /// The model file [default: the one built into this program]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -34,15 +37,23 @@ pub struct TeachArgs {
     json: bool,
 }
 
-/// Forgets, then teaches, then writes the new model: all of it, or nothing.
+/// Forgets, then joins, then teaches, then writes the new model: all of it, or nothing.
 pub(super) fn run(args: &TeachArgs) -> Result<()> {
     let mut record = load_record(args.model.as_deref())?;
-    // Words of the model are forgotten by their names alone, and others are taught anew.
+    let others = args.words_of.iter().map(|path| Record::load(path)).collect::<Result<Vec<_>, _>>()?;
+    // Words of the models are forgotten by their names alone, and others are taught anew.
+    let models = others.iter().chain([&record]).flat_map(|record| record.header.labels.names());
     let anew = args.words.iter().map(|(name, _)| name);
-    let kept: Vec<String> = record.header.labels.names().iter().chain(anew).cloned().collect();
+    let kept: Vec<String> = models.chain(anew).cloned().collect();
     check_out(&args.out, &kept)?;
     for name in &args.forget {
         record = forget(&record, name)?;
+    }
+    let mut joined = Vec::new();
+    for (path, other) in args.words_of.iter().zip(&others) {
+        let (with_words, names) = join(&record, other).with_context(|| printable(path.display()))?;
+        record = with_words;
+        joined.extend(names);
     }
     let mut words = Vec::new();
     for (name, paths) in by_name(&args.words) {
@@ -56,7 +67,8 @@ pub(super) fn run(args: &TeachArgs) -> Result<()> {
     }
     save(&record, &args.out, &kept)?;
     if args.json {
-        return Ok(writeln!(io::stdout(), "{}", json!({ "words": words, "forgotten": args.forget }))?);
+        let all = json!({ "words": words, "joined": joined, "forgotten": args.forget });
+        return Ok(writeln!(io::stdout(), "{all}")?);
     }
     words.iter().try_for_each(print)?;
     Ok(writeln!(io::stdout(), "{}: {}", args.out.display(), known(&record))?)
