@@ -1166,6 +1166,29 @@ test('takes on the device a model with words, and no other file', async () => {
   await other.waitForSelector('#confusion[hidden]', { state: 'attached' });
 });
 
+test('takes the words of another device beside its own', async () => {
+  const page = await open();
+  await onDevice(page);
+  await isTaught(page, '/device.js', 'банан');
+  await page.reload();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
+  const other = await open();
+  const asked = [];
+  other.on('dialog', (dialog) => asked.push(dialog.message()));
+  await onDevice(other);
+  await other.evaluate(async () => {
+    const [{ teach }, { decode }, { wav }] = await Promise.all(['/device.js', '/sound.js', '/wav.js'].map((file) => import(file)));
+    const said = await decode(await (await fetch('/examples/banana.mp3')).blob());
+    await teach('нанаб', [1, 0.9, 0.8].map((gain) => wav(said.map((sample) => gain * sample).reverse())));
+  });
+  await other.reload();
+  await other.setInputFiles('#modelFile', await download.path());
+  await other.waitForSelector('#teachResult >> text=Words it was taught: банан');
+  assert.deepEqual(await other.locator('#taught b').allTextContents(), ['нанаб', 'банан']);
+  assert.deepEqual(asked, []);
+  await knowsBanana(other);
+});
+
 test('asks before a word is forgotten or replaced', async () => {
   const page = await open();
   await onDevice(page);
