@@ -354,6 +354,7 @@ function hearing(live) {
       state.nLost = 0;
       if (state.current === live) $('now').textContent = say('now', name(label), percent(confidence, 0));
     },
+    onChanged: hearAnew,
     onStop() {
       state.live = null;
     },
@@ -369,6 +370,12 @@ function hearing(live) {
 }
 
 const pause = (ms) => new Promise((go) => { setTimeout(go, ms); });
+
+// The words have changed, which what listens does not hear.
+function hearAnew() {
+  if (listening.stop && state.live) startListening();
+  learnAgain().then(refreshTeaching, () => {});
+}
 
 // Waits for the server that was lost, until something else is asked, and listens again.
 async function listenAgain() {
@@ -490,10 +497,7 @@ $('copy').addEventListener('click', async () => {
 for (const button of document.querySelectorAll('[data-where]')) {
   button.addEventListener('click', () => arrive(move(button.dataset.where)));
 }
-addEventListener('wordschanged', () => { // elsewhere on this device
-  if (listening.stop && state.live && isOnDevice()) startListening(); // which still hears the words from before
-  learnAgain().then(refreshTeaching, () => {});
-});
+addEventListener('wordschanged', () => isOnDevice() && hearAnew()); // by another page
 addEventListener('visibilitychange', () => { // another client may have taught or forgotten a word
   if (!document.hidden) learnAgain().then(refreshTeaching, () => {});
 });

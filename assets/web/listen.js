@@ -11,9 +11,9 @@ const MOST_UNANSWERED = 200; // blocks, of which there are 20 a second: what is 
 const BEHIND_MS = 1000; // answers may come behind many blocks: a dialog holds up both
 
 // Listens until the function it returns is called, after which nothing runs; returns none if it could not begin.
-// `onBlock`, `onDetection(detection, samples, rate)` and `onScore` hear what comes, `onStop` that it is to end, and
-// `onEnd(error)` that it is over.
-export async function listen(query, { onBlock, onDetection, onScore, onStop, onEnd }) {
+// `onBlock`, `onDetection(detection, samples, rate)` and `onScore` hear what comes, `onChanged` that the server has other
+// words by now, `onStop` that it is to end, and `onEnd(error)` that it is over.
+export async function listen(query, { onBlock, onDetection, onScore, onChanged, onStop, onEnd }) {
   let socket;
   let ending; // what ends it, once
   const waiting = []; // blocks from before the socket was open
@@ -61,6 +61,7 @@ export async function listen(query, { onBlock, onDetection, onScore, onStop, onE
       onDetection(detection, kept.slice(start, end), microphone.rate);
     },
     score: onScore,
+    changed: onChanged,
     error: lose,
     end() {},
   };

@@ -7,8 +7,8 @@ use std::{
 };
 
 use actix_web::web::Bytes;
-use sc_data::StreamResampler;
-use sc_model::{Detection, Detector, Score};
+use sc_data::{Sha256Digest, StreamResampler};
+use sc_model::{Detection, Detector, DetectorConfig, Score};
 use tokio::sync::oneshot;
 
 use super::Recogniser;
@@ -79,6 +79,8 @@ pub struct LiveStream {
     recogniser: Arc<Recogniser>,
     resampler: StreamResampler,
     detector: Detector,
+    /// The digest of the model that hears.
+    model: Sha256Digest,
     rate_hz: u32,
     /// Samples received.
     n_samples: u64,
@@ -87,9 +89,20 @@ pub struct LiveStream {
 
 impl LiveStream {
     /// Begins a stream of `rate_hz` samples a second.
-    pub(super) fn new(recogniser: Arc<Recogniser>, place: Place, detector: Detector, rate_hz: u32) -> Self {
-        let resampler = StreamResampler::new(rate_hz);
-        Self { recogniser, resampler, detector, rate_hz, n_samples: 0, _place: place }
+    pub(super) fn new(
+        recogniser: Arc<Recogniser>,
+        place: Place,
+        config: &DetectorConfig,
+        rate_hz: u32,
+    ) -> Self {
+        let (classifier, model) = recogniser.model.current_and_digest();
+        let (resampler, detector) = (StreamResampler::new(rate_hz), Detector::new(classifier, config));
+        Self { recogniser, resampler, detector, model, rate_hz, n_samples: 0, _place: place }
+    }
+
+    /// Returns true once another model answers, which the stream does not hear with.
+    pub fn is_outdated(&self) -> bool {
+        self.recogniser.model.current_and_digest().1 != self.model
     }
 
     /// Takes more sound, 16-bit little-endian samples, and returns itself and the results.
@@ -185,8 +198,6 @@ impl Recogniser {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-
-    use sc_model::DetectorConfig;
 
     use super::*;
     use crate::{Capacity, client::Client, recogniser::tests::recogniser};

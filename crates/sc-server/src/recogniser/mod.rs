@@ -261,8 +261,7 @@ impl Recogniser {
     ) -> Result<LiveStream, ApiError> {
         self.limits.check_format(1, rate_hz)?;
         let place = self.pool.streams().take(client)?;
-        let detector = Detector::new(self.model.current(), config);
-        Ok(LiveStream::new(Arc::clone(self), place, detector, rate_hz))
+        Ok(LiveStream::new(Arc::clone(self), place, config, rate_hz))
     }
 
     fn classify_now(

@@ -42,6 +42,8 @@ pub enum StreamEvent {
     Detection(Detection),
     /// The newest step's likeliest label, if the query asks for `scores` and a step ended in the message.
     Score(Score),
+    /// The server has other words or another model than the stream began with and keeps. A new stream hears them.
+    Changed {},
     /// The sound is over, as the client said.
     End {
         /// The length of all that was sent.
@@ -55,8 +57,8 @@ pub enum StreamEvent {
 ///
 /// The client sends binary messages of 16-bit little-endian mono samples at `sample_rate`, in pieces of any size up to
 /// 1 MiB, and the text `end` when the sound is over. The server sends text messages: `{"type":"detection",…}` as soon as
-/// a keyword is detected, `{"type":"score",…}` for the newest step after each message if asked for, and `{"type":"end",…}` after the
-/// last. The same samples give the same detections as from `/detect`. Send silence too: a stream without sound for 30 s
+/// a keyword is detected, `{"type":"score",…}` for the newest step after each message if asked for, `{"type":"changed"}` once
+/// the server has other words or another model than the stream, and `{"type":"end",…}` after the last. The same samples give the same detections as from `/detect`. Send silence too: a stream without sound for 30 s
 /// is closed with 1001; pings do not count.
 #[utoipa::path(
     get, path = STREAM, tag = "keywords", params(StreamQuery),
@@ -87,6 +89,7 @@ pub async fn stream(
         frames: messages.max_frame_size(MAX_MESSAGE),
         text: None,
         wants_scores: query.scores,
+        knows_of_change: false,
         patience,
         heard: Instant::now(),
         begun,
@@ -196,6 +199,8 @@ struct Conversation {
     /// What has come of a text message in fragments.
     text: Option<Vec<u8>>,
     wants_scores: bool,
+    /// The client was told that the server has another model by now.
+    knows_of_change: bool,
     /// Time for the client to send a piece of sound, or to read. Then its place is another's.
     patience: Duration,
     /// The time of the last piece of sound.
@@ -226,6 +231,10 @@ impl Conversation {
                     self.tell_all(found.detections).await?;
                     if let Some(score) = found.score.filter(|_| self.wants_scores) {
                         self.tell(&StreamEvent::Score(score)).await?;
+                    }
+                    if !self.knows_of_change && stream.is_outdated() {
+                        self.knows_of_change = true;
+                        self.tell(&StreamEvent::Changed {}).await?;
                     }
                 }
                 Message::Over => {

@@ -51,7 +51,7 @@ pub async fn list(state: Data<AppState>) -> Json<Words> {
 ///
 /// The report names the recordings that were left out and why, and says how surely the word is told from others. From
 /// then on every answer knows the word. It is kept in the server's file. A live stream that is open keeps the words and
-/// the model that it began with.
+/// the model that it began with, and is told `{"type":"changed"}`.
 #[utoipa::path(
     put, path = WORD, tag = "words", params(("name" = String, Path, description = "the word, in any script")),
     request_body(content = Form, content_type = "multipart/form-data"),

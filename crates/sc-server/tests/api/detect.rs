@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Method;
 use sc_data::{Limits, decode};
 use sc_model::{Detection, Detector, DetectorConfig};
 use sc_server::{Capacity, Service};
@@ -31,6 +32,7 @@ use crate::{
     faults::under_load,
     helpers::{TestServer, classifier, client, error, read, service, wav_of, word},
     program::Program,
+    words::{five, put_at, teaching},
 };
 
 /// A client's end of a stream.
@@ -222,6 +224,24 @@ fn events_are_sent_to_a_client_that_likes_them_best() {
         let response = server.post_accepting("/detect", accepted, word().into_inner());
         assert_eq!(response.headers()["Content-Type"], sent, "{accepted}");
     }
+}
+
+#[test]
+fn a_stream_is_told_once_that_there_are_other_words_than_it_hears() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = teaching(&dir.path().join("words.safetensors"));
+    let (mut socket, _) = connect(server.url("/stream?scores=true").replace("http", "ws")).unwrap();
+    let mut types = |n: usize| -> Vec<Value> {
+        socket.send(Message::binary(vec![0; 32_000])).unwrap(); // a second, in which a step ends
+        let text = |_| socket.read().unwrap().into_text().unwrap();
+        (0..n).map(text).map(|text| serde_json::from_str::<Value>(&text).unwrap()["type"].clone()).collect()
+    };
+    assert_eq!(server.request(Method::POST, "/admin/reload").status(), 200);
+    assert_eq!(types(1), ["score"], "the model is the same");
+    assert_eq!(put_at(&server.url("/words/lamp"), five("stop")).unwrap().0, 200);
+    assert_eq!(types(2), ["score", "changed"]);
+    assert_eq!(types(1), ["score"]);
+    assert_eq!(types(1), ["score"]);
 }
 
 #[test]

@@ -560,6 +560,21 @@ test('takes a server that says nothing for ten seconds for lost, and listens aga
   assert.equal(await running(page), 0);
 });
 
+test('listens anew once the server has other words', async () => {
+  const page = await open();
+  const { asked, tell } = await streams(page);
+  await page.click('#listen');
+  await hint(page, /^Say any of its words/);
+  const info = page.waitForRequest('**/info');
+  tell({ type: 'changed' });
+  await info;
+  for (let tries = 0; asked.length < 2 && tries < 100; tries += 1) await page.waitForTimeout(50);
+  await hint(page, /^Say any of its words/);
+  assert.equal(asked.length, 2);
+  await page.click('#listen');
+  assert.equal(await running(page), 0);
+});
+
 test('no longer tries to listen again once something else is asked', async () => {
   const page = await open();
   const { asked, close } = await streams(page);
