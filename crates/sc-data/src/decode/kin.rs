@@ -30,7 +30,7 @@ impl Kin {
             [b'c', b'a', b'f', b'f', ..] => Ok(caf(bytes)),
             _ => match wav::find(bytes, file_len) {
                 Err(Error::NotAudio) => Ok(None),
-                found => found.map(Some),
+                found => found.map(|(format, start, len)| Some(Self { format, start, len, order: None })),
             },
         }
     }

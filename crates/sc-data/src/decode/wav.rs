@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use hound::{SampleFormat, WavReader, WavSpec};
 
 use super::foreign;
-use super::kin::Kin;
 use super::limits::{Limits, first};
 use super::media;
 use super::mono::{Downmix, Mono};
@@ -37,7 +36,7 @@ const MPEG_TAGS: [u16; 2] = [0x50, 0x55];
 /// Returns the length of a WAV file in seconds if it is decoded in little time, by its header alone: `None` for other
 /// files, for compressed samples, and for a rate that takes long to resample.
 pub fn quick_wav_seconds(bytes: &[u8]) -> Option<f64> {
-    let Kin { format, start, len, .. } = find(bytes, bytes.len() as u64).ok()?;
+    let (format, start, len) = find(bytes, bytes.len() as u64).ok()?;
     Limits::DATASET.check_format(format.channels, format.rate_hz).and_then(|()| format.encoding()).ok()?;
     if !is_quick(format.rate_hz) {
         return None;
@@ -46,9 +45,10 @@ pub fn quick_wav_seconds(bytes: &[u8]) -> Option<f64> {
     Some(n_frames as f64 / f64::from(format.rate_hz))
 }
 
-/// Finds the format chunk and the data chunk of a WAV file that has `file_len` bytes and begins with `bytes`. A RIFF
-/// chunk is 4 bytes of name, 4 of length, and the contents, padded to even length.
-pub(super) fn find(bytes: &[u8], file_len: u64) -> Result<Kin, Error> {
+/// Finds the format of a WAV file that has `file_len` bytes and begins with `bytes`, the place of its samples, and their
+/// length in bytes, `u64::MAX` if it was not known. A RIFF chunk is 4 bytes of name, 4 of length, and the contents, padded
+/// to even length.
+pub(super) fn find(bytes: &[u8], file_len: u64) -> Result<(Format, usize, u64), Error> {
     let [n0, n1, n2, n3, s0, s1, s2, s3, b'W', b'A', b'V', b'E', rest @ ..] = bytes else {
         return Err(Error::NotAudio);
     };
@@ -75,7 +75,7 @@ pub(super) fn find(bytes: &[u8], file_len: u64) -> Result<Kin, Error> {
                     0 if !size_is_true => u64::MAX,
                     len => len.into(),
                 };
-                return Ok(Kin { format, start: bytes.len() - body.len(), len, order: None });
+                return Ok((format, bytes.len() - body.len(), len));
             }
             _ => {}
         }
