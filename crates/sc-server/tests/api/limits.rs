@@ -12,7 +12,6 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sc_data::Limits;
 use sc_server::{Access, Capacity, Service};
-use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
 use crate::{
@@ -60,11 +59,6 @@ fn a_body_that_does_not_arrive_in_time_is_408() {
     assert!(answer.ends_with(&expected), "{answer}");
 }
 
-/// The body of a refusal for want of a place or of memory.
-fn busy() -> Value {
-    error("too many recordings or live streams at once: try again in 1 s", "busy")
-}
-
 #[test]
 fn more_clips_than_the_queue_holds_are_refused_with_503() {
     let server = TestServer::with(one_at_a_time());
@@ -81,7 +75,8 @@ fn more_clips_than_the_queue_holds_are_refused_with_503() {
     assert!(!answered.is_empty() && !refused.is_empty(), "{} answered", answered.len());
     for answer in refused {
         assert_eq!(answer.headers()["Retry-After"], "1");
-        assert_eq!(read(answer), (503, busy()));
+        let (status, body) = read(answer);
+        assert!(status == 503 && body["reason"] == "busy", "{status} {body}"); // for want of a place, or of memory
     }
 }
 
@@ -139,7 +134,8 @@ fn a_request_without_a_place_is_refused_without_its_body() {
         }
     });
     assert!(status.starts_with("HTTP/1.1 503 "), "{status}");
-    assert_eq!(body, busy().to_string());
+    let busy = "too many recordings or live streams at once: try again in 1 s";
+    assert_eq!(body, error(busy, "busy").to_string());
 }
 
 #[test]
