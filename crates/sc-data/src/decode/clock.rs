@@ -7,6 +7,8 @@ use symphonia::core::units::{TimeBase, Timestamp};
 const TOLERANCE_S: f64 = 0.1;
 /// A longer gap is not believed: the stamps began anew, or are damaged.
 const LONGEST_GAP_S: f64 = 3_600.0;
+/// Silence of a file in all. A small file could say that it goes on for years.
+const MOST_SILENCE_S: f64 = 86_400.0;
 
 /// Compares the stamps of packets with their sound. A packet that was lost or is damaged leaves a gap, and so does sound
 /// that begins later than the picture.
@@ -16,12 +18,19 @@ pub(super) struct Clock {
     end_s: Option<f64>,
     /// Seconds that sound is missing so far.
     missing_s: f64,
+    /// Seconds of silence that stood for it before.
+    silent: f64,
 }
 
 impl Clock {
     /// Begins with sound missing.
     pub fn late(seconds: f64) -> Self {
-        Self { end_s: None, missing_s: if seconds > LONGEST_GAP_S { 0.0 } else { seconds } }
+        Self { missing_s: if seconds > LONGEST_GAP_S { 0.0 } else { seconds }, ..Self::default() }
+    }
+
+    /// Begins anew with a file that follows in a chain.
+    pub fn restart(&mut self) {
+        *self = Self { silent: self.silent, ..Self::default() };
     }
 
     /// Begins at the first packet of a file, whatever is in it.
@@ -41,7 +50,9 @@ impl Clock {
         if self.missing_s <= TOLERANCE_S {
             return 0.0;
         }
-        std::mem::take(&mut self.missing_s)
+        let gap_s = std::mem::take(&mut self.missing_s).min(MOST_SILENCE_S - self.silent);
+        self.silent += gap_s;
+        gap_s
     }
 }
 
@@ -76,6 +87,16 @@ mod tests {
     #[test]
     fn stamps_that_begin_anew_or_leap_are_not_believed() {
         assert_eq!(gaps(&mut Clock::default(), &[50.0, 0.0, 0.02, 100_000.0, 100_000.02]), [0.0; 5]);
+    }
+
+    #[test]
+    fn the_silence_of_a_file_has_an_end() {
+        let mut clock = Clock::default();
+        let hours: Vec<f64> = (0..30).map(|i| f64::from(i) * 3_600.0).collect();
+        let before: f64 = gaps(&mut clock, &hours).iter().sum();
+        clock.restart();
+        let after: f64 = gaps(&mut clock, &hours).iter().sum();
+        assert!((before + after - 86_400.0).abs() < 0.1, "{before} {after}");
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl<'a> Track<'a> {
             match self.format.next_packet() {
                 Err(MediaError::ResetRequired) => {
                     (self.id, self.decoder) = choose(self.format.as_ref(), &QuickTime::default())?;
-                    self.clock = Clock::default();
+                    self.clock.restart();
                 }
                 packet => return Ok(packet?),
             }
